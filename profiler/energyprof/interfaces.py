@@ -1,0 +1,166 @@
+"""The doors: what a power source, an instrument and an exporter must be, and what they are handed.
+
+Standard library only at run time, for instruments import it inside the profiled program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from energyprof.model.domain import Domain, ReadStatus
+from energyprof.model.ids import DomainId
+
+if TYPE_CHECKING:
+    from energyprof.model.report import Report
+    from energyprof.model.trace import Trace
+
+
+# --- power sources (run in the collector) -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One raw value of one domain; `t_ns` (CLOCK_MONOTONIC) only where the sensor itself says when it was taken."""
+
+    domain: DomainId
+    raw: int
+    t_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class ReadFailure:
+    """A read that gave no value. It becomes a gap in the data and a warning, never a zero."""
+
+    domain: DomainId
+    status: ReadStatus
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class SourceContext:
+    """What the collector hands to a source it opens; sources reach for no clock and no process by themselves."""
+
+    argument: str = ""
+    """What stood behind the colon in `--source NAME:ARGUMENT`."""
+    start_ns: int = 0
+    """CLOCK_MONOTONIC at which the program was started; readings may be dated back to it, never before it."""
+    now_ns: Callable[[], int] = lambda: 0
+    """Return CLOCK_MONOTONIC in nanoseconds."""
+    cpu_time_ns: Callable[[], int] = lambda: 0
+    """Return the CPU time in nanoseconds used so far by the program and its descendants; never decreases."""
+    root: str = "/"
+    """Where `/sys`, `/proc` and `/dev` are looked for; tests hand in a temporary folder."""
+
+
+class PowerSource(Protocol):
+    """Read the power domains of one kind of hardware, or model them.
+
+    Life: constructed without arguments, `why_unavailable`, `open`, many `read`s, `close` (twice is safe). Only the
+    collector calls it, from one thread.
+    """
+
+    name: str
+    measures: Literal["sensor", "model", "replay"]
+
+    def why_unavailable(self, context: SourceContext) -> str | None:
+        """Return None if `open` can serve, else one line: the fact and the remedy. Never raises."""
+        ...
+
+    def open(self, context: SourceContext) -> Sequence[Domain]:
+        """Get ready and return the domains; raises SourceError with a remedy."""
+        ...
+
+    def read(self) -> Iterable[Reading | ReadFailure]:
+        """Read every domain once. The collector stamps the time before and after; a domain left out was not due."""
+        ...
+
+    def close(self) -> None:
+        """Release everything; a second call does nothing."""
+        ...
+
+
+# --- instruments (run inside the profiled program: standard library only until their framework is imported) ---------
+
+
+class SpanSink(Protocol):
+    """Where an instrument writes its events: the recorder as seen from a plugin."""
+
+    def stage_code(
+        self, name: str, *, kind: str = "stage", file: str | None = None, line: int | None = None, module: bool = False
+    ) -> int:
+        """Return the code of a stage name, the same for the same (name, kind, module); thread-safe, bounded."""
+        ...
+
+    def extend(self) -> Callable[[tuple[int, int]], None]:
+        """Return this thread's `extend`: call it with `(code, perf_counter_ns())` to begin, `(-code, ...)` to end."""
+        ...
+
+    def local(self) -> object:
+        """Return the thread-local object whose attribute `ext` is this thread's `extend`; the hot path's short cut.
+
+        A forked child gets a new one, so an instrument fetches it through `on_fork`, or asks again.
+        """
+        ...
+
+    def on_fork(self, call: Callable[[], None]) -> None:
+        """Have `call` called in a forked child after the recorder has been renewed there."""
+        ...
+
+
+class Instrument(Protocol):
+    """Record the spans of one framework, active only when the program itself imports that framework."""
+
+    name: str
+    framework: str
+    """The top-level module whose import activates the instrument, such as `torch`."""
+
+    def install(self, sink: SpanSink) -> None:
+        """Hook into the framework, which has just been imported."""
+        ...
+
+    def remove(self) -> None:
+        """Undo everything; a second call does nothing."""
+        ...
+
+
+# --- exporters (pure; run where the report is read) -----------------------------------------------------------------
+
+
+def _no_renderer(_dot: str, _suffix: str) -> bytes:
+    raise LookupError("no diagram renderer was handed in")
+
+
+def _no_trace() -> Trace:
+    raise LookupError("no trace was handed in")
+
+
+@dataclass(frozen=True)
+class RenderContext:
+    """What an exporter may need beyond the report; it reaches for no terminal, file or program by itself."""
+
+    width: int = 100
+    """Columns of the terminal, 60 to 200."""
+    color: bool = False
+    unicode: bool = True
+    draw: Callable[[str, str], bytes] = _no_renderer
+    """Lay out DOT source and return it as `svg` or `png` bytes; raises LookupError where no renderer is installed."""
+    trace: Callable[[], Trace] = _no_trace
+    """Return the recorded data, read only when asked for: a report of a long run needs none of its spans."""
+    options: dict[str, str] = field(default_factory=dict)
+    """Exporter-specific settings by name."""
+
+
+class Exporter(Protocol):
+    """Format a report. Pure: the same report and context give the same bytes, and it computes no figure of its own."""
+
+    name: str
+    suffix: str
+    """File suffix with its dot, such as `.json`."""
+    summary: str
+    """One line for `report --format list`: what it is and what opens it."""
+
+    def render(self, report: Report, context: RenderContext) -> str | bytes:
+        """Return the whole file."""
+        ...

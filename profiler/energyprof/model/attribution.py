@@ -1,0 +1,118 @@
+"""The result of attribution: who spent the measured energy, how sure that is, and the ledger that closes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from energyprof.model.ids import DomainId
+from energyprof.model.span import Codes, Flags, Floats, Ints
+from energyprof.model.trace import Flows
+
+PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
+"""Column `provenance` of EnergyColumns holds indices into this."""
+
+ATTRIBUTION_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EnergyColumns:
+    """Energy per stage in one domain; equal-length columns, row = stage index.
+
+    All energies are whole microjoules held as float64 joules (rounded so that sums are exact, see `ledger`).
+    """
+
+    energy_j: Floats
+    """Point estimate, only meaningful where not `refused`."""
+    low_j: Floats
+    high_j: Floats
+    """95 % interval (hard bounds where the method has them); present for refused stages too."""
+    refused: Flags
+    """True: the data cannot tell this stage from others; its energy is part of one `Unsplit`."""
+    data_share: Floats
+    """Part of the figure that the data decide, 0..1 (1: windows wholly inside the stage; 0: only proportions)."""
+    provenance: Codes
+    reason: tuple[str, ...]
+    """Why it is refused or not measured, in words with the remedy; empty where there is nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsplit:
+    """Stages that the data cannot tell apart, with the energy they spent together."""
+
+    domain: DomainId
+    members: tuple[int, ...]
+    """Stage indices."""
+    energy_j: float
+    low_j: float
+    high_j: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLine:
+    """One domain's account: measured = stages + idle + outside + others + unattributed, exact to 1 uJ."""
+
+    domain: DomainId
+    measured_j: float
+    stages_j: float
+    idle_j: float
+    outside_j: float
+    others_j: float
+    unattributed_j: float
+
+    def difference_j(self) -> float:
+        """Return measured minus the sum of all parts; 0 within 1 uJ by construction, and tested."""
+        parts = self.stages_j + self.idle_j + self.outside_j + self.others_j + self.unattributed_j
+        return self.measured_j - parts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DomainAttribution:
+    """Everything found out about one domain."""
+
+    domain: DomainId
+    self_energy: EnergyColumns
+    """Of the stage itself, its children excluded."""
+    total_energy: EnergyColumns
+    """Of the stage with all stages below it. Never refused as a whole row where a sum can be given."""
+    unsplit: tuple[Unsplit, ...]
+    ledger: LedgerLine
+    baseline_w: float | None
+    """Idle power used; None: unknown (no gap between stages showed it), so idle is 0 and stages include it."""
+    period_ns: int | None
+    """Time between updates as found from the readings."""
+    updates: int
+    reads: int
+    failures: int
+    measured_start_ns: int
+    measured_end_ns: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageTimes:
+    """How often and how long each stage ran; equal-length columns, row = stage index."""
+
+    calls: Ints
+    wall_ns: Ints
+    """Inclusive; only the outermost of recursive spans counts."""
+    self_wall_ns: Ints
+    """Exclusive of children on the same lane; a coroutine's span only while its lane runs."""
+    cpu_ns: Ints
+    """Inclusive on-CPU time of the lane's own thread, interpolated between the collector's reads."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribution:
+    """The fit of one run, done once and stored with it."""
+
+    version: int
+    domains: tuple[DomainAttribution, ...]
+    times: StageTimes
+    follows: Flows
+    """Which stage came next after which among siblings on one lane, with counts: order only, no joules."""
+    calls: Flows
+    """Which stage opened which (by spans), with counts."""
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,61 @@
+"""A power domain: what one sensor (or model) measures, and everything analysis must know about how it does so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from energyprof.model.ids import DomainId
+
+Provenance = Literal["measured", "inferred", "inferred (repeat mode)", "estimated (model)"]
+"""How a figure came about; it travels with every number to every surface."""
+
+
+class ReadStatus(IntEnum):
+    """What became of one read. Everything but OK is a gap in the data, never a zero."""
+
+    OK = 0
+    NOT_SUPPORTED = 1
+    NO_PERMISSION = 2
+    TIMEOUT = 3
+    LOST = 4
+    RESET = 5
+    ENDED = 6
+    UNKNOWN = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """Describe one power domain; ids: `gpu:0`, `cpu:0:package`, `cpu:0:core`, `dram:0`, `psys`, `battery`, `cpu` (model)."""
+
+    id: DomainId
+    source: str
+    """Name of the source plugin and what it reads, as printed: `replay power.csv`, `load_model (EPYC 2nd gen)`."""
+    provenance: Literal["sensor", "model"]
+    quantity: Literal["energy", "power"]
+    """`energy`: raw values are a counter; `power`: raw values are (window-averaged) watts."""
+    scale: float
+    """Joules (energy) or watts (power) per raw unit; raw values are integers."""
+    driver: Literal["cpu", "device"]
+    """What divides its dynamic power among stages that are open at once: on-CPU time, or occupancy of the device."""
+    parent: DomainId | None = None
+    """A domain that already contains this one; it is shown and never added again."""
+    wrap: int | None = None
+    """A counter starts again at 0 after this many raw units; None: it does not wrap."""
+    period_ns: int | None = None
+    """Nominal time between two updates of the sensor; None: unknown, found from the readings."""
+    window_ns: int | None = None
+    """Averaging window of a power reading; None: one period."""
+    lag_ns: tuple[int, int] = (0, 0)
+    """Bounds of the delay between power and its appearance in the reading."""
+    gain_error: tuple[float, float] = (0.0, 0.0)
+    """Relative error common to all readings, each >= 0: true energy lies in [E*(1-first), E*(1+second)]."""
+    baseline_w: float | None = None
+    """Idle power where the source knows it (a model does); None: found from the gaps between stages."""
+
+    def __post_init__(self) -> None:
+        if self.scale <= 0:
+            raise ValueError(f"scale of {self.id} must be positive, got {self.scale}")
+        if min(self.gain_error) < 0:
+            raise ValueError(f"gain_error of {self.id} must not be negative, got {self.gain_error}")

@@ -1,0 +1,22 @@
+"""The event codes that the recorder writes and the converter reads: two int64 per event, (code, t_ns).
+
+`t_ns` is `time.perf_counter_ns()` of the recorded process. What a code means, by range:
+
+* `1 .. 2**31 - 1`: the stage with this code begins in the lane running in this thread; its negative: that stage ends;
+* `LANE + k`: lane `k` of this process (a coroutine task, an executor's work item) now runs in this thread;
+  `k = 0`: the thread's own lane again;
+* `SPAWN + k`: lane `k` (a thread, a task, a child process) was created here, below the stage open at this instant;
+* `END_ANY`: the innermost open stage of the running lane ends (an instrument that does not know which one).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+LANE: Final = 1 << 40
+SPAWN: Final = 1 << 41
+END_ANY: Final = -(1 << 39)
+STAGE_LIMIT: Final = 1 << 31
+OTHER_STAGE: Final = "<other>"
+NAME_LIMIT: Final = 10_000
+"""At most this many distinct stage names are kept; later ones are recorded as `OTHER_STAGE` and the report warns."""

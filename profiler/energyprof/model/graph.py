@@ -1,0 +1,58 @@
+"""The stage graph as plain data: nodes with self, total and embodied energy, edges with the energy they carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from energyprof.model.domain import Provenance
+from energyprof.model.ids import StageId
+from energyprof.model.span import StageKind
+
+EdgeKind = Literal["contains", "calls", "feeds", "follows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One stage in the graph; energies are sums over the domains that count (nested domains are not added)."""
+
+    stage: StageId
+    name: str
+    kind: StageKind
+    parent: StageId | None
+    depth: int
+    self_j: float | None
+    """None: the data cannot tell it apart (refused in some domain)."""
+    self_low_j: float
+    self_high_j: float
+    total_j: float | None
+    total_low_j: float
+    total_high_j: float
+    embodied_j: float | None
+    """For top-level stages: own total plus the share of what its inputs embody; None elsewhere."""
+    calls: int
+    wall_s: float
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One edge; `energy_j`: the child's total (contains), embodied energy handed on (feeds), None (calls, follows)."""
+
+    source: StageId
+    target: StageId
+    kind: EdgeKind
+    count: int
+    energy_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageGraph:
+    """Nodes in pipeline order (first seen, parents first), edges sorted by (kind, source, target)."""
+
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    hotspots: tuple[StageId, ...]
+    """All stages by falling self energy, ties by id."""
+    unused: tuple[StageId, ...]
+    """Top-level stages none of whose declared outputs was used while others' were."""

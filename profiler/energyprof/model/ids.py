@@ -1,0 +1,14 @@
+"""Names that must not be mixed up: the ids of stages, power domains and lanes."""
+
+from __future__ import annotations
+
+from typing import NewType
+
+StageId = NewType("StageId", str)
+DomainId = NewType("DomainId", str)
+LaneId = NewType("LaneId", str)
+
+
+def escape_component(name: str) -> str:
+    """Return `name` fit to be one component of a stage id: `%` and `/` percent-escaped, all else as it is."""
+    return name.replace("%", "%25").replace("/", "%2F")

@@ -1,0 +1,70 @@
+"""What the converter hands to the capture while a run goes: stages and lanes as first seen, spans in chunks.
+
+Stages are *lane-relative* here: the path from the outermost stage opened on the same lane. A lane created inside a stage
+ stands below it; the full path is put together when the capture is read, because the creating lane's events may
+arrive later than the created lane's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from energyprof.model.span import Flags, Index, Ints, StageKind
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStage:
+    """A lane-relative stage; indices count up from 0 over the whole run, a parent before its children."""
+
+    index: int
+    parent: int
+    """Index of the enclosing lane-relative stage; -1: outermost on its lane."""
+    name: str
+    kind: StageKind
+    file: str | None = None
+    line: int | None = None
+    is_module: bool = False
+    """The name is a root-qualified dotted module name: one component below the nearest enclosing stage that is none."""
+    after: tuple[str, ...] = ()
+    """Names of stages whose output it declares to receive."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneRow:
+    """A lane as first seen; indices count up from 0 over the whole run."""
+
+    index: int
+    pid: int
+    number: int
+    tid: int
+    kind: int
+    """Index into LANE_KINDS."""
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneOrigin:
+    """Where a lane was created, known once the creating lane's events have arrived."""
+
+    lane: int
+    parent_lane: int
+    parent_stage: int
+    """Lane-relative stage open on the creating lane at that instant; -1: none."""
+    t_ns: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanChunk:
+    """Spans that have ended (or were cut off), equal-length columns ordered by (lane, start_ns, depth)."""
+
+    stage: Index
+    """LocalStage index."""
+    lane: Index
+    start_ns: Ints
+    end_ns: Ints
+    depth: Index
+    """Nesting depth on its lane, 0: outermost."""
+    is_open: Flags
+
+    def __len__(self) -> int:
+        return len(self.stage)

@@ -1,0 +1,178 @@
+"""The report: every row and figure that an exporter prints. Its JSON form is the schema `energyprof-report/1`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from energyprof.model.domain import Provenance
+from energyprof.model.graph import EdgeKind
+from energyprof.model.ids import DomainId, StageId
+from energyprof.model.span import StageKind
+
+SCHEMA = "energyprof-report/1"
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """Which run this is."""
+
+    command: tuple[str, ...]
+    exit_code: int | None
+    start: str
+    """ISO 8601 with offset."""
+    wall_s: float
+    host: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRow:
+    """One power domain and how it was read."""
+
+    domain: DomainId
+    source: str
+    provenance: Provenance
+    """`measured` for a sensor, `estimated (model)` for a model."""
+    period_s: float | None
+    reads: int
+    failures: int
+    achieved_hz: float | None
+    parent: DomainId | None
+    baseline_w: float | None
+    """Idle power; None: unknown."""
+    gain_error: tuple[float, float]
+    """Relative error common to all of its figures, (below, above); not in the rows' own intervals of sensors."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One domain's account; the parts add up to measured_j exactly (1 uJ)."""
+
+    domain: DomainId
+    measured_j: float
+    stages_j: float
+    idle_j: float
+    outside_j: float
+    others_j: float
+    unattributed_j: float
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyRow:
+    """Energy of one stage in one domain; `energy_j` None: refused, see `reason` and the unsplit rows."""
+
+    domain: DomainId
+    energy_j: float | None
+    low_j: float
+    high_j: float
+    provenance: Provenance
+    data_share: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumRow:
+    """A figure over all domains that count, with its interval."""
+
+    energy_j: float | None
+    low_j: float
+    high_j: float
+    provenance: Provenance
+    share: float | None
+    """Of all stage energy, 0..1; None where energy_j is None or nothing was spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """One stage."""
+
+    stage: StageId
+    name: str
+    path: tuple[str, ...]
+    parent: StageId | None
+    kind: StageKind
+    file: str | None
+    line: int | None
+    calls: int
+    wall_s: float
+    self_wall_s: float
+    cpu_s: float
+    self_energy: tuple[EnergyRow, ...]
+    total_energy: tuple[EnergyRow, ...]
+    self_sum: SumRow
+    total_sum: SumRow
+    embodied_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnsplitRow:
+    """Stages the data cannot tell apart and the energy they spent together."""
+
+    domain: DomainId
+    energy_j: float
+    low_j: float
+    high_j: float
+    members: tuple[StageId, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionRow:
+    """One sampled function; decomposes a stage's self energy or the outside line, never added to stages."""
+
+    function: str
+    file: str
+    line: int
+    stage: StageId | None
+    energy_j: float
+    low_j: float
+    high_j: float
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRow:
+    """One edge of the stage graph; energy_j None: the kind carries no joules."""
+
+    source: StageId
+    target: StageId
+    kind: EdgeKind
+    count: int
+    energy_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overhead:
+    """What the profiler cost: share = recorder_s / wall time of the run."""
+
+    recorder_s: float
+    share: float
+    spans: int
+    dropped: int
+    collector_s: float
+    sampler_s: float
+    sampler_share: float
+    """CPU time of the sampler / wall time of the run."""
+    polls: int
+    late_polls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything an exporter prints, in pipeline order; exporters compute nothing."""
+
+    run: RunRow
+    domains: tuple[DomainRow, ...]
+    ledger: tuple[LedgerRow, ...]
+    stages: tuple[StageRow, ...]
+    unsplit: tuple[UnsplitRow, ...]
+    functions: tuple[FunctionRow, ...]
+    edges: tuple[EdgeRow, ...]
+    hotspots: tuple[StageId, ...]
+    overhead: Overhead
+    warnings: tuple[str, ...]
+    measured: SumRow
+    """All domains that count, nested ones not added."""
+    stages_sum: SumRow
+    schema: str = SCHEMA

@@ -1,0 +1,89 @@
+"""Stages and the spans in which they ran, as read-only columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from energyprof.model.ids import StageId
+
+Ints: TypeAlias = NDArray[np.int64]
+Index: TypeAlias = NDArray[np.int32]
+Flags: TypeAlias = NDArray[np.bool_]
+Codes: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float64]
+
+StageKind = Literal["stage", "function", "module", "backward", "optimizer", "loader", "program"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One named place in the program; the tree of stages is given by `parent`, ids are never split."""
+
+    id: StageId
+    name: str
+    """Its own component, unescaped."""
+    path: tuple[str, ...]
+    """All components from the outermost stage on, unescaped."""
+    parent: int | None
+    """Index of the enclosing stage in the trace's stages, always smaller than the own index."""
+    kind: StageKind = "stage"
+    file: str | None = None
+    line: int | None = None
+
+
+LANE_KINDS: Final = ("thread", "task", "device", "process")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lanes:
+    """The lanes: threads, coroutine tasks, device streams, processes; equal-length columns, row = lane index."""
+
+    pid: Index
+    tid: Index
+    """Native thread id; 0 where the lane is no thread."""
+    number: Ints
+    """The lane's number within its process."""
+    kind: Codes
+    """Index into LANE_KINDS."""
+    parent: Index
+    """Lane in which it was created; -1: none."""
+    prefix: Index
+    """Stage that was open where it was created, under which all of its stages stand; -1: none."""
+
+    def __len__(self) -> int:
+        return len(self.pid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spans:
+    """All spans, equal-length columns ordered by (lane, start_ns, -end_ns): a parent stands before its children."""
+
+    stage: Index
+    """Index into the trace's stages."""
+    lane: Index
+    """Index into the trace's lanes."""
+    start_ns: Ints
+    end_ns: Ints
+    parent: Index
+    """Row of the enclosing span on the same lane; -1: outermost."""
+    is_open: Flags
+    """True where the end was never recorded (killed inside); `end_ns` is then the end of the run."""
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LaneRuns:
+    """When a coroutine's lane really ran, ordered by (lane, start_ns); a lane without any row runs all of the time."""
+
+    lane: Index
+    start_ns: Ints
+    end_ns: Ints
+
+    def __len__(self) -> int:
+        return len(self.lane)

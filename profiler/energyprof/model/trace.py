@@ -1,0 +1,86 @@
+"""A trace: everything one run recorded, the input of all analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+from energyprof.model.power import Readings, ThreadCpu
+from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """The facts of a run that no column holds."""
+
+    command: tuple[str, ...]
+    start_unix_ns: int
+    """Wall clock at the start, for people; all other times are CLOCK_MONOTONIC."""
+    start_ns: int
+    """CLOCK_MONOTONIC at which the program was started."""
+    end_ns: int
+    """CLOCK_MONOTONIC at which the program had ended (or was last seen)."""
+    exit_code: int | None
+    """Exit status; negative: ended by that signal; None: unknown (the collector did not see the end)."""
+    host: str = ""
+    cpu_count: int = 1
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """energyprof, python, platform and, where known, the CPU's model name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderFacts:
+    """What recording cost and lost."""
+
+    recorder_s: float = 0.0
+    """CPU time of our own work inside the program: flushing as measured, events as calibrated."""
+    collector_s: float = 0.0
+    """CPU time of the collector, of which `sampler_s` was spent reading sensors and thread times."""
+    sampler_s: float = 0.0
+    polls: int = 0
+    late_polls: int = 0
+    """Polls more than 5 ms behind schedule."""
+    spans: int = 0
+    dropped: int = 0
+    """Events lost (memory cap, full disk)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Flows:
+    """Edges of one kind between stages, equal-length columns: data handed over, or order, or calls."""
+
+    source: Index
+    target: Index
+    count: Ints
+    nbytes: Ints
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @staticmethod
+    def none() -> Flows:
+        """Return no edges."""
+        index = np.zeros(0, np.int32)
+        count = np.zeros(0, np.int64)
+        return Flows(index, index, count, count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """One run as recorded. Stages are ordered parents first; flows are the declared ones (`stage(after=...)`)."""
+
+    run: RunFacts
+    recorder: RecorderFacts
+    domains: tuple[Domain, ...]
+    readings: Mapping[DomainId, Readings]
+    stages: tuple[Stage, ...]
+    lanes: Lanes
+    spans: Spans
+    lane_runs: LaneRuns
+    cpu: ThreadCpu
+    flows: Flows
+    warnings: tuple[str, ...] = ()
