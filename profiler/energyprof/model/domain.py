@@ -27,7 +27,7 @@ class ReadStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Describe one power domain; ids: `gpu:0`, `cpu:0:package`, `cpu:0:core`, `dram:0`, `psys`, `battery`, `cpu` (model)."""
+    """Describe one power domain; ids: `gpu:0`, `cpu:0:package`, `cpu:0:core`, `dram:0`, `psys`, `battery`, `cpu`."""
 
     id: DomainId
     source: str

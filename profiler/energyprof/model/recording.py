@@ -1,7 +1,7 @@
 """What the converter hands to the capture while a run goes: stages and lanes as first seen, spans in chunks.
 
-Stages are *lane-relative* here: the path from the outermost stage opened on the same lane. A lane created inside a stage
- stands below it; the full path is put together when the capture is read, because the creating lane's events may
+Stages are *lane-relative* here: the path from the outermost stage opened on the same lane. A lane created inside a
+stage stands below it; the full path is put together when the capture is read, because the creating lane's events may
 arrive later than the created lane's.
 """
 
