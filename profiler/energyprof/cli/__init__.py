@@ -1,0 +1,117 @@
+"""The command line: finds the command, prints errors in one line, gives the exit status. Only cli prints or exits.
+
+argparse, because importing a richer parser costs most of what a profiled program may start later; each command is a file
+of its own, imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import NamedTuple
+
+from energyprof.errors import INTERNAL, USAGE, EnergyprofError
+
+
+class _Command(NamedTuple):
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "run": _Command("energyprof.cli.run_command", "run a program and show where its joules go"),
+    "report": _Command("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
+    "graph": _Command("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
+    "doctor": _Command("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
+}
+
+_EXAMPLES = """\
+examples:
+  energyprof run pipeline.py --epochs 3     profile a script with its own arguments
+  energyprof run -m package.module          profile a module
+  energyprof report                         the newest run in this folder once more
+  energyprof graph RUN.eprof -o hot.png     its hotspot diagram
+  energyprof doctor                         what can be measured here
+
+`energyprof COMMAND --help` explains each command. In code: `with energyprof.stage("name"):` marks a stage.
+"""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, the program's own, 2 for wrong input, 70 for a fault of ours."""
+    arguments = sys.argv[1:] if argv is None else argv
+    try:
+        return _dispatch(arguments)
+    except EnergyprofError as error:
+        _say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone: no message, and nothing for the interpreter to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:  # our own fault: one line for the user, everything for whoever asks
+        if os.environ.get("ENERGYPROF_DEBUG"):
+            raise
+        _say(
+            f"internal error: {type(error).__name__}: {error}; please report it with the output of "
+            f"the same command under ENERGYPROF_DEBUG=1"
+        )
+        return INTERNAL
+
+
+def _dispatch(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else ""
+    if name in COMMANDS:
+        return _run_command(name, arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog="energyprof",
+        usage="energyprof COMMAND [OPTIONS] ...",
+        description="Find the stages, layers and functions of a pipeline that spend the joules.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    commands = parser.add_argument_group("commands")
+    for command, entry in COMMANDS.items():
+        commands.add_argument(f"{command}", nargs="?", help=entry.summary)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        return USAGE
+    if name == "--version":
+        from energyprof import __version__
+
+        print(f"energyprof {__version__}")
+        return 0
+    if name in {"-h", "--help", "help"}:
+        parser.print_help()
+        return 0
+    known = ", ".join(COMMANDS)
+    hint = f"; to profile it: energyprof run {name}" if os.path.exists(name) else ""
+    raise EnergyprofError(f"no command {name!r}; there are {known}{hint}")
+
+
+def _run_command(name: str, arguments: list[str]) -> int:
+    module = __import__(COMMANDS[name].module, fromlist=["_"])
+    parser = argparse.ArgumentParser(
+        prog=f"energyprof {name}",
+        description=module.SUMMARY,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    module.configure(parser)
+    status: int = module.run(parser.parse_args(arguments))
+    return status
+
+
+def _say(message: str) -> None:
+    line = " ".join(message.split())
+    try:
+        print(f"energyprof: {line}", file=sys.stderr)
+    except OSError:
+        return  # nobody is left to tell

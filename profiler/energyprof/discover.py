@@ -1,0 +1,146 @@
+"""Find plugins by their entry points, with errors that name the plugin, its group and the remedy.
+
+Reading the installed distributions' metadata costs 60 ms, as much as a profiled program may start later. The index is
+therefore kept in the user's cache folder and is valid as long as no folder on `sys.path` has changed; where the cache
+cannot be read or written the index is made afresh each time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any, NamedTuple
+
+from energyprof.errors import PluginError
+
+POWER_SOURCES = "energyprof.power_sources"
+INSTRUMENTS = "energyprof.instruments"
+EXPORTERS = "energyprof.exporters"
+GROUPS = (POWER_SOURCES, INSTRUMENTS, EXPORTERS)
+_CACHE_VERSION = 1
+
+
+class PluginSpec(NamedTuple):
+    """One entry point, not yet imported."""
+
+    group: str
+    name: str
+    value: str
+    """`module:attribute`."""
+    distribution: str
+    file: str
+    """Source file of the module, so that another Python environment can load it; empty where there is none."""
+
+    def load(self) -> Any:  # which door it fits is the caller's knowledge; the contract tests check it
+        """Import the plugin and return it; raises PluginError with the remedy."""
+        module_name, _, attribute = self.value.partition(":")
+        try:
+            module = __import__(module_name, fromlist=["_"])
+            return getattr(module, attribute)
+        except Exception as error:  # a plugin may fail in any way at import
+            raise PluginError(
+                f"plugin {self.name!r} of {self.group} (from {self.distribution}) cannot be imported: "
+                f"{type(error).__name__}: {error}; reinstall or remove {self.distribution}"
+            ) from error
+
+
+def plugins(group: str) -> tuple[PluginSpec, ...]:
+    """Return the plugins of one group, sorted by name."""
+    return tuple(spec for spec in _index() if spec.group == group)
+
+
+def find(group: str, name: str) -> PluginSpec:
+    """Return the plugin of that name; raises PluginError naming the installed ones."""
+    known = plugins(group)
+    matches = [spec for spec in known if spec.name == name]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        owners = " and ".join(spec.distribution for spec in matches)
+        raise PluginError(f"plugin {name!r} of {group} is provided by {owners}; uninstall one of them")
+    installed = ", ".join(spec.name for spec in known) or "none; reinstall energyprof"
+    raise PluginError(f"no plugin {name!r} in {group}; installed: {installed}")
+
+
+def _index() -> tuple[PluginSpec, ...]:
+    key = _key()
+    path = cache_folder()
+    file = os.path.join(path, "plugins.json") if path else ""
+    if file:
+        try:
+            with open(file, encoding="utf-8") as stream:
+                stored = json.load(stream)
+            if stored["key"] == key:
+                return tuple(PluginSpec(*row) for row in stored["plugins"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # absent or damaged: made afresh below
+    found = _scan()
+    if file:
+        _write(file, {"key": key, "plugins": found})
+    return found
+
+
+def _key() -> list[Any]:
+    """What the index depends on: this interpreter and the time of change of every folder on sys.path."""
+    folders = []
+    for entry in sys.path:
+        try:
+            folders.append([entry, os.stat(entry or ".").st_mtime_ns])
+        except OSError:
+            continue
+    return [_CACHE_VERSION, sys.executable, folders]
+
+
+def _scan() -> tuple[PluginSpec, ...]:
+    from importlib import metadata
+
+    found: dict[tuple[str, str, str], PluginSpec] = {}
+    for distribution in metadata.distributions():
+        owner = distribution.metadata["Name"] or "unknown"
+        for entry in distribution.entry_points:
+            if entry.group in GROUPS:
+                # The first distribution of a name on sys.path is the one that imports; the same one may be seen twice.
+                spec = PluginSpec(entry.group, entry.name, entry.value, owner, _source_file(entry.module))
+                found.setdefault((entry.group, entry.name, owner), spec)
+    return tuple(sorted(found.values()))
+
+
+def _source_file(module: str) -> str:
+    from importlib.util import find_spec
+
+    try:
+        spec = find_spec(module)
+    except (ImportError, ValueError):
+        return ""  # said with its reason when the plugin is loaded
+    return spec.origin or "" if spec else ""
+
+
+def cache_folder() -> str:
+    """Return the folder for what energyprof may forget, created if need be; empty if there can be none."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home):
+            return ""
+        base = os.path.join(home, ".cache")
+    path = os.path.join(base, "energyprof")
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except OSError:
+        return ""
+    return path
+
+
+def _write(file: str, value: object) -> None:
+    """Replace the file in one step, so that two runs at once never see half of it."""
+    scratch = f"{file}.{os.getpid()}"
+    try:
+        with open(scratch, "w", encoding="utf-8") as stream:
+            json.dump(value, stream)
+        os.replace(scratch, file)
+    except OSError:
+        try:
+            os.unlink(scratch)
+        except OSError:
+            return
