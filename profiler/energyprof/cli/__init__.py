@@ -1,7 +1,7 @@
 """The command line: finds the command, prints errors in one line, gives the exit status. Only cli prints or exits.
 
-argparse, because importing a richer parser costs most of what a profiled program may start later; each command is a file
-of its own, imported only when it is asked for.
+argparse, because importing a richer parser costs most of what a profiled program may start later; each command is a
+file of its own, imported only when it is asked for.
 """
 
 from __future__ import annotations

@@ -1,0 +1,68 @@
+"""`energyprof report`: print a recorded run in any format."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from energyprof.cli import terminal
+from energyprof.cli.recorded_run import add_run_argument, resolve_run
+from energyprof.errors import InputError
+
+NAME = "report"
+SUMMARY = "Print the report of a recorded run: where the joules went, how sure that is, and the ledger that closes."
+EXAMPLES = """\
+examples:
+  energyprof report                             the newest run in this folder
+  energyprof report RUN.eprof --format json     every figure, schema energyprof-report/1
+  energyprof report RUN.eprof --format json -o report.json
+  energyprof report --format list               the formats, and what opens each
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    add_run_argument(parser)
+    parser.add_argument(
+        "-f", "--format", default="terminal", metavar="NAME", help="format (default: terminal); list: all"
+    )
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    parser.add_argument("--width", type=int, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the report; 0, or an error's own status."""
+    from energyprof.run import formats, load
+
+    if args.format == "list":
+        for exporter in formats():
+            print(f"{exporter.name:10} {exporter.suffix:6} {exporter.summary}")
+        return 0
+    recorded = load(resolve_run(args.run))
+    to_file = args.output is not None
+    content = recorded.render(
+        args.format,
+        width=terminal.width(args.width),
+        color=not to_file and terminal.color(args.color, sys.stdout),
+        unicode=to_file or terminal.unicode(sys.stdout),
+    )
+    if to_file:
+        write_file(Path(args.output), content)
+        return 0
+    if isinstance(content, bytes) and terminal.is_terminal(sys.stdout):
+        raise InputError(f"--format {args.format} is no text; add -o FILE")
+    terminal.write(content, sys.stdout)
+    return 0
+
+
+def write_file(path: Path, content: str | bytes) -> None:
+    """Write a rendering to a file; raises InputError with the reason and a remedy."""
+    try:
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error

@@ -1,0 +1,47 @@
+"""Which power sources a run uses: those asked for, else every sensor that can serve, else the model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from energyprof.errors import SourceError
+from energyprof.interfaces import PowerSource, SourceContext
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One source on this machine: usable, or why not and what to do about it."""
+
+    source: PowerSource
+    context: SourceContext
+    reason: str | None
+    """None: usable."""
+
+
+def examine(sources: Sequence[PowerSource], context: SourceContext) -> tuple[Finding, ...]:
+    """Ask every source whether it can serve; a source that breaks while being asked cannot."""
+    return tuple(Finding(source, context, _reason(source, context)) for source in sources)
+
+
+def choose_automatically(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Return every usable sensor; where there is none, every usable model. Replays are only used when asked for."""
+    usable = [finding for finding in findings if finding.reason is None]
+    sensors = tuple(finding for finding in usable if finding.source.measures == "sensor")
+    return sensors or tuple(finding for finding in usable if finding.source.measures == "model")
+
+
+def choose_named(source: PowerSource, argument: str, context: SourceContext) -> Finding:
+    """Return the source asked for by `--source NAME:ARGUMENT`; raises SourceError if it cannot serve."""
+    own = replace(context, argument=argument)
+    reason = _reason(source, own)
+    if reason is not None:
+        raise SourceError(f"power source {source.name} cannot be used: {reason}")
+    return Finding(source, own, None)
+
+
+def _reason(source: PowerSource, context: SourceContext) -> str | None:
+    try:
+        return source.why_unavailable(context)
+    except Exception as error:  # the door says it never raises; a stranger's source may all the same
+        return f"it failed while being asked ({type(error).__name__}: {error}); update or remove its package"

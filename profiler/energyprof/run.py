@@ -1,0 +1,162 @@
+"""The straight line: capture -> trace -> attribution -> graph -> report -> rendering. The only place where they meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from energyprof import discover
+from energyprof.attribute.fit import attribute
+from energyprof.capture.reader import read_run, read_trace
+from energyprof.capture.results import read_attribution, store_attribution
+from energyprof.collect.choose import choose_automatically, examine
+from energyprof.errors import CaptureError, PluginError
+from energyprof.graph.build import build_graph
+from energyprof.interfaces import Exporter, PowerSource, RenderContext, SourceContext
+from energyprof.model.attribution import Attribution
+from energyprof.model.graph import StageGraph
+from energyprof.model.report import Report
+from energyprof.model.trace import Trace
+from energyprof.report.build import build_report
+from energyprof.report.renderer import draw
+
+Progress = Callable[[float], None]
+
+
+class Run:
+    """One recorded run. Everything is worked out when it is first asked for, and kept.
+
+    The fit is read from the file where it is stored there; else it is done, and stored if the file can be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open a `.eprof` file; raises CaptureError if it cannot be read."""
+        self.path = path
+        self._progress: Progress | None = None
+        self._facts = read_run(path)
+
+    @cached_property
+    def trace(self) -> Trace:
+        """Everything recorded, spans and readings included."""
+        return read_trace(self.path)
+
+    @cached_property
+    def attribution(self) -> Attribution:
+        """Who spent the energy, with intervals and the ledger."""
+        stored = read_attribution(self.path)
+        if stored is not None:
+            return stored
+        fitted = attribute(self.trace, self._progress)
+        try:
+            store_attribution(self.path, fitted)
+        except CaptureError:
+            return fitted  # a read-only place: the fit is done again the next time
+        return fitted
+
+    @cached_property
+    def graph(self) -> StageGraph:
+        """The stages as a graph with self, total and embodied energy."""
+        attribution = self.attribution
+        return build_graph(self._facts.stages, self._facts.domains, attribution, self._facts.flows)
+
+    def report(self) -> Report:
+        """Return every row and figure that a report prints."""
+        return self._report
+
+    @cached_property
+    def _report(self) -> Report:
+        facts = self._facts
+        return build_report(
+            facts.run, facts.recorder, facts.domains, facts.stages, facts.warnings, self.attribution, self.graph
+        )
+
+    def render(
+        self,
+        name: str = "terminal",
+        *,
+        width: int = 100,
+        color: bool = False,
+        unicode: bool = True,
+        options: dict[str, str] | None = None,
+    ) -> str | bytes:
+        """Return the report in the format `name`; raises PluginError for an unknown one, LookupError without a renderer."""
+        context = RenderContext(
+            width=width, color=color, unicode=unicode, draw=draw, trace=lambda: self.trace, options=options or {}
+        )
+        return _exporter(name).render(self.report(), context)
+
+
+def load(path: str | Path) -> Run:
+    """Open a recorded run; raises CaptureError, naming the remedy, if the file cannot be read."""
+    return Run(Path(path))
+
+
+def analyse(path: str | Path, progress: Progress | None = None) -> Run:
+    """Do the fit of a finished run and store it with the run; `progress` is told the part done, 0..1."""
+    run = Run(Path(path))
+    run._progress = progress
+    run.report()
+    return run
+
+
+def formats() -> tuple[Exporter, ...]:
+    """Return every installed exporter that can be loaded."""
+    return tuple(_exporter(spec.name) for spec in discover.plugins(discover.EXPORTERS))
+
+
+def _exporter(name: str) -> Exporter:
+    spec = discover.find(discover.EXPORTERS, name)
+    return cast(Exporter, spec.load()())  # the contract tests hold every exporter to the door
+
+
+def power_source_findings() -> list[dict[str, Any]]:
+    """Return every installed power source as JSON-ready rows: usable or why not, its domains, whether a run would use it."""
+    sources, broken = _power_sources()
+    context = SourceContext(now_ns=time.monotonic_ns, start_ns=time.monotonic_ns(), cpu_time_ns=time.process_time_ns)
+    findings = examine(sources, context)
+    used = {finding.source.name for finding in choose_automatically(findings)}
+    rows = []
+    for finding in findings:
+        domains: list[dict[str, Any]] = []
+        reason = finding.reason
+        if reason is None:
+            domains, reason = _domains(finding.source, finding.context)
+        rows.append(
+            {
+                "name": finding.source.name,
+                "measures": finding.source.measures,
+                "available": reason is None,
+                "reason": reason,
+                "used": finding.source.name in used and reason is None,
+                "domains": domains,
+            }
+        )
+    return rows + broken
+
+
+def _power_sources() -> tuple[list[PowerSource], list[dict[str, Any]]]:
+    sources: list[PowerSource] = []
+    broken: list[dict[str, Any]] = []
+    for spec in discover.plugins(discover.POWER_SOURCES):
+        try:
+            sources.append(cast(PowerSource, spec.load()()))
+        except PluginError as error:
+            row = {"measures": "unknown", "available": False, "used": False, "domains": []}
+            broken.append({"name": spec.name, "reason": str(error), **row})
+    return sources, broken
+
+
+def _domains(source: PowerSource, context: SourceContext) -> tuple[list[dict[str, Any]], str | None]:
+    try:
+        opened = source.open(context)
+    except Exception as error:  # whatever a driver throws is a finding here, not a fault of ours
+        return [], f"it could not be opened: {error}"
+    finally:
+        source.close()
+    return [
+        {"id": domain.id, "source": domain.source, "period_ns": domain.period_ns, "gain_error": domain.gain_error}
+        for domain in opened
+    ], None
