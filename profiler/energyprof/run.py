@@ -1,4 +1,4 @@
-"""The straight line: capture -> trace -> attribution -> graph -> report -> rendering. The only place where they meet."""
+"""The straight line: capture -> trace -> attribution -> graph -> report -> rendering; where the steps meet."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Run:
         unicode: bool = True,
         options: dict[str, str] | None = None,
     ) -> str | bytes:
-        """Return the report in the format `name`; raises PluginError for an unknown one, LookupError without a renderer."""
+        """Return the report in a format; raises PluginError for an unknown one, LookupError without a renderer."""
         context = RenderContext(
             width=width, color=color, unicode=unicode, draw=draw, trace=lambda: self.trace, options=options or {}
         )
@@ -113,7 +113,7 @@ def _exporter(name: str) -> Exporter:
 
 
 def power_source_findings() -> list[dict[str, Any]]:
-    """Return every installed power source as JSON-ready rows: usable or why not, its domains, whether a run would use it."""
+    """Return every installed power source as JSON-ready rows: usable or why not, its domains, if a run would use it."""
     sources, broken = _power_sources()
     context = SourceContext(now_ns=time.monotonic_ns, start_ns=time.monotonic_ns(), cpu_time_ns=time.process_time_ns)
     findings = examine(sources, context)
