@@ -1,0 +1,70 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`. Both make their own environment in $(VENV).
+#   make demo    profile samples/digits and print the report and where the diagram is
+#   make test    run every test
+#   make check   what CI runs on the source: ruff, mypy, import-linter, every test
+#   make bench   print the figures of the README beside their bounds
+#   make clean   remove everything that these commands made
+# PYTHON=python3.12 chooses the interpreter, VENV=... the folder, PYTEST_ARGS='-k spool' what pytest is told,
+# BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what the sample is told.
+
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+BENCHES ?=
+DEMO_ARGS ?=
+
+BIN := $(VENV)/bin
+OUT := out
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# An editable installation: a changed source needs no new one, a changed pyproject.toml makes one.
+INPUTS := pyproject.toml constraints.txt
+
+.DELETE_ON_ERROR:
+.PHONY: demo test check bench clean
+
+demo: $(VENV)/.samples
+	@mkdir -p $(OUT)
+	@rm -f $(OUT)/digits.*
+	$(BIN)/energyprof run -o $(OUT)/digits.eprof samples/digits/pipeline.py $(DEMO_ARGS)
+	@echo
+	@echo "report again:  $(BIN)/energyprof report $(OUT)/digits.eprof"
+	@echo "diagram:       $(abspath $(OUT))/digits.svg and digits.png"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(VENV)/.test
+	$(BIN)/python tests/benchmarks/run_benches.py $(BENCHES)
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find profiler plugins tests samples -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+	  echo "make: $(PYTHON) is missing or older than 3.10; name another: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: $(PYTHON) cannot make environments (no module venv or ensurepip);" \
+	    "on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.samples: $(INPUTS) | $(VENV)/.made
+	@echo "Installing energyprof, scikit-learn and torch into $(VENV); the first time this takes minutes."
+	$(INSTALL) -e '.[samples]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.samples
+	$(INSTALL) -e '.[samples,test]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	$(INSTALL) -e '.[samples,test,dev]'
+	@touch $@
