@@ -1,0 +1,219 @@
+"""CPU time of the program: one total that never decreases, and rows per process and thread for the attribution."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from energyprof.collect.cpu_readers import CpuReader, ThreadReader, cpu_reader
+from energyprof.collect.process_tree import Tree
+from energyprof.model.power import ThreadCpu
+
+TREE_EVERY_NS = 100_000_000
+THREADS_EVERY_NS = 50_000_000
+DISCOVERY_SHARE = 0.001
+"""CPU time allowed to looking for processes, and as much again to looking for threads, as a share of one core."""
+OPENED_PER_POLL = 64
+"""New threads taken up in one poll; a pool of hundreds comes in over several instead of stalling one."""
+
+
+@dataclass(slots=True, eq=False)
+class _Clock:
+    """CPU time of a process or thread; a reused id goes on from where its predecessor stood."""
+
+    base_ns: int
+    last_ns: int = 0
+    written_ns: int = -1
+
+    def advance(self, cpu_ns: int) -> bool:
+        """Take a new value; return whether it is one that has not been written yet."""
+        self.last_ns = max(self.last_ns, cpu_ns)
+        return self.last_ns != self.written_ns
+
+
+@dataclass(slots=True, eq=False)
+class _Thread:
+    reader: ThreadReader
+    clock: _Clock
+
+
+@dataclass(slots=True, eq=False)
+class _Process:
+    pid: int
+    clock: _Clock
+    found_ns: int
+    threads: dict[int, _Thread] = field(default_factory=dict)
+    threads_seen_ns: int = 0
+    threads_due_ns: int = 0
+
+
+class CpuClock:
+    """Read the CPU clocks of a process tree; `poll` and `close` belong to one thread, the rest to any."""
+
+    def __init__(
+        self,
+        tree: Tree,
+        *,
+        start_ns: int = 0,
+        reader: CpuReader | None = None,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        spent_ns: Callable[[], int] = time.thread_time_ns,
+    ) -> None:
+        """Follow `tree`, whose root was started at `start_ns`; `spent_ns` is the CPU time of the polling thread."""
+        self._tree = tree
+        self._reader = reader or cpu_reader()
+        self._now_ns = now_ns
+        self._spent_ns = spent_ns
+        self._lock = threading.Lock()
+        self._processes: dict[int, _Process] = {}
+        self._ended_ns = 0
+        self._least_ns = 0
+        self._tree_seen_ns = start_ns
+        self._tree_due_ns = 0
+        self._written: dict[tuple[int, int], int] = {}
+        self._rows: list[int] = []
+
+    def adopt(self, pid: int) -> None:
+        """Count a process to the program that is no visible descendant of it (its spool says that it is ours)."""
+        self._tree.adopt(pid)
+
+    def total_ns(self) -> int:
+        """Return the CPU time used by the program and its descendants so far, read now; never decreases."""
+        with self._lock:
+            for process in self._processes.values():
+                self._read(process)
+            return self._total_ns()
+
+    def finish(self, total_cpu_ns: int) -> None:
+        """Take the final total from the program's own resource usage; it also knows children that were never seen."""
+        with self._lock:
+            self._least_ns = max(self._least_ns, total_cpu_ns)
+
+    def poll(self) -> bool:
+        """Read every clock once and keep what changed; looks for processes and threads when that is due."""
+        if self._now_ns() >= self._tree_due_ns:
+            self._find_processes()
+        rows: list[int] = []
+        for process in tuple(self._processes.values()):
+            self._poll_process(process, rows)
+        with self._lock:
+            self._rows.extend(rows)
+        return True
+
+    def close(self) -> None:
+        """Release the files held open."""
+        for process in self._processes.values():
+            for thread in process.threads.values():
+                thread.reader.close()
+            process.threads.clear()
+
+    def drain(self) -> ThreadCpu:
+        """Return the rows since the last drain, ordered by (pid, tid, t_ns); each is handed out once."""
+        with self._lock:
+            rows, self._rows = self._rows, []
+        table = np.array(rows, np.int64).reshape(-1, 4)
+        table = table[np.lexsort((table[:, 2], table[:, 1], table[:, 0]))]
+        pid, tid = table[:, 0].astype(np.int32), table[:, 1].astype(np.int32)
+        t_ns, cpu_ns = np.ascontiguousarray(table[:, 2]), np.ascontiguousarray(table[:, 3])
+        for column in (pid, tid, t_ns, cpu_ns):
+            column.flags.writeable = False
+        return ThreadCpu(pid, tid, t_ns, cpu_ns)
+
+    def _total_ns(self) -> int:
+        alive_ns = sum(process.clock.last_ns for process in self._processes.values())
+        self._least_ns = max(self._least_ns, self._ended_ns + alive_ns)
+        return self._least_ns
+
+    def _read(self, process: _Process) -> bool:
+        """Read a process clock; an ended process keeps its last value. Returns whether there is a new value."""
+        try:
+            return process.clock.advance(self._reader.process_ns(process.pid))
+        except OSError:
+            return process.clock.last_ns != process.clock.written_ns
+
+    def _find_processes(self) -> None:
+        began_ns, spent_ns = self._now_ns(), self._spent_ns()
+        alive = self._tree.refresh()
+        rows: list[int] = []
+        with self._lock:
+            for pid in self._processes.keys() - set(alive):
+                self._end(self._processes.pop(pid), rows)
+            for pid in alive:
+                if pid not in self._processes:
+                    # When the tree was last looked at it did not exist, hence had used nothing.
+                    clock = self._new_clock(pid, 0, self._tree_seen_ns, rows)
+                    self._processes[pid] = _Process(pid, clock, self._tree_seen_ns, {}, self._tree_seen_ns)
+            self._rows.extend(rows)
+        self._tree_seen_ns = began_ns
+        self._tree_due_ns = began_ns + self._pause_ns(TREE_EVERY_NS, spent_ns)
+
+    def _end(self, process: _Process, rows: list[int]) -> None:
+        self._read(process)
+        self._ended_ns += process.clock.last_ns
+        self._write(process.pid, 0, process.clock, self._now_ns(), rows)
+        for tid, thread in process.threads.items():
+            self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
+            thread.reader.close()
+        self._written[process.pid, 0] = process.clock.base_ns + process.clock.last_ns
+
+    def _poll_process(self, process: _Process, rows: list[int]) -> None:
+        with self._lock:
+            changed = self._read(process)
+        now_ns = self._now_ns()
+        if not changed:
+            # None of its threads has run since, so none of their times has changed either.
+            return
+        self._write(process.pid, 0, process.clock, now_ns, rows)
+        if now_ns >= process.threads_due_ns:
+            self._find_threads(process, rows)
+        for tid, thread in tuple(process.threads.items()):
+            try:
+                new = thread.clock.advance(thread.reader.read_ns())
+            except (OSError, ValueError, IndexError):  # Ended; some kernels then give an empty text.
+                self._end_thread(process, tid)
+                continue
+            if new:
+                self._write(process.pid, tid, thread.clock, self._now_ns(), rows)
+
+    def _find_threads(self, process: _Process, rows: list[int]) -> None:
+        began_ns, spent_ns = self._now_ns(), self._spent_ns()
+        try:
+            alive = self._reader.thread_ids(process.pid)
+        except OSError:
+            return
+        new = [tid for tid in alive if tid not in process.threads]
+        for tid in new[:OPENED_PER_POLL]:
+            try:
+                reader = self._reader.open_thread(process.pid, tid)
+            except OSError:
+                continue
+            clock = self._new_clock(process.pid, tid, process.threads_seen_ns, rows)
+            process.threads[tid] = _Thread(reader, clock)
+        if len(new) <= OPENED_PER_POLL:
+            process.threads_seen_ns = began_ns
+            process.threads_due_ns = began_ns + self._pause_ns(THREADS_EVERY_NS, spent_ns)
+
+    def _end_thread(self, process: _Process, tid: int) -> None:
+        thread = process.threads.pop(tid)
+        thread.reader.close()
+        self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
+
+    def _new_clock(self, pid: int, tid: int, since_ns: int, rows: list[int]) -> _Clock:
+        base_ns = self._written.pop((pid, tid), None)
+        clock = _Clock(base_ns or 0)
+        if base_ns is None:
+            clock.written_ns = 0
+            rows.extend((pid, tid, since_ns, 0))
+        return clock
+
+    def _write(self, pid: int, tid: int, clock: _Clock, t_ns: int, rows: list[int]) -> None:
+        if clock.last_ns != clock.written_ns:
+            rows.extend((pid, tid, t_ns, clock.base_ns + clock.last_ns))
+            clock.written_ns = clock.last_ns
+
+    def _pause_ns(self, least_ns: int, spent_before_ns: int) -> int:
+        return max(least_ns, round((self._spent_ns() - spent_before_ns) / DISCOVERY_SHARE))

@@ -1,0 +1,121 @@
+"""Which processes belong to the program: its root, the descendants of that, and those adopted by their spool."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Protocol
+
+READS_PER_REFRESH = 256
+"""New processes looked at in one refresh; on a host with thousands the first look is spread over several."""
+
+
+class Tree(Protocol):
+    """The program's live processes. Not thread-safe but for `adopt`."""
+
+    def adopt(self, pid: int) -> None:
+        """Count `pid` and its descendants to the program from the next refresh on, though no ancestor shows it."""
+        ...
+
+    def refresh(self) -> Sequence[int]:
+        """Look for new and ended processes; return those alive, in the order found."""
+        ...
+
+
+def process_tree(root_pid: int, proc: str = "/proc") -> Tree:
+    """Return the tree below `root_pid`, read from /proc where there is one."""
+    return ProcTree(root_pid, proc) if os.path.exists(f"{proc}/self/stat") else PsutilTree(root_pid)
+
+
+class ProcTree:
+    """Follow the tree through /proc/PID/stat, read once for each new process.
+
+    A child whose parent ended before both were seen together has lost its ancestors: that is what `adopt` is for.
+    """
+
+    def __init__(self, root_pid: int, proc: str = "/proc") -> None:
+        self._root_pid = root_pid
+        self._proc = proc
+        self._parents: dict[int, int] = {}
+        self._started: dict[int, int] = {}
+        """Start time of each member: tells a reused pid from the process it was."""
+        self._adopted: set[int] = {root_pid}
+
+    def adopt(self, pid: int) -> None:
+        """Count `pid` and its descendants to the program from the next refresh on."""
+        self._adopted.add(pid)
+
+    def refresh(self) -> Sequence[int]:
+        """Look for new and ended processes; return those alive, in the order found."""
+        alive = {int(name) for name in os.listdir(self._proc) if name.isdigit()}
+        for pid in self._parents.keys() - alive:
+            del self._parents[pid]
+        for pid in list(self._started):
+            self._check_member(pid, alive)
+        for pid in self._adopted & alive - self._started.keys():
+            self._admit(pid)
+        # Those forked after the root come first: pids count upwards until they wrap.
+        new = sorted(alive - self._parents.keys(), key=lambda pid: (pid < self._root_pid, pid))
+        for pid in new[:READS_PER_REFRESH]:
+            if (stat := self._stat(pid)) is not None:
+                self._parents[pid] = stat[0]
+        self._admit_descendants()
+        return tuple(self._started)
+
+    def _check_member(self, pid: int, alive: set[int]) -> None:
+        stat = self._stat(pid) if pid in alive else None
+        if stat is not None and stat[1] == self._started[pid]:
+            return
+        del self._started[pid]
+        self._parents.pop(pid, None)
+        self._adopted.discard(pid)
+
+    def _admit_descendants(self) -> None:
+        strangers = {pid: parent for pid, parent in self._parents.items() if pid not in self._started}
+        while found := [pid for pid, parent in strangers.items() if parent in self._started]:
+            for pid in found:
+                del strangers[pid]
+                self._admit(pid)
+
+    def _admit(self, pid: int) -> None:
+        if (stat := self._stat(pid)) is not None:
+            self._parents[pid], self._started[pid] = stat
+
+    def _stat(self, pid: int) -> tuple[int, int] | None:
+        """Return (parent, start time in ticks); None where the process is gone."""
+        try:
+            with open(f"{self._proc}/{pid}/stat", "rb") as file:
+                text = file.read()
+        except OSError:
+            return None
+        # proc(5): the second field is the name in parentheses and may hold anything, ")" and spaces included.
+        fields = text[text.rindex(b")") + 2 :].split()
+        return int(fields[1]), int(fields[19])
+
+
+class PsutilTree:
+    """The same where there is no /proc (macOS, Windows)."""
+
+    def __init__(self, root_pid: int) -> None:
+        self._adopted: set[int] = {root_pid}
+
+    def adopt(self, pid: int) -> None:
+        """Count `pid` and its descendants to the program from the next refresh on."""
+        self._adopted.add(pid)
+
+    def refresh(self) -> Sequence[int]:
+        """Look for new and ended processes; return those alive, in the order found."""
+        import psutil
+
+        alive: dict[int, None] = {}
+        for pid in sorted(self._adopted):
+            try:
+                process = psutil.Process(pid)
+                found = [process, *process.children(recursive=True)]
+            except psutil.Error:
+                self._adopted.discard(pid)
+                continue
+            # Children become roots of their own: they stay ours when their parent ends.
+            self._adopted.update(child.pid for child in found)
+            alive.update(dict.fromkeys(child.pid for child in found))
+        return tuple(alive)

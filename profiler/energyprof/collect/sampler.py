@@ -1,0 +1,201 @@
+"""Sample every power source, and the CPU clocks, each in a thread of its own: a hanging driver delays nobody.
+
+    tree = process_tree(root_pid)                                  # collect.process_tree
+    clock = CpuClock(tree, start_ns=start_ns)                      # collect.cpu_clock
+    context = SourceContext(argument, start_ns, time.monotonic_ns, clock.total_ns)
+    opened = [(source, source.open(context)), ...]                 # by the caller, who chose the sources
+    sampler = Sampler(opened, start_ns=start_ns, max_hz=100.0, cpu_clock=clock)
+    sampler.start()
+    while running:                                                 # about every 0.25 s
+        readings = sampler.drain()                                 # {DomainId: Readings}, domains with new rows only
+        thread_cpu = clock.drain()                                 # ThreadCpu, perhaps of length 0
+        power_w, energy_j = sampler.live()                         # floats, or None where nothing is known
+    clock.finish(cpu_ns)                                           # the foreground's rusage, before the last reads
+    sampler.stop(timeout_s=1.0)                                    # last reads, sources closed; hung ones abandoned
+    sampler.drain(); clock.drain(); sampler.facts()                # what the last reads brought; SamplerFacts
+
+Processes that left a spool but cannot be found as descendants are handed over by `clock.adopt(pid)`. The caller
+should lower `sys.setswitchinterval` to 0.5 ms: with Python's 5 ms a converting main thread delays every poll.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from energyprof.collect.cpu_clock import CpuClock
+from energyprof.collect.poller import DomainFacts, Poller
+from energyprof.collect.schedule import Schedule, interval_ns
+from energyprof.errors import SourceError
+from energyprof.interfaces import PowerSource
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+from energyprof.model.power import Readings
+
+LATE_NS = 5_000_000
+SOURCES_SHARE = 0.005
+"""CPU time allowed to all power sources together, as a share of one core."""
+CLOCKS_SHARE = 0.004
+"""CPU time allowed to the CPU clocks, as a share of one core."""
+FAILURES_BEFORE_PAUSE = 3
+LONGEST_PAUSE_NS = 1_000_000_000
+
+
+class LivePower(NamedTuple):
+    """What the live line shows: the sum over the domains contained in no other."""
+
+    power_w: float | None
+    """Mean of about the last half second; None: no domain was readable of late."""
+    energy_j: float | None
+    """Since the first reading; None: nothing was ever read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplerFacts:
+    """What sampling did and cost."""
+
+    polls: int = 0
+    """Polls of power sources."""
+    late_polls: int = 0
+    """Polls more than 5 ms behind schedule."""
+    cpu_s: float = 0.0
+    """CPU time of all sampling threads, CPU clocks included."""
+    domains: Mapping[DomainId, DomainFacts] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+class Sampler:
+    """Poll the opened sources until stopped. `start` and `stop` are called once; all methods from one thread."""
+
+    def __init__(
+        self,
+        opened: Sequence[tuple[PowerSource, Sequence[Domain]]],
+        *,
+        start_ns: int = 0,
+        max_hz: float = 100.0,
+        cpu_clock: CpuClock | None = None,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """Take open sources, each with the domains it announced; raises SourceError on a domain offered twice."""
+        self._now_ns = now_ns
+        self._pollers = [Poller(source, domains, now_ns, start_ns) for source, domains in opened]
+        self._top = _top_level(self._pollers)
+        share = SOURCES_SHARE / max(1, len(opened))
+        self._source_loops = [
+            _Loop(poller, poller.source.name, _source_interval_ns(poller, max_hz), share, now_ns)
+            for poller in self._pollers
+        ]
+        self._loops = list(self._source_loops)
+        if cpu_clock is not None:
+            self._loops.append(_Loop(cpu_clock, "cpu clocks", interval_ns(None, max_hz), CLOCKS_SHARE, now_ns))
+        self._hung: tuple[str, ...] = ()
+
+    def start(self) -> None:
+        """Start the threads; the first reads come at once."""
+        for loop in self._loops:
+            loop.thread.start()
+
+    def drain(self) -> Mapping[DomainId, Readings]:
+        """Return the readings since the last drain, of the domains that have any; each reading is handed out once."""
+        return {id_: readings for poller in self._pollers for id_, readings in poller.drain().items()}
+
+    def live(self) -> LivePower:
+        """Return the power of late and the energy so far of the domains that are contained in no other."""
+        now_ns = self._now_ns()
+        figures = [poller.live(id_, now_ns) for poller, id_ in self._top]
+        powers = [power_w for power_w, _ in figures if power_w is not None]
+        energies = [energy_j for _, energy_j in figures if energy_j is not None]
+        return LivePower(sum(powers) if powers else None, sum(energies) if energies else None)
+
+    def facts(self) -> SamplerFacts:
+        """Return what sampling did and cost so far."""
+        return SamplerFacts(
+            polls=sum(loop.polls for loop in self._source_loops),
+            late_polls=sum(loop.late_polls for loop in self._source_loops),
+            cpu_s=sum(loop.cpu_ns for loop in self._loops) * 1e-9,
+            domains={id_: facts for poller in self._pollers for id_, facts in poller.facts().items()},
+            warnings=tuple(line for poller in self._pollers for line in poller.warnings()) + self._hung,
+        )
+
+    def stop(self, timeout_s: float) -> None:
+        """Have every source read a last time and closed; one that does not answer in time is abandoned and named.
+
+        All sources together are waited for at most `timeout_s`.
+        """
+        for loop in self._loops:
+            loop.ended.set()
+        deadline_ns = time.monotonic_ns() + round(timeout_s * 1e9)
+        for loop in self._loops:
+            loop.thread.join(max(0, deadline_ns - time.monotonic_ns()) * 1e-9)
+        self._hung = tuple(
+            f"{loop.name} did not answer within {timeout_s:g} s at the end of the run; its last readings are missing"
+            for loop in self._loops
+            if loop.thread.is_alive()
+        )
+
+
+class _Polled(Protocol):
+    def poll(self) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class _Loop:
+    """One sampling thread: wait for the slot, poll, count; a last poll and the closing belong to it as well."""
+
+    def __init__(self, polled: _Polled, name: str, interval_ns: int, share: float, now_ns: Callable[[], int]) -> None:
+        self.name = name
+        self.polls = 0
+        self.late_polls = 0
+        self.cpu_ns = 0
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._run, name=f"energyprof {name}", daemon=True)
+        self._polled = polled
+        self._interval_ns = interval_ns
+        self._share = share
+        self._now_ns = now_ns
+
+    def _run(self) -> None:
+        schedule = Schedule(self._now_ns(), self._interval_ns, self._share)
+        failures = 0
+        while not self.ended.wait(max(0, schedule.due_ns - self._now_ns()) * 1e-9):
+            began_ns = self._now_ns()
+            failures = 0 if self._polled.poll() else failures + 1
+            self.polls += 1
+            self.late_polls += began_ns - schedule.due_ns > LATE_NS
+            spent_ns = time.thread_time_ns()
+            schedule.advance(self._now_ns(), spent_ns - self.cpu_ns, pause_ns(failures, self._interval_ns))
+            self.cpu_ns = spent_ns
+        self._polled.poll()
+        self._polled.close()
+        self.polls += 1
+        self.cpu_ns = time.thread_time_ns()
+
+
+def pause_ns(failures: int, interval_ns: int) -> int:
+    """Return how long to leave a source alone that failed `failures` times in a row: doubling, at most one second."""
+    if failures < FAILURES_BEFORE_PAUSE:
+        return 0
+    doublings = min(failures - FAILURES_BEFORE_PAUSE, 30)
+    return min(LONGEST_PAUSE_NS, interval_ns << doublings)
+
+
+def _source_interval_ns(poller: Poller, max_hz: float) -> int:
+    return min((interval_ns(domain.period_ns, max_hz) for domain in poller.domains), default=interval_ns(None, max_hz))
+
+
+def _top_level(pollers: Sequence[Poller]) -> list[tuple[Poller, DomainId]]:
+    """Return the domains contained in no other that is measured too."""
+    offered: dict[DomainId, str] = {}
+    for poller in pollers:
+        for domain in poller.domains:
+            if domain.id in offered:
+                raise SourceError(
+                    f"power domain {domain.id!r} is offered by {offered[domain.id]!r} and {poller.source.name!r}; "
+                    "choose one of them with --source"
+                )
+            offered[domain.id] = poller.source.name
+    return [(poller, domain.id) for poller in pollers for domain in poller.domains if domain.parent not in offered]
