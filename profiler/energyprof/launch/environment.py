@@ -1,0 +1,46 @@
+"""The environment of the program: how a Python started by it, however deep, comes to record itself."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+
+RUN_DIR = "ENERGYPROF_RUN_DIR"
+PACKAGE = "ENERGYPROF_PACKAGE"
+INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
+OWN = (RUN_DIR, PACKAGE, INSTRUMENTS)
+
+
+def program_environment(
+    inherited: Mapping[str, str], package: str, run_dir: str, instruments: Sequence[tuple[str, str, str, str]]
+) -> dict[str, str]:
+    """Return the inherited environment, with ours added: our start-up folder first on PYTHONPATH, the user's behind.
+
+    `package` is the folder of energyprof itself; an instrument is (name, framework, "module:attribute", source file).
+    """
+    site = os.path.join(package, "record", "site")
+    users = [entry for entry in _python_path(inherited) if entry != site]
+    return {
+        **inherited,
+        # An empty PYTHONPATH is the same as none; a trailing separator would add the current folder.
+        "PYTHONPATH": os.pathsep.join([site, *users]),
+        RUN_DIR: run_dir,
+        PACKAGE: package,
+        INSTRUMENTS: json.dumps([list(instrument) for instrument in instruments]),
+    }
+
+
+def collector_environment(inherited: Mapping[str, str], package: str) -> dict[str, str]:
+    """Return the inherited environment without ours: the collector of a profiled energyprof does not record itself."""
+    environment = {name: value for name, value in inherited.items() if name not in OWN}
+    site = os.path.join(package, "record", "site")
+    users = _python_path(inherited)
+    if site in users:
+        environment["PYTHONPATH"] = os.pathsep.join(entry for entry in users if entry != site)
+    return environment
+
+
+def _python_path(environment: Mapping[str, str]) -> list[str]:
+    value = environment.get("PYTHONPATH", "")
+    return value.split(os.pathsep) if value else []

@@ -1,0 +1,160 @@
+"""What to start: a script, a module, code, or any other program, checked as far as that is cheap before it starts."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from energyprof.errors import InputError
+
+OLDEST_PYTHON = (3, 10)
+_LOOK_AHEAD = 4096
+
+
+class Program(NamedTuple):
+    """A program ready to be handed to the operating system."""
+
+    path: str
+    """The executable; absolute, or relative to the current folder."""
+    argv: tuple[str, ...]
+    command: tuple[str, ...]
+    """The command as a person would type it without us, for the report."""
+    stem: str
+    """Short name for files about this run."""
+
+
+def script_program(words: Sequence[str], python: str | None = None) -> Program:
+    """Return `python SCRIPT ARGS`; raises InputError where Python itself could not even begin to read SCRIPT."""
+    script = words[0]
+    if script != "-":
+        _check_script(script)
+    stem = "stdin" if script == "-" else _stem(script)
+    return _python_program((*words,), stem, python)
+
+
+def module_program(words: Sequence[str], python: str | None = None) -> Program:
+    """Return `python -m MODULE ARGS`; whether the module exists is for Python to say, in its own words."""
+    return _python_program(("-m", *words), words[0], python)
+
+
+def code_program(words: Sequence[str], python: str | None = None) -> Program:
+    """Return `python -c CODE ARGS`."""
+    return _python_program(("-c", *words), "code", python)
+
+
+def other_program(words: Sequence[str]) -> Program:
+    """Return any program, found on PATH as a shell would; raises InputError if it is not there or not executable."""
+    name = words[0]
+    path = find_executable(name)
+    if path is None:
+        raise InputError(f"no program {name}: {_why_not_executable(name)}")
+    return Program(path, tuple(words), tuple(words), _stem(name))
+
+
+def find_executable(name: str) -> str | None:
+    """Return where the program is: the path itself if it holds a `/`, else the first match on PATH."""
+    if os.sep in name:
+        return name if _is_executable(name) else None
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        path = os.path.join(folder, name)
+        if _is_executable(path):
+            return path
+    return None
+
+
+def _python_program(words: tuple[str, ...], stem: str, python: str | None) -> Program:
+    path = sys.executable if python is None else _check_python(python)
+    if not path:
+        raise InputError("this Python does not know its own path; name an interpreter with --python PATH")
+    return Program(path, (path, *words), (os.path.basename(path), *words), _safe(stem))
+
+
+def _check_script(script: str) -> None:
+    if os.path.isdir(script):
+        if not os.path.isfile(os.path.join(script, "__main__.py")):
+            raise InputError(f"{script} is a folder without __main__.py; name a script in it")
+        return
+    try:
+        with open(script, "rb") as stream:
+            start = stream.read(_LOOK_AHEAD)
+    except FileNotFoundError:
+        hint = f"; to profile a module: energyprof run -m {script}" if script.isidentifier() else "; check the path"
+        raise InputError(f"no script {script}{hint}") from None
+    except OSError as error:
+        raise InputError(f"cannot read {script}: {error.strerror}; make it readable") from error
+    if not _may_be_python(script, start):
+        raise InputError(f"{script} is no Python file; for any other program: energyprof run --exec -- {script}")
+
+
+def _may_be_python(script: str, start: bytes) -> bool:
+    """Return whether Python would read it: source, byte code, or a zip file; only clear cases are refused."""
+    if script.endswith(".pyc"):
+        return True
+    if b"\0" in start:
+        from zipfile import is_zipfile
+
+        return is_zipfile(script)
+    interpreter = start.partition(b"\n")[0]
+    if not interpreter.startswith(b"#!") or b"python" in interpreter or b"pypy" in interpreter:
+        return True
+    try:  # pip writes scripts that are a shell's and Python's at once, so a shell's first line alone says little
+        with open(script, "rb") as stream:
+            compile(stream.read(), script, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _check_python(python: str) -> str:
+    path = find_executable(python)
+    if path is None:
+        raise InputError(f"no Python at {python}: {_why_not_executable(python)}")
+    import subprocess
+
+    try:
+        said = subprocess.run(
+            [path, "-ISc", "import sys; print('python', *sys.version_info[:2])"],
+            capture_output=True,
+            timeout=10,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        ).stdout.split()
+    except (OSError, subprocess.TimeoutExpired):
+        said = []
+    if len(said) != 3 or said[0] != b"python":
+        raise InputError(f"{python} is no Python interpreter; name one such as venv/bin/python")
+    version = int(said[1]), int(said[2])
+    if version < OLDEST_PYTHON:
+        raise InputError(
+            f"{python} is Python {version[0]}.{version[1]}, recording needs {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or "
+            f"newer; device totals of any program: energyprof run --exec -- {python} ..."
+        )
+    return path
+
+
+def _is_executable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def _why_not_executable(name: str) -> str:
+    if os.sep not in name:
+        return "it is not on PATH; name its path"
+    if not os.path.exists(name):
+        return "there is no such file; check the path"
+    if os.path.isdir(name):
+        return "that is a folder; name a file in it"
+    return f"it is not executable; try: chmod +x {name}"
+
+
+def _stem(path: str) -> str:
+    """Return the name without folder and suffix: `jobs/train.py` gives `train`, `package/` gives `package`."""
+    name = os.path.basename(os.path.abspath(path))
+    return _safe(os.path.splitext(name)[0])
+
+
+def _safe(name: str) -> str:
+    """Return the name fit for a file name: whatever is awkward there becomes `_`; never empty, never hidden."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+    return kept.lstrip(".")[:80] or "program"

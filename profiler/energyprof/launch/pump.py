@@ -1,0 +1,98 @@
+"""Stand between the shell and the program: pass signals on, stop and continue with it, and see how it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from energyprof.errors import InputError
+from energyprof.launch.arrivals import Arrival, Arrivals
+from energyprof.launch.program import Program
+
+_RESTORED = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name))
+"""Python ignores these in itself; a program inherits what is ignored, so they are set back for it."""
+
+
+class Ending(NamedTuple):
+    """How the program ended."""
+
+    exit_code: int
+    """Exit status; negative: ended by that signal."""
+    t_ns: int
+    """CLOCK_MONOTONIC when it was seen to have ended."""
+    cpu_ns: int
+    """CPU time, user and system, of the program and the descendants it waited for."""
+
+
+def start_program(program: Program, environment: Mapping[str, str], mask: set[int]) -> int:
+    """Start the program as the shell would have and return its pid; raises InputError if the system refuses.
+
+    It keeps our standard streams, terminal, folder, umask and process group.
+    """
+    try:
+        return os.posix_spawn(program.path, program.argv, environment, setsigmask=mask, setsigdef=_RESTORED)
+    except OSError as error:
+        raise InputError(f"cannot start {program.path}: {error.strerror}; check that it runs without us") from error
+
+
+class Pump:
+    """Waits for one program. `on_tick` is called between signals, `on_stop` before we stop with the program."""
+
+    def __init__(
+        self, pid: int, arrivals: Arrivals, *, on_tick: Callable[[], float], on_stop: Callable[[], None]
+    ) -> None:
+        """`on_tick` returns the seconds until it wants to be called again."""
+        self._pid = pid
+        self._arrivals = arrivals
+        self._on_tick = on_tick
+        self._on_stop = on_stop
+        self._is_stopped = False
+
+    def run(self) -> Ending:
+        """Return when the program has ended."""
+        while True:
+            arrival = self._arrivals.wait(self._on_tick())
+            ending = self._reap()
+            if ending is not None:
+                return ending
+            if arrival is not None:
+                self._relay(arrival)
+
+    def _reap(self) -> Ending | None:
+        """Take in every change of state of the program; return how it ended, if it did."""
+        while True:
+            pid, status, usage = os.wait4(self._pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+            if pid == 0:
+                return None
+            if os.WIFSTOPPED(status):
+                self._is_stopped = True
+                self._on_stop()
+                _stop_like(os.WSTOPSIG(status))
+            elif os.WIFCONTINUED(status):
+                self._is_stopped = False
+            else:
+                cpu_ns = round((usage.ru_utime + usage.ru_stime) * 1e9)
+                return Ending(os.waitstatus_to_exitcode(status), time.monotonic_ns(), cpu_ns)
+
+    def _relay(self, arrival: Arrival) -> None:
+        if arrival.signum == signal.SIGCHLD or arrival.is_from_terminal:
+            return
+        if arrival.sender == self._pid:
+            return  # it signalled its own group or its parent: it meant us, or has had it already
+        if arrival.signum == signal.SIGCONT and not self._is_stopped:
+            return  # the shell continues the whole group, and only somebody's `kill -CONT` us alone
+        os.kill(self._pid, arrival.signum)  # it cannot be another's pid: it has not been reaped yet
+
+
+def _stop_like(signum: int) -> None:
+    """Stop as the program did, so that the shell gets its prompt back; returns when we are continued."""
+    if signum != signal.SIGTSTP or not hasattr(signal, "sigtimedwait"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return
+    # Unblocked it acts at once, and the shell prints "Stopped" as for any other job.
+    os.kill(os.getpid(), signal.SIGTSTP)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})

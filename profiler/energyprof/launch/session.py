@@ -1,0 +1,132 @@
+"""One profiled run as the foreground sees it: program, collector and user, from the start to the end of both."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from energyprof.launch.arrivals import Arrivals
+from energyprof.launch.collector import MODULE, Collector, Result
+from energyprof.launch.environment import collector_environment, program_environment
+from energyprof.launch.preload import Preload
+from energyprof.launch.program import Program
+from energyprof.launch.pump import Ending, Pump, start_program
+
+_LIVE_TICK_S = 0.2
+_TICK_S = 1.0
+_GIVING_UP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+
+
+class Settings(NamedTuple):
+    """What the collector and the recorder are told."""
+
+    package: str
+    """Folder of energyprof itself."""
+    run_dir: str
+    output: str
+    """The recording, an empty file so far."""
+    sources: tuple[tuple[str, str], ...] = ()
+    """(name, argument); empty: chosen automatically."""
+    instruments: tuple[tuple[str, str, str, str], ...] = ()
+    """(name, framework, "module:attribute", source file)."""
+    max_hz: float = 100.0
+    is_live: bool = False
+    collector_module: str = MODULE
+
+
+class Audience(Protocol):
+    """Who is shown what happens while the program runs."""
+
+    def live(self, event: Mapping[str, Any]) -> None:
+        """Show elapsed_s, power_w, energy_j and stage."""
+        ...
+
+    def clear(self) -> None:
+        """Leave the terminal as the program would have: it has stopped, or ended."""
+        ...
+
+    def say(self, message: str) -> None:
+        """Show one line that cannot wait for the report."""
+        ...
+
+
+class Outcome(NamedTuple):
+    """What is left when both have ended."""
+
+    ending: Ending
+    result: Result
+
+
+def run_session(
+    program: Program, settings: Settings, arrivals: Arrivals, audience: Audience, preload: Callable[[], None]
+) -> Outcome:
+    """Run the program to its end and the collector to its own. Raises InputError only if the program cannot start."""
+    start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
+    environment = program_environment(os.environ, settings.package, settings.run_dir, settings.instruments)
+    pid = start_program(program, environment, arrivals.mask_for_program)
+    _release_streams()
+    watch = _Watch(audience, settings.is_live)
+    config = {
+        "run_dir": settings.run_dir,
+        "output": settings.output,
+        "command": list(program.command),
+        "sources": [list(source) for source in settings.sources],
+        "root_pid": pid,
+        "start_ns": start_ns,
+        "start_unix_ns": start_unix_ns,
+        "max_hz": settings.max_hz,
+        "live": settings.is_live,
+    }
+    watch.start(config, settings, arrivals.mask_for_program)
+    loading = Preload(preload)
+    ending = Pump(pid, arrivals, on_tick=watch.tick, on_stop=audience.clear).run()
+    loading.hurry()
+    audience.clear()
+    return Outcome(ending, watch.finish(ending, lambda: _is_given_up(arrivals)))
+
+
+class _Watch:
+    """The collector as long as there is one; its failure is news, never an exception."""
+
+    def __init__(self, audience: Audience, is_live: bool) -> None:
+        self._audience = audience
+        self._is_live = is_live
+        self._collector: Collector | None = None
+        self._failure = ""
+
+    def start(self, config: Mapping[str, Any], settings: Settings, mask: set[int]) -> None:
+        environment = collector_environment(os.environ, settings.package)
+        try:
+            self._collector = Collector(config, settings.run_dir, environment, mask, settings.collector_module)
+        except OSError as error:
+            self._failure = f"the collector cannot be started: {error.strerror}"
+
+    def tick(self) -> float:
+        for event in self._collector.events() if self._collector else ():
+            if event["event"] == "live":
+                self._audience.live(event)
+            elif event["event"] in {"failed", "warning"}:
+                self._audience.say(str(event.get("message", "the collector failed")))
+        return _LIVE_TICK_S if self._is_live else _TICK_S
+
+    def finish(self, ending: Ending, is_given_up: Callable[[], bool]) -> Result:
+        if self._collector is None:
+            return Result((), self._failure)
+        return self._collector.finish(ending, is_given_up)
+
+
+def _is_given_up(arrivals: Arrivals) -> bool:
+    arrival = arrivals.wait(0.0)
+    return arrival is not None and arrival.signum in _GIVING_UP
+
+
+def _release_streams() -> None:
+    """Let go of the program's input and output: who reads it at the end of a pipe sees it end with the program."""
+    null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in (0, 1):
+        os.dup2(null, descriptor)
+    if null > 1:
+        os.close(null)

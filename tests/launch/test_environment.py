@@ -1,0 +1,35 @@
+"""What the program and the collector find in their environment."""
+
+from __future__ import annotations
+
+import json
+
+from energyprof.launch.environment import collector_environment, program_environment
+
+SITE = "/opt/energyprof/record/site"
+
+
+def test_the_users_python_path_keeps_its_order_behind_ours() -> None:
+    inherited = {"PYTHONPATH": "/b:/a::/c", "HOME": "/home/me"}
+
+    environment = program_environment(inherited, "/opt/energyprof", "/tmp/run", [("t", "torch", "m:T", "/m.py")])
+
+    assert environment == {
+        "HOME": "/home/me",
+        "PYTHONPATH": f"{SITE}:/b:/a::/c",
+        "ENERGYPROF_RUN_DIR": "/tmp/run",
+        "ENERGYPROF_PACKAGE": "/opt/energyprof",
+        "ENERGYPROF_INSTRUMENTS": json.dumps([["t", "torch", "m:T", "/m.py"]]),
+    }
+
+
+def test_no_python_path_gains_no_current_folder() -> None:
+    for inherited in ({}, {"PYTHONPATH": ""}):
+        assert program_environment(inherited, "/opt/energyprof", "/tmp/run", [])["PYTHONPATH"] == SITE
+
+
+def test_the_collector_records_nothing_of_itself_under_an_outer_run() -> None:
+    outer = program_environment({"PYTHONPATH": "/a"}, "/opt/energyprof", "/tmp/outer", [])
+
+    assert collector_environment(outer, "/opt/energyprof") == {"PYTHONPATH": "/a"}
+    assert collector_environment({"A": "1"}, "/opt/energyprof") == {"A": "1"}
