@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -59,3 +60,10 @@ class Domain:
             raise ValueError(f"scale of {self.id} must be positive, got {self.scale}")
         if min(self.gain_error) < 0:
             raise ValueError(f"gain_error of {self.id} must not be negative, got {self.gain_error}")
+
+
+def counted_ids(domains: Iterable[Domain]) -> frozenset[DomainId]:
+    """Return the domains whose energies may be added up: those not already contained in another one of the run."""
+    domains = tuple(domains)
+    present = {domain.id for domain in domains}
+    return frozenset(domain.id for domain in domains if domain.parent is None or domain.parent not in present)

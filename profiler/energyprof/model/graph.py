@@ -33,6 +33,9 @@ class Node:
     calls: int
     wall_s: float
     provenance: Provenance
+    """Of the self energy: the weakest of its parts."""
+    total_provenance: Provenance = "measured"
+    """Of the total energy: the weakest of its parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ class DomainRow:
     """Idle power; None: unknown."""
     gain_error: tuple[float, float]
     """Relative error common to all of its figures, (below, above); not in the rows' own intervals of sensors."""
+    counts: bool = True
+    """False: contained in another domain of this run; shown, never added to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""What is known of a stage when some of its domains are refused, and the sums that tables and diagrams show of several.
+
+Energies are whole microjoules here, so that rows, remainders and totals add up exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from energyprof.model.ids import DomainId
+from energyprof.model.report import EnergyRow, Report
+
+FAMILIES: Final = {"gpu": "GPU", "cpu": "CPU", "dram": "DRAM"}
+OTHER: Final = "other"
+FAMILY_ORDER: Final = ("GPU", "CPU", "DRAM", OTHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The known part of an energy over domains that count."""
+
+    by_family_uj: dict[str, int] = field(default_factory=dict)
+    energy_uj: int = 0
+    low_uj: int = 0
+    high_uj: int = 0
+    refused: tuple[str, ...] = ()
+    """Families of the domains in which it cannot be told from others."""
+    nothing: bool = False
+    """True: refused in every domain."""
+
+    @property
+    def energy_j(self) -> float:
+        """Joules of the known part."""
+        return self.energy_uj / 1e6
+
+    @property
+    def half_j(self) -> float:
+        """95 % half-width, the wider side."""
+        return max(self.energy_uj - self.low_uj, self.high_uj - self.energy_uj, 0) / 1e6
+
+
+def counted_domains(report: Report) -> frozenset[DomainId]:
+    """Return the domains whose energies are added up."""
+    return frozenset(row.domain for row in report.domains if row.counts)
+
+
+def known(rows: Iterable[EnergyRow], counted: frozenset[DomainId]) -> Known:
+    """Return what is known of one stage's self or total energy."""
+    mine = [row for row in rows if row.domain in counted]
+    given = [row for row in mine if row.energy_j is not None]
+    families: dict[str, int] = {}
+    for row in given:
+        families[family(row.domain)] = families.get(family(row.domain), 0) + microjoules(row.energy_j)
+    return Known(
+        by_family_uj=families,
+        energy_uj=sum(families.values()),
+        low_uj=sum(microjoules(row.low_j) for row in given),
+        high_uj=sum(microjoules(row.high_j) for row in given),
+        refused=tuple(dict.fromkeys(family(row.domain) for row in mine if row.energy_j is None)),
+        nothing=bool(mine) and not given,
+    )
+
+
+def add(parts: Iterable[Known]) -> Known:
+    """Return the sum of several stages' energies; bounds are added, which is never too narrow."""
+    parts = tuple(parts)
+    families: dict[str, int] = {}
+    for part in parts:
+        for name, energy_uj in part.by_family_uj.items():
+            families[name] = families.get(name, 0) + energy_uj
+    return Known(
+        by_family_uj=families,
+        energy_uj=sum(part.energy_uj for part in parts),
+        low_uj=sum(part.low_uj for part in parts),
+        high_uj=sum(part.high_uj for part in parts),
+        refused=tuple(dict.fromkeys(name for part in parts for name in part.refused)),
+        nothing=bool(parts) and all(part.nothing for part in parts),
+    )
+
+
+def family(domain: DomainId) -> str:
+    """Return what kind of hardware a domain belongs to: GPU, CPU, DRAM or other."""
+    return FAMILIES.get(domain.split(":", 1)[0], OTHER)
+
+
+def microjoules(energy_j: float | None) -> int:
+    """Return the whole microjoules that a report's figure stands for; 0 where there is none."""
+    return 0 if energy_j is None else round(energy_j * 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The account over all domains that count, in whole microjoules."""
+
+    measured_uj: int
+    stages_uj: int
+    idle_uj: int
+    outside_uj: int
+    others_uj: int
+    unattributed_uj: int
+
+    @property
+    def difference_uj(self) -> int:
+        """What was measured minus all parts."""
+        parts = self.stages_uj + self.idle_uj + self.outside_uj + self.others_uj + self.unattributed_uj
+        return self.measured_uj - parts
+
+
+def ledger(report: Report, only: str | None = None) -> Ledger:
+    """Return the account of all domains that count, or of one family of them."""
+    counted = counted_domains(report)
+    rows = [row for row in report.ledger if row.domain in counted and (only is None or family(row.domain) == only)]
+    return Ledger(
+        measured_uj=sum(microjoules(row.measured_j) for row in rows),
+        stages_uj=sum(microjoules(row.stages_j) for row in rows),
+        idle_uj=sum(microjoules(row.idle_j) for row in rows),
+        outside_uj=sum(microjoules(row.outside_j) for row in rows),
+        others_uj=sum(microjoules(row.others_j) for row in rows),
+        unattributed_uj=sum(microjoules(row.unattributed_j) for row in rows),
+    )

@@ -1,0 +1,92 @@
+"""The ledger, the sensors and the profiler's own cost, as lines for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from energyprof.model.report import DomainRow, Report
+from energyprof_plugins.exporters.account import ledger
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.figures import (
+    MINUS,
+    column_unit,
+    decimals_for,
+    grouped,
+    joules,
+    percent,
+    rounded_to_add_up,
+    seconds,
+)
+
+SENSORS_SHOWN = 8
+
+
+def ledger_lines(report: Report, glyphs: Glyphs, wide: bool) -> Iterator[str]:
+    """Yield the account over all domains that count; the parts as printed add up to the sum as printed."""
+    account = ledger(report)
+    unit, unit_j = column_unit(max(account.measured_uj, account.stages_uj) / 1e6)
+    uj_per_unit = unit_j * 1e6
+    parts_uj = {
+        "stages": account.stages_uj,
+        "idle": account.idle_uj,
+        "outside stages": account.outside_uj,
+        "other processes": account.others_uj,
+        "unattributed": account.unattributed_uj,
+    }
+    decimals = decimals_for(account.measured_uj / uj_per_unit)
+    shown, total = rounded_to_add_up([part / uj_per_unit for part in parts_uj.values()], decimals)
+    measured = grouped(account.measured_uj / uj_per_unit, decimals)
+    difference = joules(account.difference_uj / 1e6)
+    if wide:
+        signed = [f"- {part[1:]}" if part.startswith(MINUS) else f"+ {part}" for part in shown]
+        line = " ".join(f"{part} {name}" for part, name in zip(signed, parts_uj, strict=True)).removeprefix("+ ")
+        yield glyphs.text(f"ledger  {line}")
+        yield glyphs.text(f"        = {total} {unit}   measured {measured} {unit}   difference {difference}")
+        return
+    yield "ledger"
+    room = max(map(len, [*shown, total]))
+    for part, name in zip(shown, parts_uj, strict=True):
+        yield glyphs.text(f"  {part:>{room}} {unit}  {name}")
+    yield glyphs.text(f"= {total:>{room}} {unit}  measured {measured} {unit}, difference {difference}")
+
+
+def sensor_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
+    """Yield one line per power domain: its energy, where it comes from and how well it was read."""
+    measured_j = {row.domain: row.measured_j for row in report.ledger}
+    for row in report.domains[:SENSORS_SHOWN]:
+        facts = [
+            f"{glyphs.name(row.domain)} {joules(measured_j[row.domain])}",
+            f"{row.provenance}: {glyphs.name(row.source)}{_error(row)}",
+            *_reading(row),
+        ]
+        if not row.counts:
+            facts.append(f"part of {glyphs.name(row.parent or '')}, not added")
+        yield glyphs.text(" \u00b7 ".join(facts))
+    if len(report.domains) > SENSORS_SHOWN:
+        yield f"+ {len(report.domains) - SENSORS_SHOWN} more domains"
+
+
+def overhead_line(report: Report) -> str:
+    """Return what the profiler cost the program and the machine."""
+    cost = report.overhead
+    spans = f"{grouped(cost.spans)} span{'' if cost.spans == 1 else 's'}"
+    return (
+        f"overhead  {percent(cost.share)} of the time for {spans} \u00b7 "
+        f"collector {seconds(cost.collector_s)} CPU \u00b7 sampling {percent(cost.sampler_share, 2)} of a core"
+    )
+
+
+def _error(row: DomainRow) -> str:
+    below, above = row.gain_error
+    if not below and not above:
+        return ""
+    if below == above:
+        return f" \u00b1{percent(above, 0)}"
+    return f" {MINUS}{percent(below, 0)} to +{percent(above, 0)}"
+
+
+def _reading(row: DomainRow) -> Iterator[str]:
+    if row.period_s is not None:
+        yield f"every {seconds(row.period_s)}"
+    if row.failures:
+        yield f"{grouped(row.failures)} of {grouped(row.reads)} reads failed"

@@ -1,0 +1,180 @@
+"""The table of stages, costliest first; its joules add up to the stages line of the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from energyprof.model.ids import StageId
+from energyprof.model.report import Report, UnsplitRow
+from energyprof_plugins.exporters.account import counted_domains, known, ledger, microjoules
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.figures import column_unit, grouped, percent, with_error
+
+LETTERS: Final = {"measured": "M", "inferred": "I", "inferred (repeat mode)": "R", "estimated (model)": "E"}
+KEY: Final = {"inferred (repeat mode)": "repeat mode"}
+WIDE: Final = 80
+"""From this width on the table also has calls and joules per call."""
+LONGEST_NAME: Final = 72
+NAMED: Final = 3
+"""Members of a group that are named; the JSON report names all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row before it is written; energies in whole microjoules."""
+
+    path: tuple[str, ...]
+    energy_uj: int
+    low_uj: int
+    high_uj: int
+    calls: int | None
+    how: str
+    order: str
+    """Ties are broken by it."""
+    members: tuple[str, ...] = ()
+    """Of a group that cannot be told apart: their names below `path`."""
+
+
+def entries(report: Report) -> list[Entry]:
+    """Return what is known of every stage by itself, and every group that cannot be told apart, costliest first.
+
+    Their energies add up to the stages line of the ledger.
+    """
+    counted = counted_domains(report)
+    paths = {row.stage: row.path for row in report.stages}
+    rows = [_joint_entry(row, paths) for row in report.unsplit if row.domain in counted]
+    for stage in report.stages:
+        own = known(stage.self_energy, counted)
+        if not own.nothing:
+            how = LETTERS[stage.self_sum.provenance]
+            rows.append(Entry(stage.path, own.energy_uj, own.low_uj, own.high_uj, stage.calls, how, stage.stage))
+    return sorted(rows, key=lambda entry: (-entry.energy_uj, entry.order))
+
+
+def key(report: Report, wide: bool) -> str:
+    """Return what the letters in the last column mean, those of this report only."""
+    used = {entry.how[0] for entry in entries(report)}
+    said = [f"{letter} {KEY.get(word, word)}" for word, letter in LETTERS.items() if letter in used]
+    if report.unsplit:
+        said.append(("" if wide else "\n     ") + "*n  n stages that cannot be told apart")
+    return "how  " + "  ".join(said)
+
+
+def stage_table(report: Report, glyphs: Glyphs, width: int, limit: int) -> Table:
+    """Return the table, never wider than `width`; what is left out is one row that says how many and their joules."""
+    rows = entries(report)
+    shown = rows if len(rows) <= limit + 1 else [entry for entry in rows[:limit] if entry.energy_uj > 0]
+    rest = rows[len(shown) :]
+    largest_uj = max((entry.energy_uj for entry in rows), default=0)
+    columns = _Columns(glyphs, ledger(report).measured_uj, largest_uj, width >= WIDE)
+    lines = [columns.cells(entry) for entry in shown]
+    if rest:
+        lines.append(columns.remainder(len(rest), sum(entry.energy_uj for entry in rest)))
+
+    headings = columns.headings()
+    widths = [max(cell_len(line[place]) for line in [headings, *lines]) for place in range(1, len(headings))]
+    gap = 2 if columns.wide else 1
+    room = min(width - sum(widths) - gap * len(widths), LONGEST_NAME)
+    names = [fit_entry(entry, room, glyphs) for entry in shown]
+    names += [line[0] for line in lines[len(shown) :]]
+
+    table = Table(box=glyphs.rule(), padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column(headings[0], width=max(map(cell_len, [headings[0], *names])), no_wrap=True)
+    for place, heading in enumerate(headings[1:]):
+        justify: JustifyMethod = "left" if heading in ("", "how") else "right"
+        table.add_column(heading, width=widths[place], justify=justify, no_wrap=True)
+    for place, (name, line) in enumerate(zip(names, lines, strict=True)):
+        first = place == 0 and bool(shown)
+        bar = headings.index("")
+        styled = [Text(cell, style="yellow" if at == bar else "") for at, cell in enumerate(line[1:], 1)]
+        table.add_row(Text(name, style="bold" if first else ""), *styled)
+    return table
+
+
+def fit_entry(entry: Entry, width: int, glyphs: Glyphs) -> str:
+    """Return the name of a row in at most `width` cells; a group names as many members as fit, at least one."""
+    for named in range(min(len(entry.members), NAMED), 0, -1):
+        more = [f"+{len(entry.members) - named}"] if named < len(entry.members) else []
+        together = "{" + ", ".join([*entry.members[:named], *more]) + "}"
+        text = fit_path((*entry.path, together), width, glyphs)
+        if text.endswith(glyphs.name(together)) or named == 1:
+            return text
+    return fit_path(entry.path, width, glyphs)
+
+
+def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
+    """Return a path in at most `width` cells: outer names shorten to a letter first, then the front is cut off.
+
+    The end is what distinguishes one stage from another.
+    """
+    parts = [glyphs.name(component) for component in path]
+    for place in range(len(parts) - 1):
+        if cell_len("/".join(parts)) <= width:
+            break
+        parts[place] = parts[place][:1]
+    text = "/".join(parts)
+    if cell_len(text) <= width:
+        return text
+    ellipsis = glyphs.text("\u2026")
+    while cell_len(text) > width - cell_len(ellipsis):
+        text = text[1:]
+    return set_cell_size(ellipsis + text, width).rstrip()
+
+
+class _Columns:
+    """Write figures in the unit that suits the largest of them, as many columns as there is room for."""
+
+    def __init__(self, glyphs: Glyphs, measured_uj: int, largest_uj: int, wide: bool) -> None:
+        self.glyphs, self.measured_uj, self.largest_uj, self.wide = glyphs, measured_uj, largest_uj, wide
+        self.unit, self.unit_j = column_unit(largest_uj / 1e6)
+        self.bar_width = 12 if wide else 5
+
+    def headings(self) -> list[str]:
+        """Return the heading of every column."""
+        first, middle = ("stage (self energy)", ["calls", f"{self.unit}/call"]) if self.wide else ("stage (self)", [])
+        return [first, *map(self.glyphs.text, [self.unit, "\u00b195 %", "share %", "", *middle, "how"])]
+
+    def cells(self, entry: Entry) -> list[str]:
+        """Return the cells of one stage or group; its name is fitted in later."""
+        half_uj = max(entry.energy_uj - entry.low_uj, entry.high_uj - entry.energy_uj, 0)
+        value, half = with_error(self._in_unit(entry.energy_uj), self._in_unit(half_uj))
+        bar = self.glyphs.bar(max(entry.energy_uj, 0) / self.largest_uj if self.largest_uj else 0.0, self.bar_width)
+        middle = ["", ""] if self.wide else []
+        if self.wide and entry.calls:
+            each, _ = with_error(self._in_unit(entry.energy_uj) / entry.calls, self._in_unit(half_uj) / entry.calls)
+            middle = [grouped(entry.calls), each]
+        figures = map(self.glyphs.text, [value, half, self._share(entry.energy_uj)])
+        return ["", *figures, bar, *map(self.glyphs.text, middle), entry.how]
+
+    def remainder(self, count: int, energy_uj: int) -> list[str]:
+        """Return the cells of what is not listed."""
+        finest = self._in_unit(self.largest_uj) / 1000
+        figures = map(self.glyphs.text, [with_error(self._in_unit(energy_uj), finest)[0], "", self._share(energy_uj)])
+        return [f"+ {grouped(count)} smaller", *figures, "", *(["", ""] if self.wide else []), ""]
+
+    def _in_unit(self, energy_uj: int) -> float:
+        return energy_uj / 1e6 / self.unit_j
+
+    def _share(self, energy_uj: int) -> str:
+        if self.measured_uj <= 0:
+            return ""
+        return percent(energy_uj / self.measured_uj).removesuffix(" %")
+
+
+def _joint_entry(row: UnsplitRow, paths: dict[StageId, tuple[str, ...]]) -> Entry:
+    members = [paths[member] for member in row.members]
+    common = members[0][:-1]
+    for path in members[1:]:
+        same = [a == b for a, b in zip(common, path[:-1], strict=False)]
+        common = common[: same.index(False) if False in same else len(same)]
+    names = tuple("/".join(path[len(common) :]) for path in members)
+    uj = microjoules
+    order = "/".join((*common, *names))
+    return Entry(common, uj(row.energy_j), uj(row.low_j), uj(row.high_j), None, f"I*{len(names)}", order, names)

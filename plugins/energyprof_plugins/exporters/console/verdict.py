@@ -1,0 +1,74 @@
+"""The first lines of a report: what took the energy, in which run, and how far the figures can be trusted."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+
+from rich.text import Text
+
+from energyprof.model.report import Report, StageRow
+from energyprof_plugins.exporters.account import Known, counted_domains, known
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.stage_table import fit_path
+from energyprof_plugins.exporters.figures import half_width, joules_with_error, percent, seconds, watts
+
+MODEL = "estimated (model)"
+
+
+def verdict(report: Report, glyphs: Glyphs, wide: bool) -> Text:
+    """Return the one sentence: the share, the total with its interval, and the outermost stage that took most."""
+    whole = report.measured
+    if not report.domains:
+        return Text.assemble(("energyprof ", "dim"), "no power was recorded in this run")
+    energy_j = whole.energy_j or 0.0
+    amount = joules_with_error(energy_j, half_width(energy_j, whole.low_j, whole.high_j))
+    if whole.provenance == MODEL:
+        amount = f"an estimated {amount}"
+    culprit = _costliest(report)
+    if culprit is None or energy_j <= 0:
+        return Text.assemble(("energyprof ", "dim"), (glyphs.text(amount), "bold"), ", no stage was recorded")
+    row, total = culprit
+    detail = glyphs.text(f" ({joules_with_error(total.energy_j, total.half_j)})") if wide else ""
+    share = glyphs.text(percent(total.energy_j / energy_j, 0))
+    name = fit_path((row.name,), 40 if wide else 24, glyphs)
+    said = glyphs.text(f" of {amount} went into ")
+    return Text.assemble(("energyprof ", "dim"), (share, "bold"), said, (name, "bold"), detail)
+
+
+def run_line(report: Report, glyphs: Glyphs) -> str:
+    """Return which run it was: command, length, how it ended, mean power."""
+    run = report.run
+    facts = [fit_path((" ".join(run.command) or "(no command)",), 60, glyphs), seconds(run.wall_s)]
+    if run.exit_code is None:
+        facts.append("its end was not seen")
+    elif run.exit_code < 0:
+        facts.append(f"ended by {_signal_name(-run.exit_code)}")
+    elif run.exit_code > 0:
+        facts.append(f"exit status {run.exit_code}")
+    if report.measured.energy_j and run.wall_s > 0:
+        facts.append(f"mean {watts(report.measured.energy_j / run.wall_s)}")
+    return glyphs.text(" \u00b7 ".join(facts))
+
+
+def trust_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
+    """Yield the line that labels modelled figures; a run whose domains are all measured needs none."""
+    modelled = [row for row in report.domains if row.provenance == MODEL]
+    if modelled and len(modelled) == len(report.domains):
+        yield f"{MODEL}: no power sensor was read, every figure below is an estimate"
+    elif modelled:
+        names = ", ".join(glyphs.name(row.domain) for row in modelled)
+        yield f"{MODEL}: figures of {names} and all sums with them are estimates"
+
+
+def _costliest(report: Report) -> tuple[StageRow, Known] | None:
+    counted = counted_domains(report)
+    outermost = [(row, known(row.total_energy, counted)) for row in report.stages if row.parent is None]
+    return min(outermost, key=lambda pair: (-pair[1].energy_uj, pair[0].stage), default=None)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -1,0 +1,118 @@
+"""How numbers are written for people: three digits and a unit, never finer than their interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+MINUS: Final = "\u2212"
+UNITS: Final = (("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("\u00b5J", 1e-6))
+COLUMN_UNITS: Final = UNITS[2:]
+"""A table stays with joules however large they are."""
+
+
+def joules(energy_j: float) -> str:
+    """Return three digits and a unit: `1.08 kJ`, `20.3 mJ`, `0 J`."""
+    unit, factor = _unit(abs(energy_j), UNITS)
+    return f"{_signed(_digits(energy_j / factor, 3))} {unit}"
+
+
+def joules_with_error(energy_j: float, half_j: float) -> str:
+    """Return the value with its 95 % half-width in one unit, both to the place the half-width allows."""
+    unit, factor = _unit(max(abs(energy_j), half_j), UNITS)
+    value, half = with_error(energy_j / factor, half_j / factor)
+    return f"{value} \u00b1{half} {unit}"
+
+
+def column_unit(largest_j: float) -> tuple[str, float]:
+    """Return the one unit of a table column and its size in joules."""
+    return _unit(largest_j, COLUMN_UNITS)
+
+
+def with_error(value: float, half: float) -> tuple[str, str]:
+    """Return a value and its half-width: 1 significant digit of the half-width (2 if it begins with 1 or 2) rule both.
+
+    No more than four digits of the value are shown; the half-width is then rounded up, never to less than it is.
+    """
+    if half <= 0:
+        return _signed(_digits(value, 4)), "0"
+    place = math.floor(math.log10(half))
+    wanted = -place + (1 if half / 10.0**place < 2.95 else 0)
+    before_point = math.floor(math.log10(abs(value))) + 1 if abs(value) >= 1 else 1
+    decimals = max(0, min(wanted, 4 - before_point))
+    shown_half = half if decimals >= wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
+    return _signed(grouped(value, decimals)), grouped(shown_half, decimals)
+
+
+def half_width(energy_j: float, low_j: float, high_j: float) -> float:
+    """Return the wider side of an interval: printed as +-, it must cover both."""
+    return max(energy_j - low_j, high_j - energy_j, 0.0)
+
+
+def percent(share: float, decimals: int = 1) -> str:
+    """Return a share as `8.0 %`; what is not nothing is never written as 0."""
+    smallest = 10.0**-decimals
+    if 0 < abs(share) * 100 < smallest / 2:
+        return f"<{smallest:.{decimals}f} %"
+    return _signed(f"{share * 100:.{decimals}f} %") if share else "0 %"
+
+
+def grouped(value: float, decimals: int = 0) -> str:
+    """Return a number with thousands set apart by a space."""
+    return f"{value:,.{decimals}f}".replace(",", " ")
+
+
+def seconds(duration_s: float) -> str:
+    """Return a duration with up to three digits: `96.4 s`, `340 ms`, `2 \u00b5s`."""
+    for unit, factor in (("s", 1.0), ("ms", 1e-3), ("\u00b5s", 1e-6)):
+        if duration_s >= 0.9995 * factor:
+            text = _digits(duration_s / factor, 3)
+            return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {unit}"
+    return f"{duration_s * 1e9:.0f} ns" if duration_s > 0 else "0 s"
+
+
+def watts(power_w: float) -> str:
+    """Return a power with three digits."""
+    for unit, factor in (("kW", 1e3), ("W", 1.0), ("mW", 1e-3)):
+        if abs(power_w) >= 0.9995 * factor:
+            return f"{_signed(_digits(power_w / factor, 3))} {unit}"
+    return f"{power_w * 1e6:.0f} \u00b5W" if power_w else "0 W"
+
+
+def rounded_to_add_up(parts: Sequence[float], decimals: int) -> tuple[list[str], str]:
+    """Return the parts and their sum, rounded so that the printed parts add up to the printed sum exactly."""
+    scale = 10**decimals
+    whole = round(math.fsum(parts) * scale)
+    shown = [math.floor(part * scale) for part in parts]
+    by_remainder = sorted(range(len(parts)), key=lambda i: (shown[i] - parts[i] * scale, i))
+    for place in by_remainder[: whole - sum(shown)]:
+        shown[place] += 1
+    return [_signed(grouped(value / scale, decimals)) for value in shown], grouped(whole / scale, decimals)
+
+
+def decimals_for(largest: float, digits: int = 4) -> int:
+    """Return the decimals with which `largest` shows `digits` digits."""
+    return max(0, digits - (math.floor(math.log10(largest)) + 1)) if largest > 0 else 0
+
+
+def _unit(size_j: float, units: tuple[tuple[str, float], ...]) -> tuple[str, float]:
+    if size_j == 0:
+        return "J", 1.0
+    for unit in units:
+        if size_j >= 0.9995 * unit[1]:
+            return unit
+    return units[-1]
+
+
+def _digits(value: float, digits: int) -> str:
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    if round(abs(value), decimals) >= 10.0 ** (digits - decimals):
+        decimals = max(0, decimals - 1)  # 9.996 is 10.0, not 10.00
+    return grouped(value, decimals)
+
+
+def _signed(text: str) -> str:
+    return MINUS + text[1:] if text.startswith("-") else text

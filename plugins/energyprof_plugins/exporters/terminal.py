@@ -1,0 +1,115 @@
+"""The report for a terminal: verdict first, then where the joules went, and the ledger that closes."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Iterable
+from typing import Final
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.report import Report
+from energyprof_plugins.exporters.account import counted_domains
+from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.stage_table import WIDE, key, stage_table
+from energyprof_plugins.exporters.console.verdict import run_line, trust_lines, verdict
+
+ROWS: Final = 12
+"""Rows of the table unless option `rows` says otherwise."""
+NARROWEST: Final = 60
+WIDEST: Final = 200
+
+
+class Terminal:
+    """Format a report as text of 60 to 200 columns; options: `rows`; `run`, the file to name in commands."""
+
+    name = "terminal"
+    suffix = ".txt"
+    summary = "text for people: verdict, costliest stages, ledger"
+
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return the whole report; with `color` it holds escape sequences of its own, never any of a name."""
+        width = max(NARROWEST, min(WIDEST, context.width))
+        page = _Page(width, context)
+        glyphs = page.glyphs
+        page.line(verdict(report, glyphs, page.wide))
+        page.line(Text(run_line(report, glyphs), style="dim"))
+        page.lines(trust_lines(report, glyphs), style="bold")
+        page.line()
+        if counted_domains(report):
+            self._stages(report, page, context)
+            page.lines(ledger_lines(report, glyphs, page.wide))
+            page.hanging("sensors", sensor_lines(report, glyphs))
+        page.line(Text(glyphs.text(overhead_line(report)), style="dim"))
+        if report.warnings:
+            page.line()
+            page.hanging("warnings", map(glyphs.name, report.warnings))
+        page.line()
+        self._next(page, context)
+        return page.text()
+
+    @staticmethod
+    def _stages(report: Report, page: _Page, context: RenderContext) -> None:
+        if not report.stages:
+            page.line(Text('no stage was recorded; mark one with: with energyprof.stage("name"):'))
+            page.line()
+            return
+        limit = int(context.options.get("rows", ROWS))
+        page.console.print(stage_table(report, page.glyphs, page.width, limit))
+        page.line(Text(key(report, page.wide), style="dim"))
+        page.line()
+
+    @staticmethod
+    def _next(page: _Page, context: RenderContext) -> None:
+        run = context.options.get("run", "")
+        file = page.glyphs.name(f" {shlex.quote(run)}") if run else ""
+        graph, figures = f"energyprof graph{file}", f"energyprof report{file} --format json"
+        commands = [(graph, "hotspot diagram"), (figures, "every figure")]
+        page.line(Text("next", style="bold"))
+        room = max(len(command) for command, _ in commands) + 3
+        for command, what in commands:
+            beside = room + len(what) + 2 <= page.width
+            gap = " " * (room - len(command)) if beside else "\n      "
+            page.line(Text.assemble("  ", (command, "cyan"), (f"{gap}{what}", "dim")))
+
+
+class _Page:
+    """Collect lines through rich, independent of the terminal this process happens to have."""
+
+    def __init__(self, width: int, context: RenderContext) -> None:
+        self.width, self.wide = width, width >= WIDE
+        self.glyphs = Glyphs(context.unicode)
+        self._written = io.StringIO()
+        self.console = Console(
+            file=self._written,
+            width=width,
+            force_terminal=context.color,
+            color_system="standard" if context.color else None,
+            no_color=not context.color,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+            # Without this rich would look at NO_COLOR, COLUMNS and others: same report, other bytes.
+            _environ={},
+        )
+
+    def line(self, text: Text | None = None) -> None:
+        self.console.print(Text() if text is None else text, soft_wrap=False)
+
+    def lines(self, lines: Iterable[str], style: str = "") -> None:
+        for line in lines:
+            self.line(Text(line, style=style))
+
+    def hanging(self, heading: str, lines: Iterable[str]) -> None:
+        self.line(Text(heading, style="bold"))
+        for line in lines:
+            self.console.print(Padding(Text(line), (0, 0, 0, 2)))
+
+    def text(self) -> str:
+        return "".join(f"{line.rstrip()}\n" for line in self._written.getvalue().splitlines())

@@ -1,0 +1,130 @@
+"""Build the stage graph from the stages, their attributed energies and the data flow between them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from energyprof.graph.embodied import embody
+from energyprof.graph.energy import StageEnergy, joules, sum_self, sum_total
+from energyprof.graph.flow import Pair, lift, opened, spine, uses_of
+from energyprof.model.attribution import Attribution
+from energyprof.model.domain import Domain
+from energyprof.model.graph import Edge, EdgeKind, Node, StageGraph
+from energyprof.model.ids import StageId
+from energyprof.model.span import Stage
+from energyprof.model.trace import Flows
+
+
+def build_graph(
+    stages: tuple[Stage, ...], domains: tuple[Domain, ...], attribution: Attribution, declared: Flows
+) -> StageGraph:
+    """Return nodes in pipeline order with the edges between them.
+
+    A `feeds` edge carries what its producer embodies as seen on their common level: between outermost stages
+    everything spent before, between the children of one stage what was spent within that stage.
+    """
+    own, total = sum_self(domains, attribution, len(stages)), sum_total(domains, attribution, len(stages))
+    flows = lift(declared, stages)
+    embodied_uj, handed_uj = _embody_levels(stages, total, uses_of(flows))
+    children, calling = opened(attribution.calls, stages)
+
+    edges = _contains(stages, total, children, attribution)
+    edges += [_edge(stages, "calls", pair, count, None) for pair, count in calling.items()]
+    edges += [_edge(stages, "feeds", pair, count, handed_uj[pair]) for pair, (count, _) in flows.items()]
+    edges += [_edge(stages, "follows", pair, n, None) for pair, n in spine(attribution.follows, stages, flows).items()]
+    return StageGraph(
+        nodes=_nodes(stages, own, total, embodied_uj, attribution),
+        edges=tuple(sorted(edges, key=lambda edge: (edge.kind, edge.source, edge.target))),
+        hotspots=_hotspots(stages, own),
+        # A declared flow says what was consumed; what else a stage produced, nobody has said yet: nothing is known to
+        # be unused until flows are recorded by output.
+        unused=(),
+    )
+
+
+def _nodes(
+    stages: tuple[Stage, ...],
+    own: StageEnergy,
+    total: StageEnergy,
+    embodied_uj: Mapping[int, int],
+    attribution: Attribution,
+) -> tuple[Node, ...]:
+    calls, wall_ns = attribution.times.calls.tolist(), attribution.times.wall_ns.tolist()
+    nodes: list[Node] = []
+    for index, stage in enumerate(stages):
+        above = None if stage.parent is None else nodes[stage.parent]
+        nodes.append(
+            Node(
+                stage=stage.id,
+                name=stage.name,
+                kind=stage.kind,
+                parent=None if above is None else above.stage,
+                depth=0 if above is None else above.depth + 1,
+                self_j=own.energy_j(index),
+                self_low_j=joules(own.low_uj[index]),
+                self_high_j=joules(own.high_uj[index]),
+                total_j=total.energy_j(index),
+                total_low_j=joules(total.low_uj[index]),
+                total_high_j=joules(total.high_uj[index]),
+                embodied_j=joules(embodied_uj[index]) if index in embodied_uj else None,
+                calls=calls[index],
+                wall_s=wall_ns[index] / 1e9,
+                provenance=own.provenance_of(index),
+                total_provenance=total.provenance_of(index),
+            )
+        )
+    return tuple(nodes)
+
+
+def _embody_levels(
+    stages: tuple[Stage, ...], total: StageEnergy, uses: Mapping[Pair, int]
+) -> tuple[dict[int, int], dict[Pair, int | None]]:
+    """Return what each outermost stage embodies, where all of it is known, and what each flow on any level hands on."""
+    levels: dict[int | None, dict[Pair, int]] = defaultdict(dict)
+    for pair, use in uses.items():
+        levels[stages[pair[0]].parent][pair] = use
+    siblings: dict[int | None, list[int]] = {None: []}
+    for index, stage in enumerate(stages):
+        if stage.parent is None or stage.parent in levels:
+            siblings.setdefault(stage.parent, []).append(index)
+
+    handed: dict[Pair, int | None] = {}
+    outermost: dict[int, int] = {}
+    for parent, members in siblings.items():
+        level = embody(
+            {index: None if total.refused[index] else int(total.energy_uj[index]) for index in members}, levels[parent]
+        )
+        for pair, energy in level.flows.items():
+            handed[pair] = energy if level.complete[pair[0]] else None
+        if parent is None:
+            outermost = {index: energy for index, energy in level.stages.items() if level.complete[index]}
+    return outermost, handed
+
+
+def _contains(
+    stages: tuple[Stage, ...], total: StageEnergy, children: Mapping[Pair, int], attribution: Attribution
+) -> list[Edge]:
+    edges = []
+    for index, stage in enumerate(stages):
+        if stage.parent is not None:
+            # A stage opened first thing in a new thread has no caller on its lane: its own calls say how often.
+            count = children.get((stage.parent, index), int(attribution.times.calls[index]))
+            energy_uj = None if total.refused[index] else int(total.energy_uj[index])
+            edges.append(_edge(stages, "contains", (stage.parent, index), count, energy_uj))
+    return edges
+
+
+def _edge(stages: tuple[Stage, ...], kind: EdgeKind, pair: Pair, count: int, energy_uj: int | None) -> Edge:
+    energy_j = None if energy_uj is None else joules(energy_uj)
+    return Edge(stages[pair[0]].id, stages[pair[1]].id, kind, count, energy_j)
+
+
+def _hotspots(stages: tuple[Stage, ...], own: StageEnergy) -> tuple[StageId, ...]:
+    """Return all stages by falling self energy; those without a figure of their own come last, by their upper bound."""
+
+    def rank(index: int) -> tuple[bool, int, str]:
+        refused = bool(own.refused[index])
+        return refused, -int(own.high_uj[index] if refused else own.energy_uj[index]), stages[index].id
+
+    return tuple(stages[index].id for index in sorted(range(len(stages)), key=rank))

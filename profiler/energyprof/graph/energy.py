@@ -1,0 +1,71 @@
+"""Add up energies over the domains that count, in whole microjoules: sums are exact whatever the order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from energyprof.model.attribution import PROVENANCES, Attribution, EnergyColumns
+from energyprof.model.domain import Domain, Provenance, counted_ids
+from energyprof.model.span import Codes, Flags, Ints
+
+UJ_PER_J = 1e6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageEnergy:
+    """Energy per stage over all domains that count; equal-length columns, row = stage index."""
+
+    energy_uj: Ints
+    """Only meaningful where not `refused`."""
+    low_uj: Ints
+    high_uj: Ints
+    refused: Flags
+    """True: refused in at least one domain that counts, so that no sum can be given."""
+    provenance: Codes
+    """Index into PROVENANCES, the weakest of the parts."""
+
+    def provenance_of(self, stage: int) -> Provenance:
+        """Return the word for how the figure of `stage` came about."""
+        return PROVENANCES[int(self.provenance[stage])]
+
+    def energy_j(self, stage: int) -> float | None:
+        """Return the energy of `stage`; None where it is refused."""
+        return None if self.refused[stage] else joules(self.energy_uj[stage])
+
+
+def microjoules(energy_j: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Ints:
+    """Return energies as the whole microjoules they are (`EnergyColumns` holds nothing finer)."""
+    return np.rint(energy_j * UJ_PER_J).astype(np.int64)
+
+
+def joules(energy_uj: int | np.integer) -> float:
+    """Return whole microjoules in joules, the nearest float."""
+    return int(energy_uj) / UJ_PER_J
+
+
+def sum_self(domains: tuple[Domain, ...], attribution: Attribution, stages: int) -> StageEnergy:
+    """Return each stage's own energy."""
+    counted = counted_ids(domains)
+    return _sum([part.self_energy for part in attribution.domains if part.domain in counted], stages)
+
+
+def sum_total(domains: tuple[Domain, ...], attribution: Attribution, stages: int) -> StageEnergy:
+    """Return each stage's energy with all stages below it."""
+    counted = counted_ids(domains)
+    return _sum([part.total_energy for part in attribution.domains if part.domain in counted], stages)
+
+
+def _sum(parts: list[EnergyColumns], stages: int) -> StageEnergy:
+    energy = np.zeros(stages, np.int64)
+    # Errors of different domains are not known to be independent: bounds are added, which is never too narrow.
+    low, high = np.zeros(stages, np.int64), np.zeros(stages, np.int64)
+    refused, provenance = np.zeros(stages, np.bool_), np.zeros(stages, np.uint8)
+    for part in parts:
+        energy += np.where(part.refused, 0, microjoules(np.where(part.refused, 0.0, part.energy_j)))
+        low += microjoules(part.low_j)
+        high += microjoules(part.high_j)
+        refused |= part.refused
+        provenance = np.maximum(provenance, part.provenance)
+    return StageEnergy(energy, low, high, refused, provenance)

@@ -1,0 +1,100 @@
+"""The warnings of a report: each one line, a fact and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from energyprof.model.attribution import Attribution, DomainAttribution
+from energyprof.model.domain import Domain
+from energyprof.model.span import Stage
+from energyprof.model.trace import RecorderFacts
+
+UNATTRIBUTED_SHARE = 0.02
+LATE_SHARE = 0.01
+OTHER_NAMES = "<other>"
+"""The stage that collects all names above the recorder's limit."""
+
+
+def cautions(
+    recorder: RecorderFacts,
+    domains: tuple[Domain, ...],
+    stages: tuple[Stage, ...],
+    attribution: Attribution,
+    recorded: tuple[str, ...],
+) -> tuple[str, ...]:
+    """Return what a reader of the figures must know: of the power data first, then of recording; nothing twice."""
+    by_id = {domain.id: domain for domain in domains}
+    found = [
+        *_no_domain(attribution),
+        *_modelled(domains),
+        *_replayed(domains),
+        *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain])),
+        *attribution.warnings,
+        *_of_recording(recorder, stages),
+        *recorded,
+    ]
+    return tuple(dict.fromkeys(" ".join(line.split()) for line in found))
+
+
+def _no_domain(attribution: Attribution) -> Iterator[str]:
+    if not attribution.domains:
+        yield "no power was recorded, so there are times but no energies; see what can be read with: energyprof doctor"
+
+
+def _modelled(domains: tuple[Domain, ...]) -> Iterator[str]:
+    modelled = [domain for domain in domains if domain.provenance == "model"]
+    if modelled:
+        which = "no power sensor was read" if len(modelled) == len(domains) else "some domains have no power sensor"
+        sources = ", ".join(dict.fromkeys(domain.source for domain in modelled))
+        yield f"{which}: {_ids(modelled)} estimated by {sources}; see what a sensor needs with: energyprof doctor"
+
+
+def _replayed(domains: tuple[Domain, ...]) -> Iterator[str]:
+    replayed = [domain for domain in domains if domain.source.split(maxsplit=1)[:1] == ["replay"]]
+    if replayed:
+        yield (
+            f"{_ids(replayed)}: power was replayed from a file, not read during this run; "
+            "leave --source replay away to measure"
+        )
+
+
+def _of_domain(found: DomainAttribution, domain: Domain) -> Iterator[str]:
+    line = found.ledger
+    if abs(line.unattributed_j) > UNATTRIBUTED_SHARE * abs(line.measured_j):
+        share = f"{line.unattributed_j / line.measured_j:.1%}".replace("%", " %") if line.measured_j else "all"
+        yield (
+            f"{domain.id}: {share} of the measured energy could not be attributed; "
+            "make stages longer than the sensor's period, or repeat them"
+        )
+    if found.failures:
+        yield (
+            f"{domain.id}: {found.failures} of {found.reads} reads failed and are gaps, not zeros; "
+            "check the sensor with: energyprof doctor"
+        )
+    if found.baseline_w is None and domain.provenance == "sensor":
+        yield (
+            f"{domain.id}: the idle power is unknown (no gap between stages showed it), so stages include it; "
+            "leave a second outside stages to learn it"
+        )
+
+
+def _of_recording(recorder: RecorderFacts, stages: tuple[Stage, ...]) -> Iterator[str]:
+    if recorder.dropped:
+        yield (
+            f"{recorder.dropped} events were lost, so some calls and times are missing; "
+            "record fewer, longer stages or free space in the temporary folder"
+        )
+    if recorder.late_polls > LATE_SHARE * recorder.polls:
+        yield (
+            f"{recorder.late_polls} of {recorder.polls} polls of the power sources were more than 5 ms late; "
+            "leave a CPU core free for accurate figures"
+        )
+    if any(stage.name == OTHER_NAMES for stage in stages):
+        yield (
+            f"there were more stage names than are kept apart; the rest is {OTHER_NAMES}: "
+            "keep numbers and file names out of stage names"
+        )
+
+
+def _ids(domains: list[Domain]) -> str:
+    return ", ".join(domain.id for domain in domains)

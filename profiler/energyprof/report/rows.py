@@ -1,0 +1,173 @@
+"""Turn the run's facts, the attribution and the graph into the rows of a report, one function per kind of row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, EnergyColumns
+from energyprof.model.domain import Domain
+from energyprof.model.graph import Node, StageGraph
+from energyprof.model.ids import DomainId
+from energyprof.model.report import (
+    DomainRow,
+    EdgeRow,
+    EnergyRow,
+    LedgerRow,
+    Overhead,
+    RunRow,
+    StageRow,
+    SumRow,
+    UnsplitRow,
+)
+from energyprof.model.span import Stage
+from energyprof.model.trace import RecorderFacts, RunFacts
+from energyprof.report.sums import provenance_of
+
+
+def run_row(run: RunFacts) -> RunRow:
+    """Return which run this is; the time of its start is given in UTC."""
+    start = datetime.fromtimestamp(run.start_unix_ns / 1e9, timezone.utc)
+    return RunRow(
+        command=run.command,
+        exit_code=run.exit_code,
+        start=start.isoformat(timespec="milliseconds"),
+        wall_s=(run.end_ns - run.start_ns) / 1e9,
+        host=run.host,
+        versions=dict(run.versions),
+    )
+
+
+def domain_row(domain: Domain, found: DomainAttribution, counts: bool) -> DomainRow:
+    """Return how one domain was read; the period is the one found in the readings, else the nominal one."""
+    period_ns = found.period_ns if found.period_ns is not None else domain.period_ns
+    measured_ns = found.measured_end_ns - found.measured_start_ns
+    return DomainRow(
+        domain=domain.id,
+        source=domain.source,
+        provenance=provenance_of(domain),
+        period_s=None if period_ns is None else period_ns / 1e9,
+        reads=found.reads,
+        failures=found.failures,
+        achieved_hz=found.reads * 1e9 / measured_ns if measured_ns > 0 else None,
+        parent=domain.parent,
+        baseline_w=found.baseline_w,
+        gain_error=domain.gain_error,
+        counts=counts,
+    )
+
+
+def ledger_row(found: DomainAttribution) -> LedgerRow:
+    """Return one domain's account."""
+    line = found.ledger
+    return LedgerRow(
+        line.domain,
+        line.measured_j,
+        line.stages_j,
+        line.idle_j,
+        line.outside_j,
+        line.others_j,
+        line.unattributed_j,
+    )
+
+
+def stage_rows(
+    stages: tuple[Stage, ...], attribution: Attribution, graph: StageGraph, stages_j: float
+) -> tuple[StageRow, ...]:
+    """Return one row per stage; shares are of `stages_j`."""
+    times = attribution.times
+    self_wall_s, cpu_s = (times.self_wall_ns / 1e9).tolist(), (times.cpu_ns / 1e9).tolist()
+    own = _energy_rows([(found.domain, found.self_energy) for found in attribution.domains], len(stages))
+    total = _energy_rows([(found.domain, found.total_energy) for found in attribution.domains], len(stages))
+    return tuple(
+        StageRow(
+            stage=stage.id,
+            name=stage.name,
+            path=stage.path,
+            parent=node.parent,
+            kind=stage.kind,
+            file=stage.file,
+            line=stage.line,
+            calls=node.calls,
+            wall_s=node.wall_s,
+            self_wall_s=self_wall_s[index],
+            cpu_s=cpu_s[index],
+            self_energy=own[index],
+            total_energy=total[index],
+            self_sum=_self_sum(node, stages_j),
+            total_sum=_total_sum(node, stages_j),
+            embodied_j=node.embodied_j,
+        )
+        for index, (stage, node) in enumerate(zip(stages, graph.nodes, strict=True))
+    )
+
+
+def unsplit_rows(stages: tuple[Stage, ...], attribution: Attribution) -> tuple[UnsplitRow, ...]:
+    """Return the stages that cannot be told apart, by domain, the costliest first."""
+    rows = [
+        UnsplitRow(
+            domain=joint.domain,
+            energy_j=joint.energy_j,
+            low_j=joint.low_j,
+            high_j=joint.high_j,
+            members=tuple(stages[index].id for index in joint.members),
+            reason=joint.reason,
+        )
+        for found in attribution.domains
+        for joint in found.unsplit
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.domain, -row.energy_j, row.members)))
+
+
+def edge_rows(graph: StageGraph) -> tuple[EdgeRow, ...]:
+    """Return the edges of the graph."""
+    return tuple(EdgeRow(edge.source, edge.target, edge.kind, edge.count, edge.energy_j) for edge in graph.edges)
+
+
+def overhead(recorder: RecorderFacts, wall_s: float) -> Overhead:
+    """Return what the profiler cost; shares are 0 for a run without any length."""
+    return Overhead(
+        recorder_s=recorder.recorder_s,
+        share=recorder.recorder_s / wall_s if wall_s > 0 else 0.0,
+        spans=recorder.spans,
+        dropped=recorder.dropped,
+        collector_s=recorder.collector_s,
+        sampler_s=recorder.sampler_s,
+        sampler_share=recorder.sampler_s / wall_s if wall_s > 0 else 0.0,
+        polls=recorder.polls,
+        late_polls=recorder.late_polls,
+    )
+
+
+def _energy_rows(columns: list[tuple[DomainId, EnergyColumns]], stages: int) -> list[tuple[EnergyRow, ...]]:
+    per_domain = [_column_rows(domain, energy) for domain, energy in columns]
+    return [tuple(rows) for rows in zip(*per_domain, strict=True)] if per_domain else [()] * stages
+
+
+def _column_rows(domain: DomainId, energy: EnergyColumns) -> list[EnergyRow]:
+    return [
+        EnergyRow(domain, None if refused else energy_j, low_j, high_j, PROVENANCES[provenance], data_share, reason)
+        for energy_j, low_j, high_j, refused, provenance, data_share, reason in zip(
+            energy.energy_j.tolist(),
+            energy.low_j.tolist(),
+            energy.high_j.tolist(),
+            energy.refused.tolist(),
+            energy.provenance.tolist(),
+            energy.data_share.tolist(),
+            energy.reason,
+            strict=True,
+        )
+    ]
+
+
+def _share(energy_j: float | None, stages_j: float) -> float | None:
+    return None if energy_j is None or stages_j <= 0 else energy_j / stages_j
+
+
+def _self_sum(node: Node, stages_j: float) -> SumRow:
+    share = _share(node.self_j, stages_j)
+    return SumRow(node.self_j, node.self_low_j, node.self_high_j, node.provenance, share)
+
+
+def _total_sum(node: Node, stages_j: float) -> SumRow:
+    share = _share(node.total_j, stages_j)
+    return SumRow(node.total_j, node.total_low_j, node.total_high_j, node.total_provenance, share)
