@@ -1,0 +1,238 @@
+"""Convert spools to columns while the run goes: what the recorder wrote becomes stages, lanes, spans and lane runs.
+
+    converter = Converter(SpoolWatcher(run_dir / "spool"), writer)
+    while converter.step(): ...               # until nothing new is there
+    if writer.commit(): converter.release()   # deletes spool segments whose content is now stored
+
+Spans are handed on when they end; `finish` hands on those still open. An end closes the innermost open span of its
+code and clips the ones inside; an end of a stage that is not open is ignored and counted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from energyprof.collect.convert_lanes import LaneTable
+from energyprof.collect.convert_process import Process, Run, ThreadEvents
+from energyprof.collect.convert_spans import LaneEvents, OpenSpan, convert_events
+from energyprof.collect.convert_stages import StageTable
+from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
+from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.span import LaneRuns
+from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame
+from energyprof.model.trace import RecorderFacts
+
+
+class RecordingSink(Protocol):
+    """Where converted pieces go; the capture's writer is one."""
+
+    def add_stages(self, stages: Sequence[LocalStage]) -> None:
+        """Take stages; one seen before replaces its earlier row."""
+        ...
+
+    def add_lanes(self, lanes: Sequence[LaneRow]) -> None:
+        """Take lanes; one seen before replaces its earlier row."""
+        ...
+
+    def add_origins(self, origins: Sequence[LaneOrigin]) -> None:
+        """Take origins of lanes; the first one of a lane counts."""
+        ...
+
+    def add_spans(self, spans: SpanChunk) -> None:
+        """Take spans."""
+        ...
+
+    def add_lane_runs(self, runs: LaneRuns) -> None:
+        """Take the stretches in which coroutine lanes ran."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Take a warning for the report."""
+        ...
+
+
+class Converter:
+    """Read spools piece by piece and hand columns to a sink. Not thread-safe; the collector's main loop owns it."""
+
+    def __init__(
+        self, watcher: SpoolWatcher, sink: RecordingSink, now_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self._watcher = watcher
+        self._sink = sink
+        self._now_ns = now_ns
+        self._stages = StageTable()
+        self._lanes = LaneTable()
+        self._processes: dict[str, Process] = {}
+        self._origins: list[LaneOrigin] = []
+        self._open: dict[int, list[OpenSpan]] = {}
+        """Per lane on which anything is open: outermost first."""
+        self._main = self._latest = -1
+        self._spans = self._stray = self._clipped = 0
+        self._finished = False
+
+    def step(self) -> bool:
+        """Convert the next bounded piece; False: nothing new is there at present."""
+        piece = self._watcher.read()
+        if piece is None:
+            return False
+        self._convert(piece)
+        return True
+
+    def release(self) -> None:
+        """Delete the spool segments converted so far; only after the sink has stored what it was given."""
+        self._watcher.release()
+
+    def finish(self, end_ns: int) -> None:
+        """Convert all the rest and hand on what is still open, cut at `end_ns` (or where its process closed before).
+
+        A second call does nothing.
+        """
+        if self._finished:
+            return
+        self._finished = True
+        while self.step():
+            pass
+        self._watcher.close()
+        for process in self._processes.values():
+            self._cut(process, end_ns if process.closed_ns is None else min(end_ns, process.closed_ns))
+        self._warn_of_losses()
+
+    def recorder_facts(self) -> RecorderFacts:
+        """Return what is known here of the cost and the losses of recording; the collector adds its own share."""
+        processes = self._processes.values()
+        return RecorderFacts(
+            recorder_s=sum(process.recorder_ns for process in processes) / 1e9,
+            spans=self._spans,
+            dropped=sum(process.dropped for process in processes),
+        )
+
+    def current_stage(self) -> str:
+        """Return the path of the innermost stage open on the main lane, else on the lane active last, else ''."""
+        stack = self._open.get(self._main) or self._open.get(self._latest)
+        return "/".join(self._stages.path(stack[-1].stage)) if stack else ""
+
+    def _convert(self, piece: SpoolPiece) -> None:
+        process = self._process(piece.spool)
+        events = []
+        for frame in piece.frames:
+            if frame.kind == EVENTS:
+                events.append(process.thread_events(frame.lane, frame.payload))
+            else:
+                self._take(process, frame)
+        if events:
+            self._take_events(process, events)
+        self._hand_on()
+
+    def _process(self, spool: str) -> Process:
+        if spool not in self._processes:
+            self._processes[spool] = Process(spool, self._stages, self._lanes)
+        return self._processes[spool]
+
+    def _take(self, process: Process, frame: Frame) -> None:
+        """Work off a frame that holds no events."""
+        if frame.kind == END:
+            process.closed_ns = self._now_ns()
+            return
+        content: Any = frame.json()  # JSON of the recorder, whose shape `model.spool` documents
+        if frame.kind == HEAD:
+            process.take_head(content)
+        elif frame.kind == NAMES:
+            for entry in content:
+                process.take_name(entry)
+        elif frame.kind == LANES:
+            for entry in content:
+                main = process.take_lane(entry)
+                if main is not None:
+                    self._place_main_thread(process, main)
+        elif frame.kind == LOSS:
+            process.dropped += content["dropped"]
+        elif frame.kind == FACTS:
+            process.recorder_ns = max(process.recorder_ns, content.get("recorder_ns", 0))
+            for message in content.get("warnings", ()):
+                self._sink.warn(message)
+
+    def _place_main_thread(self, process: Process, main: int) -> None:
+        """Put a forked or launched child below the stage in which its parent created it."""
+        if process.parent_spool is None:
+            if self._main < 0:
+                self._main = main
+        elif process.parent_lane:
+            created = self._process(process.parent_spool).lane(process.parent_lane, "process")
+            self._origins.append(LaneOrigin(main, created, -1, process.started_ns))
+
+    def _take_events(self, process: Process, parts: list[ThreadEvents]) -> None:
+        self._add_runs([run for part in parts for run in part.runs])
+        lane = np.concatenate([part.lane for part in parts])
+        if not len(lane):
+            return
+        self._latest = int(lane[-1])
+        lanes = sorted(frozenset().union(*(part.lanes for part in parts)))
+        events = LaneEvents(
+            rank=np.searchsorted(np.array(lanes), lane) if len(lanes) > 1 else np.zeros(len(lane), np.int64),
+            code=np.concatenate([part.code for part in parts]),
+            t_ns=np.concatenate([part.t_ns for part in parts]),
+        )
+        done = convert_events(events, lanes, [self._open.pop(index, []) for index in lanes], process.resolver.resolve)
+        self._open.update(done.still_open)
+        self._stray += done.stray
+        self._clipped += done.clipped
+        spawns = done.spawns
+        for creator, stage, number, t_ns in zip(
+            spawns.lane.tolist(), spawns.stage.tolist(), spawns.number.tolist(), spawns.t_ns.tolist(), strict=True
+        ):
+            self._origins.append(LaneOrigin(process.lane(number, "thread"), creator, stage, t_ns))
+        self._add_spans(done.spans)
+
+    def _cut(self, process: Process, end_ns: int) -> None:
+        """Hand on the spans and runs of a process that never ended."""
+        self._add_runs(process.runs_cut_at(end_ns))
+        rows = [
+            (span.stage, lane, span.start_ns, max(end_ns, span.start_ns), depth)
+            for lane in sorted(process.lanes.values())
+            for depth, span in enumerate(self._open.get(lane, ()))
+        ]
+        stage, lane_column, start_ns, end_column_ns, depth_column = np.array(rows, np.int64).reshape(-1, 5).T
+        narrow = (column.astype(np.int32) for column in (stage, lane_column, depth_column))
+        stage_32, lane_32, depth_32 = narrow
+        self._add_spans(SpanChunk(stage_32, lane_32, start_ns, end_column_ns, depth_32, np.ones(len(rows), np.bool_)))
+
+    def _add_spans(self, spans: SpanChunk) -> None:
+        if len(spans):
+            self._spans += len(spans)
+            self._hand_on()
+            self._sink.add_spans(spans)
+
+    def _add_runs(self, runs: list[Run]) -> None:
+        if runs:
+            self._hand_on()
+            lane, start_ns, end_ns = np.array(sorted(runs), np.int64).T
+            self._sink.add_lane_runs(LaneRuns(lane.astype(np.int32), start_ns, end_ns))
+
+    def _hand_on(self) -> None:
+        """Hand on new stages, lanes and origins, before anything that refers to them."""
+        stages = self._stages.take_fresh()
+        if stages:
+            self._sink.add_stages(stages)
+        lanes = self._lanes.take_fresh()
+        if lanes:
+            self._sink.add_lanes(lanes)
+        if self._origins:
+            self._sink.add_origins(self._origins)
+            self._origins = []
+
+    def _warn_of_losses(self) -> None:
+        processes = self._processes.values()
+        for amount, what in (
+            (sum(p.dropped for p in processes), "events were dropped by the recorder (memory cap or full disk)"),
+            (sum(len(p.resolver.unnamed) for p in processes), "stage codes came without a name"),
+            (sum(self._watcher.damaged.values()), "bytes of a spool could not be read: a process was cut off writing"),
+            (self._stray, "ends of stages that were not open were ignored"),
+            (self._clipped, "spans were cut short as a stage around them ended first (a `with` across a `yield`?)"),
+            (self._stages.overflowed, "stage paths beyond the limit are counted as `<other>`"),
+        ):
+            if amount:
+                self._sink.warn(f"{amount:,} {what}")

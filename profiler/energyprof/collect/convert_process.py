@@ -1,0 +1,141 @@
+"""What is known of one recorded process: names, clock, threads, and which lane runs in which thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+
+from energyprof.collect.convert_lanes import LaneTable
+from energyprof.collect.convert_stages import StageName, StageResolver, StageTable
+from energyprof.model.events import LANE, SPAWN
+from energyprof.model.span import LANE_KINDS, Ints, StageKind
+
+_STAGE_KINDS = frozenset(get_args(StageKind))
+
+Run = tuple[int, int, int]
+"""(lane, start_ns, end_ns) of a stretch in which a lane other than the thread's own ran."""
+
+
+@dataclass(slots=True)
+class _Thread:
+    own: int
+    """Index of the thread's own lane."""
+    running: int
+    """Index of the lane that runs in it now."""
+    since_ns: int = 0
+    last_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ThreadEvents:
+    """The events of one frame after the lane switches have been worked off; equal-length columns."""
+
+    lane: Ints
+    code: Ints
+    t_ns: Ints
+    lanes: frozenset[int]
+    """Every lane that may occur in the column."""
+    runs: tuple[Run, ...]
+
+
+class Process:
+    """One process's side of the conversion; times come out as CLOCK_MONOTONIC."""
+
+    def __init__(self, spool: str, stages: StageTable, lanes: LaneTable) -> None:
+        pid = spool.partition("-")[0]
+        self.pid = int(pid) if pid.isdecimal() else 0
+        self.parent_spool: str | None = None
+        self.parent_lane = 0
+        self.started_ns = 0
+        self.closed_ns: int | None = None
+        """When the recorder was seen to have closed in order; None: it has not."""
+        self.recorder_ns = 0
+        self.dropped = 0
+        self.lanes: dict[int, int] = {}
+        """Lane number to index."""
+        self._names: dict[int, StageName] = {}
+        self.resolver = StageResolver(stages, self._names)
+        self._lane_table = lanes
+        self._threads: dict[int, _Thread] = {}
+        self._offset_ns: int | None = None
+
+    def take_head(self, head: dict[str, Any]) -> None:
+        """Take the facts of a HEAD frame; only the first one sets the clock, so that time never steps."""
+        if self._offset_ns is not None:
+            return
+        self.pid = head["pid"]
+        self.started_ns = head["monotonic_ns"]
+        self._offset_ns = self.started_ns - head["perf_counter_ns"]
+        self.parent_spool = head.get("parent_spool") or None
+        self.parent_lane = head.get("parent_lane") or 0
+
+    def take_name(self, entry: dict[str, Any]) -> None:
+        """Take one announced stage name."""
+        kind = entry.get("kind", "stage")
+        stage = StageName(
+            name=entry["name"],
+            kind=kind if kind in _STAGE_KINDS else "stage",
+            file=entry.get("file"),
+            line=entry.get("line"),
+            is_module=bool(entry.get("module", False)),
+            after=tuple(entry.get("after") or ()),
+        )
+        if self._names.get(entry["code"], stage) != stage:
+            self.resolver.forget()
+        self._names[entry["code"]] = stage
+
+    def take_lane(self, entry: dict[str, Any]) -> int | None:
+        """Take one announced lane; return its index if it is the process's main thread."""
+        kind = entry["kind"] if entry.get("kind") in LANE_KINDS else "thread"
+        tid = entry.get("tid") or 0
+        index = self.lane(entry["lane"], kind)
+        self._lane_table.describe(index, self.pid, tid, kind, entry.get("name") or "")
+        return index if tid == self.pid else None
+
+    def lane(self, number: int, kind: str) -> int:
+        """Return the index of a lane, making it known on first sight with what can be guessed."""
+        index = self.lanes.get(number)
+        if index is None:
+            index = self.lanes[number] = self._lane_table.add(self.pid, number, kind)
+        return index
+
+    def thread_events(self, number: int, payload: bytes) -> ThreadEvents:
+        """Return the events of one EVENTS frame of the thread whose own lane is `number`."""
+        pairs = np.frombuffer(payload, "<i8", count=len(payload) // 16 * 2).reshape(-1, 2)
+        own = self.lane(number, "thread")
+        thread = self._threads.setdefault(number, _Thread(own, own))
+        code = pairs[:, 0]
+        # A signal handler may record between the clock read and the append of the event it interrupts.
+        t_ns = np.maximum.accumulate(pairs[:, 1] + (self._offset_ns or 0))
+        if len(t_ns):
+            np.maximum(t_ns, thread.last_ns, out=t_ns)
+            thread.last_ns = int(t_ns[-1])
+        if not ((code == 0) | ((code >= LANE) & (code < SPAWN))).any():
+            lane = np.full(len(code), thread.running, np.int64)
+            return ThreadEvents(lane, code, t_ns, frozenset((thread.running,)), ())
+        is_switch = (code >= LANE) & (code < SPAWN)
+        switches = np.flatnonzero(is_switch)
+        lanes, runs = self._switch(thread, code[switches], t_ns[switches])
+        lane = np.repeat(np.array(lanes, np.int64), np.diff(switches, prepend=0, append=len(code)))
+        kept = ~is_switch & (code != 0)
+        return ThreadEvents(lane[kept], code[kept], t_ns[kept], frozenset(lanes), runs)
+
+    def _switch(self, thread: _Thread, code: Ints, t_ns: Ints) -> tuple[list[int], tuple[Run, ...]]:
+        """Return the lanes that ran before, between and after the switches, and the stretches that ended."""
+        numbers = (code - LANE).tolist()
+        known = {number: self.lane(number, "task") if number else thread.own for number in set(numbers)}
+        lanes = [thread.running, *(known[number] for number in numbers)]
+        times = [thread.since_ns, *t_ns.tolist()]
+        runs = tuple(run for run in zip(lanes[:-1], times[:-1], times[1:], strict=True) if run[0] != thread.own)
+        thread.running, thread.since_ns = lanes[-1], times[-1]
+        return lanes, runs
+
+    def runs_cut_at(self, end_ns: int) -> list[Run]:
+        """Return the stretches of lanes that still ran when the process ended."""
+        return [
+            (thread.running, thread.since_ns, max(end_ns, thread.since_ns))
+            for thread in self._threads.values()
+            if thread.running != thread.own
+        ]

@@ -1,0 +1,134 @@
+"""Lane-relative stages: which (enclosing stage, name) pairs exist, recursion folded so that the tree stays finite."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from energyprof.model.events import OTHER_STAGE
+from energyprof.model.recording import LocalStage
+from energyprof.model.span import Index, Ints, StageKind
+
+PATH_LIMIT = 100_000
+"""At most this many lane-relative stages (paths, not names) are kept; later ones become `<other>`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageName:
+    """What a process announced about one of its stage codes."""
+
+    name: str
+    kind: StageKind = "stage"
+    file: str | None = None
+    line: int | None = None
+    is_module: bool = False
+    after: tuple[str, ...] = ()
+
+
+class StageTable:
+    """All lane-relative stages of a run, shared by its processes; indices count up from 0, parents first."""
+
+    def __init__(self, limit: int = PATH_LIMIT) -> None:
+        self.stages: list[LocalStage] = []
+        self.overflowed = 0
+        """How many distinct paths were counted as `<other>`."""
+        self._limit = limit
+        self._known: dict[tuple[int, str, StageKind, bool], int] = {}
+        self._fresh: dict[int, None] = {}
+
+    def intern(self, parent: int, stage: StageName) -> int:
+        """Return the index of `stage` opened inside `parent` (-1: outermost).
+
+        A name that is already open on the path (same name and kind) is that same stage: `fib` in `fib` stays `fib`.
+        """
+        ancestor = parent
+        while ancestor >= 0:
+            above = self.stages[ancestor]
+            if (above.name, above.kind) == (stage.name, stage.kind):
+                return self._declare(ancestor, stage)
+            ancestor = above.parent
+        known = self._known.get((parent, stage.name, stage.kind, stage.is_module))
+        if known is not None:
+            return self._declare(known, stage)
+        if len(self.stages) >= self._limit:
+            self.overflowed += 1
+            return self._add(-1, StageName(OTHER_STAGE))
+        return self._add(parent, stage)
+
+    def _add(self, parent: int, stage: StageName) -> int:
+        key = (parent, stage.name, stage.kind, stage.is_module)
+        if key not in self._known:
+            index = len(self.stages)
+            self._known[key] = index
+            self.stages.append(
+                LocalStage(index, parent, stage.name, stage.kind, stage.file, stage.line, stage.is_module, stage.after)
+            )
+            self._fresh[index] = None
+        return self._known[key]
+
+    def _declare(self, index: int, stage: StageName) -> int:
+        """Add what `stage` declares to receive to a stage that is known already."""
+        known = self.stages[index]
+        new = tuple(name for name in stage.after if name not in known.after)
+        if new:
+            self.stages[index] = replace(known, after=known.after + new)
+            self._fresh[index] = None
+        return index
+
+    def path(self, index: int) -> tuple[str, ...]:
+        """Return the names from the outermost stage down to `index`."""
+        names: list[str] = []
+        while index >= 0:
+            names.append(self.stages[index].name)
+            index = self.stages[index].parent
+        return tuple(reversed(names))
+
+    def take_fresh(self) -> list[LocalStage]:
+        """Return the stages that are new or changed since the last call, parents first."""
+        fresh = [self.stages[index] for index in sorted(self._fresh)]
+        self._fresh.clear()
+        return fresh
+
+
+class StageResolver:
+    """One process's map from (enclosing stage, code) to stage, applied to whole columns at once."""
+
+    def __init__(self, table: StageTable, names: Mapping[int, StageName]) -> None:
+        self._table = table
+        self._names = names
+        self.unnamed: set[int] = set()
+        """Codes that no name was announced for."""
+        self._pairs: dict[int, int] = {}
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        last = np.iinfo(np.int64).max  # a sentinel, so that every search lands on a row
+        self._keys = np.array([*sorted(self._pairs), last], np.int64)
+        self._values = np.array([*(self._pairs[key] for key in sorted(self._pairs)), -1], np.int32)
+
+    def forget(self) -> None:
+        """Start anew: a name was announced again with more to say."""
+        self._pairs.clear()
+        self._rebuild()
+
+    def resolve(self, parent: Index, code: Ints) -> Index:
+        """Return the stage that begins with `code` inside `parent`, row by row."""
+        key = ((parent.astype(np.int64) + 1) << 32) | code
+        slot = np.searchsorted(self._keys, key)
+        unknown = self._keys[slot] != key
+        if unknown.any():
+            for pair in np.unique(key[unknown]).tolist():
+                self._pairs[pair] = self._learn((pair >> 32) - 1, pair & 0xFFFFFFFF)
+            self._rebuild()
+            slot = np.searchsorted(self._keys, key)
+        found: Index = self._values[slot]
+        return found
+
+    def _learn(self, parent: int, code: int) -> int:
+        stage = self._names.get(code)
+        if stage is None:
+            self.unnamed.add(code)
+            stage = StageName(f"<unnamed {code}>")
+        return self._table.intern(parent, stage)

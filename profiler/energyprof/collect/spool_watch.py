@@ -1,0 +1,134 @@
+"""Find the spool segments of a run's processes and read what is new in them, in bounded pieces.
+
+Segments are deleted in two steps, so that nothing is lost if the collector dies: what was read through is remembered,
+and `release` deletes it once the caller has stored its content.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from energyprof.model.spool import END, FRAME, MAGIC, SPOOL_SUFFIX, Frame, read_frames
+
+BYTES_PER_STEP = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolPiece:
+    """New frames of one process, in the order in which it wrote them."""
+
+    spool: str
+    """`PID-STARTNS`, the spool's id."""
+    frames: tuple[Frame, ...]
+
+
+@dataclass(slots=True)
+class _Spool:
+    """Where reading of one process's spool stands."""
+
+    name: str
+    segments: dict[int, Path] = field(default_factory=dict)
+    current: int = 0
+    offset: int = 0
+    ended: bool = False
+    done: list[Path] = field(default_factory=list)
+    """Segments read through and not yet deleted."""
+
+
+class SpoolWatcher:
+    """Read the spools below `folder`, process by process in turn; never more than `bytes_per_step` (or one frame)."""
+
+    def __init__(self, folder: Path, bytes_per_step: int = BYTES_PER_STEP) -> None:
+        self._folder = folder
+        self._bytes_per_step = max(bytes_per_step, FRAME.size)
+        self._spools: dict[str, _Spool] = {}
+        self._turn: deque[_Spool] = deque()
+        self.damaged: dict[str, int] = {}
+        """Bytes that could not be read, per spool whose damage is certain."""
+
+    def read(self) -> SpoolPiece | None:
+        """Return the next new frames, or None when every spool has been read as far as it goes at present."""
+        if not self._turn:
+            self._look()
+            self._turn.extend(spool for spool in self._spools.values() if not spool.ended)
+        while self._turn:
+            spool = self._turn.popleft()
+            frames = self._read(spool, closing=False)
+            if frames:
+                self._turn.append(spool)
+                return SpoolPiece(spool.name, frames)
+        return None
+
+    def close(self) -> None:
+        """Give up on what cannot be read: all writers have ended, so a torn end will not grow any more."""
+        for spool in self._spools.values():
+            self._read(spool, closing=True)
+
+    def release(self) -> None:
+        """Delete the segments that had been read through; call it after their content has been stored."""
+        for spool in self._spools.values():
+            for path in spool.done:
+                path.unlink(missing_ok=True)
+            spool.done.clear()
+
+    def _look(self) -> None:
+        for path in sorted(self._folder.glob(f"*{SPOOL_SUFFIX}")):
+            name, _, number = path.name[: -len(SPOOL_SUFFIX)].rpartition(".")
+            if not name or not number.isdecimal():
+                continue
+            spool = self._spools.setdefault(name, _Spool(name, current=int(number)))
+            if int(number) >= spool.current:
+                spool.segments[int(number)] = path
+
+    def _read(self, spool: _Spool, closing: bool) -> tuple[Frame, ...]:
+        """Return new frames of one spool, moving on to its next segment where one is finished."""
+        while spool.current in spool.segments and not spool.ended:
+            # A later segment seen before this read means that nothing will be appended to this one any more.
+            later = [number for number in spool.segments if number > spool.current]
+            frames, used, left = self._new_frames(spool.segments[spool.current], spool.offset)
+            spool.offset += used
+            if any(frame.kind == END for frame in frames):
+                spool.ended = True
+                spool.done.extend(spool.segments.values())
+                spool.segments.clear()
+            if frames:
+                return frames
+            if not later and not closing:
+                return ()
+            if left:
+                self.damaged[spool.name] = self.damaged.get(spool.name, 0) + left
+            spool.done.append(spool.segments.pop(spool.current))
+            spool.offset = 0
+            if later:
+                spool.current = min(later)
+            else:
+                spool.ended = True
+        return ()
+
+    def _new_frames(self, path: Path, offset: int) -> tuple[tuple[Frame, ...], int, int]:
+        """Return whole frames from `offset` on, the bytes they took, and the bytes then left in the file."""
+        try:
+            with path.open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(offset)
+                read = file.read(self._bytes_per_step)
+                wanted = _length_of_first(read)
+                if len(read) < wanted <= size - offset:
+                    read += file.read(wanted - len(read))
+        except OSError:  # deleted by somebody else, or not ours to read
+            return (), 0, 0
+        frames = []
+        used = 0
+        for frame, end in read_frames(read):
+            frames.append(frame)
+            used = end
+        return tuple(frames), used, size - offset - used
+
+
+def _length_of_first(read: bytes) -> int:
+    if len(read) < FRAME.size:
+        return 0
+    magic, _, _, length, _ = FRAME.unpack_from(read)
+    return FRAME.size + length if magic == MAGIC and length >= 0 else 0
