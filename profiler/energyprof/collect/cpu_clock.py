@@ -15,8 +15,11 @@ from energyprof.model.power import ThreadCpu
 
 TREE_EVERY_NS = 100_000_000
 THREADS_EVERY_NS = 50_000_000
-DISCOVERY_SHARE = 0.001
-"""CPU time allowed to looking for processes, and as much again to looking for threads, as a share of one core."""
+DISCOVERY_SHARE = 0.0005
+"""CPU time allowed to looking for processes, and as much again to looking for threads, as a share of one core.
+
+Nothing is looked for while no process and no thread was created on the host, which costs one short read to know.
+"""
 OPENED_PER_POLL = 64
 """New threads taken up in one poll; a pool of hundreds comes in over several instead of stalling one."""
 
@@ -45,10 +48,12 @@ class _Thread:
 class _Process:
     pid: int
     clock: _Clock
-    found_ns: int
-    threads: dict[int, _Thread] = field(default_factory=dict)
-    threads_seen_ns: int = 0
+    read_ns: Callable[[], int]
+    threads_seen_ns: int
+    """When its threads were last looked for."""
     threads_due_ns: int = 0
+    threads_births: int | None = None
+    threads: dict[int, _Thread] = field(default_factory=dict)
 
 
 class CpuClock:
@@ -74,6 +79,7 @@ class CpuClock:
         self._least_ns = 0
         self._tree_seen_ns = start_ns
         self._tree_due_ns = 0
+        self._tree_births: int | None = None
         self._written: dict[tuple[int, int], int] = {}
         self._rows: list[int] = []
 
@@ -95,11 +101,12 @@ class CpuClock:
 
     def poll(self) -> bool:
         """Read every clock once and keep what changed; looks for processes and threads when that is due."""
-        if self._now_ns() >= self._tree_due_ns:
-            self._find_processes()
+        births = self._tree.births()
+        if (births is None or births != self._tree_births) and self._now_ns() >= self._tree_due_ns:
+            self._find_processes(births)
         rows: list[int] = []
         for process in tuple(self._processes.values()):
-            self._poll_process(process, rows)
+            self._poll_process(process, births, rows)
         with self._lock:
             self._rows.extend(rows)
         return True
@@ -131,11 +138,11 @@ class CpuClock:
     def _read(self, process: _Process) -> bool:
         """Read a process clock; an ended process keeps its last value. Returns whether there is a new value."""
         try:
-            return process.clock.advance(self._reader.process_ns(process.pid))
+            return process.clock.advance(process.read_ns())
         except OSError:
             return process.clock.last_ns != process.clock.written_ns
 
-    def _find_processes(self) -> None:
+    def _find_processes(self, births: int | None) -> None:
         began_ns, spent_ns = self._now_ns(), self._spent_ns()
         alive = self._tree.refresh()
         rows: list[int] = []
@@ -146,9 +153,10 @@ class CpuClock:
                 if pid not in self._processes:
                     # When the tree was last looked at it did not exist, hence had used nothing.
                     clock = self._new_clock(pid, 0, self._tree_seen_ns, rows)
-                    self._processes[pid] = _Process(pid, clock, self._tree_seen_ns, {}, self._tree_seen_ns)
+                    self._processes[pid] = _Process(pid, clock, self._reader.process_clock(pid), self._tree_seen_ns)
             self._rows.extend(rows)
         self._tree_seen_ns = began_ns
+        self._tree_births = births
         self._tree_due_ns = began_ns + self._pause_ns(TREE_EVERY_NS, spent_ns)
 
     def _end(self, process: _Process, rows: list[int]) -> None:
@@ -160,7 +168,7 @@ class CpuClock:
             thread.reader.close()
         self._written[process.pid, 0] = process.clock.base_ns + process.clock.last_ns
 
-    def _poll_process(self, process: _Process, rows: list[int]) -> None:
+    def _poll_process(self, process: _Process, births: int | None, rows: list[int]) -> None:
         with self._lock:
             changed = self._read(process)
         now_ns = self._now_ns()
@@ -168,8 +176,8 @@ class CpuClock:
             # None of its threads has run since, so none of their times has changed either.
             return
         self._write(process.pid, 0, process.clock, now_ns, rows)
-        if now_ns >= process.threads_due_ns:
-            self._find_threads(process, rows)
+        if (births is None or births != process.threads_births) and now_ns >= process.threads_due_ns:
+            self._find_threads(process, births, rows)
         for tid, thread in tuple(process.threads.items()):
             try:
                 new = thread.clock.advance(thread.reader.read_ns())
@@ -179,7 +187,7 @@ class CpuClock:
             if new:
                 self._write(process.pid, tid, thread.clock, self._now_ns(), rows)
 
-    def _find_threads(self, process: _Process, rows: list[int]) -> None:
+    def _find_threads(self, process: _Process, births: int | None, rows: list[int]) -> None:
         began_ns, spent_ns = self._now_ns(), self._spent_ns()
         try:
             alive = self._reader.thread_ids(process.pid)
@@ -195,6 +203,7 @@ class CpuClock:
             process.threads[tid] = _Thread(reader, clock)
         if len(new) <= OPENED_PER_POLL:
             process.threads_seen_ns = began_ns
+            process.threads_births = births
             process.threads_due_ns = began_ns + self._pause_ns(THREADS_EVERY_NS, spent_ns)
 
     def _end_thread(self, process: _Process, tid: int) -> None:

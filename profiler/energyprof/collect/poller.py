@@ -1,12 +1,17 @@
-"""Ask one power source and keep what it answered as rows; whatever a plugin does, the answer is a row or a warning."""
+"""Ask one power source and keep what it answered as rows; whatever a plugin does, the answer is a row or a warning.
+
+A poll only asks and notes: right after a wake-up every line of code costs ten times its usual price (cold caches). The
+answers are looked at when somebody wants them, many at once.
+"""
 
 from __future__ import annotations
 
 import operator
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,7 +45,7 @@ class _Column:
     rows: list[int] = field(default_factory=list)
     reads: int = 0
     failures: Counter[ReadStatus] = field(default_factory=Counter)
-    message: str = ""
+    messages: dict[ReadStatus, str] = field(default_factory=dict)
     first_ns: int = 0
     last_ns: int = 0
 
@@ -52,20 +57,34 @@ class _Column:
         self.reads += 1
 
     def failure(self, before_ns: int, after_ns: int, status: ReadStatus, message: str) -> None:
-        status = ReadStatus.UNKNOWN if status == ReadStatus.OK else status
         self.rows.extend((before_ns, after_ns, 0, status))
         self.gauge.gap()
         self.failures[status] += 1
-        self.message = self.message or message
+        self.messages.setdefault(status, message)
 
     def facts(self) -> DomainFacts:
         elapsed_s = (self.last_ns - self.first_ns) * 1e-9
         achieved_hz = (self.reads - 1) / elapsed_s if elapsed_s > 0 else 0.0
         return DomainFacts(self.reads, self.failures.total(), achieved_hz)
 
+    def warnings(self) -> list[str]:
+        count = self.reads + self.failures.total()
+        return [
+            f"{self.domain.id}: {failures} of {count} reads failed ({status.name}"
+            f"{': ' if self.messages[status] else ''}{self.messages[status]}); they are gaps, not zeros"
+            for status, failures in sorted(self.failures.items())
+        ]
+
+
+class _Poll(NamedTuple):
+    before_ns: int
+    after_ns: int
+    answers: list[Reading | ReadFailure]
+    raised: str | None
+
 
 class Poller:
-    """One source and its rows. `poll` is called from the source's thread, everything else from any."""
+    """One source and its rows. `poll` and `close` are called from the source's thread, everything else from any."""
 
     def __init__(
         self, source: PowerSource, domains: Sequence[Domain], now_ns: Callable[[], int], start_ns: int = 0
@@ -74,39 +93,37 @@ class Poller:
         self.domains = tuple(domains)
         self._now_ns = now_ns
         self._start_ns = start_ns
+        self._polls: deque[_Poll] = deque()
         self._columns = {domain.id: _Column(domain, Gauge(domain)) for domain in domains}
-        self._faults: list[str] = []
+        self._fault: str | None = None
         self._lock = threading.Lock()
 
     def poll(self) -> bool:
-        """Read the source once; return whether it gave at least one value or had nothing due."""
-        before_ns = self._now_ns()
-        raised = None
+        """Read the source once; return False where it gave nothing but failures."""
         answers: list[Reading | ReadFailure] = []
+        raised = None
+        before_ns = self._now_ns()
         try:
-            # Element by element: what a generator yields before it raises has been measured.
-            for answer in self.source.read():
-                answers.append(answer)
+            # What a generator yields before it raises has been measured, and `extend` keeps it.
+            answers.extend(self.source.read())
         except (Exception, SystemExit) as error:  # A plugin's fault ends neither the thread nor the run.
             raised = f"{type(error).__name__}: {error}"
-        after_ns = self._now_ns()
-        with self._lock:
-            given = sum([self._keep(answer, before_ns, after_ns) for answer in answers])
-            if raised is not None:
-                self._all_failed({answer.domain for answer in answers}, before_ns, after_ns, raised)
-        return given > 0 or (not answers and raised is None)
+        self._polls.append(_Poll(before_ns, self._now_ns(), answers, raised))
+        if raised is not None:
+            return False
+        return not answers or isinstance(answers[0], Reading) or any(isinstance(one, Reading) for one in answers)
 
     def close(self) -> None:
         """Close the source; a plugin that fails here is named in the warnings."""
         try:
             self.source.close()
         except (Exception, SystemExit) as error:
-            with self._lock:
-                self._fault(f"power source {self.source.name!r} failed to close: {type(error).__name__}: {error}")
+            self._blame(f"power source {self.source.name!r} failed to close: {type(error).__name__}: {error}")
 
     def drain(self) -> dict[DomainId, Readings]:
         """Return the rows since the last drain, of the domains that have any."""
         with self._lock:
+            self._sort_answers()
             taken = {id_: column.rows for id_, column in self._columns.items() if column.rows}
             for id_ in taken:
                 self._columns[id_].rows = []
@@ -115,62 +132,65 @@ class Poller:
     def live(self, id_: DomainId, now_ns: int) -> tuple[float | None, float | None]:
         """Return watts of late and joules so far of one domain, None where unknown."""
         with self._lock:
+            self._sort_answers()
             gauge = self._columns[id_].gauge
             return gauge.power_w(now_ns), gauge.energy_j()
 
     def facts(self) -> dict[DomainId, DomainFacts]:
         """Return how well each domain could be read so far."""
         with self._lock:
+            self._sort_answers()
             return {id_: column.facts() for id_, column in self._columns.items()}
 
     def warnings(self) -> tuple[str, ...]:
-        """Return one line for each fault of the source and for each domain with failed reads."""
+        """Return the source's first fault and one line for each domain and kind of failed reads."""
         with self._lock:
-            lines = list(self._faults)
-            for id_, column in self._columns.items():
-                for status, count in sorted(column.failures.items()):
-                    reads = column.reads + column.failures.total()
-                    why = f": {column.message}" if column.message else ""
-                    lines.append(
-                        f"{id_}: {count} of {reads} reads failed ({status.name}{why}); they are gaps, not zeros"
-                    )
-            return tuple(lines)
+            self._sort_answers()
+            faults = [] if self._fault is None else [self._fault]
+            return (*faults, *(line for column in self._columns.values() for line in column.warnings()))
 
-    def _keep(self, answer: Reading | ReadFailure, before_ns: int, after_ns: int) -> bool:
-        if not isinstance(answer, Reading | ReadFailure) or answer.domain not in self._columns:
-            self._fault(f"power source {self.source.name!r} answered {answer!r}, which it had not announced; ignored")
-            return False
+    def _sort_answers(self) -> None:
+        while self._polls:
+            poll = self._polls.popleft()
+            for answer in poll.answers:
+                self._sort(answer, poll)
+            if poll.raised is not None:
+                answered = {getattr(answer, "domain", None) for answer in poll.answers}
+                for id_ in self._columns.keys() - answered:
+                    self._columns[id_].failure(poll.before_ns, poll.after_ns, ReadStatus.UNKNOWN, poll.raised)
+
+    def _sort(self, answer: Reading | ReadFailure, poll: _Poll) -> None:
+        if not isinstance(answer, (Reading, ReadFailure)) or answer.domain not in self._columns:
+            self._blame(f"power source {self.source.name!r} answered {answer!r}, of no domain it announced; ignored")
+            return
         column = self._columns[answer.domain]
         if isinstance(answer, ReadFailure):
-            column.failure(before_ns, after_ns, answer.status, answer.message)
-            return False
+            status = ReadStatus.UNKNOWN if answer.status == ReadStatus.OK else ReadStatus(answer.status)
+            column.failure(poll.before_ns, poll.after_ns, status, answer.message)
+            return
+        fault = self._fault_of(answer, poll.after_ns)
+        if fault is not None:
+            column.failure(poll.before_ns, poll.after_ns, ReadStatus.UNKNOWN, fault)
+        elif answer.t_ns is None:
+            column.value(poll.before_ns, poll.after_ns, answer.raw)
+        else:
+            column.value(answer.t_ns, answer.t_ns, answer.raw)
+
+    def _fault_of(self, reading: Reading, after_ns: int) -> str | None:
+        """Return what makes a reading unusable: it would overflow the columns or lie outside the run."""
         try:
-            raw = operator.index(answer.raw)
-            t_ns = None if answer.t_ns is None else operator.index(answer.t_ns)
+            raw, t_ns = operator.index(reading.raw), operator.index(after_ns if reading.t_ns is None else reading.t_ns)
         except TypeError:
-            column.failure(before_ns, after_ns, ReadStatus.UNKNOWN, f"{answer!r} is not an integer")
-            return False
+            return f"raw value {reading.raw!r} at {reading.t_ns!r} is not made of integers"
         if not 0 <= raw <= LARGEST_RAW:
-            column.failure(before_ns, after_ns, ReadStatus.UNKNOWN, f"raw value {raw} is outside 0 to 2**63-1")
-            return False
-        if t_ns is None:
-            column.value(before_ns, after_ns, raw)
-            return True
+            return f"raw value {raw} is outside 0 to 2**63-1"
         if not self._start_ns <= t_ns <= after_ns:
-            column.failure(before_ns, after_ns, ReadStatus.UNKNOWN, f"its time {t_ns} ns is outside the run")
-            return False
-        column.value(t_ns, t_ns, raw)
-        return True
+            return f"its time {t_ns} ns is outside the run"
+        return None
 
-    def _all_failed(self, answered: set[DomainId], before_ns: int, after_ns: int, message: str) -> None:
-        for id_, column in self._columns.items():
-            if id_ not in answered:
-                column.failure(before_ns, after_ns, ReadStatus.UNKNOWN, message)
-
-    def _fault(self, line: str) -> None:
-        # One line a kind of fault: a broken plugin answers a hundred times a second.
-        if not self._faults:
-            self._faults.append(line)
+    def _blame(self, fault: str) -> None:
+        # Only the first: a broken plugin answers a hundred times a second.
+        self._fault = self._fault or fault
 
 
 def _readings(rows: Sequence[int]) -> Readings:

@@ -17,6 +17,10 @@ class Tree(Protocol):
         """Count `pid` and its descendants to the program from the next refresh on, though no ancestor shows it."""
         ...
 
+    def births(self) -> int | None:
+        """Return a number that changes with every process or thread created on this host; None: not known."""
+        ...
+
     def refresh(self) -> Sequence[int]:
         """Look for new and ended processes; return those alive, in the order found."""
         ...
@@ -40,10 +44,21 @@ class ProcTree:
         self._started: dict[int, int] = {}
         """Start time of each member: tells a reused pid from the process it was."""
         self._adopted: set[int] = {root_pid}
+        self._adoptions = 0
+        self._loadavg_fd = os.open(f"{proc}/loadavg", os.O_RDONLY)
+
+    def __del__(self) -> None:
+        os.close(self._loadavg_fd)
 
     def adopt(self, pid: int) -> None:
         """Count `pid` and its descendants to the program from the next refresh on."""
-        self._adopted.add(pid)
+        if pid not in self._adopted:
+            self._adopted.add(pid)
+            self._adoptions += 1
+
+    def births(self) -> int | None:
+        """Return the last process or thread id given out, which proc(5) has as the last word of /proc/loadavg."""
+        return int(os.pread(self._loadavg_fd, 128, 0).rsplit(None, 1)[1]) + (self._adoptions << 32)
 
     def refresh(self) -> Sequence[int]:
         """Look for new and ended processes; return those alive, in the order found."""
@@ -102,6 +117,10 @@ class PsutilTree:
     def adopt(self, pid: int) -> None:
         """Count `pid` and its descendants to the program from the next refresh on."""
         self._adopted.add(pid)
+
+    def births(self) -> int | None:
+        """Return None: not known here."""
+        return None
 
     def refresh(self) -> Sequence[int]:
         """Look for new and ended processes; return those alive, in the order found."""

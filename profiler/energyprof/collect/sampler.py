@@ -27,8 +27,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from energyprof.collect.cpu_clock import CpuClock
+from energyprof.collect.pace import Pace, interval_ns
 from energyprof.collect.poller import DomainFacts, Poller
-from energyprof.collect.schedule import Schedule, interval_ns
+from energyprof.collect.wakeup import ask_prompt_wakeups
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource
 from energyprof.model.domain import Domain
@@ -36,10 +37,11 @@ from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings
 
 LATE_NS = 5_000_000
-SOURCES_SHARE = 0.005
-"""CPU time allowed to all power sources together, as a share of one core."""
-CLOCKS_SHARE = 0.004
-"""CPU time allowed to the CPU clocks, as a share of one core."""
+SOURCES_SHARE = 0.0065
+"""CPU time allowed to all power sources together, as a share of one core; they are polled more rarely to keep it."""
+CLOCKS_SHARE = 0.0025
+"""CPU time allowed to the CPU clocks, likewise."""
+POLLS_PER_ACCOUNT = 8
 FAILURES_BEFORE_PAUSE = 3
 LONGEST_PAUSE_NS = 1_000_000_000
 
@@ -126,7 +128,7 @@ class Sampler:
         All sources together are waited for at most `timeout_s`.
         """
         for loop in self._loops:
-            loop.ended.set()
+            loop.end()
         deadline_ns = time.monotonic_ns() + round(timeout_s * 1e9)
         for loop in self._loops:
             loop.thread.join(max(0, deadline_ns - time.monotonic_ns()) * 1e-9)
@@ -151,28 +153,46 @@ class _Loop:
         self.polls = 0
         self.late_polls = 0
         self.cpu_ns = 0
-        self.ended = threading.Event()
         self.thread = threading.Thread(target=self._run, name=f"energyprof {name}", daemon=True)
         self._polled = polled
-        self._interval_ns = interval_ns
-        self._share = share
+        self._pace = Pace(interval_ns, share)
         self._now_ns = now_ns
+        # A lock that `end` releases: an Event makes a lock of its own for each wait.
+        self._ended = threading.Lock()
+        self._ended.acquire()
+
+    def end(self) -> None:
+        """Have the thread poll a last time, close and end."""
+        if self._ended.locked():
+            self._ended.release()
 
     def _run(self) -> None:
-        schedule = Schedule(self._now_ns(), self._interval_ns, self._share)
+        ask_prompt_wakeups()
+        poll, now_ns, wait, pace = self._polled.poll, self._now_ns, self._ended.acquire, self._pace
+        due_ns = now_ns()
         failures = 0
-        while not self.ended.wait(max(0, schedule.due_ns - self._now_ns()) * 1e-9):
-            began_ns = self._now_ns()
-            failures = 0 if self._polled.poll() else failures + 1
+        while not wait(True, max(0, due_ns - now_ns()) * 1e-9):
+            began_ns = now_ns()
+            answered = poll()
             self.polls += 1
-            self.late_polls += began_ns - schedule.due_ns > LATE_NS
-            spent_ns = time.thread_time_ns()
-            schedule.advance(self._now_ns(), spent_ns - self.cpu_ns, pause_ns(failures, self._interval_ns))
-            self.cpu_ns = spent_ns
-        self._polled.poll()
+            if began_ns - due_ns > LATE_NS:
+                self.late_polls += 1
+            if self.polls % POLLS_PER_ACCOUNT == 0 or self.polls == 1:
+                self._account()
+            due_ns = pace.next_due_ns(due_ns, now_ns())
+            failures = 0 if answered else failures + 1
+            if failures:
+                due_ns += pause_ns(failures, pace.interval_ns)
+        poll()
         self._polled.close()
         self.polls += 1
         self.cpu_ns = time.thread_time_ns()
+
+    def _account(self) -> None:
+        spent_ns = time.thread_time_ns()
+        if self.polls >= POLLS_PER_ACCOUNT:  # The first poll warms everything up; it says nothing about the next.
+            self._pace.account(POLLS_PER_ACCOUNT, spent_ns - self.cpu_ns)
+        self.cpu_ns = spent_ns
 
 
 def pause_ns(failures: int, interval_ns: int) -> int:
