@@ -1,0 +1,81 @@
+"""Replay a recorded or scripted power series: `--source replay:FILE.csv`.
+
+The file has a header line and one row for each value; `t_ns` counts from the start of the run:
+
+    # period=100ms gain_error=0.05
+    # gpu:0 wrap=4294967296
+    domain,t_ns,value,unit
+    gpu:0,0,1200,mJ
+    gpu:0,100000000,6200,mJ
+
+Units J, mJ, uJ make an energy counter, W, mW, uW a power reading. What a comment line says holds for one domain, or
+for all where none is named: `period` and `window` (ns, us, ms or s; a bare number is nanoseconds), `wrap` (in the
+domain's unit), `parent`, `gain_error` (a fraction, or low/high as in 0.05/0.1). Columns of these names say the same.
+"""
+
+from __future__ import annotations
+
+import os
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+
+from energyprof.errors import SourceError
+from energyprof.interfaces import ReadFailure, Reading, SourceContext
+from energyprof.model.domain import Domain, ReadStatus
+from energyprof_plugins.power.replay_file import Series, read_series
+
+
+class Replay:
+    """Answer with the row last reached, as a sensor does between two updates; beyond the rows there is a gap.
+
+    The last row holds for as long as rows are apart on average (at least one period, where it is known).
+    """
+
+    name = "replay"
+    measures: Literal["sensor", "model", "replay"] = "replay"
+
+    def __init__(self) -> None:
+        self._series: tuple[Series, ...] = ()
+        self._now_ns: Callable[[], int] = lambda: 0
+        self._start_ns = 0
+
+    def why_unavailable(self, context: SourceContext) -> str | None:
+        """Return what is wrong with the file, if anything."""
+        path = context.argument
+        if not path:
+            return "replay needs a file; try: --source replay:FILE.csv"
+        if not os.path.isfile(path):
+            return f"there is no file {path!r} to replay; try: --source replay:FILE.csv"
+        try:
+            read_series(path)
+        except SourceError as error:
+            return str(error)
+        return None
+
+    def open(self, context: SourceContext) -> Sequence[Domain]:
+        """Read the whole file and return its domains, in the order of their first rows."""
+        reason = None if context.argument else self.why_unavailable(context)
+        if reason is not None:
+            raise SourceError(reason)
+        self._series = read_series(context.argument)
+        self._now_ns, self._start_ns = context.now_ns, context.start_ns
+        return tuple(series.domain for series in self._series)
+
+    def read(self) -> Iterable[Reading | ReadFailure]:
+        """Return each domain's value at this instant."""
+        t_ns = self._now_ns() - self._start_ns
+        return [_answer(series, t_ns) for series in self._series]
+
+    def close(self) -> None:
+        """Forget the rows."""
+        self._series = ()
+
+
+def _answer(series: Series, t_ns: int) -> Reading | ReadFailure:
+    row = bisect_right(series.t_ns, t_ns) - 1
+    if row < 0:
+        return ReadFailure(series.domain.id, ReadStatus.ENDED, "the replayed series has not begun")
+    if t_ns > series.end_ns:
+        return ReadFailure(series.domain.id, ReadStatus.ENDED, "the replayed series has ended")
+    return Reading(series.domain.id, series.raw[row])

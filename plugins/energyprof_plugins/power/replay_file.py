@@ -1,0 +1,191 @@
+"""The CSV files that `replay` reads: rows into one sorted series for each domain, or an error that names the lines."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from energyprof.errors import SourceError
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+
+REQUIRED = ("domain", "t_ns", "value", "unit")
+OPTIONS = ("period", "window", "wrap", "parent", "gain_error")
+SCALES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "W": 1.0, "mW": 1e-3, "uW": 1e-6}
+TIMES_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1}
+BAD_ROWS_NAMED = 5
+REMEDY = (
+    "each row is domain,t_ns,value,unit with whole nanoseconds, a value of 0 or more, and unit J, mJ, uJ, W, mW or uW"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The rows of one domain, in order of time."""
+
+    domain: Domain
+    t_ns: array[int]
+    """Nanoseconds since the start of the run."""
+    raw: array[int]
+    end_ns: int
+    """Until when the last row holds."""
+
+
+@dataclass(slots=True)
+class _Draft:
+    """What is known of one domain while the file is read."""
+
+    unit: str
+    rows: list[tuple[int, float]] = field(default_factory=list)
+    options: dict[str, str] = field(default_factory=dict)
+
+
+def read_series(path: str) -> tuple[Series, ...]:
+    """Read the file; raises SourceError that names the file, the first bad lines and the remedy."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            comments, drafts = _read_rows(path, file)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path} cannot be replayed ({error}); it must be a readable CSV file in UTF-8") from error
+    if not drafts:
+        raise SourceError(f"{path} holds no rows; {REMEDY}")
+    series = []
+    for id_, draft in drafts.items():
+        options = {**comments.get("", {}), **comments.get(id_, {}), **draft.options}
+        series.append(_series(path, DomainId(id_), draft, options))
+    if unknown := comments.keys() - drafts.keys() - {""}:
+        raise SourceError(f"{path} describes domain {min(unknown)!r}, which has no rows; it has: {', '.join(drafts)}")
+    return tuple(series)
+
+
+def _read_rows(path: str, lines: Iterable[str]) -> tuple[dict[str, dict[str, str]], dict[str, _Draft]]:
+    comments: dict[str, dict[str, str]] = {}
+    drafts: dict[str, _Draft] = {}
+    bad: list[str] = []
+    header: list[str] | None = None
+    for number, line in enumerate(lines, 1):
+        if line.startswith("#"):
+            _read_comment(path, number, line[1:].split(), comments)
+            continue
+        cells = [cell.strip() for cell in next(csv.reader([line]), [])]
+        if not any(cells):
+            continue
+        if header is None:
+            header = _checked_header(path, number, cells)
+            continue
+        fault = _read_row(dict(zip(header, cells, strict=False)), drafts)
+        if fault is not None:
+            bad.append(f"line {number}: {fault}")
+            if len(bad) == BAD_ROWS_NAMED:
+                break
+    if bad:
+        raise SourceError(f"{path} has bad rows: {'; '.join(bad)}; {REMEDY}")
+    return comments, drafts
+
+
+def _checked_header(path: str, number: int, cells: list[str]) -> list[str]:
+    missing = [name for name in REQUIRED if name not in cells]
+    if missing:
+        raise SourceError(f"{path} line {number}: no column {missing[0]!r} in {','.join(cells)!r}; {REMEDY}")
+    return cells
+
+
+def _read_comment(path: str, number: int, words: list[str], comments: dict[str, dict[str, str]]) -> None:
+    """Take `# [DOMAIN] key=value ...`; any other comment is for people."""
+    if not any("=" in word for word in words):
+        return
+    id_ = "" if "=" in words[0] else words.pop(0)
+    for word in words:
+        key, _, value = word.partition("=")
+        if key not in OPTIONS or not value:
+            raise SourceError(f"{path} line {number}: {word!r} is not understood; known are {', '.join(OPTIONS)}")
+        comments.setdefault(id_, {})[key] = value
+
+
+def _read_row(row: dict[str, str], drafts: dict[str, _Draft]) -> str | None:
+    """Add one row to its domain; return what is wrong with it, if anything."""
+    id_, unit = row.get("domain", ""), row.get("unit", "")
+    if not id_:
+        return "no domain"
+    if unit not in SCALES:
+        return f"unit {unit!r} is none"
+    try:
+        t_ns = int(row["t_ns"])
+    except ValueError:
+        return f"t_ns {row['t_ns']!r} is no whole number"
+    try:
+        value = float(row["value"])
+    except ValueError:
+        return f"value {row['value']!r} is no number"
+    if not math.isfinite(value) or value < 0:
+        return f"value {row['value']!r} is negative or not finite"
+    if value * SCALES[unit] * 1e6 >= 2**63 or abs(t_ns) >= 2**63:
+        return f"value {row['value']!r} at {t_ns} ns is too large"
+    draft = drafts.setdefault(id_, _Draft(unit))
+    if draft.unit != unit:
+        return f"unit {unit!r} of {id_}, which began in {draft.unit!r}"
+    draft.rows.append((t_ns, value))
+    for key in OPTIONS:
+        if row.get(key):
+            draft.options.setdefault(key, row[key])
+    return None
+
+
+def _series(path: str, id_: DomainId, draft: _Draft, options: dict[str, str]) -> Series:
+    if len(draft.rows) < 2:
+        raise SourceError(f"{path}: domain {id_!r} has one row only, which lasts no time; give it a second")
+    # Whole numbers stay the sensor's own integers, with its quantum; others become millionths of a joule or watt.
+    is_whole = all(value.is_integer() for _, value in draft.rows)
+    scale = SCALES[draft.unit] if is_whole else 1e-6
+    per_unit = 1.0 if is_whole else SCALES[draft.unit] / 1e-6
+    draft.rows.sort(key=lambda row: row[0])
+    t_ns = array("q", (t_ns for t_ns, _ in draft.rows))
+    raw = array("q", (round(value * per_unit) for _, value in draft.rows))
+    domain = Domain(
+        id=id_,
+        source=f"replay {os.path.basename(path)} (recorded or scripted, not measured now)",
+        provenance="sensor",
+        quantity="energy" if draft.unit.endswith("J") else "power",
+        scale=scale,
+        driver="device" if id_.startswith("gpu:") else "cpu",
+    )
+    domain = _described(path, domain, options, per_unit)
+    return Series(domain, t_ns, raw, t_ns[-1] + max(domain.period_ns or 0, (t_ns[-1] - t_ns[0]) // (len(t_ns) - 1)))
+
+
+def _described(path: str, domain: Domain, options: dict[str, str], per_unit: float) -> Domain:
+    """Return the domain with what the file says of it."""
+    for key, text in options.items():
+        try:
+            if key == "parent":
+                domain = replace(domain, parent=DomainId(text))
+            elif key == "wrap":
+                domain = replace(domain, wrap=_positive(round(float(text) * per_unit)))
+            elif key == "gain_error":
+                low, _, high = text.partition("/")
+                domain = replace(domain, gain_error=(float(low), float(high or low)))
+            elif key == "period":
+                domain = replace(domain, period_ns=_duration_ns(text))
+            else:
+                domain = replace(domain, window_ns=_duration_ns(text))
+        except ValueError as error:
+            raise SourceError(
+                f"{path}: {key}={text} of {domain.id!r} cannot be used ({error}); "
+                "try: period=100ms, window=25ms, wrap=4294967296 or gain_error=0.05"
+            ) from error
+    return domain
+
+
+def _duration_ns(text: str) -> int:
+    number = text.rstrip("nums")
+    return _positive(round(float(number) * TIMES_NS.get(text[len(number) :], math.nan)))
+
+
+def _positive(value: int) -> int:
+    if value <= 0:
+        raise ValueError("not above 0")
+    return value
