@@ -114,7 +114,7 @@ class SimulatedSensor:
 
     measures: Literal["sensor", "model", "replay"] = "sensor"
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each habit of a sensor, named at the call
         self,
         now_ns: Callable[[], int],
         true_power: Sequence[tuple[int, float]],

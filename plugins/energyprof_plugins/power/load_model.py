@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import exp, log
+from statistics import stdev
 from typing import Final, Literal
 
 from energyprof.interfaces import ReadFailure, Reading, SourceContext
@@ -137,14 +139,16 @@ class LoadModel:
 
 
 def gain_error(generation: Generation) -> tuple[float, float]:
-    """Return how far the truth may lie below and above, relative to the model: the spread of the table.
+    """Return how far the truth may lie below and above, relative to the model: twofold the table's scatter.
 
-    A machine of known generation is trusted to lie within its vendor's generations, an unknown one within all. Idle
-    and busy power are compared apart, so the bounds hold for any load.
+    How much the machines of one generation differ, the table does not say; they are taken to differ as much as the
+    generations of their vendor do (an unknown CPU: all of the table). Scatter is the standard deviation of the
+    logarithms of idle and of busy power, whichever is larger, so that the bounds hold for any load.
     """
     peers = [row for row in TABLE if row.vendor == generation.vendor] or list(TABLE)
-    ratios = [row.idle_w / generation.idle_w for row in peers] + [row.busy_w / generation.busy_w for row in peers]
-    return 1 - min(ratios), max(ratios) - 1
+    scatter = max(stdev(log(row.idle_w) for row in peers), stdev(log(row.busy_w) for row in peers))
+    factor = exp(2 * scatter)
+    return 1 - 1 / factor, factor - 1
 
 
 def identify(root: str) -> tuple[Generation, int]:
