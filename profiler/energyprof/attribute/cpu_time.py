@@ -1,0 +1,75 @@
+"""CPU time of threads and processes as measures of time, from the collector's reads of their counters.
+
+Between two reads the time is spread evenly. A counter that did not change has no row, so that a row after a long
+silence stands for CPU time used since the poll just before it, not since the last row. Beyond the last poll nothing is
+known, and a running span counts as on CPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from energyprof.attribute.measure import Measure
+from energyprof.model.power import ThreadCpu
+from energyprof.model.span import Floats
+
+_FAR_NS = 1e15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CpuTimes:
+    """Measures by (pid, tid) of threads and by pid of whole processes."""
+
+    threads: Mapping[tuple[int, int], Measure]
+    processes: Mapping[int, tuple[Measure, ...]]
+    """The process's own counter, or where there is none those of its threads, to be added up."""
+
+    def of_process(self, pid: int, start_ns: Floats, end_ns: Floats) -> Floats:
+        """Return the CPU time that the whole process used in each interval."""
+        used = np.zeros(len(start_ns))
+        for measure in self.processes.get(pid, ()):
+            used += measure.at(end_ns) - measure.at(start_ns)
+        return used
+
+
+def cpu_times(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
+    """Return the CPU times of all threads and processes read; times in ns since the start of the run."""
+    if not len(cpu):
+        return CpuTimes({}, {})
+    first = np.flatnonzero(np.append(True, (np.diff(cpu.pid) != 0) | (np.diff(cpu.tid) != 0)))
+    bounds = np.append(first, len(cpu))
+    t, used = (cpu.t_ns - origin_ns).astype(np.float64), cpu.cpu_ns.astype(np.float64)
+    longest = int(np.argmax(np.diff(bounds)))
+    poll = np.diff(t[bounds[longest] : bounds[longest + 1]])
+    poll_ns = float(np.median(poll)) if len(poll) else 0.0
+    end_ns = float(t.max())
+    threads: dict[tuple[int, int], Measure] = {}
+    whole: dict[int, tuple[Measure, ...]] = {}
+    parts: dict[int, tuple[Measure, ...]] = {}
+    for low, high in pairwise(bounds.tolist()):
+        pid, tid = int(cpu.pid[low]), int(cpu.tid[low])
+        measure = _measure(t[low:high], used[low:high], poll_ns, end_ns)
+        if tid:
+            threads[pid, tid] = measure
+            parts[pid] = (*parts.get(pid, ()), measure)
+        else:
+            whole[pid] = (measure,)
+    return CpuTimes(threads, {**parts, **whole})
+
+
+def _measure(t: Floats, used: Floats, poll_ns: float, end_ns: float) -> Measure:
+    step = np.diff(used, prepend=0.0)
+    previous = np.append(-_FAR_NS, t[:-1])
+    since = np.maximum(t - np.maximum(poll_ns, step), previous)  # nobody uses more than the time there was
+    silent = t - previous > 1.5 * max(poll_ns, 1.0)
+    point = np.concatenate((t, since[silent]))
+    value = np.concatenate((used, (used - step)[silent]))
+    order = np.argsort(point, kind="stable")
+    point, value = point[order], value[order]
+    if end_ns - t[-1] > 1.5 * poll_ns:
+        return Measure(point, value)
+    return Measure(np.append(point, t[-1] + _FAR_NS), np.append(value, used[-1] + _FAR_NS))

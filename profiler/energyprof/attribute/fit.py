@@ -1,0 +1,184 @@
+"""The line of attribution: spans to segments once, then for each domain windows, cells, shares, split and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from energyprof.attribute.baseline import baseline_w
+from energyprof.attribute.cpu_shares import CpuShares
+from energyprof.attribute.cpu_time import CpuTimes, cpu_times
+from energyprof.attribute.identify import Case, Ran, self_columns, subtrees, total_columns, unsplit_rows
+from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
+from energyprof.attribute.measure import within
+from energyprof.attribute.order import calls, follows
+from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments
+from energyprof.attribute.split import Margins, Problem, split
+from energyprof.attribute.sums import sum_by
+from energyprof.attribute.timeline import Timeline, timeline
+from energyprof.attribute.times import stage_times
+from energyprof.attribute.updates import recover
+from energyprof.attribute.weights import Cells, as_shares, presence
+from energyprof.attribute.windows import Windows
+from energyprof.model.attribution import ATTRIBUTION_VERSION, Attribution, DomainAttribution, StageTimes
+from energyprof.model.domain import Domain, ReadStatus
+from energyprof.model.power import Readings
+from energyprof.model.span import LANE_KINDS, Flags, Floats, Ints
+from energyprof.model.trace import Trace
+
+_DEVICE = LANE_KINDS.index("device")
+_NO_READINGS = Readings(*(np.zeros(0, np.int64),) * 3, status=np.zeros(0, np.uint8))
+UNATTRIBUTED_WARNING = 0.02
+
+
+def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> Attribution:
+    """Divide the energy of every domain over the stages; `progress` is told the part done, rising from 0 to 1."""
+    tell = progress or (lambda _part: None)
+    tell(0.0)
+    cpu = cpu_times(trace.cpu, trace.run.start_ns)
+    segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
+    times = stage_times(trace, segments, cpu)
+    ground = _Ground(trace, cpu, segments, times, subtrees(trace.stages))
+    tell(0.3)
+    domains, lanes = [], {False: ground.lanes(device=False)}
+    for index, domain in enumerate(trace.domains):
+        on_device = domain.driver == "device" and bool(np.any(trace.lanes.kind == _DEVICE))
+        if on_device not in lanes:
+            lanes[on_device] = ground.lanes(device=on_device)
+        domains.append(_attribute_domain(ground, lanes[on_device], domain, on_device))
+        tell(0.3 + 0.65 * (index + 1) / len(trace.domains))
+    result = Attribution(
+        version=ATTRIBUTION_VERSION,
+        domains=tuple(domains),
+        times=times,
+        follows=follows(trace.spans, len(trace.stages)),
+        calls=calls(trace.spans, trace.lanes, len(trace.stages)),
+        warnings=tuple(text for domain in domains for text in _warnings(domain)),
+    )
+    tell(1.0)
+    return result
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lanes:
+    """The lanes that count for a domain: the host's, or the device's own."""
+
+    segments: Segments
+    line: Timeline
+    shares: CpuShares
+    own_ns: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ground:
+    """What all domains share."""
+
+    trace: Trace
+    cpu: CpuTimes
+    segments: Segments
+    times: StageTimes
+    tree: tuple[Ints, ...]
+
+    def lanes(self, *, device: bool) -> _Lanes:
+        trace = self.trace
+        counts: Flags = (trace.lanes.kind == _DEVICE) == device
+        busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
+        line = timeline(busy.of(counts[busy.lane]))
+        segments = self.segments.of(counts[self.segments.lane])
+        own = sum_by(segments.stage, segments.end_ns - segments.start_ns, len(trace.stages))
+        return _Lanes(segments, line, CpuShares.of(segments, trace.lanes, self.cpu, line), own)
+
+
+def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device: bool) -> DomainAttribution:
+    trace = ground.trace
+    readings = trace.readings.get(domain.id, _NO_READINGS)
+    windows = recover(domain, readings, trace.run.start_ns)
+    problem, baseline, notes = _pose(ground, lanes, domain, windows)
+    found = split(problem)
+
+    total_uj = round(float(windows.energy_j.sum()) * MICRO)
+    parts = np.append(found.stages.energy_j, (found.idle_j, found.outside_j, found.unattributed_j))
+    parts_uj = whole_microjoules(parts, total_uj)
+    energy_uj, (idle_uj, outside_uj, unattributed_uj) = parts_uj[:-3], parts_uj[-3:].tolist()
+    case = Case(
+        domain=domain,
+        period_ns=windows.period_ns,
+        host_clock=domain.driver == "device" and not on_device,
+        stages=trace.stages,
+        tree=ground.tree,
+        calls=ground.times.calls,
+        ran=Ran(lanes.own_ns, _covered_ns(lanes.segments, windows, len(trace.stages))),
+    )
+    own = self_columns(case, found, energy_uj)
+    start, end = (windows.start_ns[0], windows.end_ns[-1]) if len(windows) else (0.0, 0.0)
+    return DomainAttribution(
+        domain=domain.id,
+        self_energy=own,
+        total_energy=total_columns(case, found, energy_uj),
+        unsplit=unsplit_rows(case, found, own, energy_uj),
+        ledger=ledger_line(domain.id, energy_uj, idle_uj, outside_uj, unattributed_uj),
+        baseline_w=baseline,
+        period_ns=windows.period_ns,
+        updates=windows.updates,
+        reads=len(readings),
+        failures=int(np.count_nonzero(readings.status != ReadStatus.OK)),
+        measured_start_ns=trace.run.start_ns + round(start),
+        measured_end_ns=trace.run.start_ns + round(end),
+        notes=(*windows.notes, *notes),
+    )
+
+
+def _pose(
+    ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows
+) -> tuple[Problem, float | None, tuple[str, ...]]:
+    """Return the domain's problem for the estimator, the baseline and notes."""
+    count = len(ground.trace.stages)
+    by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
+    cells = presence(lanes.segments, lanes.line, windows.start_ns, windows.end_ns, count)
+    outside = cells.per_window(np.where(cells.stage == count, cells.time_ns, 0.0))
+    used = None
+    if by_cpu:
+        used = np.zeros(len(windows))
+        for pid in ground.cpu.processes:
+            used += ground.cpu.of_process(pid, windows.start_ns, windows.end_ns)
+    baseline, notes = baseline_w(domain, windows, outside, used)
+    if domain.driver == "cpu" and not by_cpu:
+        notes = (*notes, "no CPU times were read: stages open at once share by time")
+
+    def shares(cells: Cells, start_ns: Floats, end_ns: Floats) -> Floats:
+        return as_shares(cells, lanes.shares.weights(cells, start_ns, end_ns) if by_cpu else cells.time_ns)
+
+    margins = None
+    if windows.edge_ns > 0 and domain.provenance == "sensor" and len(windows):
+        start, end, left, right = _margins(windows)
+        around = presence(lanes.segments, lanes.line, start, end, count)
+        margins = Margins(around, shares(around, start, end), left, right)
+    share = shares(cells, windows.start_ns, windows.end_ns)
+    return Problem(windows, cells, share, margins, baseline or 0.0), baseline, notes
+
+
+def _margins(windows: Windows) -> tuple[Floats, Floats, Ints, Ints]:
+    """Return starts and ends of the stretches in which edges may lie, and those of each window's start and end."""
+    edge = np.unique(np.concatenate((windows.start_ns, windows.end_ns)))
+    half = np.diff(edge, prepend=-np.inf, append=np.inf) / 2  # no stretch reaches into the next one
+    start = edge - np.minimum(windows.edge_ns, half[:-1])
+    end = edge + np.minimum(windows.edge_ns, half[1:])
+    return start, end, np.searchsorted(edge, windows.start_ns), np.searchsorted(edge, windows.end_ns)
+
+
+def _covered_ns(segments: Segments, windows: Windows, stages: int) -> Floats:
+    """Return the time of each stage that lies in windows of known energy."""
+    if not len(windows):
+        return np.zeros(stages)
+    gap = np.flatnonzero(windows.start_ns[1:] > windows.end_ns[:-1])
+    measured = (windows.start_ns[np.append(0, gap + 1)], windows.end_ns[np.append(gap, len(windows) - 1)])
+    return sum_by(segments.stage, within(None, measured, segments.start_ns, segments.end_ns), stages)
+
+
+def _warnings(domain: DomainAttribution) -> list[str]:
+    ledger = domain.ledger
+    if abs(ledger.unattributed_j) <= UNATTRIBUTED_WARNING * abs(ledger.measured_j):
+        return []
+    return [f"{domain.domain}: {ledger.unattributed_j:.3g} J of {ledger.measured_j:.3g} J could not be attributed"]

@@ -1,0 +1,48 @@
+"""A measure of time: a cumulative, piecewise linear function F, so that an interval [a, b] weighs F(b) - F(a).
+
+Wall time is F(t) = t; the CPU time of a thread is its counter between the collector's reads; a lane's part of the
+time it shares with others is the integral of 1/n(t), n(t) lanes being busy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from energyprof.model.span import Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measure:
+    """F at ascending points; constant before the first and after the last."""
+
+    point_ns: Floats
+    value: Floats
+
+    def at(self, t_ns: Floats) -> Floats:
+        """Return F at each of `t_ns`."""
+        return np.interp(t_ns, self.point_ns, self.value)
+
+
+def between(measure: Measure | None, start_ns: Floats, end_ns: Floats) -> Floats:
+    """Return F(end) - F(start) per interval; None is wall time."""
+    if measure is None:
+        return end_ns - start_ns
+    return measure.at(end_ns) - measure.at(start_ns)
+
+
+def within(measure: Measure | None, allowed: tuple[Floats, Floats], start_ns: Floats, end_ns: Floats) -> Floats:
+    """Return what each interval [start, end] weighs inside `allowed`, which are ascending disjoint (starts, ends)."""
+    starts, ends = allowed
+    if not len(starts):
+        return np.zeros(len(start_ns))
+    done = np.append(0.0, np.cumsum(between(measure, starts, ends)))
+
+    def until(t_ns: Floats) -> Floats:
+        index = np.searchsorted(starts, t_ns, "right") - 1
+        inside = np.maximum(index, 0)
+        part = between(measure, starts[inside], np.minimum(t_ns, ends[inside]))
+        return np.where(index >= 0, done[inside] + part, 0.0)
+
+    return np.maximum(until(end_ns) - until(start_ns), 0.0)

@@ -1,0 +1,71 @@
+"""Power readings: each is the mean over the time before it, and holds for the time since the reading before.
+
+An unchanged reading is still a reading: where the sensor updates on a grid, every slot that a poll looked at counts. A
+failed read, or a long silence, leaves a gap of unknown power. Readings that average over more than one update overlap;
+of those only some that stand side by side are used, so that no energy counts twice.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from energyprof.attribute.grid import Grid, fit_grid
+from energyprof.attribute.windows import Polls, Windows, every_poll_is_fresh, poll_error_ns
+from energyprof.model.domain import Domain
+from energyprof.model.span import Floats, Ints
+
+
+def power_windows(domain: Domain, polls: Polls) -> Windows:
+    """Return the windows that power readings stand for."""
+    instant, grid = polls.middle_ns(), None
+    watts: Floats = polls.raw.astype(np.float64) * domain.scale
+    broken = polls.broken
+    if not every_poll_is_fresh(domain, polls):
+        changed = 1 + np.flatnonzero(np.diff(polls.raw) != 0)
+        grid = fit_grid(polls.before_ns[changed - 1], polls.after_ns[changed], domain.period_ns)
+    if grid is not None:
+        instant, watts = _slot_readings(grid, polls, watts)
+        broken = np.zeros(max(len(instant) - 1, 0), np.bool_)
+    if len(instant) < 2:
+        return Windows(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(instant))
+    usual = grid.period_ns if grid is not None else float(np.median(np.diff(instant)))
+    period = round(usual) if grid is not None or domain.period_ns is None else domain.period_ns
+    window = float(domain.window_ns) if domain.window_ns is not None else usual
+    notes = []
+    span = usual
+    if window > 1.5 * usual:  # readings overlap: take those that stand side by side
+        rows = _side_by_side(instant, window)
+        broken = np.maximum.reduceat(broken, rows[:-1]) if len(rows) > 1 else broken[:0]
+        instant, watts, span = instant[rows], watts[rows], window
+        notes.append(f"each reading averages {window * 1e-6:g} ms: only every such stretch is used once")
+    elif window < 0.67 * usual:
+        notes.append(f"the sensor sees {window * 1e-6:g} of every {usual * 1e-6:g} ms; the rest is taken to be alike")
+    since = np.diff(instant)
+    gap = (broken & (since > 1.5 * span)) | (since > 3 * span)
+    start = np.where(gap, instant[1:] - span, instant[:-1])
+    if gap.any():
+        notes.append(f"power unknown for {(start - instant[:-1]).sum() * 1e-9:.3g} s in {np.count_nonzero(gap)} gaps")
+    kept = since > 0
+    start, end = start[kept], instant[1:][kept]
+    error = grid.error_ns if grid is not None else poll_error_ns(domain, polls)
+    energy = watts[1:][kept] * (end - start) * 1e-9
+    return Windows(start, end, energy, error, period, len(instant), tuple(notes))
+
+
+def _slot_readings(grid: Grid, polls: Polls, watts: Floats) -> tuple[Floats, Floats]:
+    """Return the slots that a poll looked at before the next one came, and what it saw."""
+    t = polls.middle_ns()
+    slot = grid.slots(t[0], t[-1])
+    poll = np.searchsorted(t, slot + min(0.25 * polls.interval_ns(), 1e6))
+    seen = poll < len(t)
+    seen[seen] = t[poll[seen]] < slot[seen] + grid.period_ns
+    return slot[seen], watts[poll[seen]]
+
+
+def _side_by_side(instant: Floats, window: float) -> Ints:
+    rows = [0]
+    while True:
+        following = int(np.searchsorted(instant, instant[rows[-1]] + 0.99 * window))
+        if following >= len(instant):
+            return np.array(rows, np.int64)
+        rows.append(following)

@@ -1,0 +1,157 @@
+"""The estimator, first version: divide every window among those who were there, with bounds that need no assumption.
+
+Window w of duration T_w and energy E_w, baseline b: dynamic energy D_w = max(E_w - b*T_w, 0). Stage k was there for
+t_wk of the window and has the share s_wk of its dynamic energy (shares of a window add up to 1):
+
+    energy_k  = sum over w of s_wk * D_w + b * t_wk
+    low_k     = sum over windows decided for k of s_wk * D_w, + sum over all w of b * t_wk
+    high_k    = low_k + sum over the other windows with s_wk > 0 of D_w
+
+A window is *decided* for k if k had all of it (s_wk >= 1 - TOLERANCE) and, where edges are uncertain, also all of the
+margins around its edges: then the reading itself says what k spent. The same holds for a group of stages, whose s and
+t are sums; so bounds of totals are found for the group, not added up. What E_w - b*T_w < 0 leaves is unattributed.
+
+This is the seam for a statistical fit: `Problem` in, `Split` out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from energyprof.attribute.sums import sum_by
+from energyprof.attribute.weights import Cells, CellsByStage
+from energyprof.attribute.windows import Windows
+from energyprof.model.span import Flags, Floats, Ints
+
+TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Margins:
+    """The stretches in which the edges of windows may really lie, and who was there."""
+
+    cells: Cells
+    share: Floats
+    left: Ints
+    """The margin around each window's start; `right`: around its end."""
+    right: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Problem:
+    """The windows of one domain, who was there (`cells`) and how they share dynamic energy."""
+
+    windows: Windows
+    cells: Cells
+    share: Floats
+    """Per cell; adds up to 1 in each window."""
+    margins: Margins | None
+    """None: edges lie where they stand."""
+    baseline_w: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bounds:
+    """Energies in joules per stage, or of one group in columns of length 1."""
+
+    energy_j: Floats
+    low_j: Floats
+    high_j: Floats
+    undecided_j: Floats
+    """Part of `energy_j` that only proportions decide."""
+
+    def data_share(self) -> Floats:
+        """Return the part of the energy that the data decide, 0..1; nothing spent is fully decided."""
+        spent = self.energy_j > 0
+        return np.where(spent, 1 - self.undecided_j / np.where(spent, self.energy_j, 1.0), 1.0).clip(0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """The energy of every stage, of what no stage had, and the means to ask for groups."""
+
+    stages: Bounds
+    outside_j: float
+    idle_j: float
+    unattributed_j: float
+    time_ns: Floats
+    """Measured time of each stage, lanes busy together sharing it."""
+    problem: Problem
+    cells_by_stage: CellsByStage
+    margins_by_stage: CellsByStage | None
+
+    def group(self, members: Ints) -> Bounds:
+        """Return the bounds of several stages taken together."""
+        problem, cells = self.problem, self.problem.cells
+        row = self.cells_by_stage.rows(members)
+        if not len(row):
+            nothing = np.zeros(1)
+            return Bounds(nothing, nothing, nothing, nothing)
+        window = cells.window[row]
+        low = int(window.min())
+        near = np.arange(low, int(window.max()) + 1)
+        share = sum_by(window - low, problem.share[row], len(near))
+        time = sum_by(window - low, cells.time_ns[row], len(near))
+        whole = share >= 1 - TOLERANCE
+        if problem.margins is not None and self.margins_by_stage is not None:
+            margins, row = problem.margins, self.margins_by_stage.rows(members)
+            filled = sum_by(margins.cells.window[row], margins.share[row], margins.cells.windows) >= 1 - TOLERANCE
+            whole &= filled[margins.left[near]] & filled[margins.right[near]]
+        return _bounds(problem, _Rows(np.zeros(len(near), np.int64), near, share, time, whole), 1)
+
+
+def split(problem: Problem) -> Split:
+    """Divide the energy of every window; see the module's equations."""
+    cells = problem.cells
+    columns = cells.stages + 1
+    whole = problem.share >= 1 - TOLERANCE
+    margins = problem.margins
+    if margins is not None:
+        filled = margins.cells.key()[margins.share >= 1 - TOLERANCE]
+        for side in (margins.left, margins.right):
+            whole[whole] = np.isin(side[cells.window[whole]] * columns + cells.stage[whole], filled)
+    found = _bounds(problem, _Rows(cells.stage, cells.window, problem.share, cells.time_ns, whole), columns)
+    time = sum_by(cells.stage, cells.time_ns, columns)
+    idle_j = problem.baseline_w * float(time[-1]) * 1e-9
+    return Split(
+        stages=Bounds(found.energy_j[:-1], found.low_j[:-1], found.high_j[:-1], found.undecided_j[:-1]),
+        outside_j=float(found.energy_j[-1]) - idle_j,
+        idle_j=idle_j,
+        unattributed_j=float(np.minimum(_above_baseline(problem), 0.0).sum()),
+        time_ns=time[:-1],
+        problem=problem,
+        cells_by_stage=CellsByStage.of(cells),
+        margins_by_stage=None if margins is None else CellsByStage.of(margins.cells),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Who (a stage, or group 0) had what in which window, and whether the window is decided for them."""
+
+    who: Ints
+    window: Ints
+    share: Floats
+    time_ns: Floats
+    decided: Flags
+
+
+def _bounds(problem: Problem, rows: _Rows, count: int) -> Bounds:
+    """Add up by who: the module's three equations."""
+    base = problem.baseline_w * rows.time_ns * 1e-9
+    dynamic = np.maximum(_above_baseline(problem), 0.0)[rows.window]
+    mine = rows.share * dynamic
+    shared = ~rows.decided & (mine > 0)
+    low = sum_by(rows.who, base + np.where(shared, 0.0, mine), count)
+    return Bounds(
+        energy_j=sum_by(rows.who, base + mine, count),
+        low_j=low,
+        high_j=low + sum_by(rows.who, np.where(shared, dynamic, 0.0), count),
+        undecided_j=sum_by(rows.who, np.where(shared, base + mine, 0.0), count),
+    )
+
+
+def _above_baseline(problem: Problem) -> Floats:
+    return problem.windows.energy_j - problem.baseline_w * problem.windows.duration_ns() * 1e-9

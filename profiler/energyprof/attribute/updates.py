@@ -1,0 +1,51 @@
+"""Update recovery: from what was polled to windows of known energy, and nothing beyond the first or last update.
+
+A sensor's value changes at instants of its own; polling sees each change late, inside a bracket (previous poll, this
+poll]. The brackets are narrowed by the sensor's regular grid where it has one (grid.py). Models, and sensors that update
+faster than they are polled, give a new value at every poll: each poll is an edge. Counters and power readings become
+windows in counter.py and power.py.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from energyprof.attribute.counter import counter_windows
+from energyprof.attribute.power import power_windows
+from energyprof.attribute.windows import Polls, Windows
+from energyprof.model.domain import Domain, ReadStatus
+from energyprof.model.power import Readings
+
+
+def recover(domain: Domain, readings: Readings, origin_ns: int) -> Windows:
+    """Return the windows that the readings measure."""
+    polls = _polls(readings, origin_ns)
+    if len(polls.raw) < 2:
+        return Windows(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(polls.raw))
+    windows = counter_windows(domain, polls) if domain.quantity == "energy" else power_windows(domain, polls)
+    return _shift_back(windows, domain)
+
+
+def _polls(readings: Readings, origin_ns: int) -> Polls:
+    rows = np.flatnonzero(readings.status == ReadStatus.OK)
+    resets = np.append(0, np.cumsum(readings.status == ReadStatus.RESET))[rows]
+    before = (readings.t_before_ns[rows] - origin_ns).astype(np.float64)
+    after = (readings.t_after_ns[rows] - origin_ns).astype(np.float64)
+    return Polls(before, after, readings.raw[rows], np.diff(rows) > 1, np.diff(resets) > 0)
+
+
+def _shift_back(windows: Windows, domain: Domain) -> Windows:
+    """Undo the sensor's lag: the middle of its bounds moves the windows, half their distance widens the edges."""
+    least, most = domain.lag_ns
+    if most == 0:
+        return windows
+    back = (least + most) / 2
+    return Windows(
+        windows.start_ns - back,
+        windows.end_ns - back,
+        windows.energy_j,
+        windows.edge_ns + (most - least) / 2,
+        windows.period_ns,
+        windows.updates,
+        windows.notes,
+    )

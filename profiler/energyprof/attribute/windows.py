@@ -1,0 +1,72 @@
+"""Windows of measured energy, and the polls they are recovered from; times in ns since the start of the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from energyprof.model.domain import Domain
+from energyprof.model.span import Flags, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Stretches of time with measured energy: ascending, disjoint; times in ns since the start of the run."""
+
+    start_ns: Floats
+    end_ns: Floats
+    energy_j: Floats
+    edge_ns: float
+    """How far an edge may really lie from where it stands, to either side."""
+    period_ns: int | None
+    updates: int
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.energy_j)
+
+    def duration_ns(self) -> Floats:
+        """Return the length of each window."""
+        return self.end_ns - self.start_ns
+
+    def power_w(self) -> Floats:
+        """Return the mean power of each window."""
+        return self.energy_j / self.duration_ns() * 1e9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Polls:
+    """The reads that gave a value."""
+
+    before_ns: Floats
+    after_ns: Floats
+    raw: Ints
+    broken: Flags
+    """Between this poll and the next, reads failed."""
+    reset: Flags
+    """Between this poll and the next, the sensor started anew."""
+
+    def middle_ns(self) -> Floats:
+        """Return the middle of each poll."""
+        return (self.before_ns + self.after_ns) / 2
+
+    def interval_ns(self) -> float:
+        """Return the usual time from one poll to the next."""
+        return float(np.median(np.diff(self.middle_ns()))) if len(self.raw) > 1 else 0.0
+
+
+def every_poll_is_fresh(domain: Domain, polls: Polls) -> bool:
+    """Return whether each poll brings a value of its own: a model, or a sensor at least as fast as the polls."""
+    if domain.provenance == "model":
+        return True
+    if domain.period_ns is not None:
+        return domain.period_ns < 1.5 * polls.interval_ns()
+    return float(np.mean(np.diff(polls.raw) != 0)) >= 0.7
+
+
+def poll_error_ns(domain: Domain, polls: Polls) -> float:
+    """Return how old a value may be when it is read: up to one update, unless the sensor itself said when it was taken."""
+    if domain.provenance == "model" or bool(np.all(polls.before_ns == polls.after_ns)):
+        return 0.0
+    return float(np.median(polls.after_ns - polls.before_ns)) / 2 + (domain.period_ns or 0)
