@@ -13,8 +13,6 @@ from energyprof.launch.pump import Pump, start_program
 arrivals = {"kernel": KernelQueue, "pipe": WakeupPipe}[sys.argv[1]]()
 program = other_program(sys.argv[2:])
 pid = start_program(program, os.environ, arrivals.mask_for_program)
-if "SHOW_PID" in os.environ:
-    print(f"pid {pid}", file=sys.stderr, flush=True)
 ending = Pump(pid, arrivals, on_tick=lambda: 60.0, on_stop=lambda: None).run()
 arrivals.close()
 if "SHOW_CPU" in os.environ:

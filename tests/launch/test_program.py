@@ -70,9 +70,7 @@ def test_a_script_that_is_a_shells_and_pythons_at_once_is_python(tmp_path: Path)
         ("job.sh", b"#!/bin/sh\nfor x in *; do echo $x; done\n", "is no Python file", "--exec"),
     ],
 )
-def test_a_file_that_is_no_python_is_refused(
-    tmp_path: Path, name: str, content: bytes, fact: str, remedy: str
-) -> None:
+def test_a_file_that_is_no_python_is_refused(tmp_path: Path, name: str, content: bytes, fact: str, remedy: str) -> None:
     file = tmp_path / name
     file.write_bytes(content)
 

@@ -48,6 +48,10 @@ class Arrivals(Protocol):
         """Return the next signal, or None once the time is up; may return None early."""
         ...
 
+    def stop_like(self, signum: int) -> None:
+        """Stop as the program did, so that the shell gets its prompt back; returns when we are continued."""
+        ...
+
     def close(self) -> None:
         """Let signals act on the foreground again as they did before; a second call does nothing."""
         ...
@@ -75,6 +79,15 @@ class KernelQueue:
         # Positive codes come from the kernel, SI_USER and its kin are 0 or less (asm-generic/siginfo.h).
         is_from_terminal = info.si_code > 0 and info.si_signo != signal.SIGCHLD
         return Arrival(info.si_signo, is_from_terminal, 0 if info.si_code > 0 else info.si_pid)
+
+    def stop_like(self, signum: int) -> None:
+        if signum != signal.SIGTSTP:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            return
+        # Unblocked it acts at once, and the shell says "Stopped" as of any other job.
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
 
     def close(self) -> None:
         if self._is_open:
@@ -113,6 +126,9 @@ class WakeupPipe:
                 return None
         number = self._waiting.pop(0)
         return Arrival(number, number in FROM_KEYBOARD and is_in_foreground(), 0)
+
+    def stop_like(self, signum: int) -> None:  # noqa: ARG002 - SIGTSTP has a handler here, so the sure one serves
+        os.kill(os.getpid(), signal.SIGSTOP)
 
     def close(self) -> None:
         if self._reader < 0:

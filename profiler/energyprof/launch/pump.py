@@ -70,7 +70,7 @@ class Pump:
             if os.WIFSTOPPED(status):
                 self._is_stopped = True
                 self._on_stop()
-                _stop_like(os.WSTOPSIG(status))
+                self._arrivals.stop_like(os.WSTOPSIG(status))
             elif os.WIFCONTINUED(status):
                 self._is_stopped = False
             else:
@@ -85,14 +85,3 @@ class Pump:
         if arrival.signum == signal.SIGCONT and not self._is_stopped:
             return  # the shell continues the whole group, and only somebody's `kill -CONT` us alone
         os.kill(self._pid, arrival.signum)  # it cannot be another's pid: it has not been reaped yet
-
-
-def _stop_like(signum: int) -> None:
-    """Stop as the program did, so that the shell gets its prompt back; returns when we are continued."""
-    if signum != signal.SIGTSTP or not hasattr(signal, "sigtimedwait"):
-        os.kill(os.getpid(), signal.SIGSTOP)
-        return
-    # Unblocked it acts at once, and the shell prints "Stopped" as for any other job.
-    os.kill(os.getpid(), signal.SIGTSTP)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
