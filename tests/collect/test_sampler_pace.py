@@ -1,0 +1,71 @@
+"""How often a sensor is polled, and what happens to polls that come late or cost too much."""
+
+from __future__ import annotations
+
+import pytest
+
+from energyprof.collect.pace import Pace, interval_ns
+
+MS = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("period_ns", "expected_ns"),
+    [
+        (None, 10 * MS),
+        (1 * MS, 10 * MS),
+        (100 * MS, 10 * MS),
+        (1_000 * MS, 100 * MS),
+        (60_000 * MS, 1_000 * MS),
+    ],
+)
+def test_sensor_is_polled_ten_times_a_period_within_bounds(period_ns, expected_ns):
+    assert interval_ns(period_ns, max_hz=100.0) == expected_ns
+
+
+def test_polls_on_time_keep_an_absolute_schedule():
+    pace = Pace(10 * MS, share=0.01)
+    due_ns = 0
+
+    for _ in range(1000):
+        due_ns = pace.next_due_ns(due_ns, now_ns=due_ns + 3 * MS)
+
+    assert due_ns == 10_000 * MS
+
+
+def test_late_poll_leaves_out_the_slots_it_slept_through():
+    pace = Pace(10 * MS, share=0.01)
+
+    assert pace.next_due_ns(due_ns=100 * MS, now_ns=137 * MS) == 140 * MS
+
+
+def test_costly_polls_are_spread_until_their_share_of_cpu_time_is_kept():
+    pace = Pace(10 * MS, share=0.005)
+
+    pace.account(polls=8, cost_ns=8 * 200_000)
+
+    assert pace.interval_ns == 40 * MS
+
+
+def test_one_costly_poll_moves_the_pace_only_a_quarter_of_the_way():
+    pace = Pace(10 * MS, share=0.01)
+
+    pace.account(polls=8, cost_ns=8 * 100_000)
+    pace.account(polls=8, cost_ns=8 * 500_000)
+
+    assert pace.interval_ns == 20 * MS
+
+
+def test_pace_comes_back_when_polls_get_cheap():
+    pace = Pace(10 * MS, share=0.01)
+    pace.account(polls=8, cost_ns=8 * 1_000_000)
+
+    for _ in range(20):
+        pace.account(polls=8, cost_ns=8 * 20_000)
+
+    assert pace.interval_ns == 10 * MS
+
+
+def test_interval_of_nothing_is_refused():
+    with pytest.raises(ValueError, match="interval must be positive, got 0 ns"):
+        Pace(0, share=0.01)
