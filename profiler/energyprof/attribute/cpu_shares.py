@@ -17,24 +17,10 @@ from energyprof.attribute.cpu_time import CpuTimes
 from energyprof.attribute.measure import Measure, within
 from energyprof.attribute.occupancy import Bins, occupancy
 from energyprof.attribute.segments import Segments
+from energyprof.attribute.threads import thread_of_lanes
 from energyprof.attribute.timeline import Timeline
 from energyprof.attribute.weights import Cells
-from energyprof.model.span import Floats, Ints, Lanes
-
-
-def thread_of_lanes(lanes: Lanes) -> Ints:
-    """Return for each lane the lane whose thread it runs on: itself, or for a coroutine the nearest creator."""
-    host = np.arange(len(lanes), dtype=np.int64)
-    climbing = np.flatnonzero((lanes.tid == 0) & (lanes.parent >= 0))
-    for _ in range(len(lanes)):
-        climbing = climbing[lanes.parent[host[climbing]] >= 0]
-        creator = lanes.parent[host[climbing]]
-        climbing = climbing[lanes.pid[creator] == lanes.pid[climbing]]
-        host[climbing] = lanes.parent[host[climbing]]
-        climbing = climbing[lanes.tid[host[climbing]] == 0]
-        if not climbing.size:
-            break
-    return host
+from energyprof.model.span import Floats, Lanes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,6 +17,7 @@ from energyprof.attribute.order import calls, follows
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments
 from energyprof.attribute.split import Margins, Problem, split
 from energyprof.attribute.sums import sum_by
+from energyprof.attribute.threads import give_way
 from energyprof.attribute.timeline import Timeline, timeline
 from energyprof.attribute.times import stage_times
 from energyprof.attribute.updates import recover
@@ -85,8 +86,10 @@ class _Ground:
         trace = self.trace
         counts: Flags = (trace.lanes.kind == _DEVICE) == device
         busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
+        segments = give_way(self.segments, busy, trace.lanes, trace.lane_runs)
+        segments = segments.of(counts[segments.lane])
+        busy = give_way(busy, busy, trace.lanes, trace.lane_runs)
         line = timeline(busy.of(counts[busy.lane]))
-        segments = self.segments.of(counts[self.segments.lane])
         own = sum_by(segments.stage, segments.end_ns - segments.start_ns, len(trace.stages))
         return _Lanes(segments, line, CpuShares.of(segments, trace.lanes, self.cpu, line), own)
 

@@ -46,14 +46,17 @@ def clip_to_runs(stretches: Stretches, runs: Stretches) -> tuple[Ints, Floats, F
     whole, cut = rows[~has_runs], rows[has_runs]
     rank = rank[cut]
 
-    begins, ends = runs.start_ns[first_run], np.maximum.reduceat(runs.end_ns, first_run)
-    np.minimum.at(begins, rank, start_ns[cut])
-    np.maximum.at(ends, rank, end_ns[cut])
+    # Whole numbers here: a float would lose nanoseconds on an axis that is as long as all lanes together.
+    cut_start, cut_end = start_ns[cut].astype(np.int64), end_ns[cut].astype(np.int64)
+    run_start, run_end = runs.start_ns.astype(np.int64), runs.end_ns.astype(np.int64)
+    begins, ends = run_start[first_run], np.maximum.reduceat(run_end, first_run)
+    np.minimum.at(begins, rank, cut_start)
+    np.maximum.at(ends, rank, cut_end)
     extent = ends - begins + 1
     offset = np.cumsum(extent) - extent - begins
     run_offset = np.repeat(offset, np.diff(np.append(first_run, len(runs))))
-    first = np.searchsorted(runs.end_ns + run_offset, start_ns[cut] + offset[rank], "right")
-    beyond = np.searchsorted(runs.start_ns + run_offset, end_ns[cut] + offset[rank], "left")
+    first = np.searchsorted(run_end + run_offset, cut_start + offset[rank], "right")
+    beyond = np.searchsorted(run_start + run_offset, cut_end + offset[rank], "left")
     count = np.maximum(beyond - first, 0)
 
     run = ranges(first, count)

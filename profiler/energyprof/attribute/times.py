@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from energyprof.attribute.cpu_shares import thread_of_lanes
 from energyprof.attribute.cpu_time import CpuTimes
 from energyprof.attribute.measure import within
 from energyprof.attribute.nesting import outermost
 from energyprof.attribute.segments import Segments
 from energyprof.attribute.sums import sum_by
+from energyprof.attribute.threads import thread_of_lanes
 from energyprof.model.attribution import StageTimes
 from energyprof.model.span import Floats, Index, Ints
 from energyprof.model.trace import Trace

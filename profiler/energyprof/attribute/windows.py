@@ -66,7 +66,7 @@ def every_poll_is_fresh(domain: Domain, polls: Polls) -> bool:
 
 
 def poll_error_ns(domain: Domain, polls: Polls) -> float:
-    """Return how old a value may be when it is read: up to one update, unless the sensor itself said when it was taken."""
+    """Return how old a value may be when read: up to one update, unless the sensor itself said when it was taken."""
     if domain.provenance == "model" or bool(np.all(polls.before_ns == polls.after_ns)):
         return 0.0
     return float(np.median(polls.after_ns - polls.before_ns)) / 2 + (domain.period_ns or 0)
