@@ -19,10 +19,23 @@ def joules(energy_j: float) -> str:
 
 
 def joules_with_error(energy_j: float, half_j: float) -> str:
-    """Return the value with its 95 % half-width in one unit, both to the place the half-width allows."""
+    """Return the value with its 95 % half-width in one unit, both to the place the half-width allows.
+
+    Where the half-width is 0 nobody stated an error, and none is claimed.
+    """
+    if half_j <= 0:
+        return joules(energy_j)
     unit, factor = _unit(max(abs(energy_j), half_j), UNITS)
     value, half = with_error(energy_j / factor, half_j / factor)
     return f"{value} \u00b1{half} {unit}"
+
+
+def joules_within(energy_j: float, half_j: float) -> str:
+    """Return at most three digits and a unit, no finer than the half-width, which is printed elsewhere."""
+    unit, factor = _unit(abs(energy_j), UNITS)
+    value, half = with_error(energy_j / factor, half_j / factor)
+    plain = joules(energy_j)
+    return f"{value} {unit}" if half and len(value) < len(plain.removesuffix(f" {unit}")) else plain
 
 
 def column_unit(largest_j: float) -> tuple[str, float]:
@@ -36,13 +49,13 @@ def with_error(value: float, half: float) -> tuple[str, str]:
     No more than four digits of the value are shown; the half-width is then rounded up, never to less than it is.
     """
     if half <= 0:
-        return _signed(_digits(value, 4)), "0"
+        return _signed(_digits(value, 4)), ""
     place = math.floor(math.log10(half))
     wanted = -place + (1 if half / 10.0**place < 2.95 else 0)
     before_point = math.floor(math.log10(abs(value))) + 1 if abs(value) >= 1 else 1
-    decimals = max(0, min(wanted, 4 - before_point))
-    shown_half = half if decimals >= wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
-    return _signed(grouped(value, decimals)), grouped(shown_half, decimals)
+    decimals = min(wanted, max(0, 4 - before_point))
+    shown_half = round(half, wanted) if decimals == wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
+    return _signed(grouped(round(value, decimals), max(0, decimals))), grouped(shown_half, max(0, decimals))
 
 
 def half_width(energy_j: float, low_j: float, high_j: float) -> float:

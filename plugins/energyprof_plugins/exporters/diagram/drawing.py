@@ -1,0 +1,250 @@
+"""The diagram as Graphviz source: the pipeline runs down the left, detail opens to the right."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Final
+
+import graphviz
+
+from energyprof.model.report import EdgeRow, Report
+from energyprof_plugins.exporters.account import microjoules
+from energyprof_plugins.exporters.diagram import anatomy
+from energyprof_plugins.exporters.diagram.fold import NODES, Folded, Joint, fold
+from energyprof_plugins.exporters.diagram.label import label, line, table
+from energyprof_plugins.exporters.diagram.legend import families_of, legend
+from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT, heat_step, ink_on
+from energyprof_plugins.exporters.figures import joules
+
+BORDERS: Final = {
+    "measured": {"style": "filled", "penwidth": "1.6"},
+    "inferred": {"style": "filled,dashed", "penwidth": "1.6"},
+    "inferred (repeat mode)": {"style": "filled,dashed", "penwidth": "1.6", "peripheries": "2"},
+    "estimated (model)": {"style": "filled,dotted", "penwidth": "2"},
+}
+
+MARGIN_PT: Final = "16"
+"""Room around the boxes of a cluster: a line of text below the lowest one fits."""
+
+
+def drawing(report: Report, nodes: int = NODES) -> str:
+    """Return DOT source, the same for the same report."""
+    return _Drawing(report, fold(report, nodes)).source()
+
+
+class _Drawing:
+    """Collect the statements of one diagram."""
+
+    def __init__(self, report: Report, folded: Folded) -> None:
+        self.report, self.folded = report, folded
+        self.groups = folded.groups
+        self.measured_uj = microjoules(report.measured.energy_j)
+        self.several_families = len(families_of(report)) > 1
+        self.shown = frozenset(folded.shown)
+        self.spine = [place for place in folded.shown if self.groups[place].parent is None]
+        self.graph = graphviz.Digraph("hotspot")
+
+    def source(self) -> str:
+        flows = self._between_spine("feeds")
+        order = self._between_spine("follows")
+        self._defaults(legend(self.report, self.folded.drawn_stages(), bool(flows), bool(order)))
+        # In a left-to-right layout the nodes of one rank grow upwards: the last stage is written first.
+        last = self._below_spine()
+        for number, place in enumerate(reversed(self.spine)):
+            self._cluster(number, place)
+        column = [*map(self._id, self.spine), *last]
+        if not column:
+            self._nothing()
+        with self.graph.subgraph() as same:
+            same.attr(rank="same")
+            for identity in column:
+                same.node(identity)
+        joined = self._flow_edges(flows, order)
+        for upper, lower in pairwise(column):
+            if frozenset((upper, lower)) not in joined:
+                self.graph.edge(lower, upper, style="invis")
+        return str(self.graph.source)
+
+    def _defaults(self, text: str) -> None:
+        self.graph.attr(
+            rankdir="LR", newrank="true", ranksep="0.42", nodesep="0.2", fontname="Helvetica", bgcolor=LIGHT["page"],
+            pad="0.2", labelloc="t", labeljust="l", outputorder="edgesfirst", tooltip=" ", label=text,
+        )  # fmt: skip
+        self.graph.attr(
+            "node", shape="box", fontname="Helvetica", margin="0.09,0.05", height="0.2", width="0.5", color=LIGHT["ink"]
+        )
+        self.graph.attr("edge", fontname="Helvetica", fontsize="10", arrowsize="0.7")
+
+    def _cluster(self, number: int, place: int) -> None:
+        below = any(child in self.shown for child in self.groups[place].children)
+        framed = below or place in self.folded.rest or place in self.folded.joints
+        style = "rounded,filled" if framed else "invis"
+        # Every outermost stage is a cluster, framed or not: Graphviz keeps the order of the spine only among equals.
+        with self.graph.subgraph(name=f"cluster_{number}") as cluster:
+            # A cluster inherits the label of the graph unless it has its own.
+            cluster.attr(label="", margin=MARGIN_PT, tooltip=" ")
+            cluster.attr(style=style, color=LIGHT["line"], fillcolor=LIGHT["panel"])
+            waiting = [(place, 1)]
+            while waiting:
+                this, depth = waiting.pop()
+                self._box(cluster, this)
+                self._remainder(cluster, this)
+                self._inseparable(cluster, this)
+                for child in reversed(self.groups[this].children):
+                    if child in self.shown:
+                        # Heavier lines further in keep children beside their parent; without it the lines cross.
+                        total_uj = self.groups[child].total.energy_uj
+                        self._line(cluster, (this, self._id(child)), total_uj, weight=4 ** min(depth, 6))
+                waiting += [(child, depth + 1) for child in self.groups[this].children if child in self.shown]
+
+    def _box(self, where: Any, place: int) -> None:  # graphviz ships no types
+        group = self.groups[place]
+        step = heat_step(self._share(group.own.energy_uj))
+        above = None if group.parent is None else self.groups[group.parent]
+        ink = ink_on(HEAT[step])
+        rows = [self.report.stages[member] for member in group.members]
+        where.node(
+            self._id(place),
+            anatomy.box_label(self.report, group, above, ink, bars=self.several_families),
+            fillcolor=HEAT[step],
+            tooltip=graphviz.escape(anatomy.box_tooltip(self.report, group)),
+            id=self._id(place),
+            **{"class": f"h{step}"},
+            **BORDERS[anatomy.provenance(rows)],
+        )
+
+    def _remainder(self, where: Any, place: int | None) -> None:  # graphviz ships no types
+        rest = self.folded.rest.get(place)
+        if rest is None:
+            return
+        step = heat_step(self._share(rest.energy_uj))
+        identity = f"{self._id(place)}rest"
+        where.node(
+            identity,
+            anatomy.rest_label(rest, self.measured_uj, ink_on(HEAT[step])),
+            style="rounded,filled",
+            fillcolor=HEAT[step],
+            color=LIGHT["frame"],
+            tooltip=graphviz.escape(anatomy.rest_tooltip(rest)),
+            id=identity,
+            **{"class": f"h{step}"},
+        )
+        if place is not None:
+            self._line(where, (place, identity), rest.energy_uj, "folded")
+
+    def _inseparable(self, where: Any, place: int) -> None:  # graphviz ships no types
+        for number, joint in enumerate(reversed(self.folded.joints.get(place, []))):
+            identity = f"{self._id(place)}joint{number}"
+            self._joint_box(where, identity, joint)
+            self._line(where, (place, identity), joint.energy_uj, "that cannot be told apart")
+
+    def _joint_box(self, where: Any, identity: str, joint: Joint) -> None:  # graphviz ships no types
+        step = heat_step(self._share(joint.energy_uj))
+        where.node(
+            identity,
+            anatomy.joint_label(joint, self.measured_uj, ink_on(HEAT[step])),
+            style="rounded,filled,dashed",
+            fillcolor=HEAT[step],
+            penwidth="1.6",
+            tooltip=graphviz.escape(anatomy.joint_tooltip(joint)),
+            id=identity,
+            **{"class": f"h{step}"},
+        )
+
+    def _below_spine(self) -> list[str]:
+        """Write what belongs to the run as a whole, below its last stage, and return the ids from top to bottom."""
+        drawn: list[str] = []
+        for number, joint in enumerate(self.folded.joints.get(None, [])):
+            drawn.append(f"runjoint{number}")
+            with self._unframed(drawn[-1]) as cluster:
+                self._joint_box(cluster, drawn[-1], joint)
+        if None in self.folded.rest:
+            drawn.append("runrest")
+            with self._unframed("runrest") as cluster:
+                self._remainder(cluster, None)
+        return drawn
+
+    def _unframed(self, identity: str) -> Any:  # graphviz ships no types
+        return self.graph.subgraph(
+            name=f"cluster_{identity}", graph_attr={"label": "", "style": "invis", "margin": MARGIN_PT, "tooltip": " "}
+        )
+
+    def _nothing(self) -> None:
+        text = [line("no stage was recorded", 11, LIGHT["ink"], bold=True)]
+        text.append(line('mark one with: with energyprof.stage("name"):', 10, LIGHT["ink"]))
+        self.graph.node(
+            "nothing", label(table(text)), style="rounded,filled", fillcolor=LIGHT["panel"], color=LIGHT["frame"]
+        )
+
+    def _line(self, where: Any, ends: tuple[int, str], energy_uj: int, what: str = "", weight: int = 1) -> None:
+        where.edge(
+            self._id(ends[0]),
+            ends[1],
+            dir="none",
+            weight=str(weight),
+            penwidth=self._width(energy_uj),
+            color=LIGHT["frame"],
+            tooltip=graphviz.escape(f"contains {joules(energy_uj / 1e6)} {what}".strip()),
+        )
+
+    def _between_spine(self, kind: str) -> dict[tuple[int, int], int | None]:
+        """Return the edges of one kind between drawn outermost boxes; those of stacked stages are added up."""
+        row_of = {row.stage: number for number, row in enumerate(self.report.stages)}
+        found: dict[tuple[int, int], int | None] = {}
+        for edge in self.report.edges:
+            if edge.kind != kind:
+                continue
+            pair = self._ends(edge, row_of)
+            if pair is not None:
+                before, more = found.get(pair), edge.energy_j
+                found[pair] = before if more is None else (before or 0) + microjoules(more)
+        return found
+
+    def _ends(self, edge: EdgeRow, row_of: dict[Any, int]) -> tuple[int, int] | None:  # keys are stage ids
+        source = self.folded.place_of.get(row_of[edge.source])
+        target = self.folded.place_of.get(row_of[edge.target])
+        if source is None or target is None or source == target or not {source, target} <= set(self.spine):
+            return None
+        return source, target
+
+    def _flow_edges(
+        self, flows: dict[tuple[int, int], int | None], order: dict[tuple[int, int], int | None]
+    ) -> set[frozenset[str]]:
+        """Write data flow and order, and return the pairs of ids that they join."""
+        level = {place: number for number, place in enumerate(self.spine)}
+        for pair, energy_uj in sorted(flows.items()):
+            self._flow(level, pair, energy_uj, both_ways=(pair[1], pair[0]) in flows)
+        for pair in sorted(order):
+            if pair not in flows:
+                self._down(level, pair, color=LIGHT["frame"], penwidth="1", tooltip="ran next", arrow="vee")
+        return {frozenset(map(self._id, pair)) for pair in (*flows, *order)}
+
+    def _flow(self, level: dict[int, int], pair: tuple[int, int], energy_uj: int | None, *, both_ways: bool) -> None:
+        amount = "" if energy_uj is None else joules(energy_uj / 1e6)
+        names = [self.groups[place].name for place in pair]
+        told = f"{names[0]} hands on {amount or 'data, in a circle,'} to {names[1]}"
+        near = abs(level[pair[0]] - level[pair[1]]) == 1 and not both_ways
+        beside = {"headlabel": amount} if near else {"xlabel": f"{amount} ", "headport": "w", "tailport": "w"}
+        self._down(
+            level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=self._width(energy_uj or 0),
+            labeldistance="2.85", labelangle="-72", tooltip=graphviz.escape(told), arrow="normal", **beside,
+        )  # fmt: skip
+
+    def _down(self, level: dict[int, int], pair: tuple[int, int], *, arrow: str, **attributes: str) -> None:
+        """Draw an edge between two boxes of the spine, always written from the lower to the upper one."""
+        source, target = pair
+        if level[source] < level[target]:
+            self.graph.edge(self._id(target), self._id(source), dir="back", arrowtail=arrow, **attributes)
+        else:
+            self.graph.edge(self._id(source), self._id(target), arrowhead=arrow, **attributes)
+
+    def _share(self, energy_uj: int) -> float:
+        return energy_uj / self.folded.stages_uj if self.folded.stages_uj > 0 else 0.0
+
+    def _width(self, energy_uj: int) -> str:
+        part = max(energy_uj, 0) / self.measured_uj if self.measured_uj > 0 else 0.0
+        return f"{0.7 + 9 * min(part, 1.0):.2f}"
+
+    def _id(self, place: int | None) -> str:
+        """Return the id of a box: that of its first stage in the report, so that it stays when folding changes."""
+        return "run" if place is None else f"s{self.groups[place].members[0]}"

@@ -1,0 +1,182 @@
+"""Choose what is drawn: the outermost stages and the costliest below them; the rest of each becomes one remainder.
+
+Nothing is dropped: what a box costs in total is its own energy, its drawn children, its remainder and what cannot be
+told apart below it, to the microjoule.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from energyprof.model.ids import StageId
+from energyprof.model.report import Report
+from energyprof_plugins.exporters.account import Known, counted_domains, family, known, microjoules
+from energyprof_plugins.exporters.diagram.stacks import Energies, Group, group
+
+NODES: Final = 40
+SMALLEST: Final = 0.005
+"""Of all stage energy: what is cheaper is folded away as soon as not everything fits."""
+DEEPEST: Final = 9
+"""Levels drawn; a picture wider than that cannot be read."""
+
+
+@dataclass(slots=True)
+class Joint:
+    """Stages that cannot be told apart, with what they spent together."""
+
+    members: tuple[StageId, ...]
+    names: tuple[str, ...]
+    reason: str
+    energy_uj: int = 0
+    low_uj: int = 0
+    high_uj: int = 0
+    families: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Rest:
+    """The folded part of one box (or of the run): how many stages, their joules, and the names of the costliest."""
+
+    count: int = 0
+    energy_uj: int = 0
+    names: list[tuple[int, str]] = field(default_factory=list)
+    """(-self in microjoules, name), the costliest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What a diagram shows: places in `groups`, parents first; `rest` and `joints` by place, None: of the run."""
+
+    groups: Sequence[Group]
+    shown: tuple[int, ...]
+    rest: dict[int | None, Rest]
+    joints: dict[int | None, list[Joint]]
+    place_of: dict[int, int]
+    """Row of the report -> group that stands for it."""
+    stages_uj: int
+
+    def drawn_stages(self) -> int:
+        """Return how many stages the drawn boxes stand for."""
+        return sum(len(self.groups[place].members) for place in self.shown)
+
+
+def fold(report: Report, nodes: int = NODES) -> Folded:
+    """Return what to draw in about `nodes` boxes; outermost stages fold only if they alone are more than that."""
+    energies = _energies(report)
+    stages_uj = microjoules(report.stages_sum.energy_j)
+    groups = group(energies, stacking=len(report.stages) > nodes)
+    place_of = {row: place for place, one in enumerate(groups) for row in one.members}
+    shown = _choose(groups, nodes, stages_uj)
+    rest: dict[int | None, Rest] = {}
+    for place, one in enumerate(groups):
+        if place not in shown:
+            above = _nearest(groups, shown, one.parent)
+            _put(rest, above, len(one.members), one.own.energy_uj, (-one.own.energy_uj, one.name))
+    joints: dict[int | None, list[Joint]] = {}
+    largest = sorted(_joints(report), key=lambda joint: (-joint.energy_uj, joint.members))
+    for rank, joint in enumerate(largest):
+        above = _nearest(groups, shown, _ancestor(energies, place_of, joint))
+        if rank < nodes // 4 and joint.energy_uj >= SMALLEST * stages_uj:
+            joints.setdefault(above, []).append(joint)
+        else:
+            _put(rest, above, len(joint.members), joint.energy_uj, (-joint.energy_uj, ", ".join(joint.names)))
+    for part in rest.values():
+        part.names.sort()
+    return Folded(groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj)
+
+
+def _energies(report: Report) -> Energies:
+    """Return what is known per row, without the refused leaves, whose energy stands in the joints."""
+    counted = counted_domains(report)
+    own = [known(row.self_energy, counted) for row in report.stages]
+    total = [known(row.total_energy, counted) for row in report.stages]
+    row_of = {row.stage: number for number, row in enumerate(report.stages)}
+    parent = [None if row.parent is None else row_of[row.parent] for row in report.stages]
+    parents = frozenset(parent)
+    children: list[list[int]] = [[] for _ in report.stages]
+    roots = []
+    for number, above in enumerate(parent):
+        if above is None:
+            roots.append(number)
+        elif number in parents or not own[number].nothing:
+            children[above].append(number)
+    return Energies(report.stages, own, _at_least_below(own, total, children), children, roots, row_of, parent)
+
+
+def _at_least_below(own: list[Known], total: list[Known], children: list[list[int]]) -> list[Known]:
+    """Return the totals; where one is refused everywhere, what is known of the stage and those below it."""
+    result = list(total)
+    for number in range(len(own) - 1, -1, -1):  # parents stand first
+        if total[number].nothing:
+            parts = [own[number], *(result[child] for child in children[number])]
+            energy = sum(part.energy_uj for part in parts)
+            low, high = sum(part.low_uj for part in parts), sum(part.high_uj for part in parts)
+            result[number] = Known({}, energy, low, high, total[number].refused, nothing=energy == 0)
+    return result
+
+
+def _choose(groups: Sequence[Group], nodes: int, stages_uj: int) -> set[int]:
+    roots = [place for place, one in enumerate(groups) if one.parent is None]
+    costliest = sorted(roots, key=lambda place: (-groups[place].total.energy_uj, place))
+    shown = set(costliest[: max(nodes, 1)])
+    everything_fits = len(groups) <= nodes
+    waiting = [(-groups[child].total.energy_uj, child, 2) for root in shown for child in groups[root].children]
+    heapq.heapify(waiting)
+    while waiting and len(shown) < nodes:
+        negative_uj, place, level = heapq.heappop(waiting)
+        if not everything_fits and -negative_uj < SMALLEST * stages_uj:
+            break
+        shown.add(place)
+        if level < DEEPEST:
+            for child in groups[place].children:
+                heapq.heappush(waiting, (-groups[child].total.energy_uj, child, level + 1))
+    return shown
+
+
+def _nearest(groups: Sequence[Group], shown: set[int], place: int | None) -> int | None:
+    while place is not None and place not in shown:
+        place = groups[place].parent
+    return place
+
+
+def _put(rest: dict[int | None, Rest], place: int | None, count: int, energy_uj: int, name: tuple[int, str]) -> None:
+    part = rest.setdefault(place, Rest())
+    part.count += count
+    part.energy_uj += energy_uj
+    part.names.append(name)
+
+
+def _joints(report: Report) -> list[Joint]:
+    """Return the groups that cannot be told apart; the same stages in several domains are one."""
+    counted, names = counted_domains(report), {row.stage: row.name for row in report.stages}
+    found: dict[tuple[StageId, ...], Joint] = {}
+    for row in report.unsplit:
+        if row.domain in counted:
+            members = tuple(names[member] for member in row.members)
+            joint = found.setdefault(row.members, Joint(row.members, members, row.reason))
+            joint.energy_uj += microjoules(row.energy_j)
+            joint.low_uj += microjoules(row.low_j)
+            joint.high_uj += microjoules(row.high_j)
+            joint.families = (*joint.families, family(row.domain))
+    return list(found.values())
+
+
+def _ancestor(energies: Energies, place_of: dict[int, int], joint: Joint) -> int | None:
+    """Return the group of the nearest stage whose total holds all members; None where only the run does."""
+    common: list[int] | None = None
+    for member in joint.members:
+        path: list[int] = []
+        step: int | None = energies.row_of[member]
+        while step is not None:
+            if step in place_of:  # a refused leaf has no box of its own
+                path.append(step)
+            step = energies.parent[step]
+        path.reverse()
+        same = 0
+        while common is not None and same < min(len(common), len(path)) and common[same] == path[same]:
+            same += 1
+        common = path if common is None else common[:same]
+    return place_of[common[-1]] if common else None

@@ -1,0 +1,138 @@
+"""The legend above the diagram: the run, the ledger by kind of hardware, and what colours, borders and lines mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from energyprof.model.report import Report
+from energyprof_plugins.exporters.account import FAMILY_ORDER, family, ledger
+from energyprof_plugins.exporters.diagram.anatomy import ROLES
+from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, table
+from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
+from energyprof_plugins.exporters.figures import (
+    column_unit,
+    decimals_for,
+    grouped,
+    half_width,
+    joules_with_error,
+    percent,
+    rounded_to_add_up,
+    seconds,
+)
+from energyprof_plugins.exporters.visible import visible
+
+INK, DIM = LIGHT["ink"], LIGHT["dim"]
+SENSORS_SHOWN: Final = 6
+LINE_PT: Final = 330
+
+
+def families_of(report: Report) -> list[str]:
+    """Return the kinds of hardware whose energy is added up in this run."""
+    present = {family(row.domain) for row in report.domains if row.counts}
+    return [name for name in FAMILY_ORDER if name in present]
+
+
+def legend(report: Report, drawn: int, has_flow: bool, has_order: bool) -> str:
+    """Return the legend as the label of the graph; `drawn` stages are shown, the rest is folded."""
+    families = families_of(report)
+    gap = cell("", 'WIDTH="16"')
+    top = 'ALIGN="LEFT" VALIGN="TOP"'
+    left = table([row(cell(text)) for text in _run(report, drawn)], padding=2)
+    cells = [cell(left, top), gap]
+    if families:
+        cells += [cell(_ledger(report, families), top), gap]
+    cells.append(cell(_key(families, has_flow, has_order), top))
+    return label(table([row(*cells)], spacing=6, padding=2))
+
+
+def _run(report: Report, drawn: int) -> list[str]:
+    run, whole, total = report.run, report.measured, len(report.stages)
+    said = [font(fit(" ".join(run.command), 17, LINE_PT), 17, INK, bold=True)]
+    if whole.energy_j is not None and report.domains:
+        amount = joules_with_error(whole.energy_j, half_width(whole.energy_j, whole.low_j, whole.high_j))
+        how = "estimated" if whole.provenance == "estimated (model)" else "measured"
+        said.append(font(f"{amount} {how} in {seconds(run.wall_s)}", 11, INK))
+    else:
+        said.append(font(f"no power was recorded in {seconds(run.wall_s)}", 11, INK))
+    if report.domains and all(one.provenance == "estimated (model)" for one in report.domains):
+        said.append(font("estimated (model): no power sensor was read", 10, INK, bold=True))
+    machine = [run.host, *(run.versions[name] for name in ("cpu", "platform") if run.versions.get(name))]
+    said.append(font(fit(", ".join(part for part in machine if part), 9, LINE_PT), 9, DIM))
+    folded = ", rest folded" if drawn < total else ""
+    cost = percent(report.overhead.share)
+    said.append(
+        font(f"profiler overhead {cost} \u00b7 {grouped(drawn)} of {grouped(total)} stages drawn{folded}", 9, DIM)
+    )
+    for one in report.domains[:SENSORS_SHOWN]:
+        period = f", every {seconds(one.period_s)}" if one.period_s is not None else ""
+        inside = "" if one.counts else ", not added"
+        text = f"{visible(one.domain)}: {visible(one.source)}, {one.provenance}{period}{inside}"
+        said.append(font(fit(text, 9, LINE_PT), 9, DIM))
+    if len(report.domains) > SENSORS_SHOWN:
+        said.append(font(f"and {len(report.domains) - SENSORS_SHOWN} more domains", 9, DIM))
+    return said
+
+
+def _ledger(report: Report, families: Sequence[str]) -> str:
+    """Every column adds up as printed, and the last one is the sum of the printed others."""
+    largest_j = ledger(report).measured_uj / 1e6
+    unit, unit_j = column_unit(largest_j)
+    decimals = decimals_for(largest_j / unit_j)
+    columns: list[list[str]] = []
+    sums = [0.0] * 6
+    for name in families:
+        account = ledger(report, name)
+        parts = (account.stages_uj, account.idle_uj, account.outside_uj, account.others_uj, account.unattributed_uj)
+        shown, total = rounded_to_add_up([part / 1e6 / unit_j for part in parts], decimals)
+        columns.append([*shown, total])
+        sums = [
+            before + float(text.replace(" ", "").replace("\u2212", "-"))
+            for before, text in zip(sums, columns[-1], strict=True)
+        ]
+    if len(families) > 1:
+        columns.append([grouped(value, decimals).replace("-", "\u2212") for value in sums])
+    names = ("in stages", "idle", "outside any stage", "other processes", "unattributed", f"= measured ({unit})")
+    headings = [*families, *(["all"] if len(families) > 1 else [])]
+    right = 'ALIGN="RIGHT" WIDTH="40"'
+    rows = [row(cell(""), *(cell(font(text, 9, DIM), right) for text in headings))]
+    for place, name in enumerate(names):
+        bold = place == len(names) - 1
+        figures = [cell(font(column[place], 9, INK, bold=bold), right) for column in columns]
+        rows.append(row(cell(font(name, 9, INK, bold=bold)), *figures))
+    return table(rows, padding=2)
+
+
+def _number(printed: str) -> float:
+    return float(printed.replace(" ", "").replace("\u2212", "-"))
+
+
+def _key(families: Sequence[str], has_flow: bool, has_order: bool) -> str:
+    lines = [table([row(*map(_swatch, HEAT))], spacing=1, padding=0)]
+    lines.append(font("self share of stage energy: below 0.5 % \u2026 32 % and more", 9, DIM))
+    lines.append(_borders())
+    if len(families) > 1:
+        cells = [part for name in families for part in (_swatch(LIGHT[ROLES[name]]), cell(font(name, 9, INK)))]
+        lines.append(table([row(*cells)], spacing=3, padding=0))
+    if has_flow:
+        lines.append(font("arrow down = data handed on, with the J it embodies", 9, LIGHT["feed"]))
+    if has_order:
+        lines.append(font("thin arrow down = ran next, data flow unknown", 9, DIM))
+    lines.append(font("plain line right = contains; width = J carried", 9, DIM))
+    return table([row(cell(text)) for text in lines], padding=1)
+
+
+def _swatch(color: str) -> str:
+    frame = f'BORDER="1" COLOR="{LIGHT["frame"]}" FIXEDSIZE="TRUE" WIDTH="20" HEIGHT="11"'
+    return cell("", f'{frame} BGCOLOR="{color}"')
+
+
+def _borders() -> str:
+    def framed(style: str, word: str, width: int = 1) -> str:
+        return cell(font(word, 9, INK), f'BORDER="{width}" STYLE="{style}" COLOR="{INK}"')
+
+    inner = f'<TABLE BORDER="1" STYLE="dashed" COLOR="{INK}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
+    twice = f"{inner}{row(cell(font('repeat mode', 9, INK)))}</TABLE>"
+    ring = cell(twice, f'BORDER="1" STYLE="dashed" COLOR="{INK}" CELLPADDING="2"')
+    borders = [framed("solid", "measured"), framed("dashed", "inferred"), ring, framed("dotted", "model", 2)]
+    return table([row(*borders)], spacing=5, padding=3)

@@ -1,0 +1,51 @@
+"""The hotspot diagram: Graphviz source, SVG for browsers and PNG for everything else."""
+
+from __future__ import annotations
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.report import Report
+from energyprof_plugins.exporters.diagram.drawing import drawing
+from energyprof_plugins.exporters.diagram.fold import NODES
+from energyprof_plugins.exporters.diagram.svg import finish
+from energyprof_plugins.exporters.visible import visible
+
+
+class Dot:
+    """Write the diagram as Graphviz source; option `nodes`: about how many boxes it has."""
+
+    name = "dot"
+    suffix = ".dot"
+    summary = "hotspot diagram as Graphviz source"
+
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return DOT source."""
+        return _source(report, context)
+
+
+class Svg:
+    """Draw the diagram for browsers, light or dark as the reader prefers; option `nodes` as for `dot`."""
+
+    name = "svg"
+    suffix = ".svg"
+    summary = "hotspot diagram, opens in a browser"
+
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return the SVG; raises LookupError where there is no renderer."""
+        drawn = context.draw(_source(report, context), "svg")
+        return finish(drawn, f"Energy hotspots of {visible(' '.join(report.run.command))}")
+
+
+class Png:
+    """Draw the diagram as a picture on white; option `nodes` as for `dot`."""
+
+    name = "png"
+    suffix = ".png"
+    summary = "hotspot diagram as a picture"
+
+    def render(self, report: Report, context: RenderContext) -> bytes:
+        """Return the PNG; raises LookupError where there is no renderer."""
+        return context.draw(_source(report, context), "png")
+
+
+def _source(report: Report, context: RenderContext) -> str:
+    return drawing(report, int(context.options.get("nodes", NODES)))
