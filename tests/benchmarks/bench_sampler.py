@@ -1,0 +1,74 @@
+"""Sampling beside a machine that is fully busy: how punctual the polls are, and what they cost.
+
+The sampler runs as in the collector, in a process of its own, following two Python processes (one a core) that never
+pause: a sensor that answers at once, polled at 100 Hz, and the CPU clocks of the tree.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+from energyprof.collect.cpu_clock import CpuClock
+from energyprof.collect.process_tree import process_tree
+from energyprof.collect.sampler import Sampler
+from energyprof.testing import SECOND, SimulatedSensor
+
+SECONDS = 8.0
+BURN = "while True: pass"
+
+
+def rows() -> list[tuple[str, float, str, float]]:
+    """Return what was measured, each figure with its upper bound."""
+    burners = [subprocess.Popen([sys.executable, "-c", BURN]) for _ in range(os.cpu_count() or 1)]
+    try:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
+        argv = [sys.executable, "-c", f"import bench_sampler; bench_sampler.sample({os.getpid()})"]
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+    late_percent, cpu_percent, interval_ms, clock_ms = map(float, done.stdout.split())
+    return [
+        ("sampler: polls later than 5 ms, all cores busy", late_percent, "%", 1.0),
+        ("sampler: CPU time of sampling with CPU clocks", cpu_percent, "% of a core", 1.0),
+        ("sampler: mean time between polls, 100 Hz asked", interval_ms, "ms", 20.0),
+        ("sampler: mean time between CPU clock rows", clock_ms, "ms", 100.0),
+    ]
+
+
+def sample(root_pid: int) -> None:
+    """Sample for a while and print the figures; runs in the process that stands for the collector."""
+    start_ns = time.monotonic_ns()
+    clock = CpuClock(process_tree(root_pid), start_ns=start_ns)
+    sensor = SimulatedSensor(time.monotonic_ns, [(start_ns, 100.0)], period_ns=SECOND // 10)
+    sampler = Sampler([(sensor, (sensor.domain,))], start_ns=start_ns, cpu_clock=clock)
+    sampler.start()
+    time.sleep(SECONDS)
+    sampler.stop(timeout_s=5.0)
+    elapsed_s = (time.monotonic_ns() - start_ns) * 1e-9
+    facts = sampler.facts()
+    cpu = clock.drain()
+    root_rows = int(((cpu.pid == cpu.pid[-1]) & (cpu.tid == 0)).sum())
+    (domain,) = facts.domains.values()
+    print(
+        100 * facts.late_polls / facts.polls,
+        100 * facts.cpu_s / elapsed_s,
+        1000 / domain.achieved_hz,
+        1000 * elapsed_s / root_rows,
+    )
+
+
+def main() -> int:
+    """Print the figures; return 1 if a bound is missed."""
+    figures = rows()
+    for what, figure, unit, bound in figures:
+        print(f"{what:50s} {figure:8.2f} {unit} (at most {bound:g})")
+    return 0 if all(figure <= bound for _, figure, _, bound in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

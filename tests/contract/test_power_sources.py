@@ -1,0 +1,191 @@
+"""What every registered power source must keep to, whoever wrote it.
+
+A source is tried in a world of its own: the folder it looks for hardware in, its argument, and how to break it. A new
+source adds one function to WORLDS.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from energyprof.errors import SourceError
+from energyprof.interfaces import PowerSource, ReadFailure, Reading, SourceContext
+from energyprof.model.domain import Domain, ReadStatus
+from energyprof.testing import SECOND, FakeClock
+
+GROUP = "energyprof.power_sources"
+SOURCES = {entry.name: entry for entry in entry_points(group=GROUP)}
+HEAVY = ("amdsmi", "networkx", "numpy", "psutil", "pynvml", "rich", "scipy", "torch")
+START_NS = 1_000 * SECOND
+
+
+@dataclass(frozen=True)
+class World:
+    """Where a source works, what breaks it while it is being read, and where it cannot work (None: anywhere)."""
+
+    clock: FakeClock
+    context: SourceContext
+    kill: Callable[[], None]
+    absent: SourceContext | None
+
+
+def context(root: Path, clock: FakeClock, **rest: object) -> SourceContext:
+    return SourceContext(start_ns=START_NS, now_ns=clock.now_ns, root=str(root), **rest)  # type: ignore[arg-type]
+
+
+def load_model_world(folder: Path) -> World:
+    clock = FakeClock(START_NS)
+
+    def cpu_time_ns() -> int:
+        return min(clock.now_ns() - START_NS, 60 * SECOND)
+
+    # A model has nothing that could die but the program itself, whose CPU time then stands still.
+    return World(clock, context(folder, clock, cpu_time_ns=cpu_time_ns), lambda: clock.advance(3600 * SECOND), None)
+
+
+def replay_world(folder: Path) -> World:
+    clock = FakeClock(START_NS)
+    path = folder / "power.csv"
+    rows = "".join(f"gpu:0,{second * SECOND},{50 * second},J\n" for second in range(60))
+    path.write_text("domain,t_ns,value,unit\n" + rows)
+    absent = context(folder, clock, argument=str(folder / "none.csv"))
+    return World(clock, context(folder, clock, argument=str(path)), lambda: clock.advance(3600 * SECOND), absent)
+
+
+WORLDS: dict[str, Callable[[Path], World]] = {"load_model": load_model_world, "replay": replay_world}
+
+
+@pytest.fixture(params=sorted(SOURCES))
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def source(name: str) -> PowerSource:
+    made: PowerSource = SOURCES[name].load()()
+    return made
+
+
+@pytest.fixture
+def world(name: str, tmp_path: Path) -> World:
+    return WORLDS[name](tmp_path)
+
+
+def checked(answers: Sequence[object], domains: Sequence[Domain]) -> list[Reading | ReadFailure]:
+    """Return the answers of one read, each of which must be one the sampler can use."""
+    announced = {domain.id for domain in domains}
+    kept: list[Reading | ReadFailure] = []
+    for answer in answers:
+        assert isinstance(answer, (Reading, ReadFailure))
+        assert answer.domain in announced
+        if isinstance(answer, Reading):
+            assert type(answer.raw) is int
+            assert 0 <= answer.raw < 2**63
+        else:
+            assert ReadStatus(answer.status) is not ReadStatus.OK
+        kept.append(answer)
+    return kept
+
+
+def test_every_registered_source_has_a_world_to_be_tried_in():
+    assert SOURCES.keys() == WORLDS.keys()
+
+
+def test_source_says_what_it_is(name, source):
+    assert source.name == name
+    assert source.measures in ("sensor", "model", "replay")
+
+
+def test_source_that_can_serve_says_so_again_and_again(source, world):
+    assert [source.why_unavailable(world.context) for _ in range(2)] == [None, None]
+
+
+def test_absent_hardware_is_one_line_with_a_remedy_and_open_agrees(source, world):
+    if world.absent is None:
+        assert source.why_unavailable(replace(world.context, root="/nowhere")) is None
+        return
+
+    reason = source.why_unavailable(world.absent)
+
+    assert reason
+    assert "\n" not in reason
+    assert "; " in reason, "the fact and the remedy, parted by a semicolon"
+    with pytest.raises(SourceError, match="; "):
+        source.open(world.absent)
+
+
+def test_domains_have_unique_ids_name_their_source_and_keep_to_its_kind(source, world):
+    domains = source.open(world.context)
+
+    assert domains
+    assert len({domain.id for domain in domains}) == len(domains)
+    assert all(domain.source.startswith(source.name) for domain in domains)
+    assert {domain.provenance for domain in domains} == {"model" if source.measures == "model" else "sensor"}
+    source.close()
+
+
+def test_reads_give_announced_domains_only_and_times_within_the_run(source, world):
+    domains = source.open(world.context)
+
+    read = set()
+    for _ in range(5):
+        world.clock.advance(SECOND)
+        for answer in checked(list(source.read()), domains):
+            assert isinstance(answer, Reading)
+            assert answer.t_ns is None or START_NS <= answer.t_ns <= world.clock.now_ns()
+            read.add(answer.domain)
+
+    assert read == {domain.id for domain in domains}
+    source.close()
+
+
+def test_source_that_dies_in_the_middle_gives_failures_not_exceptions(source, world):
+    domains = source.open(world.context)
+    world.clock.advance(SECOND)
+    alive = checked(list(source.read()), domains)
+
+    world.kill()
+    world.clock.advance(SECOND)
+    dead = [answer for _ in range(3) for answer in checked(list(source.read()), domains)]
+
+    assert any(isinstance(answer, Reading) for answer in alive)
+    if source.measures != "model":
+        assert all(isinstance(answer, ReadFailure) for answer in dead)
+    source.close()
+
+
+def test_source_may_be_closed_twice_and_unopened(source, world):
+    source.close()
+    source.open(world.context)
+
+    source.close()
+    source.close()
+
+
+def test_two_runs_in_one_process_do_not_share_anything(name, tmp_path):
+    first, second = SOURCES[name].load()(), SOURCES[name].load()()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one, other = WORLDS[name](tmp_path / "a"), WORLDS[name](tmp_path / "b")
+    domains = first.open(one.context)
+    second.open(other.context)
+
+    second.close()
+    one.clock.advance(SECOND)
+
+    assert checked(list(first.read()), domains)
+
+
+def test_importing_the_plugin_imports_nothing_heavy(name):
+    code = f"import sys, {SOURCES[name].module}; print([name for name in {HEAVY} if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"

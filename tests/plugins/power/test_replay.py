@@ -1,0 +1,218 @@
+"""Replaying a CSV: held like a sensor's value, a gap outside its rows, errors that name line and remedy."""
+
+from __future__ import annotations
+
+import pytest
+
+from energyprof.errors import SourceError
+from energyprof.interfaces import ReadFailure, Reading, SourceContext
+from energyprof.model.domain import Domain, ReadStatus
+from energyprof.model.ids import DomainId
+from energyprof.testing import FakeClock
+from energyprof_plugins.power.replay import Replay
+from energyprof_plugins.power.replay_file import REMEDY
+
+GPU, PACKAGE = DomainId("gpu:0"), DomainId("cpu:0:package")
+HEADER = "domain,t_ns,value,unit\n"
+
+
+def opened(tmp_path, text, clock=None, start_ns=0):
+    """Return a replay of the text, open, and its domains."""
+    path = tmp_path / "power.csv"
+    path.write_text(text)
+    source = Replay()
+    now_ns = clock.now_ns if clock else lambda: 0
+    return source, source.open(SourceContext(argument=str(path), start_ns=start_ns, now_ns=now_ns))
+
+
+def refused(tmp_path, text):
+    """Return why the text is refused, the file's path left out."""
+    path = tmp_path / "power.csv"
+    path.write_text(text)
+    context = SourceContext(argument=str(path))
+    with pytest.raises(SourceError) as caught:
+        Replay().open(context)
+    assert Replay().why_unavailable(context) == str(caught.value)
+    return str(caught.value).replace(str(path), "power.csv")
+
+
+def test_value_holds_until_the_next_row_and_the_run_outside_the_rows_is_a_gap(tmp_path):
+    clock = FakeClock(1_000)
+    source, _ = opened(tmp_path, HEADER + "gpu:0,100,5,mJ\ngpu:0,200,8,mJ\n", clock, start_ns=1_000)
+
+    answers = []
+    for step_ns in (99, 1, 99, 1, 100, 1):
+        clock.advance(step_ns)
+        answers.extend(source.read())
+
+    assert answers == [
+        ReadFailure(GPU, ReadStatus.ENDED, "the replayed series has not begun"),
+        Reading(GPU, 5),
+        Reading(GPU, 5),
+        Reading(GPU, 8),
+        Reading(GPU, 8),
+        ReadFailure(GPU, ReadStatus.ENDED, "the replayed series has ended"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "quantity", "scale"),
+    [("J", "energy", 1.0), ("mJ", "energy", 1e-3), ("uJ", "energy", 1e-6), ("W", "power", 1.0), ("mW", "power", 1e-3)],
+)
+def test_unit_decides_between_counter_and_power_and_whole_values_stay_raw(tmp_path, unit, quantity, scale):
+    source, (domain,) = opened(tmp_path, HEADER + f"gpu:0,0,7,{unit}\ngpu:0,10,9,{unit}\n")
+
+    assert (domain.quantity, domain.scale, list(source.read())) == (quantity, scale, [Reading(GPU, 7)])
+
+
+def test_fractions_become_millionths(tmp_path):
+    source, (domain,) = opened(tmp_path, HEADER + "gpu:0,0,0.25,mJ\ngpu:0,10,1,mJ\n")
+
+    assert (domain.scale, list(source.read())) == (1e-6, [Reading(GPU, 250)])
+
+
+def test_rows_in_disorder_are_put_in_order(tmp_path):
+    clock = FakeClock()
+    source, _ = opened(tmp_path, HEADER + "gpu:0,200,8,W\ngpu:0,0,5,W\n", clock)
+
+    clock.advance(100)
+
+    assert list(source.read()) == [Reading(GPU, 5)]
+
+
+def test_comments_describe_one_domain_or_all(tmp_path):
+    text = (
+        "# recorded on a quiet evening\n# period=100ms gain_error=0.05\n"
+        "# gpu:0 wrap=4000 window=25ms gain_error=0.1/0.2\n"
+        + HEADER
+        + "gpu:0,0,1,mJ\ngpu:0,10,2,mJ\ncpu:0:package,0,1,W\ncpu:0:package,10,2,W\n"
+    )
+
+    _, domains = opened(tmp_path, text)
+
+    source = "replay power.csv (recorded or scripted, not measured now)"
+    ms = 1_000_000
+    assert domains == (
+        Domain(
+            GPU,
+            source,
+            "sensor",
+            "energy",
+            1e-3,
+            "device",
+            wrap=4000,
+            period_ns=100 * ms,
+            window_ns=25 * ms,
+            gain_error=(0.1, 0.2),
+        ),
+        Domain(PACKAGE, source, "sensor", "power", 1.0, "cpu", period_ns=100 * ms, gain_error=(0.05, 0.05)),
+    )
+
+
+def test_columns_describe_as_well(tmp_path):
+    text = (
+        "domain,t_ns,value,unit,parent,wrap,period\n"
+        "cpu:0:core,0,0.5,J,cpu:0:package,10,1000\ncpu:0:core,10,2,J,,,\ncpu:0:package,0,1,J,,,\ncpu:0:package,9,1,J,,,\n"
+    )
+
+    _, (core, package) = opened(tmp_path, text)
+
+    assert (core.parent, core.wrap, core.period_ns) == (PACKAGE, 10_000_000, 1000)
+    assert (package.parent, package.wrap, package.period_ns) == (None, None, None)
+
+
+def test_last_row_of_a_slow_sensor_holds_for_its_period(tmp_path):
+    clock = FakeClock()
+    source, _ = opened(tmp_path, "# period=1us\n" + HEADER + "gpu:0,0,5,W\ngpu:0,10,6,W\n", clock)
+
+    clock.advance(1010)
+    (held,) = source.read()
+    clock.advance(1)
+    (over,) = source.read()
+
+    assert (held, over.status) == (Reading(GPU, 6), ReadStatus.ENDED)
+
+
+def test_replay_without_a_file_says_how():
+    context = SourceContext()
+
+    assert Replay().why_unavailable(context) == "replay needs a file; try: --source replay:FILE.csv"
+    with pytest.raises(SourceError, match="replay needs a file; try: --source"):
+        Replay().open(context)
+
+
+def test_missing_file_is_named(tmp_path):
+    path = str(tmp_path / "none.csv")
+
+    assert Replay().why_unavailable(SourceContext(argument=path)) == (
+        f"there is no file {path!r} to replay; try: --source replay:FILE.csv"
+    )
+
+
+def test_first_five_bad_rows_are_named_with_line_value_and_remedy(tmp_path):
+    text = HEADER + "gpu:0,0,5,W\ngpu:0,1.5,5,W\ngpu:0,2,x,W\ngpu:0,3,5,kW\n,4,5,W\ngpu:0,5,-1,W\ngpu:0,6,inf,W\n"
+
+    assert refused(tmp_path, text) == (
+        "power.csv has bad rows: line 3: t_ns '1.5' is no whole number; line 4: value 'x' is no number; "
+        "line 5: unit 'kW' is none; line 6: no domain; line 7: value '-1' is negative or not finite; " + REMEDY
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", f"power.csv holds no rows; {REMEDY}"),
+        (HEADER, f"power.csv holds no rows; {REMEDY}"),
+        ("domain,time,value,unit\n", f"power.csv line 1: no column 't_ns' in 'domain,time,value,unit'; {REMEDY}"),
+        (HEADER + "gpu:0,0\n", f"power.csv has bad rows: line 2: unit '' is none; {REMEDY}"),
+        (
+            HEADER + "gpu:0,0,1,W\ngpu:0,1,1,mW\n",
+            f"power.csv has bad rows: line 3: unit 'mW' of gpu:0, which began in 'W'; {REMEDY}",
+        ),
+        (
+            HEADER + "gpu:0,0,1e30,W\n",
+            f"power.csv has bad rows: line 2: value '1e30' at 0 ns is too large; {REMEDY}",
+        ),
+        (
+            HEADER + "gpu:0,0,1,W\n",
+            "power.csv: domain 'gpu:0' has one row only, which lasts no time; give it a second",
+        ),
+        (
+            "# gpu:1 period=1ms\n" + HEADER + "gpu:0,0,1,W\ngpu:0,1,1,W\n",
+            "power.csv describes domain 'gpu:1', which has no rows; it has: gpu:0",
+        ),
+        (
+            "# perod=1ms\n" + HEADER,
+            "power.csv line 1: 'perod=1ms' is not understood; known are period, window, wrap, parent, gain_error",
+        ),
+        (
+            "# period=fast\n" + HEADER + "gpu:0,0,1,W\ngpu:0,1,1,W\n",
+            (
+                "power.csv: period=fast of 'gpu:0' cannot be used (could not convert string to float: 'fast'); "
+                "try: period=100ms, window=25ms, wrap=4294967296 or gain_error=0.05"
+            ),
+        ),
+    ],
+)
+def test_file_that_cannot_be_replayed_is_refused_with_the_remedy(tmp_path, text, message):
+    assert refused(tmp_path, text) == message
+
+
+def test_file_that_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "power.csv"
+    path.write_bytes(b"\xff\xfe\x00domain")
+
+    reason = Replay().why_unavailable(SourceContext(argument=str(path)))
+
+    assert reason is not None
+    assert reason.startswith(f"{path} cannot be replayed (")
+    assert reason.endswith("it must be a readable CSV file in UTF-8")
+
+
+def test_closed_replay_answers_nothing(tmp_path):
+    source, _ = opened(tmp_path, HEADER + "gpu:0,0,1,W\ngpu:0,1,1,W\n")
+
+    source.close()
+    source.close()
+
+    assert list(source.read()) == []
