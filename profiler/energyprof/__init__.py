@@ -1,3 +1,28 @@
 """energyprof: which stage, layer and function of an AI pipeline spends the joules, and how sure that is."""
 
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from energyprof.record.stage import stage
+    from energyprof.run import load
+
+__all__ = ["__version__", "load", "stage"]
+
 __version__ = "0.1.0"
+
+_HOMES = {"load": "energyprof.run", "stage": "energyprof.record.stage"}
+
+
+def __getattr__(name: str) -> object:
+    # Lazy (PEP 562): a program that only marks stages must not pay for numpy, nor a recorded one for its start.
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(__import__(home, fromlist=[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,107 @@
+"""Start recording inside the user's program: the recorder, and the instruments that wait for their frameworks.
+
+Called before the program's own first line, so everything here is small, and nothing of it ever raises or prints.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+
+from energyprof.record.faults import note
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from energyprof.interfaces import Instrument
+    from energyprof.record.imports import ImportWatcher
+    from energyprof.record.recorder import Recorder
+
+RUN_DIR = "ENERGYPROF_RUN_DIR"
+INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
+"""JSON list of [name, framework, "module:attr", source file of the plugin]."""
+
+
+def start() -> None:
+    """Record this process if the environment asks for it; a second call does nothing."""
+    run_dir = os.environ.get(RUN_DIR)
+    if not run_dir or _Running.recording is not None or not os.path.isdir(run_dir):
+        return  # the folder of a run that is over: this process was launched by one that outlived it
+    try:
+        recording = _Running.recording = Recording(run_dir)
+        atexit.register(stop)  # the first to register is the last to be called
+        recording.start(os.environ.get(INSTRUMENTS, ""))
+    except Exception:  # the program must run as if we were not there
+        note(run_dir, "starting the recorder")
+
+
+def stop() -> None:
+    """Write what has been recorded and undo everything; a second call does nothing."""
+    recording, _Running.recording = _Running.recording, None
+    if recording is not None:
+        recording.stop()
+
+
+class Recording:
+    """The recorder and the instruments of this process."""
+
+    def __init__(self, run_dir: str) -> None:
+        self.run_dir = run_dir
+        self._recorder: Recorder | None = None
+        self._watcher: ImportWatcher | None = None
+        self._awaited: dict[str, list[tuple[str, str, str]]] = {}
+        self._installed: list[tuple[str, Instrument]] = []
+
+    def start(self, instruments: str) -> None:
+        """Start the recorder, then wait for the frameworks of `instruments` (JSON as in INSTRUMENTS)."""
+        from energyprof.record.recorder import Recorder
+
+        recorder = Recorder(self.run_dir)
+        recorder.start()
+        self._recorder = recorder
+        if instruments:
+            from energyprof.record.imports import ImportWatcher
+            from energyprof.record.json_text import from_json
+
+            for name, framework, target, file in from_json(instruments):
+                self._awaited.setdefault(framework, []).append((name, target, file))
+            self._watcher = ImportWatcher(self._install)
+            self._watcher.watch(list(self._awaited))
+
+    def stop(self) -> None:
+        """Undo everything, the latest first."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        while self._installed:
+            name, instrument = self._installed.pop()
+            try:
+                instrument.remove()
+            except Exception:  # a plugin's error must not change how the program ends
+                note(self.run_dir, f"removing the instrument {name}")
+        if self._recorder is not None:
+            try:
+                self._recorder.close()
+            except Exception:  # neither must ours
+                note(self.run_dir, "closing the recorder")
+
+    def _install(self, framework: str) -> None:
+        from energyprof.record.imports import load_plugin
+        from energyprof.record.sink import Sink
+
+        recorder = self._recorder
+        if recorder is None:
+            return
+        for name, target, file in self._awaited.pop(framework, ()):
+            try:
+                instrument: Instrument = load_plugin(target, file)()
+                instrument.install(Sink(recorder))
+            except Exception as error:  # a plugin's error must not break the program's import
+                note(self.run_dir, f"installing the instrument {name}")
+                recorder.warn(f"the instrument {name} is off: {type(error).__name__}: {error}")
+            else:
+                self._installed.append((name, instrument))
+
+
+class _Running:
+    """What this process records with."""
+
+    recording: Recording | None = None

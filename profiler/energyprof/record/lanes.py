@@ -1,0 +1,109 @@
+"""The lanes of this process: one buffer of events per thread, found without a lock and without a check."""
+
+from __future__ import annotations
+
+import threading
+from _thread import get_ident, get_native_id
+from _weakref import ref
+from itertools import count
+from time import perf_counter_ns
+
+from energyprof.model.events import SPAWN
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LANE_KEY = "_energyprof_lane"
+"""Where a thread that was started inside a stage finds the lane number its creator has announced."""
+
+
+class Lane:
+    """One thread's events and who it is."""
+
+    __slots__ = ("announced", "buffer", "is_alive", "name", "number", "tid")
+
+    def __init__(self, number: int, tid: int, name: str, buffer: list[int], is_alive: Callable[[], object]) -> None:
+        self.number = number
+        self.tid = tid
+        self.name = name
+        self.buffer = buffer
+        self.is_alive = is_alive
+        """Returns None once the thread has ended."""
+        self.announced = ""
+        """Id of the spool that holds its LANES row."""
+
+    def row(self) -> dict[str, object]:
+        """Return its entry in a LANES frame."""
+        return {"lane": self.number, "tid": self.tid, "kind": "thread", "name": self.name}
+
+
+class _Alive:
+    """Lives in a thread's own storage and dies with it."""
+
+    __slots__ = ("__weakref__",)
+
+
+class Local(threading.local):
+    """What belongs to a thread; `__init__` runs by itself when a thread first touches it, so no event need check."""
+
+    def __init__(self) -> None:
+        self.buffer: list[int] = []
+        self.ext: Callable[[tuple[int, int]], None] = self.buffer.extend
+        self.alive = _Alive()
+        self.lane = _enter(self.buffer, self.alive)
+        on_first_event()
+
+
+def _enter(buffer: list[int], alive: _Alive) -> Lane:
+    # current_thread() would invent a thread object for a foreign thread, which the program could see.
+    thread = getattr(threading, "_active", {}).get(get_ident())
+    number = None if thread is None else vars(thread).pop(LANE_KEY, None)
+    lane = Lane(
+        number or new_lane_number(), get_native_id(), "" if thread is None else str(thread.name), buffer, ref(alive)
+    )
+    lanes.append(lane)
+    return lane
+
+
+def keep_only_own_lane() -> None:
+    """In a forked child: forget the threads that are not there, and what the parent had recorded in this one."""
+    own = local.lane
+    own.buffer.clear()
+    own.tid = get_native_id()
+    lanes[:] = [own]
+
+
+def on_next_event(call: Callable[[], None]) -> None:
+    """Have `call` called when this thread records its next event, right after that."""
+    buffer = local.buffer
+
+    def first(event: tuple[int, int]) -> None:
+        local.ext = buffer.extend
+        buffer.extend(event)
+        call()
+
+    local.ext = first
+
+
+def announce_spawn() -> int:
+    """Record that a lane is created here, below the stage open at this instant, and return its number.
+
+    Not by `ext`: of a program that starts threads and marks nothing, there is nothing to flush.
+    """
+    number = new_lane_number()
+    local.buffer.extend((SPAWN + number, perf_counter_ns()))
+    return number
+
+
+def nothing() -> None:
+    """What is called while no recorder is there."""
+
+
+on_first_event: Callable[[], None] = nothing
+"""Called in a thread that has just got its lane; set by the recorder."""
+new_lane_number = count(1).__next__
+lanes: list[Lane] = []
+"""Threads that have recorded something, the ended ones until their events are written. Append and remove only."""
+local = Local()
+"""The importing thread enters at once: `threading.local` asks no `__init__` of the thread that creates it later."""

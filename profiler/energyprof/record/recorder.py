@@ -1,0 +1,265 @@
+"""The recorder: takes the events out of the threads' buffers and writes them to the spool, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from _thread import RLock
+from time import perf_counter, thread_time_ns
+
+from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
+from energyprof.model.frame import NAMES as NAMES_KIND
+from energyprof.record import fork, lanes
+from energyprof.record.faults import note
+from energyprof.record.flusher import Flusher
+from energyprof.record.json_text import to_json
+from energyprof.record.names import NAMES
+from energyprof.record.spool_file import SpoolFile
+from energyprof.record.stage import pair_cost_ns, set_active
+from energyprof.record.threads import ThreadSpawns
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PARENT_SPOOL = "ENERGYPROF_PARENT_SPOOL"
+"""Environment: the spool of the process that launched this one, with its folder."""
+
+FLUSH_PERIOD_S = 0.2
+LOOK_PERIOD_S = 0.05
+"""With the thread's own delay, a kill costs at most 0.25 s of events; a burst is met before it fills the memory."""
+FLUSH_AT_EVENTS = 100_000
+FACTS_PERIOD_S = 5.0
+HELD_EVENTS = 2_000_000
+"""About 100 bytes each. More than that is dropped and counted; writing keeps up with 1.8 million events a second."""
+HELD_WHEN_BLOCKED_EVENTS = 200_000
+"""The same while nothing can be written: a full disk, a folder that is gone, no descriptor left."""
+PIECE_EVENTS = (8_192, 65_536)
+"""A frame holds at most this many, more when there is much to do: packing holds the GIL 0.04 us per event."""
+CLOSE_TIMEOUT_S = 0.04
+_INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
+
+
+class Forking:
+    """What is known from before a fork, in the thread that forks."""
+
+    __slots__ = ("is_held", "lane", "recorder", "was_flushing")
+
+    def __init__(self, recorder: Recorder, lane: int, was_flushing: bool, is_held: bool) -> None:
+        self.recorder = recorder
+        self.lane = lane
+        """Number of the child's lane in the parent's spool."""
+        self.was_flushing = was_flushing
+        self.is_held = is_held
+
+
+class Recorder:
+    """Records this process into `run_dir/spool` from `start` to `close`; forked children have spools of their own."""
+
+    def __init__(self, run_dir: str) -> None:
+        self.run_dir = run_dir
+        self.on_fork: list[Callable[[], None]] = []
+        """Called in a forked child, after the recorder has been renewed there."""
+        self._folder = os.path.join(run_dir, "spool")
+        self._threads = ThreadSpawns()
+        self._is_open = False
+        self._renew(None, 0)
+
+    def _renew(self, parent_spool: str | None, parent_lane: int) -> None:
+        self._spool = SpoolFile(self._folder, parent_spool, parent_lane)
+        self._flusher = Flusher(self._tick, lambda: note(self.run_dir, "flushing"))
+        self._lock = RLock()  # re-entrant: a signal handler may fork or exit while its thread is flushing
+        self._names_written = 0
+        self._events_written = 0
+        self._lost = 0
+        self._lost_because = ""
+        self._warnings: list[str] = []
+        self._busy_ns = 0
+        self._pair_ns = 0.0
+        self._flushed_s = self._facts_s = perf_counter()
+
+    def start(self) -> None:
+        """Write the spool's head and have stages record from now on; raises OSError if the folder cannot be written."""
+        parent = os.environ.get(PARENT_SPOOL, "")
+        if os.path.dirname(parent) == self._folder:
+            self._spool = SpoolFile(self._folder, os.path.basename(parent))
+        self._spool.open()
+        try:
+            self._announce()
+        finally:
+            self._spool.shut()
+        self._is_open = True
+        os.environ[PARENT_SPOOL] = os.path.join(self._folder, self._spool.id)
+        fork.follow(self)
+        lanes.on_first_event = self._flusher.start
+        if len(lanes.lanes) == 1 and lanes.lanes[0] is lanes.local.lane:
+            lanes.on_next_event(self._flusher.start)  # a program that marks nothing keeps to its own threads
+        else:
+            self._flusher.start()
+        self._threads.install()
+        set_active(True)
+
+    def close(self) -> None:
+        """Stop recording and write all there is; takes at most about 50 ms. A second call does nothing."""
+        if not self._is_open:
+            return
+        self._is_open = False
+        set_active(False)
+        self._threads.remove()
+        fork.unfollow(self)
+        lanes.on_first_event = lanes.nothing
+        self._flusher.stop()
+        if self._lock.acquire(timeout=CLOSE_TIMEOUT_S):
+            try:
+                if self._spool.is_begun or any(lane.buffer for lane in lanes.lanes):
+                    self._flush(last=True)
+            finally:
+                self._lock.release()
+
+    def flush(self) -> None:
+        """Write what has been recorded so far."""
+        with self._lock:
+            self._flush()
+
+    def warn(self, message: str) -> None:
+        """Have the report say `message`."""
+        self._warnings.append(message)
+
+    # --- in the flusher's thread -----------------------------------------------------------------------------------
+
+    def _tick(self) -> float:
+        """Flush if it is time, and return the seconds until the next look."""
+        held = sum([len(lane.buffer) for lane in lanes.lanes]) // 2
+        now_s = perf_counter()
+        if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
+            return LOOK_PERIOD_S
+        self._flushed_s = now_s
+        if held:
+            if not self._pair_ns:
+                self._pair_ns = pair_cost_ns()
+            self.flush()
+        return LOOK_PERIOD_S if held else FLUSH_PERIOD_S
+
+    def _flush(self, last: bool = False) -> None:
+        began_ns = thread_time_ns()
+        try:
+            self._spool.open()
+        except OSError as error:
+            self._hold(error)
+            return
+        try:
+            self._write_events()
+            self._write_facts(began_ns, last)
+        except OSError as error:
+            self._lost_because = str(error)
+        finally:
+            self._spool.shut()
+            self._busy_ns += thread_time_ns() - began_ns
+
+    def _write_events(self) -> None:
+        """Take everything at once (deleting a list's head piece by piece is quadratic), then write it in pieces."""
+        taken = []
+        for lane in list(lanes.lanes):
+            is_alive = lane.is_alive() is not None  # asked before its buffer is emptied
+            count = len(lane.buffer)
+            if count:
+                taken.append((lane.number, lane.buffer[:count]))
+                del lane.buffer[:count]
+            if lane.announced == self._spool.id and not is_alive:
+                lanes.lanes.remove(lane)
+        unwritten = sum([len(events) for _, events in taken]) // 2
+        if unwritten > HELD_EVENTS:
+            self._lose(unwritten, "the program recorded faster than could be written")
+            return
+        try:
+            self._announce()
+            for number, events in taken:
+                step = 2 * max(PIECE_EVENTS[0], min(PIECE_EVENTS[1], len(events) // 16))
+                for at in range(0, len(events), step):
+                    piece = events[at : at + step]
+                    self._spool.write(pack_frame(EVENTS, number, struct.pack(_INT64S % len(piece), *piece)))
+                    unwritten -= len(piece) // 2
+                    self._events_written += len(piece) // 2
+        except OSError as error:
+            self._lose(unwritten, str(error))
+            raise
+
+    def _announce(self) -> None:
+        """Write the names and lanes that are new to this spool; everything taken before this may refer to them."""
+        names = NAMES.since(self._names_written)
+        if names:
+            self._spool.write(pack_frame(NAMES_KIND, 0, to_json([name.row() for name in names])))
+            self._names_written += len(names)
+        new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
+        if new:
+            self._spool.write(pack_frame(LANES, 0, to_json([lane.row() for lane in new])))
+            for lane in new:
+                lane.announced = self._spool.id
+
+    def _write_facts(self, began_ns: int, last: bool) -> None:
+        if self._lost:
+            lost = {"dropped": self._lost, "reason": self._lost_because}
+            self._spool.write(pack_frame(LOSS, 0, to_json(lost)))
+            self._lost = 0
+        now_s = perf_counter()
+        if last or self._warnings or now_s - self._facts_s > FACTS_PERIOD_S:
+            self._facts_s = now_s
+            facts = {
+                "recorder_ns": self._busy_ns + thread_time_ns() - began_ns + self._recording_ns(),
+                "events": self._events_written,
+                "warnings": self._warnings,
+            }
+            self._spool.write(pack_frame(FACTS, 0, to_json(facts)))
+            self._warnings = []
+        if last:
+            self._spool.write(pack_frame(END, 0, b""))
+
+    def _recording_ns(self) -> int:
+        if self._events_written and not self._pair_ns:
+            self._pair_ns = pair_cost_ns()
+        return int(self._events_written * self._pair_ns / 2)
+
+    def _hold(self, error: OSError) -> None:
+        """Keep the events for later as long as they are few."""
+        held = sum([len(lane.buffer) for lane in lanes.lanes]) // 2
+        if held > HELD_WHEN_BLOCKED_EVENTS:
+            for lane in list(lanes.lanes):
+                del lane.buffer[:]
+            self._lose(held, str(error))
+
+    def _lose(self, events: int, because: str) -> None:
+        self._lost += events
+        self._lost_because = because
+
+    # --- around a fork ---------------------------------------------------------------------------------------------
+
+    def before_fork(self) -> Forking:
+        """Announce the child; from here to `after_fork_in_*` nothing is written."""
+        was_flushing = self._flusher.stop()
+        is_held = self._lock.acquire(timeout=CLOSE_TIMEOUT_S)
+        return Forking(self, lanes.announce_spawn(), was_flushing, is_held)
+
+    def after_fork_in_parent(self, forking: Forking) -> None:
+        """Go on; the flusher's thread waits for the next event where the program has no other recording thread."""
+        if forking.is_held:
+            self._lock.release()
+        own = lanes.local.lane
+        if forking.was_flushing and any(lane is not own and lane.is_alive() is not None for lane in lanes.lanes):
+            self._flusher.start()
+        else:
+            lanes.on_next_event(self._flusher.start)
+
+    def after_fork_in_child(self, forking: Forking) -> None:
+        """Begin anew below the stage open at the fork; a spool appears with the child's first event."""
+        lanes.keep_only_own_lane()
+        parent_spool = self._spool.id
+        self._renew(parent_spool, forking.lane)
+        os.environ[PARENT_SPOOL] = os.path.join(self._folder, self._spool.id)
+        lanes.on_first_event = self._flusher.start
+        lanes.on_next_event(self._flusher.start)
+        for call in self.on_fork:
+            try:
+                call()
+            except Exception:  # a plugin's error must not break the program
+                note(self.run_dir, "renewing an instrument after a fork")

@@ -1,0 +1,37 @@
+"""The recorder as an instrument sees it."""
+
+from __future__ import annotations
+
+from energyprof.record.lanes import local
+from energyprof.record.names import NAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from energyprof.record.recorder import Recorder
+
+
+class Sink:
+    """Hands instruments their codes and each thread's `extend`; the door is `energyprof.interfaces.SpanSink`."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def stage_code(
+        self, name: str, *, kind: str = "stage", file: str | None = None, line: int | None = None, module: bool = False
+    ) -> int:
+        """Return the code of a stage name; that of `<other>` once there are too many."""
+        return NAMES.intern(name, kind=kind, is_module=module, file=file, line=line).code
+
+    def extend(self) -> Callable[[tuple[int, int]], None]:
+        """Return this thread's `extend`."""
+        return local.ext
+
+    def local(self) -> object:
+        """Return the thread-local object with this thread's `extend` as `ext`; the same one in forked children."""
+        return local
+
+    def on_fork(self, call: Callable[[], None]) -> None:
+        """Have `call` called in each forked child from now on."""
+        self._recorder.on_fork.append(call)

@@ -1,0 +1,94 @@
+"""The spool of this process on disk: whole frames are appended, or nothing is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from errno import ENOSPC
+from time import monotonic_ns, perf_counter_ns
+
+from energyprof.model.frame import HEAD, SPOOL_SUFFIX, SPOOL_VERSION, pack_frame
+from energyprof.record.json_text import to_json
+
+SEGMENT_BYTES = 8 << 20
+
+
+class SpoolFile:
+    """Writes segments of about SEGMENT_BYTES. Used by one thread at a time; every method may raise OSError.
+
+    The file is open only between `open` and `shut`, a few times a second: a program that closes all descriptors (a
+    daemon does) and opens its own must never find our frames in them, nor its descriptor numbers shifted.
+    """
+
+    def __init__(self, folder: str, parent_spool: str | None = None, parent_lane: int = 0) -> None:
+        self.folder = folder
+        self.id = f"{os.getpid()}-{monotonic_ns()}"
+        self._parent_spool = parent_spool
+        self._parent_lane = parent_lane
+        self._segment = -1
+        self._size = 0
+        self._descriptor = -1
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether anything is on disk."""
+        return self._segment >= 0
+
+    def open(self) -> None:
+        """Get ready to write, in a new segment where the last one is full or has been taken away."""
+        if self.is_begun and self._size < SEGMENT_BYTES:
+            try:
+                self._descriptor = os.open(self._path(self._segment), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+                return
+            except FileNotFoundError:
+                pass  # the collector has consumed it, or the whole folder is gone, which the next line finds out
+        self._begin(self._segment + 1)
+
+    def write(self, frame: bytes) -> None:
+        """Append a frame; if it does not fit, leave the file as it was."""
+        written = os.write(self._descriptor, frame)
+        if written == len(frame):
+            self._size += written
+            return
+        whole, self._size = self._size, SEGMENT_BYTES  # should the cut fail, nothing follows the torn frame
+        os.ftruncate(self._descriptor, whole)
+        self._size = whole
+        raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    def shut(self) -> None:
+        """Close the file until the next `open`."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
+    def _begin(self, segment: int) -> None:
+        path = self._path(segment)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._size = 0
+        try:
+            self.write(pack_frame(HEAD, 0, to_json(self._head(segment))))
+        except OSError:
+            self.shut()
+            os.unlink(path)
+            raise
+        self._segment = segment
+
+    def _path(self, segment: int) -> str:
+        return os.path.join(self.folder, f"{self.id}.{segment:06d}{SPOOL_SUFFIX}")
+
+    def _head(self, segment: int) -> dict[str, object]:
+        head: dict[str, object] = {
+            "version": SPOOL_VERSION,
+            "pid": os.getpid(),
+            "ppid": os.getppid(),
+            "spool": self.id,
+            "segment": segment,
+            "python": sys.version.split()[0],
+            "argv": list(getattr(sys, "argv", ())),
+            "perf_counter_ns": perf_counter_ns(),
+            "monotonic_ns": monotonic_ns(),
+        }
+        if self._parent_spool is not None:
+            head["parent_spool"] = self._parent_spool
+            head["parent_lane"] = self._parent_lane
+        return head
