@@ -84,8 +84,10 @@ def convert_events(
     events = _with_open_spans(events, stacks)
     pairs = _pair(events.rank, events.code)
     stray = clipped = 0
-    if len(pairs.broken):
-        events, stray, clipped = _repair_lanes(events, pairs.broken)
+    while len(pairs.broken):  # twice at most: lanes with an end too many are found first, wrong ends after that
+        events, more_stray, more_clipped = _repair_lanes(events, pairs.broken)
+        stray += more_stray
+        clipped += more_clipped
         pairs = _pair(events.rank, events.code)
     stage = _stages(pairs, events.code, resolve)
     lane = np.array(lanes, np.int32)[events.rank]

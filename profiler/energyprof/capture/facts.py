@@ -1,0 +1,67 @@
+"""The facts of a run as JSON: a field that this version does not know is left out, one that is missing is an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from typing import Any, TypeVar
+
+from energyprof.errors import CaptureError
+from energyprof.model.domain import Domain
+from energyprof.model.trace import RecorderFacts, RunFacts
+
+Made = TypeVar("Made")
+
+
+def run_json(run: RunFacts) -> dict[str, Any]:
+    """Return the facts of a run as JSON values."""
+    return {**asdict(run), "command": list(run.command), "versions": dict(run.versions)}
+
+
+def recorder_json(recorder: RecorderFacts) -> dict[str, Any]:
+    """Return the recorder's facts as JSON values."""
+    return asdict(recorder)
+
+
+def domains_json(domains: Sequence[Domain]) -> list[dict[str, Any]]:
+    """Return domains as JSON values."""
+    return [asdict(domain) for domain in domains]
+
+
+def run_of(value: Any) -> RunFacts:
+    """Return the facts of a run; raises CaptureError where they make none."""
+    known = _known(RunFacts, value)
+    known["command"] = tuple(known.get("command", ()))
+    return _made(RunFacts, known)
+
+
+def recorder_of(value: Any) -> RecorderFacts:
+    """Return the recorder's facts; raises CaptureError where they make none."""
+    return _made(RecorderFacts, _known(RecorderFacts, value))
+
+
+def domains_of(value: Any) -> tuple[Domain, ...]:
+    """Return domains; raises CaptureError where they make none."""
+    rows = [_known(Domain, row) for row in value]
+    for row in rows:
+        row.update({name: tuple(row[name]) for name in ("lag_ns", "gain_error") if name in row})
+    return tuple(_made(Domain, row) for row in rows)
+
+
+def to_ascii(value: object) -> bytes:
+    """Return JSON values as ASCII bytes; lone surrogates in names survive as escapes."""
+    return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def _known(cls: type, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise CaptureError("the facts of the run are damaged")
+    return {field.name: value[field.name] for field in fields(cls) if field.name in value}
+
+
+def _made(cls: Callable[..., Made], known: dict[str, Any]) -> Made:
+    try:
+        return cls(**known)
+    except (TypeError, ValueError) as error:
+        raise CaptureError(f"the facts of the run are damaged ({error})") from error

@@ -1,0 +1,118 @@
+"""Read a capture: chunks joined and checked, lane-relative stages put together to full paths, spans in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from energyprof.capture.columns import joined, picked
+from energyprof.capture.compose import Placed, StageTree, place_all
+from energyprof.capture.content import Content
+from energyprof.capture.flows import as_columns, declared_edges, with_observed
+from energyprof.capture.open_file import opened
+from energyprof.capture.order_spans import ordered_runs, ordered_spans
+from energyprof.capture.schema import ChunkKind
+from energyprof.capture.span_codec import unpack_places, unpack_spans
+from energyprof.capture.whole_program import PROGRAM, program_span
+from energyprof.errors import CaptureError
+from energyprof.model.domain import Domain
+from energyprof.model.recording import SpanChunk
+from energyprof.model.span import Index, Lanes, Stage
+from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
+
+_UNFINISHED = "the recording was not finished (its collector was stopped); shown is what had been stored by then"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunSummary:
+    """What a capture says of its run without its spans and readings; stages and flows are those of the trace."""
+
+    run: RunFacts
+    recorder: RecorderFacts
+    domains: tuple[Domain, ...]
+    stages: tuple[Stage, ...]
+    flows: Flows
+    warnings: tuple[str, ...]
+    finished: bool
+
+
+def read_run(path: str | Path) -> RunSummary:
+    """Return the facts of a run, its stages and declared flows; raises CaptureError if the file cannot be read."""
+    with opened(Path(path)) as db:
+        content = Content(db)
+        places = [unpack_places(packed) for packed in content.take(ChunkKind.SPANS)]
+        none = np.zeros(0, np.int32)
+        stage = np.concatenate([none, *(part[0] for part in places)])
+        lane = np.concatenate([none, *(part[1] for part in places)])
+        composed = _compose(content, stage, lane)
+    return RunSummary(
+        run=content.run,
+        recorder=content.recorder,
+        domains=content.domains,
+        stages=composed.stages,
+        flows=composed.flows,
+        warnings=composed.warnings,
+        finished=content.finished,
+    )
+
+
+def read_trace(path: str | Path) -> Trace:
+    """Return everything a run recorded; raises CaptureError if the file cannot be read or does not check out."""
+    with opened(Path(path)) as db:
+        content = Content(db)
+        chunk = joined(SpanChunk, [unpack_spans(packed) for packed in content.take(ChunkKind.SPANS)])
+        composed = _compose(content, chunk.stage, chunk.lane)
+        readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
+        if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
+            raise CaptureError("lane runs belong to no lane")
+    run, lanes = content.run, composed.lanes
+    if not content.finished:  # the last thing seen is the end
+        ends = (chunk.end_ns, cpu.t_ns, *(rows.t_after_ns for rows in readings.values()))
+        run = replace(run, end_ns=max(run.end_ns, *(int(column.max(initial=0)) for column in ends)))
+    spans = ordered_spans(chunk, composed.placed.stage)
+    if composed.stages == (PROGRAM,):
+        lanes, spans = program_span(run, lanes, cpu)
+    return Trace(
+        run=run,
+        recorder=content.recorder,
+        domains=content.domains,
+        readings=readings,
+        stages=composed.stages,
+        lanes=lanes,
+        spans=spans,
+        lane_runs=ordered_runs(runs),
+        cpu=picked(cpu, np.lexsort((cpu.t_ns, cpu.tid, cpu.pid))),
+        flows=composed.flows,
+        warnings=composed.warnings,
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Composed:
+    stages: tuple[Stage, ...]
+    lanes: Lanes
+    placed: Placed
+    flows: Flows
+    warnings: tuple[str, ...]
+
+
+def _compose(content: Content, stage: Index, lane: Index) -> _Composed:
+    """Put stages, lanes and flows together; `stage` (lane-relative) and `lane` are those of all spans."""
+    local = content.stages()
+    pid, number, tid, kind = content.lanes()
+    if int(stage.max(initial=-1)) >= len(local) or int(lane.max(initial=-1)) >= len(pid):
+        raise CaptureError("spans belong to no stage or no lane")
+    if min(int(stage.min(initial=0)), int(lane.min(initial=0))) < 0:
+        raise CaptureError("spans belong to no stage or no lane")
+    tree = StageTree(local)
+    placed = place_all(tree, content.origins(), len(pid), stage, lane)
+    stages = tuple(tree.stages) or (PROGRAM,)
+    calls = np.bincount(placed.stage, minlength=len(stages))
+    edges, unknown = declared_edges(stages, tree.after, calls)
+    edges = with_observed(edges, content.flows(), tree.first_places())
+    narrow = [column.astype(np.int32) for column in (pid, tid)]
+    lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix)
+    cut_off = () if content.finished else (_UNFINISHED,)
+    return _Composed(stages, lanes, placed, as_columns(edges), (*content.warnings, *unknown, *cut_off))

@@ -1,0 +1,61 @@
+"""The `.eprof` file: one SQLite database, schema 1, which nothing but this package knows.
+
+Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. A reader refuses newer schemas.
+
+* `fact(name, crc, value)`: `value` is ASCII JSON, so that any name survives. `run` and `recorder` (the fields of
+  `model.trace.RunFacts` and `RecorderFacts`), `domains` (list of the fields of `model.domain.Domain`; its order gives
+  the numbers that readings refer to), `warnings` (list of strings), and, written last, `finished`
+  (`{"chunks": how many}`). Without `finished` the collector was stopped before its end; what is there is still valid.
+* `chunk(id, kind, part, rows, crc, content)`: bulk data in the order in which it was stored, ids without a gap from 1.
+  `content` is packed columns (`codec`, `span_codec`, `table_codec`):
+  STAGES lane-relative stages, a later row of an index replaces the earlier; LANES likewise; ORIGINS where lanes were
+  created, the first of a lane counts; SPANS; LANE_RUNS; READINGS of the domain with number `part`: raw integers with
+  both poll times; CPU per thread; FLOWS between lane-relative stages.
+* `result(name, version, crc, content)`: what analysis found (`value_codec`); `attribution` is replaced as a whole.
+
+`crc` covers the row's other columns, so a flipped bit is an error, never a wrong number. While a run goes the file is
+in journal_mode WAL; a finished one is in journal_mode DELETE and is opened immutable, which a read-only folder allows.
+Stages are put together to full paths on reading, because a lane's origin may arrive after its spans.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from enum import IntEnum
+from typing import Final
+
+APPLICATION_ID: Final = 0x45505246  # "EPRF"
+SCHEMA_VERSION: Final = 1
+
+TABLES: Final = """
+CREATE TABLE fact (name TEXT PRIMARY KEY, crc INTEGER NOT NULL, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE chunk (
+    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, part INTEGER NOT NULL, rows INTEGER NOT NULL,
+    crc INTEGER NOT NULL, content BLOB NOT NULL
+);
+CREATE TABLE result (name TEXT PRIMARY KEY, version INTEGER NOT NULL, crc INTEGER NOT NULL, content BLOB NOT NULL);
+"""
+
+
+class ChunkKind(IntEnum):
+    """What a chunk holds."""
+
+    STAGES = 1
+    LANES = 2
+    ORIGINS = 3
+    SPANS = 4
+    LANE_RUNS = 5
+    READINGS = 6
+    CPU = 7
+    FLOWS = 8
+
+
+def chunk_crc(number: int, kind: int, part: int, rows: int, content: bytes) -> int:
+    """Return the checksum of a chunk's row; `number` is its id."""
+    return zlib.crc32(content, zlib.crc32(struct.pack("<4q", number, kind, part, rows)))
+
+
+def named_crc(name: str, version: int, content: bytes) -> int:
+    """Return the checksum of a fact's row (version 0) or a result's."""
+    return zlib.crc32(content, zlib.crc32(name.encode() + struct.pack("<q", version)))

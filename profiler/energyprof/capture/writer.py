@@ -1,0 +1,229 @@
+"""Write a capture while the run goes: pieces in, compressed chunks out, never more lost than what the spool holds."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from energyprof.capture.chunk_buffer import ChunkBuffer
+from energyprof.capture.columns import picked
+from energyprof.capture.facts import domains_json, recorder_json, run_json, to_ascii
+from energyprof.capture.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES, ChunkKind, chunk_crc, named_crc
+from energyprof.capture.span_codec import pack_spans
+from energyprof.capture.table_codec import (
+    pack_cpu,
+    pack_flows,
+    pack_lane_runs,
+    pack_lanes,
+    pack_origins,
+    pack_readings,
+    pack_stages,
+)
+from energyprof.errors import CaptureError
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+from energyprof.model.power import Readings, ThreadCpu
+from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.span import LaneRuns
+from energyprof.model.trace import Flows, RecorderFacts, RunFacts
+
+AGE_NS = 4_000_000_000
+"""Small pieces are stored at the latest after this long."""
+
+
+class CaptureWriter:
+    """The one writer of a new `.eprof` file. Not thread-safe: the thread that made it uses it."""
+
+    def __init__(self, path: str | Path, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
+        """Create the file; raises CaptureError if it exists already or its folder cannot be written."""
+        self.path = Path(path)
+        self._now_ns = monotonic_ns
+        self._facts: dict[str, object] = {"warnings": [], "domains": [], "recorder": recorder_json(RecorderFacts())}
+        self._changed = dict.fromkeys(self._facts)
+        self._warnings: list[str] = []
+        self._domains: list[Domain] = []
+        self._stages: list[LocalStage] = []
+        self._lanes: list[LaneRow] = []
+        self._origins: list[LaneOrigin] = []
+        self._flows: list[Flows] = []
+        self._spans = ChunkBuffer(SpanChunk, pack_spans, _spans_in_order)
+        self._runs = ChunkBuffer(LaneRuns, pack_lane_runs)
+        self._readings: dict[int, ChunkBuffer[Readings]] = {}
+        self._cpu = ChunkBuffer(ThreadCpu, pack_cpu, _cpu_in_order)
+        self._waiting: list[tuple[int, int, int, bytes]] = []
+        """Packed chunks (kind, part, rows, content) not stored yet."""
+        self._chunks = 0
+        self._db: sqlite3.Connection | None = _create(self.path)
+
+    def set_run(self, run: RunFacts) -> None:
+        """State the facts of the run; may be called again as more is known."""
+        self._set("run", run_json(run))
+
+    def set_recorder(self, recorder: RecorderFacts) -> None:
+        """State what recording cost and lost so far."""
+        self._set("recorder", recorder_json(recorder))
+
+    def warn(self, message: str) -> None:
+        """Keep a warning for the report; the same one only once."""
+        if message not in self._warnings:
+            self._warnings.append(message)
+            self._set("warnings", self._warnings)
+
+    def add_domains(self, domains: Sequence[Domain]) -> None:
+        """Add power domains; those known already are left as they are."""
+        known = {domain.id for domain in self._domains}
+        self._domains += [domain for domain in domains if domain.id not in known]
+        self._set("domains", domains_json(self._domains))
+
+    def add_readings(self, readings: Mapping[DomainId, Readings]) -> None:
+        """Add readings, each domain's in order of time; their domains have been added before."""
+        numbers = {domain.id: number for number, domain in enumerate(self._domains)}
+        for domain, rows in readings.items():
+            if domain not in numbers:
+                raise ValueError(f"readings of {domain!r} came before the domain was added")
+            number = numbers[domain]
+            if number not in self._readings:
+                self._readings[number] = ChunkBuffer(Readings, pack_readings)
+            self._readings[number].add(rows, self._now_ns())
+
+    def add_cpu(self, cpu: ThreadCpu) -> None:
+        """Add CPU times of threads, in any order."""
+        self._cpu.add(cpu, self._now_ns())
+
+    def add_stages(self, stages: Sequence[LocalStage]) -> None:
+        """Add lane-relative stages; a row of an index seen before replaces it."""
+        self._stages += stages
+
+    def add_lanes(self, lanes: Sequence[LaneRow]) -> None:
+        """Add lanes; a row of an index seen before replaces it."""
+        self._lanes += lanes
+
+    def add_origins(self, origins: Sequence[LaneOrigin]) -> None:
+        """Add origins of lanes; the first of a lane counts."""
+        self._origins += origins
+
+    def add_spans(self, spans: SpanChunk) -> None:
+        """Add spans; their stages and lanes have been added before."""
+        self._spans.add(spans, self._now_ns())
+
+    def add_lane_runs(self, runs: LaneRuns) -> None:
+        """Add stretches in which coroutine lanes ran."""
+        self._runs.add(runs, self._now_ns())
+
+    def add_flows(self, flows: Flows) -> None:
+        """Add observed data flow between lane-relative stages (the indices of `add_stages`)."""
+        if len(flows):
+            self._flows.append(flows)
+
+    def commit(self, force: bool = False) -> bool:
+        """Store what makes full chunks or has waited long enough; with `force` everything.
+
+        Returns True if everything that came out of spools is stored now, so that those may be deleted. Raises
+        CaptureError where the disk refuses; nothing is lost by that, the next call tries again.
+        """
+        now_ns = self._now_ns()
+        if force or self._spans.is_due(now_ns, AGE_NS) or self._runs.is_due(now_ns, AGE_NS):
+            self._pack_recording()
+        for number, buffer in self._readings.items():
+            if len(buffer) and (force or buffer.is_due(now_ns, AGE_NS)):
+                self._pack(ChunkKind.READINGS, buffer.take(), part=number)
+        if len(self._cpu) and (force or self._cpu.is_due(now_ns, AGE_NS)):
+            self._pack(ChunkKind.CPU, self._cpu.take())
+        if self._waiting or force:
+            with _answered(self.path):
+                self._store()
+        return not (len(self._spans) or len(self._runs) or self._stages or self._lanes or self._origins)
+
+    def finish(self) -> None:
+        """Store everything, mark the file finished, close it; a second call does nothing."""
+        if self._db is None:
+            return
+        self.commit(force=True)
+        self._set("finished", {"chunks": self._chunks})
+        with _answered(self.path):
+            self._store()
+            self._db.execute("PRAGMA journal_mode = DELETE")
+            self._db.close()
+        self._db = None
+
+    def _set(self, name: str, value: object) -> None:
+        self._facts[name] = value
+        self._changed[name] = None
+
+    def _pack_recording(self) -> None:
+        """Pack all that came out of spools; spans never before the stages and lanes they refer to."""
+        if self._stages:
+            self._pack(ChunkKind.STAGES, [(len(self._stages), pack_stages(self._stages))])
+        if self._lanes:
+            self._pack(ChunkKind.LANES, [(len(self._lanes), pack_lanes(self._lanes))])
+        if self._origins:
+            self._pack(ChunkKind.ORIGINS, [(len(self._origins), pack_origins(self._origins))])
+        self._stages, self._lanes, self._origins = [], [], []
+        self._pack(ChunkKind.SPANS, self._spans.take())
+        self._pack(ChunkKind.LANE_RUNS, self._runs.take())
+        self._pack(ChunkKind.FLOWS, [(len(flows), pack_flows(flows)) for flows in self._flows])
+        self._flows = []
+
+    def _pack(self, kind: ChunkKind, packed: list[tuple[int, bytes]], part: int = 0) -> None:
+        self._waiting += [(kind, part, rows, content) for rows, content in packed]
+
+    def _store(self) -> None:
+        """Store chunks and changed facts in one transaction."""
+        db = self._db
+        if db is None:
+            raise ValueError(f"{self.path} is finished")
+        numbered = enumerate(self._waiting, self._chunks + 1)
+        rows = [(at, *chunk[:3], chunk_crc(at, *chunk), chunk[3]) for at, chunk in numbered]
+        facts = [(name, to_ascii(self._facts[name])) for name in self._changed]
+        with db:
+            db.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)", rows)
+            db.executemany(
+                "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)",
+                [(name, named_crc(name, 0, value), value) for name, value in facts],
+            )
+        self._chunks += len(self._waiting)
+        self._waiting = []
+        self._changed = {}
+
+
+def _create(path: Path) -> sqlite3.Connection:
+    """Create the file, its tables written before WAL begins: a cut-off capture can always be told for what it is."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
+    except FileExistsError:
+        raise CaptureError(f"{path} exists already and is never overwritten; choose another name with -o") from None
+    except OSError as error:
+        raise CaptureError(f"{path} cannot be written ({error.strerror}); choose another place with -o") from error
+    with _answered(path):
+        db = sqlite3.connect(path)
+        db.executescript(
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION}; BEGIN; {TABLES} COMMIT;"
+        )
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = NORMAL")
+    return db
+
+
+@contextmanager
+def _answered(path: Path) -> Iterator[None]:
+    """Turn what SQLite says about a disk into one line with the remedy."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise CaptureError(
+            f"{path} cannot be written ({error}); free some space or choose another place with -o"
+        ) from error
+
+
+def _spans_in_order(spans: SpanChunk) -> SpanChunk:
+    return picked(spans, np.lexsort((spans.depth, spans.start_ns, spans.lane)))
+
+
+def _cpu_in_order(cpu: ThreadCpu) -> ThreadCpu:
+    return picked(cpu, np.lexsort((cpu.t_ns, cpu.tid, cpu.pid)))
