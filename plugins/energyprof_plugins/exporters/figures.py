@@ -52,7 +52,7 @@ def with_error(value: float, half: float) -> tuple[str, str]:
         return _signed(_digits(value, 4)), ""
     place = math.floor(math.log10(half))
     wanted = -place + (1 if half / 10.0**place < 2.95 else 0)
-    before_point = math.floor(math.log10(abs(value))) + 1 if abs(value) >= 1 else 1
+    before_point = math.floor(math.log10(abs(value))) + 1 if value else 1
     decimals = min(wanted, max(0, 4 - before_point))
     shown_half = round(half, wanted) if decimals == wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
     return _signed(grouped(round(value, decimals), max(0, decimals))), grouped(shown_half, max(0, decimals))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shlex
+import textwrap
 from collections.abc import Iterable
 from typing import Final
 
@@ -43,9 +44,10 @@ class Terminal:
         page.line()
         if counted_domains(report):
             self._stages(report, page, context)
-            page.lines(ledger_lines(report, glyphs, page.wide))
+            for line in ledger_lines(report, glyphs, page.wide):
+                page.wrapped(line, indent=8)
             page.hanging("sensors", sensor_lines(report, glyphs))
-        page.line(Text(glyphs.text(overhead_line(report)), style="dim"))
+        page.wrapped(glyphs.text(overhead_line(report)), indent=10, style="dim")
         if report.warnings:
             page.line()
             page.hanging("warnings", map(glyphs.name, report.warnings))
@@ -61,7 +63,7 @@ class Terminal:
             return
         limit = int(context.options.get("rows", ROWS))
         page.console.print(stage_table(report, page.glyphs, page.width, limit))
-        page.line(Text(key(report, page.wide), style="dim"))
+        page.wrapped(key(report), indent=5, style="dim")
         page.line()
 
     @staticmethod
@@ -105,6 +107,10 @@ class _Page:
     def lines(self, lines: Iterable[str], style: str = "") -> None:
         for line in lines:
             self.line(Text(line, style=style))
+
+    def wrapped(self, text: str, indent: int, style: str = "") -> None:
+        """Write one of our own lines; what does not fit goes on below, further in."""
+        self.lines(textwrap.wrap(text, self.width, subsequent_indent=" " * indent, break_on_hyphens=False), style)
 
     def hanging(self, heading: str, lines: Iterable[str]) -> None:
         self.line(Text(heading, style="bold"))

@@ -58,12 +58,12 @@ def entries(report: Report) -> list[Entry]:
     return sorted(rows, key=lambda entry: (-entry.energy_uj, entry.order))
 
 
-def key(report: Report, wide: bool) -> str:
+def key(report: Report) -> str:
     """Return what the letters in the last column mean, those of this report only."""
     used = {entry.how[0] for entry in entries(report)}
     said = [f"{letter} {KEY.get(word, word)}" for word, letter in LETTERS.items() if letter in used]
     if report.unsplit:
-        said.append(("" if wide else "\n     ") + "*n  n stages that cannot be told apart")
+        said.append("*n  n stages not separable")
     return "how  " + "  ".join(said)
 
 

@@ -1,0 +1,94 @@
+"""How numbers are written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from energyprof_plugins.exporters.figures import (
+    column_unit,
+    joules,
+    joules_with_error,
+    joules_within,
+    percent,
+    rounded_to_add_up,
+    seconds,
+    watts,
+    with_error,
+)
+
+
+@pytest.mark.parametrize(
+    ("energy_j", "text"),
+    [
+        (0.0, "0 J"),
+        (1084.2, "1.08 kJ"),
+        (999.6, "1.00 kJ"),
+        (99.96, "100 J"),
+        (9.996, "10.0 J"),
+        (0.0203, "20.3 mJ"),
+        (3e-6, "3.00 µJ"),
+        (-2.5, "−2.50 J"),
+        (5.4e7, "54.0 MJ"),
+    ],
+)
+def test_prose_has_three_digits_and_the_unit_that_fits(energy_j, text):
+    assert joules(energy_j) == text
+
+
+@pytest.mark.parametrize(
+    ("energy_j", "half_j", "text"),
+    [
+        (957.0, 76.0, "960 ±80 J"),
+        (12_034.0, 312.0, "12.0 ±0.3 kJ"),
+        (11_619.6, 148.7, "11.62 ±0.15 kJ"),
+        (0.6, 0.36, "600 ±400 mJ"),
+        (0.02, 0.012, "20 ±12 mJ"),
+        (0.5, 12.0, "0 ±12 J"),
+        (3.0, 0.0, "3.00 J"),
+        (123.4567, 0.001, "123.5 ±0.1 J"),
+    ],
+)
+def test_a_value_is_never_finer_than_its_half_width(energy_j, half_j, text):
+    assert joules_with_error(energy_j, half_j) == text
+
+
+def test_a_total_beside_its_interval_is_no_finer_than_it():
+    assert [joules_within(23.6, 14.2), joules_within(23.6, 0.001), joules_within(23.6, 0)] == [
+        "24 J",
+        "23.6 J",
+        "23.6 J",
+    ]
+
+
+@given(st.floats(1e-6, 1e9), st.floats(1e-7, 1e9))
+def test_a_printed_half_width_is_never_much_less_than_it_is(value, half):
+    shown = float(with_error(value, half)[1].replace(" ", ""))
+
+    assert shown >= half * 0.84  # 1 digit: 0.355 is printed as 0.4, 0.349 as 0.3
+
+
+def test_a_column_has_one_unit_that_keeps_small_runs_readable():
+    assert [column_unit(j)[0] for j in (5e5, 1.0, 0.02, 2e-6, 0.0)] == ["J", "J", "mJ", "µJ", "J"]
+
+
+def test_a_share_that_is_not_nothing_is_not_written_as_nothing():
+    assert [percent(s) for s in (0.0, 0.0001, 0.0806, 1.0, -0.02)] == ["0 %", "<0.1 %", "8.1 %", "100.0 %", "−2.0 %"]
+    assert percent(0.409, 0) == "41 %"
+
+
+def test_times_and_powers():
+    assert [seconds(s) for s in (96.43, 1.9, 0.0, 0.1002, 2e-6, 5e-8)] == [
+        "96.4 s", "1.9 s", "0 s", "100 ms", "2 µs", "50 ns",
+    ]  # fmt: skip
+    assert [watts(w) for w in (124.4, 1500.0, 0.0636, 0.0)] == ["124 W", "1.50 kW", "63.6 mW", "0 W"]
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=8), st.integers(0, 3))
+def test_printed_parts_add_up_to_the_printed_sum(parts, decimals):
+    shown, total = rounded_to_add_up(parts, decimals)
+
+    def number(text):
+        return round(float(text.replace(" ", "").replace("−", "-")) * 10**decimals)
+
+    assert sum(map(number, shown)) == number(total)
+    assert all(abs(number(text) - part * 10**decimals) <= 1 + 1e-6 for text, part in zip(shown, parts, strict=True))

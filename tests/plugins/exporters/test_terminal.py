@@ -1,0 +1,169 @@
+"""The report for a terminal."""
+
+import re
+
+import pytest
+from rich.cells import cell_len
+
+from energyprof.interfaces import RenderContext
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.stage_table import entries, fit_path
+from energyprof_plugins.exporters.terminal import Terminal
+
+RUNS = ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"]
+
+
+def rendered(report, **context):
+    return Terminal().render(report, RenderContext(**context))
+
+
+def lines_after(text, heading):
+    lines = text.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(heading))
+    return lines[start:]
+
+
+def test_a_small_modelled_run_is_told_like_this(sample):
+    parts = [sample.Part("load", (3.25,)), sample.Part("train", (9.4,), (sample.Part("step", (6.4,), calls=460),))]
+    report = sample.make_report(parts, (sample.MODEL,), wall_s=1.9, command=("pipeline.py",))
+
+    assert rendered(report, width=80, options={"run": "my run.eprof"}) == (
+        "energyprof 66 % of an estimated 24 ±14 J went into train (16 ±9 J)\n"
+        "pipeline.py · 1.9 s · mean 12.6 W\n"
+        "estimated (model): no power sensor was read, every figure below is an estimate\n"
+        "\n"
+        "stage (self energy)    J  ±95 %  share %                calls  J/call  how\n"
+        "──────────────────────────────────────────────────────────────────────────\n"
+        "train                  9      6     39.3  ████████████      1       9  E\n"
+        "train/step             6      4     26.8  ████████▏       460   0.014  E\n"
+        "load                 3.2    1.9     13.6  ████▏             1     3.2  E\n"
+        "how  E estimated (model)\n"
+        "\n"
+        "ledger  19.05 stages + 3.81 idle + 0.95 outside stages + 0.00 other processes +\n"
+        "        0.08 unattributed\n"
+        "        = 23.89 J   measured 23.89 J   difference 0 J\n"
+        "sensors\n"
+        "  cpu 23.9 J · estimated (model): load_model (EPYC 2nd gen) −40 % to +60 % ·\n"
+        "  every 10 ms\n"
+        "overhead  0.8 % of the time for 462 spans · collector 7.6 ms CPU · sampling 0.30\n"
+        "          % of a core\n"
+        "\n"
+        "warnings\n"
+        "  no power sensor was read: cpu estimated by load_model (EPYC 2nd gen); see what\n"
+        "  a sensor needs with: energyprof doctor\n"
+        "\n"
+        "next\n"
+        "  energyprof graph 'my run.eprof'                  hotspot diagram\n"
+        "  energyprof report 'my run.eprof' --format json   every figure\n"
+    )
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("width", [60, 79, 80, 100, 200])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_no_line_is_wider_than_the_terminal_nor_beyond_its_characters(sample, run, width, unicode):
+    text = rendered(getattr(sample, run)(), width=width, unicode=unicode)
+
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert text.isascii() or unicode
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", text)
+
+
+def test_colour_only_repeats_what_is_said(sample):
+    report = sample.voice_assistant()
+
+    colored = rendered(report, color=True)
+
+    assert "\x1b[" in colored
+    plain = "".join(f"{line.rstrip()}\n" for line in re.sub(r"\x1b\[[0-9;]*m", "", colored).splitlines())
+    assert plain == rendered(report)
+
+
+def test_colour_lets_no_escape_of_a_name_through(sample):
+    colored = rendered(sample.hostile(), color=True, options={"rows": "40"})
+
+    assert set(re.findall(r"\x1b[^m]*m", colored)) <= {f"\x1b[{code}m" for code in ("0", "1", "2", "33", "36")}
+    assert "[red]not red[/red] [bold" in colored
+
+
+def test_the_environment_changes_nothing(sample, monkeypatch):
+    report = sample.digits()
+    before = rendered(report, color=True)
+
+    for name, value in {"NO_COLOR": "1", "COLUMNS": "30", "TERM": "dumb", "FORCE_COLOR": "1"}.items():
+        monkeypatch.setenv(name, value)
+
+    assert rendered(report, color=True) == before
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_the_table_and_its_remainder_add_up_to_the_stages_line(sample, run):
+    report = getattr(sample, run)()
+
+    assert sum(entry.energy_uj for entry in entries(report)) == round(report.stages_sum.energy_j * 1e6)
+
+
+def test_stages_that_cannot_be_told_apart_are_one_row_that_says_how_many(sample):
+    text = rendered(sample.voice_assistant())
+
+    assert re.search(r"\{attention, norm, feed_forward\} +600 +60 +5.2 +█+▌ +I\*3$", text, re.MULTILINE)
+    assert "*n  n stages not separable" in text
+
+
+def test_the_ledger_is_stacked_where_there_is_little_room_and_still_closes(sample):
+    ledger = lines_after(rendered(sample.voice_assistant(), width=60), "ledger")[:7]
+
+    assert ledger == [
+        "ledger",
+        "   9 266 J  stages",
+        "   1 853 J  idle",
+        "     464 J  outside stages",
+        "       0 J  other processes",
+        "      37 J  unattributed",
+        "= 11 620 J  measured 11 620 J, difference 0 J",
+    ]
+
+
+def test_a_program_without_stages_has_a_ledger_and_a_hint(sample):
+    text = rendered(sample.empty())
+
+    assert text.startswith("energyprof 12.0 ±0.4 J, no stage was recorded\n")
+    assert "12.00 outside stages" in text
+    assert "with energyprof.stage(" in text
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "said"),
+    [(0, "96.4 s · mean"), (3, "exit status 3"), (-9, "SIGKILL"), (-99, "signal 99"), (None, "its end was not seen")],
+)
+def test_how_a_run_ended_is_said_unless_all_was_well(sample, exit_code, said):
+    assert said in rendered(sample.make_report([sample.Part("a", (1.0,))], exit_code=exit_code)).splitlines()[1]
+
+
+def test_a_run_without_power_says_so_first_and_prints_no_joules(sample):
+    text = rendered(sample.make_report([sample.Part("a")], ()))
+
+    assert text.startswith("energyprof no power was recorded in this run\n")
+    assert not re.search(r"\d J\b", text)
+
+
+def test_a_mixed_run_says_which_domain_is_modelled(sample):
+    text = rendered(sample.make_report([sample.Part("a", (1.0, 2.0))], (sample.CPU, sample.MODEL)))
+
+    assert "estimated (model): figures of cpu and all sums with them are estimates" in text
+
+
+def test_ten_thousand_stages_are_a_short_report(sample):
+    text = rendered(sample.many(10_000))
+
+    assert len(text.splitlines()) < 40
+    assert "+ 9 988 smaller" in text
+
+
+def test_paths_shorten_from_the_left_for_the_end_distinguishes():
+    path = ("asr", "decoder", "block.3", "cross_attn")
+
+    shown = [fit_path(path, width, Glyphs(True)) for width in (40, 24, 20, 12)]
+
+    assert shown == ["asr/decoder/block.3/cross_attn", "a/d/block.3/cross_attn", "a/d/b/cross_attn", "…/cross_attn"]
+    assert fit_path(("日本語の名前",), 7, Glyphs(True)) == "…の名前"

@@ -1,0 +1,86 @@
+"""The report as built from attribution and graph."""
+
+import pytest
+
+from energyprof.model.report import DomainRow, EnergyRow, LedgerRow, RunRow, SumRow
+
+
+def test_the_run_is_told_in_iso_time_with_offset(sample):
+    report = sample.make_report([sample.Part("a", (1.0,))], wall_s=2.5, exit_code=-9, command=("x.py", "1"))
+
+    assert report.run == RunRow(
+        command=("x.py", "1"),
+        exit_code=-9,
+        start="2026-09-21T14:13:20.123+00:00",
+        wall_s=2.5,
+        host="workbench",
+        versions={"energyprof": "0.1.0", "python": "3.11.7", "platform": "Linux-6.8", "cpu": "Xeon Gold 6338"},
+    )
+
+
+def test_a_domain_row_says_how_it_was_read(sample):
+    report = sample.make_report([sample.Part("a", (1.0, 0.2))], (sample.CPU, sample.CORE))
+
+    assert report.domains[1] == DomainRow(
+        domain="cpu:0:core",
+        source="rapl core",
+        provenance="measured",
+        period_s=0.001,
+        reads=9640,
+        failures=0,
+        achieved_hz=pytest.approx(100.0),
+        parent="cpu:0:package",
+        baseline_w=20.0,
+        gain_error=(0.0, 0.0),
+        counts=False,
+    )
+
+
+def test_a_contained_domain_is_shown_and_never_added(sample):
+    report = sample.make_report([sample.Part("a", (1.0, 0.2))], (sample.CPU, sample.CORE), idle_share=0.5)
+
+    assert [row.domain for row in report.stages[0].self_energy] == ["cpu:0:package", "cpu:0:core"]
+    assert report.stages[0].self_sum.energy_j == 1.0
+    assert report.measured == SumRow(1.554, pytest.approx(1.50738), pytest.approx(1.60062), "measured", 1.554)
+    assert report.ledger[1] == LedgerRow("cpu:0:core", 0.3108, 0.2, 0.1, 0.01, 0.0, 0.0008)
+
+
+def test_a_sum_is_as_weak_as_its_weakest_part(sample):
+    inner = sample.Part("inner", (1.0,), how="inferred")
+    report = sample.make_report([sample.Part("outer", (2.0,), (inner,))])
+
+    assert report.stages[0].self_sum == SumRow(2.0, 1.94, 2.06, "measured", pytest.approx(2 / 3))
+    assert report.stages[0].total_sum == SumRow(3.0, 2.94, 3.06, "inferred", 1.0)
+    assert report.stages_sum.provenance == "inferred"
+
+
+def test_refused_stages_have_no_figure_but_bounds_and_a_reason_and_one_joint_row(sample):
+    parts = tuple(sample.Part(name, (2.0,), refused=True) for name in ("a", "b"))
+    report = sample.make_report([sample.Part("outer", (1.0,), parts)])
+
+    assert report.stages[1].self_energy == (
+        EnergyRow(
+            "cpu:0:package", None, 1.94, 2.06, "measured", 0.2, "shorter than the sensor's period: repeat it"
+        ),
+    )  # fmt: skip
+    assert (report.stages[1].self_sum.energy_j, report.stages[1].self_sum.share) == (None, None)
+    assert [(row.members, row.energy_j) for row in report.unsplit] == [(("outer/a", "outer/b"), 4.0)]
+
+
+@pytest.mark.parametrize("run", ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"])
+def test_stages_and_what_cannot_be_told_apart_make_the_stages_line(sample, run):
+    report = getattr(sample, run)()
+
+    for line in report.ledger:
+        own = [row for stage in report.stages for row in stage.self_energy if row.domain == line.domain]
+        told = sum(round(row.energy_j * 1e6) for row in own if row.energy_j is not None)
+        joint = sum(round(row.energy_j * 1e6) for row in report.unsplit if row.domain == line.domain)
+        assert told + joint == round(line.stages_j * 1e6)
+
+
+def test_a_run_of_no_length_and_no_domain_has_finite_figures(sample):
+    report = sample.make_report([sample.Part("a")], (), wall_s=0.0)
+
+    assert (report.measured, report.overhead.share) == (SumRow(0.0, 0.0, 0.0, "measured", None), 0.0)
+    assert report.stages[0].self_energy == ()
+    assert report.warnings[0].startswith("no power was recorded")

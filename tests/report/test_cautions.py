@@ -1,0 +1,65 @@
+"""Warnings: said where there is cause, once, in one line with a remedy; silent otherwise."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from energyprof.model.attribution import Attribution, DomainAttribution, EnergyColumns, LedgerLine, StageTimes
+from energyprof.model.domain import Domain
+from energyprof.model.span import Stage
+from energyprof.model.trace import Flows, RecorderFacts
+from energyprof.report.cautions import cautions
+
+SENSOR = Domain("cpu:0:package", "rapl package-0", "sensor", "energy", 1e-6, "cpu")
+MODEL = Domain("cpu", "load_model (EPYC)", "model", "energy", 1e-6, "cpu")
+REPLAYED = Domain("cpu", "replay power.csv", "sensor", "power", 1e-3, "cpu")
+QUIET = RecorderFacts(polls=1000, late_polls=10)
+
+
+def found(domain, *, unattributed_j=2.0, failures=0, baseline_w=10.0):
+    none = EnergyColumns(*(np.zeros(0) for _ in range(6)), ())
+    ledger = LedgerLine(domain.id, 100.0, 98.0, 0.0, 0.0, 0.0, unattributed_j)
+    return DomainAttribution(domain.id, none, none, (), ledger, baseline_w, None, 1, 500, failures, 0, 1)
+
+
+def said(domain=SENSOR, recorder=QUIET, stages=(), recorded=(), warnings=(), **facts):
+    times = StageTimes(*(np.zeros(0, np.int64) for _ in range(4)))
+    attribution = Attribution(1, (found(domain, **facts),), times, Flows.none(), Flows.none(), warnings)
+    return cautions(recorder, (domain,), stages, attribution, recorded)
+
+
+def test_a_measured_run_without_trouble_is_silent():
+    assert said() == ()
+
+
+@pytest.mark.parametrize(
+    ("cause", "fact"),
+    [
+        ({"domain": MODEL}, "no power sensor was read"),
+        ({"domain": REPLAYED}, "replayed from a file"),
+        ({"unattributed_j": 2.1}, "2.1 % of the measured energy could not be attributed"),
+        ({"unattributed_j": -30.0}, "-30.0 % of the measured energy"),
+        ({"failures": 3}, "3 of 500 reads failed and are gaps"),
+        ({"baseline_w": None}, "the idle power is unknown"),
+        ({"recorder": replace(QUIET, dropped=7)}, "7 events were lost"),
+        ({"recorder": replace(QUIET, late_polls=11)}, "11 of 1000 polls"),
+        ({"stages": (Stage("<other>", "<other>", ("<other>",), None),)}, "more stage names than are kept apart"),
+        ({"recorded": ("the disk\nwas full; free some",)}, "the disk was full; free some"),
+        ({"warnings": ("too few windows; run longer",)}, "too few windows; run longer"),
+    ],
+)
+def test_a_cause_is_one_line_with_fact_and_remedy(cause, fact):
+    (line,) = said(**cause)
+
+    assert fact in line
+    assert ";" in line or ":" in line
+    assert "\n" not in line
+
+
+def test_the_same_warning_is_said_once():
+    assert said(recorded=("full; free some", "full; free some"), warnings=("full;  free some",)) == ("full; free some",)
+
+
+def test_a_modelled_domain_knows_its_baseline_by_definition():
+    assert len(said(domain=MODEL, baseline_w=None)) == 1
