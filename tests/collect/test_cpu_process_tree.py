@@ -91,6 +91,17 @@ def test_adopted_orphan_brings_its_children(proc):
     assert set(tree.refresh()) == {10, 30, 31}
 
 
+def test_orphan_that_has_ended_is_not_mistaken_for_who_gets_its_pid(proc):
+    proc.start(10, 1)
+    tree = ProcTree(10, str(proc.root))
+    tree.adopt(30)
+    tree.refresh()
+
+    proc.start(30, 1)
+
+    assert set(tree.refresh()) == {10}
+
+
 def test_name_with_parentheses_and_spaces_is_no_trap(proc):
     proc.start(10, 1)
     proc.start(11, 10, name="a) R 99 (b")

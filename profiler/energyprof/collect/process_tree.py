@@ -62,7 +62,10 @@ class ProcTree:
 
     def refresh(self) -> Sequence[int]:
         """Look for new and ended processes; return those alive, in the order found."""
+        adopted = tuple(self._adopted)  # Before looking: one adopted after that may be alive and not be seen here.
         alive = {int(name) for name in os.listdir(self._proc) if name.isdigit()}
+        # An adopted process that has ended must not be mistaken for a stranger who gets its pid.
+        self._adopted.difference_update(pid for pid in adopted if pid not in alive)
         for pid in self._parents.keys() - alive:
             del self._parents[pid]
         for pid in list(self._started):
