@@ -3,10 +3,15 @@
 Phase tracking: the middle of bracket j is m_j = a + n_j*T + noise, so that against a trial period T0 the phase
 2*pi*m/T0 runs along a straight line of slope 2*pi*(1/T0 - 1/T). Unwrapping it and fitting the line corrects the
 period; it survives gaps, and a nominal period that is a little off.
+
+Knowing n_j, the brackets say more than their middles: a must lie in [max(low - n*T), min(high - n*T)]. Half the length
+of that range is a concave function of T; where it is largest, its middle is the grid. It and the range of T in which
+it stays positive are the uncertainty, which falls like 1/N, but not where the polls keep step with the sensor.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +24,7 @@ FEWEST = 8
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Updates happen at offset_ns + n * period_ns; `error_ns` is the uncertainty left (two standard errors, capped)."""
+    """Updates happen at offset_ns + n * period_ns, give or take `error_ns`."""
 
     offset_ns: float
     period_ns: float
@@ -62,8 +67,49 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None) -> Grid 
         slope, start = np.polyfit(since[kept], phase[kept], 1)
         period = 1.0 / (1.0 / period - slope / (2 * np.pi))
     offset = period * float(np.angle(np.exp(2j * np.pi * since[kept] / period).mean())) / (2 * np.pi)
-    residual = np.mod(since - offset + period / 2, period) - period / 2
+    slot = np.rint((since - offset) / period)
+    residual = since - offset - slot * period
     if np.mean(np.abs(residual) <= 0.6 * usual + 0.02 * period) < 0.85:
         return None
-    error = min(2 * float(residual[kept].std()) / np.sqrt(np.count_nonzero(kept)) + 0.002 * period, usual / 2)
+    offset, period, error = _narrowed(
+        low_ns[narrow][kept] - origin, high_ns[narrow][kept] - origin, slot[kept], (offset, period)
+    )
     return Grid(origin + offset, period, error)
+
+
+def _narrowed(low: Floats, high: Floats, slot: Floats, start: tuple[float, float]) -> tuple[float, float, float]:
+    """Return (offset, period, error) that lie best inside all brackets, or `start` where updates jitter too much."""
+    offset, period = start
+    usual = float(np.median(high - low))
+
+    def room(trial: float) -> tuple[float, float]:
+        least, most = float((low - slot * trial).max()), float((high - slot * trial).min())
+        return (most - least) / 2, (least + most) / 2
+
+    reach = 2 * usual / max(float(np.ptp(slot)), 1.0)
+    left, right = period - reach, period + reach
+    for _ in range(50):
+        third = (right - left) / 3
+        if room(left + third)[0] < room(right - third)[0]:
+            left += third
+        else:
+            right -= third
+    best = (left + right) / 2
+    half, middle = room(best)
+    smallest = 0.001 * period
+    if half < -0.1 * usual - smallest:
+        residual = (low + high) / 2 - offset - slot * period
+        return offset, period, 2 * float(residual.std()) / len(slot) ** 0.5 - half + smallest
+    swing = (_last_with_room(room, best, best + reach) - _last_with_room(room, best, best - reach)) / 2
+    return middle, best, min(abs(half) + swing * float(np.ptp(slot)) / 2 + smallest, usual)
+
+
+def _last_with_room(room: Callable[[float], tuple[float, float]], inside: float, outside: float) -> float:
+    """Return the period farthest from `inside` towards `outside` that still fits all brackets."""
+    for _ in range(30):
+        middle = (inside + outside) / 2
+        if room(middle)[0] > 0:
+            inside = middle
+        else:
+            outside = middle
+    return inside

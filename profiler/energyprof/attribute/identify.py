@@ -8,7 +8,6 @@ last row. A modelled domain has no inference: every row is `estimated (model)` w
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +24,8 @@ NOT_COVERED = "not covered by any reading"
 NOT_COVERED_BY_MODEL = "not covered by the model's readings"
 HOST_CLOCK = "host clock"
 
+_ROUNDING = 1e-3
+"""Microjoules by which sums of floats may stray from the whole numbers they mean."""
 _MEASURED = PROVENANCES.index("measured")
 _INFERRED = PROVENANCES.index("inferred")
 _MODEL = PROVENANCES.index("estimated (model)")
@@ -114,14 +115,15 @@ def unsplit_rows(case: Case, found: Split, columns: EnergyColumns, energy_uj: In
 def _unsplit(case: Case, found: Split, members: Ints, energy_uj: Ints) -> Unsplit:
     bounds = found.group(members)
     energy = int(energy_uj[members].sum())
+    low, high = _whole(bounds.low_j, bounds.high_j, np.array([energy]))
     calls = int(case.calls[members].sum())
     mean = float(case.ran.own_ns[members].sum()) / calls if calls else None
     return Unsplit(
         domain=case.domain.id,
         members=tuple(members.tolist()),
         energy_j=energy / MICRO,
-        low_j=min(math.floor(bounds.low_j[0] * MICRO), energy) / MICRO,
-        high_j=max(math.ceil(bounds.high_j[0] * MICRO), energy) / MICRO,
+        low_j=float(low[0]),
+        high_j=float(high[0]),
         reason=why_refused(case.period_ns, mean),
     )
 
@@ -189,6 +191,6 @@ def _reason(case: Case, share: float, refused: bool, mean_ns: float | None, cove
 
 def _whole(low_j: Floats, high_j: Floats, energy_uj: Ints) -> tuple[Floats, Floats]:
     """Return the bounds in whole microjoules, never on the wrong side of the rounded figure."""
-    low = np.minimum(np.floor(low_j * MICRO), energy_uj)
-    high = np.maximum(np.ceil(high_j * MICRO), energy_uj)
+    low = np.minimum(np.floor(low_j * MICRO + _ROUNDING), energy_uj)
+    high = np.maximum(np.ceil(high_j * MICRO - _ROUNDING), energy_uj)
     return low / MICRO, high / MICRO

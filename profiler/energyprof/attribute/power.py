@@ -12,7 +12,7 @@ import numpy as np
 from energyprof.attribute.grid import Grid, fit_grid
 from energyprof.attribute.windows import Polls, Windows, every_poll_is_fresh, poll_error_ns
 from energyprof.model.domain import Domain
-from energyprof.model.span import Floats, Ints
+from energyprof.model.span import Flags, Floats, Ints
 
 
 def power_windows(domain: Domain, polls: Polls) -> Windows:
@@ -28,18 +28,19 @@ def power_windows(domain: Domain, polls: Polls) -> Windows:
         broken = np.zeros(max(len(instant) - 1, 0), np.bool_)
     if len(instant) < 2:
         return Windows(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(instant))
-    usual = grid.period_ns if grid is not None else float(np.median(np.diff(instant)))
-    period = round(usual) if grid is not None or domain.period_ns is None else domain.period_ns
-    window = float(domain.window_ns) if domain.window_ns is not None else usual
+    span = grid.period_ns if grid is not None else _usual_ns(domain, instant, broken)
+    period = round(span) if grid is not None or domain.period_ns is None else domain.period_ns
+    window = float(domain.window_ns) if domain.window_ns is not None else span
     notes = []
-    span = usual
-    if window > 1.5 * usual:  # readings overlap: take those that stand side by side
-        rows = _side_by_side(instant, window)
-        broken = np.maximum.reduceat(broken, rows[:-1]) if len(rows) > 1 else broken[:0]
-        instant, watts, span = instant[rows], watts[rows], window
+    if window > 1.5 * span:
+        span = window
         notes.append(f"each reading averages {window * 1e-6:g} ms: only every such stretch is used once")
-    elif window < 0.67 * usual:
-        notes.append(f"the sensor sees {window * 1e-6:g} of every {usual * 1e-6:g} ms; the rest is taken to be alike")
+    elif window < 0.67 * span:
+        notes.append(f"the sensor sees {window * 1e-6:g} of every {span * 1e-6:g} ms; the rest is taken to be alike")
+    if span > 1.5 * float(np.median(np.diff(instant))):  # readings overlap: take those that stand side by side
+        rows = _side_by_side(instant, span)
+        broken = np.maximum.reduceat(broken, rows[:-1]) if len(rows) > 1 else broken[:0]
+        instant, watts = instant[rows], watts[rows]
     since = np.diff(instant)
     gap = (broken & (since > 1.5 * span)) | (since > 3 * span)
     start = np.where(gap, instant[1:] - span, instant[:-1])
@@ -50,6 +51,13 @@ def power_windows(domain: Domain, polls: Polls) -> Windows:
     error = grid.error_ns if grid is not None else poll_error_ns(domain, polls)
     energy = watts[1:][kept] * (end - start) * 1e-9
     return Windows(start, end, energy, error, period, len(instant), tuple(notes))
+
+
+def _usual_ns(domain: Domain, instant: Floats, broken: Flags) -> float:
+    """Return the time that one reading stands for where no grid was found."""
+    since = np.diff(instant)
+    whole = since[~broken] if not broken.all() else since
+    return max(float(np.median(whole)), float(domain.period_ns or 0))
 
 
 def _slot_readings(grid: Grid, polls: Polls, watts: Floats) -> tuple[Floats, Floats]:

@@ -1,0 +1,331 @@
+"""Whole attributions of small traces whose answer is known by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from energyprof.attribute import attribute
+from energyprof.model.attribution import PROVENANCES, LedgerLine, Unsplit
+
+
+def self_energy(attribution, trace, domain=0):
+    columns = attribution.domains[domain].self_energy
+    return {str(stage.id): float(columns.energy_j[row]) for row, stage in enumerate(trace.stages)}
+
+
+def verdicts(columns):
+    return [
+        "refused" if no else PROVENANCES[code] for no, code in zip(columns.refused, columns.provenance, strict=True)
+    ]
+
+
+def test_two_long_stages_get_the_windows_they_fill(make):
+    domain = make.domain()
+    trace = make.trace([[("a", 100, 300), ("b", 300, 600)]], [(domain, make.counter([0] * 10 + [10] * 20 + [50] * 30))])
+
+    found = attribute(trace).domains[0]
+
+    assert found.ledger == LedgerLine(domain.id, 17.0, 17.0, 0.0, 0.0, 0.0, 0.0)
+    assert found.self_energy.energy_j.tolist() == [2.0, 15.0]
+    assert found.self_energy.low_j.tolist() == [2.0, 15.0]
+    assert found.self_energy.high_j.tolist() == [2.0, 15.0]
+    assert verdicts(found.self_energy) == ["measured", "measured"]
+    assert found.self_energy.reason == ("", "")
+    assert found.unsplit == ()
+
+
+def test_baseline_is_shared_and_idle_is_what_no_stage_had(make):
+    readings = make.counter([20] * 10 + [50] * 10)
+    trace = make.trace([[("a", 100, 200)]], [(make.domain(baseline_w=15.0), readings)])
+
+    ledger = attribute(trace).domains[0].ledger
+
+    assert ledger == LedgerLine("cpu", 7.0, 5.0, 1.5, 0.5, 0.0, 0.0)
+
+
+def test_nested_stages_are_exclusive_and_totals_inclusive(make):
+    trace = make.trace([[("a", 0, 400), ("a/b", 100, 300)]], [(make.domain(), make.counter([10] * 40))])
+
+    found = attribute(trace).domains[0]
+
+    assert found.self_energy.energy_j.tolist() == [2.0, 2.0]
+    assert found.total_energy.energy_j.tolist() == [4.0, 2.0]
+    assert found.total_energy.low_j.tolist() == [4.0, 2.0]
+    assert verdicts(found.total_energy) == ["measured", "measured"]
+
+
+def test_stages_shorter_than_the_period_are_refused_and_named_together(make):
+    rows = [("step", 0, 100)]
+    for k in range(10):
+        rows += [("step/a", k * 10, k * 10 + 4), ("step/b", k * 10 + 4, k * 10 + 10)]
+    trace = make.trace([rows], [(make.domain(), make.counter([10] * 10))])
+
+    found = attribute(trace).domains[0]
+
+    reason = "the sensor updates every 10 ms, the stage lasts 5 ms; longer stages or more iterations help"
+    assert verdicts(found.self_energy) == ["measured", "refused", "refused"]
+    assert found.unsplit == (Unsplit("cpu", (1, 2), 1.0, 1.0, 1.0, reason),)
+    assert found.self_energy.low_j.tolist() == [0.0, 0.0, 0.0]
+    assert found.self_energy.high_j.tolist() == [0.0, 1.0, 1.0]
+    assert "the stage lasts 4 ms" in found.self_energy.reason[1]
+    assert found.total_energy.energy_j[0] == 1.0
+    assert not found.total_energy.refused[0]
+
+
+def test_refused_leaves_are_grouped_at_the_nearest_ancestor_that_can_be_told_apart(make):
+    rows = [("run", 0, 200), ("run/one", 0, 100), ("run/two", 100, 200)]
+    for k in range(20):
+        phase = "one" if k < 10 else "two"
+        rows += [(f"run/{phase}/x", k * 10, k * 10 + 5), (f"run/{phase}/y", k * 10 + 5, k * 10 + 10)]
+    trace = make.trace([rows], [(make.domain(), make.counter([10] * 10 + [30] * 10))])
+
+    unsplit = attribute(trace).domains[0].unsplit
+
+    names = [(tuple(str(trace.stages[k].id) for k in row.members), row.energy_j) for row in unsplit]
+    assert sorted(names) == [(("run/one/x", "run/one/y"), 1.0), (("run/two/x", "run/two/y"), 3.0)]
+
+
+def test_refused_stages_without_a_separable_ancestor_form_the_last_row(make):
+    trace = make.trace([[("a", 3, 5), ("b", 25, 27)]], [(make.domain(), make.counter([10] * 4))])
+
+    found = attribute(trace).domains[0]
+
+    assert [(row.members, row.energy_j, row.low_j, row.high_j) for row in found.unsplit] == [((0, 1), 0.04, 0.0, 0.2)]
+    assert found.ledger.stages_j + found.ledger.outside_j == pytest.approx(0.4, abs=1e-9)
+
+
+def test_half_decided_stage_is_inferred_within_its_bounds(make):
+    trace = make.trace([[("a", 15, 55)]], [(make.domain(), make.counter([10] * 8))])
+
+    columns = attribute(trace).domains[0].self_energy
+
+    assert verdicts(columns) == ["inferred"]
+    assert (columns.low_j[0], columns.energy_j[0], columns.high_j[0]) == (0.3, 0.4, 0.5)
+    assert columns.data_share[0] == pytest.approx(0.75)
+    assert columns.reason == ("75% of it lies in readings of its own",)
+
+
+def test_uncertain_edges_take_boundary_windows_from_the_decided_part(make):
+    readings = make.readings([(k * 10, k * 100_000) for k in range(11)], poll_ms=1.0)
+    trace = make.trace([[("a", 20, 80)]], [(make.domain(period_ns=make.ms), readings)])
+
+    columns = attribute(trace).domains[0].self_energy
+
+    # Six windows of 0.1 J are its own as they stand; but the outer edges may lie 1.5 ms further out.
+    assert (columns.low_j[0], columns.energy_j[0], columns.high_j[0]) == (0.4, 0.6, 0.6)
+
+
+def test_two_lanes_never_count_an_instant_twice(make):
+    trace = make.trace([[("a", 0, 100)], [("b", 0, 100)]], [(make.domain(baseline_w=4.0), make.counter([10] * 10))])
+
+    found = attribute(trace).domains[0]
+
+    assert found.self_energy.energy_j.tolist() == [0.5, 0.5]
+    assert found.ledger.stages_j == 1.0
+
+
+def test_stage_that_waits_while_another_lane_works_gets_no_dynamic_energy(make):
+    waits = make.lane([("wait", 0, 100)], cpu=[(0, 0)])
+    works = make.lane([("work", 0, 100)], cpu=[(t, t) for t in range(0, 101, 10)])
+    trace = make.trace([waits, works], [(make.domain(baseline_w=4.0), make.counter([10] * 10))])
+
+    found = attribute(trace).domains[0]
+
+    assert self_energy(attribute(trace), trace) == {"wait": 0.2, "work": 0.8}
+    assert verdicts(found.self_energy) == ["measured", "measured"]
+
+
+def test_pool_without_spans_credits_the_stages_open(make):
+    lane = make.lane([("a", 0, 50)], cpu=[(t, t / 2) for t in range(0, 101, 10)])
+    whole = {1: [(t, 2.0 * t) for t in range(0, 101, 10)]}
+    trace = make.trace([lane], [(make.domain(), make.counter([10] * 10))], processes=whole)
+
+    ledger = attribute(trace).domains[0].ledger
+
+    assert (ledger.stages_j, ledger.outside_j) == (0.5, 0.5)
+
+
+def test_process_without_spans_credits_stages_of_others_by_their_weight(make):
+    lanes = [
+        make.lane([("a", 0, 100)], cpu=[(t, 0.75 * t) for t in range(0, 101, 10)]),
+        make.lane([("b", 0, 100)], cpu=[(t, 0.25 * t) for t in range(0, 101, 10)]),
+    ]
+    processes = {1: [(t, t) for t in range(0, 101, 10)], 2: [(t, 7 * t) for t in range(0, 101, 10)]}
+    trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))], processes=processes)
+
+    assert self_energy(attribute(trace), trace) == {"a": 0.75, "b": 0.25}
+
+
+def test_pool_work_of_a_process_whose_lanes_all_wait_goes_to_its_open_stages(make):
+    lanes = [make.lane([("a", 0, 100)], cpu=[(0, 0)]), make.lane([("b", 0, 100)], cpu=[(0, 0)], pid=2)]
+    processes = {1: [(t, t) for t in range(0, 101, 10)], 2: [(0, 0)]}
+    trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))], processes=processes)
+
+    assert self_energy(attribute(trace), trace) == {"a": 1.0, "b": 0.0}
+
+
+def test_where_nobody_ran_time_decides(make):
+    lanes = [make.lane([("a", 0, 100)], cpu=[(0, 0)]), make.lane([("b", 50, 100)], cpu=[(0, 0)])]
+    trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))], processes={1: [(0, 0)]})
+
+    assert self_energy(attribute(trace), trace) == {"a": 0.75, "b": 0.25}
+
+
+def test_device_domain_uses_only_device_lanes(make):
+    lanes = [make.lane([("host", 0, 100)]), make.lane([("kernel", 20, 60)], kind="device", tid=0)]
+    trace = make.trace(lanes, [(make.domain(id="gpu:0", driver="device"), make.counter([10] * 10))])
+
+    found = attribute(trace).domains[0]
+
+    assert self_energy(attribute(trace), trace) == {"host": 0.0, "kernel": 0.4}
+    assert (found.ledger.outside_j, found.self_energy.reason) == (0.6, ("", ""))
+
+
+def test_device_domain_without_device_lanes_says_host_clock(make):
+    trace = make.trace([[("a", 0, 100)]], [(make.domain(id="gpu:0", driver="device"), make.counter([10] * 10))])
+
+    columns = attribute(trace).domains[0].self_energy
+
+    assert (verdicts(columns), columns.reason) == (["inferred"], ("host clock",))
+
+
+def test_host_and_cpu_domains_ignore_device_lanes(make):
+    lanes = [make.lane([("host", 0, 50)]), make.lane([("kernel", 0, 100)], kind="device", tid=0)]
+    trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))])
+
+    assert self_energy(attribute(trace), trace) == {"host": 0.5, "kernel": 0.0}
+
+
+def test_awaiting_stage_is_billed_nothing(make):
+    lanes = [
+        make.lane([], tid=7),
+        make.lane([("a", 0, 100)], runs=[(0, 20), (90, 100)], kind="task", tid=0, parent=0),
+        make.lane([("b", 20, 90)], runs=[(20, 90)], kind="task", tid=0, parent=0),
+    ]
+    trace = make.trace(lanes, [(make.domain(baseline_w=2.0), make.counter([10] * 10))])
+
+    assert self_energy(attribute(trace), trace) == {"a": 0.3, "b": 0.7}
+
+
+def test_stage_around_a_coroutine_gives_way_to_the_coroutines_stage(make):
+    lanes = [
+        make.lane([("serve", 0, 100)]),
+        make.lane([("serve/request", 20, 80)], runs=[(10, 40), (60, 90)], kind="task", tid=0, parent=0, prefix="serve"),
+    ]
+    trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))])
+
+    assert self_energy(attribute(trace), trace) == {"serve": 0.6, "serve/request": 0.4}
+
+
+def test_model_domain_refuses_nothing_and_states_the_models_error(make):
+    rows = [(path, k * 10 + start, k * 10 + end) for k in range(10) for path, start, end in [("a", 0, 4), ("b", 4, 10)]]
+    domain = make.domain(provenance="model", gain_error=(0.25, 0.5))
+    trace = make.trace([rows], [(domain, make.counter([10] * 10))])
+
+    columns = attribute(trace).domains[0].self_energy
+
+    assert verdicts(columns) == ["estimated (model)", "estimated (model)"]
+    assert columns.energy_j.tolist() == [0.4, 0.6]
+    assert columns.low_j.tolist() == [0.3, 0.45]
+    assert columns.high_j.tolist() == [0.6, 0.9]
+    assert columns.reason == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("provenance", "reason"),
+    [("sensor", "not covered by any reading"), ("model", "not covered by the model's readings")],
+)
+def test_stage_outside_all_readings_is_refused_not_zero(make, provenance, reason):
+    domain = make.domain(provenance=provenance)
+    trace = make.trace([[("early", 0, 100), ("late", 500, 600)]], [(domain, make.counter([10] * 10))])
+
+    found = attribute(trace).domains[0]
+
+    assert found.self_energy.refused.tolist() == [False, True]
+    assert found.total_energy.refused.tolist() == [False, True]
+    assert found.self_energy.reason == ("", reason)
+    assert found.unsplit == ()
+
+
+def test_partly_covered_stage_says_so(make):
+    trace = make.trace([[("a", 50, 150)]], [(make.domain(), make.counter([10] * 10))])
+
+    columns = attribute(trace).domains[0].self_energy
+
+    assert (columns.energy_j[0], columns.reason[0]) == (0.5, "readings cover 50% of its time")
+
+
+def test_stage_that_never_ran_spent_nothing(make):
+    trace = make.trace([[("a", 0, 100)]], [(make.domain(), make.counter([10] * 10))], stages=["never"])
+
+    columns = attribute(trace).domains[0].self_energy
+
+    assert (columns.energy_j.tolist(), columns.refused.tolist()) == ([1.0, 0.0], [False, False])
+
+
+@pytest.mark.parametrize("status", [0, 3])
+@pytest.mark.parametrize("reads", [0, 1, 5])
+@pytest.mark.parametrize("quantity", ["energy", "power"])
+def test_without_two_good_readings_nothing_is_measured(make, quantity, reads, status):
+    good = status == 0 and reads > 1
+    readings = make.readings([(k * 10, 100_000 * k, status) for k in range(reads)])
+    trace = make.trace([[("a", 0, 100)]], [(make.domain(quantity=quantity), readings)])
+
+    found = attribute(trace).domains[0]
+
+    assert found.self_energy.refused.tolist() == [not good]
+    assert (found.ledger.measured_j > 0) == good
+    assert (found.reads, found.failures) == (reads, reads if status else 0)
+
+
+def test_empty_trace_gives_an_empty_attribution(make):
+    trace = make.trace()
+
+    found = attribute(trace)
+
+    assert found.domains == ()
+    assert len(found.times.calls) == len(found.follows) == len(found.calls) == 0
+
+
+def test_no_spans_puts_everything_outside(make):
+    trace = make.trace([], [(make.domain(baseline_w=4.0), make.counter([10] * 10))])
+
+    assert attribute(trace).domains[0].ledger == LedgerLine("cpu", 1.0, 0.0, 0.4, 0.6, 0.0, 0.0)
+
+
+def test_nested_domain_has_an_account_of_its_own(make):
+    inner = make.domain(id="cpu:core", parent="cpu")
+    domains = [(make.domain(), make.counter([10] * 10)), (inner, make.counter([6] * 10))]
+    trace = make.trace([[("a", 0, 100)]], domains)
+
+    assert [found.ledger.stages_j for found in attribute(trace).domains] == [1.0, 0.6]
+
+
+def test_energy_below_the_baseline_is_unattributed_and_warned_about(make):
+    trace = make.trace([[("a", 0, 100)]], [(make.domain(baseline_w=12.0), make.counter([10] * 10))])
+
+    found = attribute(trace)
+
+    assert found.domains[0].ledger == LedgerLine("cpu", 1.0, 1.2, 0.0, 0.0, 0.0, -0.2)
+    assert found.warnings == ("cpu: -0.2 J of 1 J could not be attributed",)
+
+
+def test_progress_rises_to_one(make):
+    told = []
+
+    attribute(make.trace([[("a", 0, 100)]], [(make.domain(), make.counter([10] * 10))]), told.append)
+
+    assert told == sorted(told)
+    assert (told[0], told[-1]) == (0.0, 1.0)
+
+
+def test_columns_fit_the_stages(make):
+    trace = make.trace([[("a", 0, 100), ("a/b", 10, 90)]], [(make.domain(), make.counter([10] * 10))])
+
+    found = attribute(trace)
+
+    for columns in (found.domains[0].self_energy, found.domains[0].total_energy):
+        assert [len(getattr(columns, name)) for name in columns.__slots__] == [2] * 7
+        assert np.all(columns.low_j <= columns.energy_j)
+        assert np.all(columns.energy_j <= columns.high_j)

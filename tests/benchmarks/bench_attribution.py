@@ -1,0 +1,124 @@
+"""How fast attribution is: the overlap kernel per span, and a whole run of a million spans.
+
+Run it by hand (`python tests/benchmarks/bench_attribution.py`); it ends with 1 where a figure misses its bound. The best
+of several repetitions is taken, because other work on the machine can only slow it down.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from energyprof.attribute import attribute
+from energyprof.attribute.occupancy import Bins, occupancy
+from energyprof.attribute.segments import Segments
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId, StageId
+from energyprof.model.power import Readings, ThreadCpu
+from energyprof.model.span import LaneRuns, Lanes, Spans, Stage
+from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
+
+PERIOD_NS = 10_000_000
+LEAVES = 10
+
+
+def rows() -> list[tuple[str, float, str, float]]:
+    """Return (what, figure, unit, upper bound)."""
+    return [
+        ("overlap kernel, 1e7 spans x 1e5 windows x 50 stages", kernel_ns_per_span(), "ns/span", 20.0),
+        ("attribution, 1e6 spans x 1e5 readings x 51 stages, 2 lanes", attribution_s(), "s", 2.2),
+    ]
+
+
+def kernel_ns_per_span(spans: int = 10**7, windows: int = 10**5, stages: int = 50) -> float:
+    """Return the time per span of spreading spans over windows."""
+    rng = np.random.default_rng(0)
+    end = np.cumsum(rng.exponential(1.0, spans))
+    end *= windows * PERIOD_NS / end[-1]
+    start = np.append(0.0, end[:-1])
+    stage = rng.integers(0, stages, spans).astype(np.int32)
+    segments = Segments(stage, np.zeros(spans, np.int32), start, end)
+    edge = np.arange(windows + 1) * float(PERIOD_NS)
+    bins = Bins.of(edge[:-1], edge[1:])
+    return _best_s(lambda: occupancy(segments, bins, stages), 5) / spans * 1e9
+
+
+def attribution_s() -> float:
+    """Return the time that attribution of a large run takes."""
+    trace = large_trace()
+    return _best_s(lambda: attribute(trace), 3)
+
+
+def large_trace(spans: int = 10**6, readings: int = 10**5, leaves: int = 50, lanes: int = 2) -> Trace:
+    """Return a run in which threads repeat a step with ten random leaves under it, CPU times read at every poll."""
+    rng = np.random.default_rng(0)
+    end_ns = readings * PERIOD_NS
+    names = [f"leaf{k}" for k in range(leaves)]
+    step = Stage(StageId("step"), "step", ("step",), None)
+    stages = (step, *(Stage(StageId(f"step/{name}"), name, ("step", name), 0) for name in names))
+    t_ns = np.arange(readings + 1, dtype=np.int64) * PERIOD_NS
+    raw = np.cumsum(np.append(0, rng.integers(200_000, 900_000, readings)))
+    domain = Domain(DomainId("cpu"), "bench", "sensor", "energy", 1e-6, "cpu", period_ns=PERIOD_NS, baseline_w=15.0)
+    ids = np.arange(1, lanes + 1)
+    used = [np.cumsum(rng.integers(0, PERIOD_NS, readings)) for _ in ids]
+    used.insert(0, np.sum(used, axis=0))
+    cpu = ThreadCpu(
+        pid=np.ones(len(used) * readings, np.int32),
+        tid=np.repeat(np.arange(len(used)), readings).astype(np.int32),
+        t_ns=np.tile(t_ns[1:], len(used)),
+        cpu_ns=np.concatenate(used),
+    )
+    none = np.full(lanes, -1, np.int32)
+    return Trace(
+        run=RunFacts(("bench",), 0, 0, end_ns, 0),
+        recorder=RecorderFacts(),
+        domains=(domain,),
+        readings={domain.id: Readings(t_ns, t_ns, raw, np.zeros(len(raw), np.uint8))},
+        stages=stages,
+        lanes=Lanes(np.ones(lanes, np.int32), ids.astype(np.int32), ids, np.zeros(lanes, np.uint8), none, none),
+        spans=_spans(rng, spans // lanes // (LEAVES + 1), lanes, (leaves, end_ns)),
+        lane_runs=LaneRuns(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64)),
+        cpu=cpu,
+        flows=Flows.none(),
+    )
+
+
+def _spans(rng: np.random.Generator, steps: int, lanes: int, limits: tuple[int, int]) -> Spans:
+    leaves, end_ns = limits
+    width = LEAVES + 1
+    shape = (lanes, steps, width)
+    cuts = np.cumsum(0.05 + rng.exponential(1.0, (lanes, steps * (width + 1))), axis=1)
+    cuts = (cuts * (end_ns / cuts[:, -1:])).astype(np.int64).reshape(lanes, steps, width + 1)
+    start, end = cuts[:, :, :width].copy(), cuts[:, :, 1:].copy()
+    end[:, :, 0] = cuts[:, :, width]
+    stage = rng.integers(1, leaves + 1, shape)
+    stage[:, :, 0] = 0
+    parent = np.broadcast_to((np.arange(lanes * steps) * width).reshape(lanes, steps, 1), shape).copy()
+    parent[:, :, 0] = -1
+    return Spans(
+        stage=stage.ravel().astype(np.int32),
+        lane=np.repeat(np.arange(lanes, dtype=np.int32), steps * width),
+        start_ns=start.ravel(),
+        end_ns=end.ravel(),
+        parent=parent.ravel().astype(np.int32),
+        is_open=np.zeros(lanes * steps * width, np.bool_),
+    )
+
+
+def _best_s(call, times):
+    spent = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        spent.append(time.perf_counter() - began)
+    return min(spent)
+
+
+if __name__ == "__main__":
+    missed = 0
+    for what, figure, unit, bound in rows():
+        missed += figure > bound
+        print(f"{what:62} {figure:8.3g} {unit:8} at most {bound:g}{'' if figure <= bound else '  MISSED'}")
+    sys.exit(1 if missed else 0)
