@@ -18,7 +18,7 @@ POWER_SOURCES = "energyprof.power_sources"
 INSTRUMENTS = "energyprof.instruments"
 EXPORTERS = "energyprof.exporters"
 GROUPS = (POWER_SOURCES, INSTRUMENTS, EXPORTERS)
-_CACHE_VERSION = 1
+_CACHE_VERSION = 2
 
 
 class PluginSpec(NamedTuple):
@@ -31,6 +31,8 @@ class PluginSpec(NamedTuple):
     distribution: str
     file: str
     """Source file of the module, so that another Python environment can load it; empty where there is none."""
+    framework: str = ""
+    """Of an instrument that can be loaded: the module whose import activates it."""
 
     def load(self) -> Any:  # which door it fits is the caller's knowledge; the contract tests check it
         """Import the plugin and return it; raises PluginError with the remedy."""
@@ -61,6 +63,11 @@ def find(group: str, name: str) -> PluginSpec:
         raise PluginError(f"plugin {name!r} of {group} is provided by {owners}; uninstall one of them")
     installed = ", ".join(spec.name for spec in known) or "none; reinstall energyprof"
     raise PluginError(f"no plugin {name!r} in {group}; installed: {installed}")
+
+
+def instrument_specs() -> tuple[tuple[str, str, str, str], ...]:
+    """Return (name, framework, "module:attribute", source file) of every instrument that can be loaded."""
+    return tuple((spec.name, spec.framework, spec.value, spec.file) for spec in plugins(INSTRUMENTS) if spec.framework)
 
 
 def _index() -> tuple[PluginSpec, ...]:
@@ -103,7 +110,18 @@ def _scan() -> tuple[PluginSpec, ...]:
                 # The first distribution of a name on sys.path is the one that imports; the same one may be seen twice.
                 spec = PluginSpec(entry.group, entry.name, entry.value, owner, _source_file(entry.module))
                 found.setdefault((entry.group, entry.name, owner), spec)
+    for key, spec in found.items():
+        if spec.group == INSTRUMENTS:
+            found[key] = spec._replace(framework=_framework(spec))
     return tuple(sorted(found.values()))
+
+
+def _framework(spec: PluginSpec) -> str:
+    """Ask the plugin itself, once: the answer is kept with the index, for a run has no time to import instruments."""
+    try:
+        return str(spec.load().framework)
+    except (PluginError, AttributeError):
+        return ""  # its package is broken; the contract tests and `doctor` are where that is said
 
 
 def _source_file(module: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from energyprof.errors import EnergyprofError
+
 DELAY_S = 0.5
 """The program and the collector start first; on two cores a third importing process would slow them down."""
 
@@ -27,5 +29,5 @@ class Preload:
         self._hurried.wait(self._delay_s)
         try:
             self._load()
-        except ImportError:
+        except (ImportError, EnergyprofError):
             return  # the report's own import meets it again, where it can be said

@@ -1,0 +1,93 @@
+"""The options of `energyprof run`, and what they say: which program, which power sources, which file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+
+from energyprof.errors import InputError
+from energyprof.launch.program import Program, code_program, module_program, other_program, script_program
+
+FASTEST_HZ = 1000.0
+
+_WHAT = """\
+SCRIPT [ARGS ...]         a Python file, a folder or zip file with __main__.py, or - for standard input
+-m MODULE [ARGS ...]      a module
+-c CODE [ARGS ...]        a line of code
+--exec -- PROGRAM [ARGS ...]
+                          any other program: device totals, and the Python children it has
+Options end where the program begins; what follows is the program's own.
+"""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options; argparse hands over everything from the program's first word on untouched."""
+    parser.usage = "energyprof run [OPTIONS] (SCRIPT | -m MODULE | -c CODE | --exec -- PROGRAM) [ARGS ...]"
+    what = parser.add_argument_group("what to run", _WHAT)
+    what.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    what.add_argument("-c", dest="code", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    what.add_argument("--exec", dest="any_program", action="store_true", help=argparse.SUPPRESS)
+    what.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    parser.add_argument("--python", metavar="PATH", help="the interpreter to run it with (default: energyprof's own)")
+    parser.add_argument(
+        "--source",
+        dest="sources",
+        action="append",
+        default=[],
+        metavar="NAME[:ARG]",
+        help="a power source to use, repeatable (default: every sensor of this machine, else a model)",
+    )
+    parser.add_argument(
+        "--max-hz", type=_rate, default=100.0, metavar="HZ", help="read sensors at most so often (default: 100)"
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the recording (default: SCRIPT-TIME-PID.eprof in this folder)"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
+    parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
+
+
+def chosen_program(args: argparse.Namespace) -> Program:
+    """Return the program asked for; raises InputError where there is none, or more than one."""
+    ways: list[tuple[str, Callable[[], Program]]] = []
+    words = [*args.words]
+    if args.module is not None:
+        module = [*args.module, *words]  # argparse parts them at a `--`
+        ways.append(("-m MODULE", lambda: module_program(_some(module, "-m MODULE"), args.python)))
+    if args.code is not None:
+        code = [*args.code, *words]
+        ways.append(("-c CODE", lambda: code_program(_some(code, "-c CODE"), args.python)))
+    if not ways:
+        words = words[1:] if words[:1] == ["--"] else words
+        if args.any_program:
+            ways.append(("--exec -- PROGRAM", lambda: other_program(_some(words, "--exec -- PROGRAM"))))
+        else:
+            ways.append(("SCRIPT", lambda: script_program(_some(words, "SCRIPT"), args.python)))
+    elif args.any_program:
+        raise InputError(f"--exec and {ways[0][0]} are two ways to name the program; leave one out")
+    if args.any_program and args.python is not None:
+        raise InputError("--python and --exec do not go together; name the interpreter as the program")
+    return ways[0][1]()
+
+
+def parsed_source(text: str) -> tuple[str, str]:
+    """Return (name, argument) of `NAME` or `NAME:ARGUMENT`."""
+    name, _, argument = text.partition(":")
+    return name, argument
+
+
+def _some(words: Sequence[str], what: str) -> Sequence[str]:
+    if not words or words[0] == "":
+        raise InputError(f"nothing to run: {what} is missing; try: energyprof run --help")
+    return words
+
+
+def _rate(text: str) -> float:
+    try:
+        rate_hz = float(text)
+    except ValueError:
+        rate_hz = -1.0
+    if not 0.1 <= rate_hz <= FASTEST_HZ:
+        raise argparse.ArgumentTypeError(f"{text} is no rate; choose 0.1 to {FASTEST_HZ:g} Hz")
+    return rate_hz

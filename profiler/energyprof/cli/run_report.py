@@ -1,0 +1,104 @@
+"""What `energyprof run` shows at the end: the report, the diagram, where both are. It never fails the run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from energyprof.cli import terminal
+from energyprof.cli.analysis_bar import AnalysisBar
+from energyprof.errors import EnergyprofError
+
+if TYPE_CHECKING:
+    from energyprof.run import Run
+
+
+class Wishes(NamedTuple):
+    """What is to be shown."""
+
+    is_quiet: bool
+    has_graph: bool
+
+
+def show_report(path: str, wishes: Wishes) -> str:
+    """Analyse the run, print its report and draw its diagram; return one line saying what went wrong, or nothing."""
+    try:
+        _show(Path(path), wishes)
+    except KeyboardInterrupt:
+        return f"interrupted; the recording is kept: energyprof report {_shown(path)}"
+    except EnergyprofError as error:
+        return str(error)
+    except OSError as error:
+        return f"the report cannot be shown: {error}; the recording is kept: energyprof report {_shown(path)}"
+    except Exception as error:  # the program has done its work, and no fault of ours may change its exit status
+        if os.environ.get("ENERGYPROF_DEBUG"):
+            raise
+        return (
+            f"internal error in the analysis: {type(error).__name__}: {error}; the recording is kept in "
+            f"{_shown(path)}; please report it with the output under ENERGYPROF_DEBUG=1"
+        )
+    return ""
+
+
+def preload() -> None:
+    """Import what the report will need, while the program still runs."""
+    from energyprof.run import formats
+
+    formats()
+
+
+def _show(path: Path, wishes: Wishes) -> None:
+    from energyprof.run import analyse
+
+    is_shown = not wishes.is_quiet
+    with AnalysisBar(sys.stderr, is_shown and terminal.is_terminal(sys.stderr)) as bar:
+        run = analyse(path, bar.tell)
+    if is_shown:
+        text = run.render(
+            "terminal",
+            width=terminal.width(),
+            color=terminal.color("auto", sys.stderr),
+            unicode=terminal.unicode(sys.stderr),
+        )
+        terminal.write(text, sys.stderr)
+    drawn = _draw(run, path) if wishes.has_graph else []
+    if is_shown:
+        places = [f"recording {_shown(path)}", *([f"diagram {' and '.join(drawn)}"] if drawn else [])]
+        terminal.write(f"{' · '.join(places)}\n", sys.stderr)
+
+
+def _draw(run: Run, path: Path) -> list[str]:
+    """Write the diagram as SVG and PNG beside the recording, or as Graphviz source where nothing can draw it."""
+    try:
+        drawings = {suffix: run.render(suffix) for suffix in ("svg", "png")}
+    except LookupError:
+        drawings = {"dot": run.render("dot")}
+    written = []
+    for suffix, content in drawings.items():
+        data = content.encode() if isinstance(content, str) else content
+        written.append(_shown(_write_new(path, suffix, data)))
+    return written
+
+
+def _write_new(path: Path, suffix: str, data: bytes) -> Path:
+    """Write to a file of the recording's name; one that is there already belongs to somebody else."""
+    for number in range(1, 1000):
+        place = path.with_suffix(f".{suffix}" if number == 1 else f".{number}.{suffix}")
+        try:
+            with place.open("xb") as stream:
+                stream.write(data)
+        except FileExistsError:
+            continue
+        return place
+    raise FileExistsError(f"no free name for {path.with_suffix('.' + suffix)}")
+
+
+def _shown(path: Path | str) -> str:
+    """Return the path as a person in this folder would write it."""
+    try:
+        near = os.path.relpath(path)
+    except OSError:  # the current folder has been deleted
+        return str(path)
+    return str(path) if near.startswith(os.pardir) else near

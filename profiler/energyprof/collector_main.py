@@ -1,0 +1,210 @@
+"""The collector process: sources, clocks, spools and capture wired together, and the loop that keeps them moving.
+
+It runs outside the program, so that its polls wait for nobody's interpreter lock, and outside the foreground, so that
+Ctrl-C and the prompt wait for no driver. It ends when the foreground says so, or is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from energyprof import __version__, discover
+from energyprof.capture.writer import CaptureWriter
+from energyprof.collect.convert import Converter
+from energyprof.collect.cpu_clock import CpuClock
+from energyprof.collect.open_sources import Opened, lead_out_ns, open_automatically, open_named
+from energyprof.collect.process_tree import process_tree
+from energyprof.collect.sampler import Sampler
+from energyprof.collect.spool_watch import SpoolWatcher
+from energyprof.errors import CaptureError, EnergyprofError, PluginError
+from energyprof.interfaces import PowerSource, SourceContext
+from energyprof.launch.control import END, LOST, Control
+from energyprof.launch.host_facts import run_facts
+from energyprof.launch.root_process import RootProcess
+from energyprof.launch.run_folder import remove_run_folder
+
+TICK_S = 0.08
+CONVERT_S = 0.04
+"""Longest stretch of conversion at a time; between two the collector sleeps as long: half a core at most."""
+LIVE_S = 0.3
+FACTS_S = 2.0
+DRIVER_PATIENCE_S = 1.0
+ORPHAN_PATIENCE_S = 5.0
+
+
+def main() -> None:
+    """Serve one run; the foreground starts this with its pipes as standard input and output."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    # With Python's 5 ms a converting main thread would make every sampling thread that late.
+    sys.setswitchinterval(0.0005)
+    control = Control(os.dup(0), os.dup(1))
+    os.dup2(2, 1)  # what a driver prints goes to the log, not between our events
+    config = control.wait(None)
+    if config is None or config.get("op") == LOST:
+        return
+    try:
+        Collection(config, control).run()
+    except EnergyprofError as error:
+        control.tell("failed", message=str(error))
+    except Exception as error:  # a fault of ours: the details are in the log, and the program does not notice
+        traceback.print_exc()
+        control.tell("failed", message=f"the collector failed: {type(error).__name__}: {error}")
+
+
+class Collection:
+    """One run being recorded."""
+
+    def __init__(self, config: dict[str, Any], control: Control) -> None:
+        """Open everything; raises EnergyprofError where the capture cannot be written."""
+        self._config = config
+        self._control = control
+        self._start_ns = int(config["start_ns"])
+        self._root = RootProcess(int(config["root_pid"]))
+        self._clock = CpuClock(process_tree(int(config["root_pid"])), start_ns=self._start_ns)
+        self._writer = _new_writer(Path(config["output"]))
+        self._spool = Path(config["run_dir"]) / "spool"
+        self._converter = Converter(SpoolWatcher(self._spool), self._writer)
+        self._adopted: set[str] = set()
+        self._facts = run_facts(config, __version__, time.monotonic_ns())
+        self._due_s = {"live": 0.0, "facts": 0.0}
+        self._store_faults = 0
+        self._writer.set_run(self._facts)
+        opened = _open_sources(config, self._clock.total_ns, self._warn)
+        self._writer.add_domains([domain for _, offered in opened for domain in offered])
+        self._lead_out_s = lead_out_ns(opened) * 1e-9
+        self._sampler = Sampler(opened, start_ns=self._start_ns, max_hz=float(config["max_hz"]), cpu_clock=self._clock)
+
+    def run(self) -> None:
+        """Record until the foreground says that the program has ended, then finish the capture."""
+        self._sampler.start()
+        self._control.tell("ready", lead_out_s=self._lead_out_s)
+        wait_s = TICK_S
+        while (message := self._control.wait(wait_s)) is None or message["op"] not in {END, LOST}:
+            wait_s = self._tick()
+        if message["op"] == LOST:
+            self._root.terminate(ORPHAN_PATIENCE_S)
+            message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
+        self._lead_out(int(message["t_ns"]))
+        self._finish(message)
+        self._control.tell("done", path=self._config["output"], warnings=[])
+        if message["exit_code"] is None:
+            remove_run_folder(self._config["run_dir"])
+
+    def _tick(self) -> float:
+        """Move everything on by a bounded piece; return the seconds to wait before the next."""
+        began_s = time.monotonic()
+        self._adopt()
+        has_more = True
+        while has_more and time.monotonic() - began_s < CONVERT_S:
+            has_more = self._converter.step()
+        self._writer.add_readings(self._sampler.drain())
+        self._writer.add_cpu(self._clock.drain())
+        if self._is_due("facts", FACTS_S):
+            self._facts = replace(self._facts, end_ns=time.monotonic_ns())
+            self._writer.set_run(self._facts)
+        self._store()
+        if self._config["live"] and self._is_due("live", LIVE_S):
+            self._tell_live()
+        return min(TICK_S, time.monotonic() - began_s) if has_more else TICK_S
+
+    def _store(self) -> None:
+        """Commit what is due; a disk that is full now may have room later, and the spools stay until then."""
+        try:
+            if self._writer.commit():
+                self._converter.release()
+        except CaptureError as error:
+            self._store_faults += 1
+            if self._store_faults == 1:
+                self._warn(str(error))
+
+    def _adopt(self) -> None:
+        """Count processes to the program that left a spool but lost their ancestors."""
+        for name in os.listdir(self._spool):
+            pid = name.partition("-")[0]
+            if name not in self._adopted and pid.isdecimal():
+                self._adopted.add(name)
+                self._clock.adopt(int(pid))
+
+    def _tell_live(self) -> None:
+        power_w, energy_j = self._sampler.live()
+        elapsed_s = (time.monotonic_ns() - self._start_ns) * 1e-9
+        stage = self._converter.current_stage()
+        self._control.tell("live", elapsed_s=elapsed_s, power_w=power_w, energy_j=energy_j, stage=stage)
+
+    def _lead_out(self, end_ns: int) -> None:
+        """Go on sampling until the slowest sensor has shown the program's last moment."""
+        until_ns = end_ns + round(self._lead_out_s * 1e9)
+        while time.monotonic_ns() < until_ns:
+            left_s = (until_ns - time.monotonic_ns()) * 1e-9
+            time.sleep(max(0.0, min(left_s, self._tick())))
+
+    def _finish(self, message: dict[str, Any]) -> None:
+        self._clock.finish(int(message["cpu_ns"]))
+        self._sampler.stop(DRIVER_PATIENCE_S)
+        while self._converter.step():
+            self._store()
+            if self._is_due("live", LIVE_S):
+                self._control.tell("working")
+        self._converter.finish(int(message["t_ns"]))
+        self._writer.add_readings(self._sampler.drain())
+        self._writer.add_cpu(self._clock.drain())
+        sampled = self._sampler.facts()
+        for line in sampled.warnings:
+            self._writer.warn(line)
+        self._writer.set_recorder(
+            replace(
+                self._converter.recorder_facts(),
+                collector_s=time.process_time(),
+                sampler_s=sampled.cpu_s,
+                polls=sampled.polls,
+                late_polls=sampled.late_polls,
+            )
+        )
+        self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
+        self._writer.finish()
+        self._converter.release()
+
+    def _warn(self, line: str) -> None:
+        self._writer.warn(line)
+        self._control.tell("warning", message=line)
+
+    def _is_due(self, what: str, every_s: float) -> bool:
+        now_s = time.monotonic()
+        if now_s < self._due_s[what]:
+            return False
+        self._due_s[what] = now_s + every_s
+        return True
+
+
+def _new_writer(path: Path) -> CaptureWriter:
+    """Take over the empty file by which the foreground claimed the name."""
+    if path.exists() and path.stat().st_size == 0:
+        path.unlink()
+    return CaptureWriter(path)
+
+
+def _open_sources(config: dict[str, Any], cpu_time_ns: Callable[[], int], warn: Callable[[str], None]) -> Opened:
+    context = SourceContext(start_ns=int(config["start_ns"]), now_ns=time.monotonic_ns, cpu_time_ns=cpu_time_ns)
+    if config["sources"]:
+        return open_named([(name, argument) for name, argument in config["sources"]], _source, context, warn)
+    sources = []
+    for spec in discover.plugins(discover.POWER_SOURCES):
+        try:
+            sources.append(_source(spec.name))
+        except PluginError as error:
+            warn(str(error))
+    return open_automatically(sources, context, warn)
+
+
+def _source(name: str) -> PowerSource:
+    source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
+    return source

@@ -1,0 +1,37 @@
+"""What is known of a run from its start: the command, the moment, and the machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+from energyprof.model.trace import RunFacts
+
+
+def run_facts(config: Mapping[str, Any], version: str, now_ns: int) -> RunFacts:
+    """Return the facts of the run that `config` (the collector's) describes, last seen at `now_ns`, end unknown."""
+    versions = {"energyprof": version, "python": platform.python_version(), "platform": platform.platform()}
+    model = cpu_model()
+    return RunFacts(
+        command=tuple(config["command"]),
+        start_unix_ns=int(config["start_unix_ns"]),
+        start_ns=int(config["start_ns"]),
+        end_ns=now_ns,
+        exit_code=None,
+        host=socket.gethostname(),
+        cpu_count=os.cpu_count() or 1,
+        versions={**versions, "cpu": model} if model else versions,
+    )
+
+
+def cpu_model(path: str = "/proc/cpuinfo") -> str:
+    """Return the processor's name (proc(5), cpuinfo); empty where the system does not say."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            names = [line.partition(":")[2].strip() for line in stream if line.startswith("model name")]
+    except OSError:
+        return ""
+    return names[0] if names else ""
