@@ -52,7 +52,7 @@ class Part:
     error: float = 0.03
     """Half-width of the 95 % interval relative to the energy; a modelled domain has that of its model."""
     refused: bool = False
-    """Its energy cannot be told from that of all other refused stages below the same outermost stage."""
+    """Its energy cannot be told from that of all other refused stages beside it."""
 
 
 @dataclass
@@ -61,15 +61,17 @@ class Laid:
 
     stages: list[Stage] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
-    root: list[int] = field(default_factory=list)
+    taken: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def add(self, part: Part, parent: int | None) -> None:
         path = (part.name,) if parent is None else (*self.stages[parent].path, part.name)
         index = len(self.stages)
         identity = StageId("/".join(escape_component(component) for component in path))
+        taken = self.taken.get(path, 0)
+        self.taken[path] = taken + 1
+        identity = StageId(f"{identity}#{taken + 1}") if taken else identity
         self.stages.append(Stage(identity, part.name, path, parent, part.kind, "pipeline.py", 10 + index))
         self.parts.append(part)
-        self.root.append(index if parent is None else self.root[parent])
         for child in part.children:
             self.add(child, index)
 
@@ -176,9 +178,9 @@ def _domain(laid: Laid, domain: Domain, place: int, idle_share: float) -> Domain
         total_refused, share, total_how, reasons,
     )  # fmt: skip
 
-    groups: dict[int, list[int]] = {}
+    groups: dict[int | None, list[int]] = {}
     for index in np.flatnonzero(refused).tolist():
-        groups.setdefault(laid.root[index], []).append(index)
+        groups.setdefault(laid.stages[index].parent, []).append(index)
     unsplit = tuple(
         Unsplit(domain.id, tuple(members), joint, joint * 0.9, joint * 1.1, "shorter than the sensor's period")
         for members in groups.values()

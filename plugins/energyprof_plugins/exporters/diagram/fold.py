@@ -1,7 +1,7 @@
 """Choose what is drawn: the outermost stages and the costliest below them; the rest of each becomes one remainder.
 
 Nothing is dropped: what a box costs in total is its own energy, its drawn children, its remainder and what cannot be
-told apart below it, to the microjoule.
+told apart below it, to the microjoule (what cannot be told apart across two boxes stands beside both).
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ class Folded:
 
 def fold(report: Report, nodes: int = NODES) -> Folded:
     """Return what to draw in about `nodes` boxes; outermost stages fold only if they alone are more than that."""
-    energies = _energies(report)
+    joints_found = sorted(_joints(report), key=lambda joint: (-joint.energy_uj, joint.members))
+    energies, holders = _energies(report, joints_found)
     stages_uj = microjoules(report.stages_sum.energy_j)
     groups = group(energies, stacking=len(report.stages) > nodes)
     place_of = {row: place for place, one in enumerate(groups) for row in one.members}
@@ -76,9 +77,8 @@ def fold(report: Report, nodes: int = NODES) -> Folded:
             above = _nearest(groups, shown, one.parent)
             _put(rest, above, len(one.members), one.own.energy_uj, (-one.own.energy_uj, one.name))
     joints: dict[int | None, list[Joint]] = {}
-    largest = sorted(_joints(report), key=lambda joint: (-joint.energy_uj, joint.members))
-    for rank, joint in enumerate(largest):
-        above = _nearest(groups, shown, _ancestor(energies, place_of, joint))
+    for rank, (joint, holder) in enumerate(zip(joints_found, holders, strict=True)):
+        above = _nearest(groups, shown, None if holder is None else place_of[holder])
         if rank < nodes // 4 and joint.energy_uj >= SMALLEST * stages_uj:
             joints.setdefault(above, []).append(joint)
         else:
@@ -88,34 +88,63 @@ def fold(report: Report, nodes: int = NODES) -> Folded:
     return Folded(groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj)
 
 
-def _energies(report: Report) -> Energies:
-    """Return what is known per row, without the refused leaves, whose energy stands in the joints."""
+def _energies(report: Report, joints: Sequence[Joint]) -> tuple[Energies, list[int | None]]:
+    """Return what is known per row without the refused leaves, and the row below which each joint belongs."""
     counted = counted_domains(report)
     own = [known(row.self_energy, counted) for row in report.stages]
     total = [known(row.total_energy, counted) for row in report.stages]
     row_of = {row.stage: number for number, row in enumerate(report.stages)}
     parent = [None if row.parent is None else row_of[row.parent] for row in report.stages]
     parents = frozenset(parent)
+    hidden = frozenset(
+        row for row, above in enumerate(parent) if above is not None and row not in parents and own[row].nothing
+    )
     children: list[list[int]] = [[] for _ in report.stages]
-    roots = []
-    for number, above in enumerate(parent):
-        if above is None:
-            roots.append(number)
-        elif number in parents or not own[number].nothing:
-            children[above].append(number)
-    return Energies(report.stages, own, _at_least_below(own, total, children), children, roots, row_of, parent)
+    for row, above in enumerate(parent):
+        if above is not None and row not in hidden:
+            children[above].append(row)
+    holders = [_holder([row_of[member] for member in joint.members], parent, hidden) for joint in joints]
+    joint_uj = [0] * len(own)
+    for joint, holder in zip(joints, holders, strict=True):
+        if holder is not None:
+            joint_uj[holder] += joint.energy_uj
+    roots = [row for row, above in enumerate(parent) if above is None]
+    return Energies(report.stages, own, _with_below(own, total, children, joint_uj), children, roots), holders
 
 
-def _at_least_below(own: list[Known], total: list[Known], children: list[list[int]]) -> list[Known]:
-    """Return the totals; where one is refused everywhere, what is known of the stage and those below it."""
+def _with_below(own: list[Known], total: list[Known], children: list[list[int]], joint_uj: list[int]) -> list[Known]:
+    """Return the totals; where one is refused everywhere, what is known of the stage and of those below it."""
     result = list(total)
-    for number in range(len(own) - 1, -1, -1):  # parents stand first
-        if total[number].nothing:
-            parts = [own[number], *(result[child] for child in children[number])]
-            energy = sum(part.energy_uj for part in parts)
-            low, high = sum(part.low_uj for part in parts), sum(part.high_uj for part in parts)
-            result[number] = Known({}, energy, low, high, total[number].refused, nothing=energy == 0)
+    for row in range(len(own) - 1, -1, -1):  # parents stand first
+        if total[row].nothing:
+            parts = [own[row], *(result[child] for child in children[row])]
+            joint = joint_uj[row]
+            result[row] = Known(
+                energy_uj=sum(part.energy_uj for part in parts) + joint,
+                low_uj=sum(part.low_uj for part in parts) + joint,
+                high_uj=sum(part.high_uj for part in parts) + joint,
+                refused=total[row].refused,
+                nothing=all(part.nothing for part in parts) and not joint,
+            )
     return result
+
+
+def _holder(members: Sequence[int], parent: Sequence[int | None], hidden: frozenset[int]) -> int | None:
+    """Return the nearest row whose total holds all `members`; None where only the run does."""
+    common: list[int] | None = None
+    for member in members:
+        path: list[int] = []
+        step: int | None = member
+        while step is not None:
+            if step not in hidden:  # a refused leaf has no box of its own
+                path.append(step)
+            step = parent[step]
+        path.reverse()
+        same = 0
+        while common is not None and same < min(len(common), len(path)) and common[same] == path[same]:
+            same += 1
+        common = path if common is None else common[:same]
+    return common[-1] if common else None
 
 
 def _choose(groups: Sequence[Group], nodes: int, stages_uj: int) -> set[int]:
@@ -162,21 +191,3 @@ def _joints(report: Report) -> list[Joint]:
             joint.high_uj += microjoules(row.high_j)
             joint.families = (*joint.families, family(row.domain))
     return list(found.values())
-
-
-def _ancestor(energies: Energies, place_of: dict[int, int], joint: Joint) -> int | None:
-    """Return the group of the nearest stage whose total holds all members; None where only the run does."""
-    common: list[int] | None = None
-    for member in joint.members:
-        path: list[int] = []
-        step: int | None = energies.row_of[member]
-        while step is not None:
-            if step in place_of:  # a refused leaf has no box of its own
-                path.append(step)
-            step = energies.parent[step]
-        path.reverse()
-        same = 0
-        while common is not None and same < min(len(common), len(path)) and common[same] == path[same]:
-            same += 1
-        common = path if common is None else common[:same]
-    return place_of[common[-1]] if common else None

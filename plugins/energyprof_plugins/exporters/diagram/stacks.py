@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Final
 
-from energyprof.model.ids import StageId
 from energyprof.model.report import StageRow
 from energyprof_plugins.exporters.account import Known, add
 
@@ -48,8 +47,6 @@ class Energies:
     children: Sequence[Sequence[int]]
     """Without refused leaves: what they spent stands where they cannot be told apart."""
     roots: Sequence[int]
-    row_of: Mapping[StageId, int]
-    parent: Sequence[int | None]
 
 
 def group(energies: Energies, stacking: bool) -> list[Group]:

@@ -1,0 +1,164 @@
+"""The hotspot diagram: its source, and what readers see of it."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from energyprof.interfaces import RenderContext
+from energyprof.report.renderer import draw
+from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
+from energyprof_plugins.exporters.graphviz import Dot, Png, Svg
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+RUNS = ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def source(report, **options):
+    return Dot().render(report, RenderContext(options=options))
+
+
+def picture(report, **options):
+    return ET.fromstring(Svg().render(report, RenderContext(draw=draw, options=options)))
+
+
+def texts(picture):
+    return ["".join(element.itertext()) for element in picture.iter(f"{SVG}text")]
+
+
+def boxes(picture):
+    """Return {first line of text: (tooltip, element)} of all boxes."""
+    found = {}
+    for group in picture.iter(f"{SVG}g"):
+        if (group.get("class") or "").startswith("node"):
+            found[texts(group)[0]] = (group.findtext(f"{SVG}title", ""), group)
+    return found
+
+
+def test_the_source_of_a_small_run_is_known(sample):
+    # To renew: write what `source` returns into the file, and look at the picture it makes.
+    assert source(sample.digits()) == (GOLDEN / "hotspot_digits.dot").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_every_run_is_drawn_without_complaint(sample, run):
+    report = getattr(sample, run)()
+
+    assert picture(report).tag == f"{SVG}svg"
+    assert Png().render(report, RenderContext(draw=draw)).startswith(b"\x89PNG")
+
+
+def test_boxes_say_what_they_cost(sample):
+    found = boxes(picture(sample.digits()))
+
+    assert texts(found["train"][1]) == ["train", "self 9 ±6 J", "of 24 J (68.3 %)", "1 call · model"]
+    assert texts(found["conv2"][1]) == ["conv2", "6 ±4 J (18.2 %)", "460 calls · model"]
+    assert found["conv2"][0].splitlines()[:3] == [
+        "train / Net / Net.conv2",
+        "self 6 ±4 J (95 %), estimated (model)",
+        "total 6.30 J (18.2 %) of measured",
+    ]
+
+
+def test_parts_that_cannot_be_told_apart_are_a_box_with_their_joint_energy(sample):
+    found = boxes(picture(sample.voice_assistant()))
+
+    assert texts(found["3 parts not separable"][1])[1:] == [
+        "640 ±60 J together (5.5 %)",
+        "attention, norm, feed_forward",
+    ]
+
+
+def test_the_pipeline_runs_down_in_order_and_detail_opens_to_the_right(sample):
+    for run, spine in [
+        ("digits", ["load_digits", "preprocess", "train", "evaluate", "serve"]),
+        ("voice_assistant", ["load_audio", "asr", "embed", "recommend", "tts"]),
+        ("vit_training", ["read_index", "load_batches", "train", "evaluate", "save"]),
+    ]:
+        drawn = picture(getattr(sample, run)())
+        corner = {}
+        for name, (_, group) in boxes(drawn).items():
+            text = next(group.iter(f"{SVG}text"))
+            corner.setdefault(name, (float(text.get("x")), float(text.get("y"))))
+        down = [corner[name][1] for name in spine]
+        assert down == sorted(down), run
+        assert all(corner[name][0] > max(corner[one][0] for one in spine) for name in corner if name not in spine), run
+
+
+def test_flow_edges_carry_the_embodied_joules(sample):
+    drawn = picture(sample.voice_assistant())
+
+    blue = [text.text.strip() for text in drawn.iter(f"{SVG}text") if text.get("fill") == LIGHT["feed"]]
+    assert sorted(text for text in blue if text.endswith(" kJ")) == [
+        "1.08 kJ",
+        "3.07 kJ",
+        "3.07 kJ",
+        "4.14 kJ",
+        "4.78 kJ",
+    ]
+
+
+def test_order_without_flow_has_arrows_but_no_joules(sample):
+    drawn = picture(sample.digits())
+
+    assert "thin arrow down = ran next, data flow unknown" in texts(drawn)
+    assert not [text for text in drawn.iter(f"{SVG}text") if text.get("fill") == LIGHT["feed"]]
+
+
+def test_the_legend_holds_the_whole_ledger_and_it_closes(sample):
+    said = texts(picture(sample.voice_assistant()))
+
+    def row(name):
+        figures = said[said.index(name) + 1 :][:4]  # GPU, CPU, DRAM, all
+        return [int(text.replace(" ", "").replace("\u2212", "-")) for text in figures]
+
+    parts = [row(name) for name in ("in stages", "idle", "outside any stage", "other processes", "unattributed")]
+    measured = row("= measured (J)")
+    assert [sum(column) for column in zip(*parts, strict=True)] == measured
+    assert sum(measured[:3]) == measured[3]
+
+
+def test_a_modelled_run_is_labelled_on_the_picture(sample):
+    said = texts(picture(sample.digits()))
+
+    assert "estimated (model): no power sensor was read" in said
+    assert any(text.startswith("35 ±21 J estimated") for text in said)
+
+
+def test_names_can_break_neither_source_nor_picture(sample):
+    drawn = picture(sample.hostile())
+
+    assert not list(drawn.iter(f"{SVG}script"))
+    assert {"<script>alert(1)</script>", "[red]not red[/red] [bold", "<b>", "{a|b} -> c; }"} <= set(boxes(drawn))
+    assert any(text.startswith("back\\slash \\") for text in texts(drawn))
+
+
+def test_the_same_file_serves_light_and_dark(sample):
+    drawn = picture(sample.voice_assistant())
+
+    style = drawn.findtext(f"{SVG}style")
+    assert "prefers-color-scheme:dark" in style
+    used = {e.get(a) for e in drawn.iter() for a in ("fill", "stroke") if e.get(a)} - {"none", "transparent"}
+    unmapped = [color for color in used if f"[fill='{color}']" not in style and f"[stroke='{color}']" not in style]
+    assert unmapped == []
+
+
+def test_every_box_is_in_its_heat_class(sample):
+    for group in picture(sample.voice_assistant()).iter(f"{SVG}g"):
+        kind = (group.get("class") or "").split()
+        if kind[:1] == ["node"]:
+            fills = {element.get("fill") for element in group.iter() if element.get("fill")}
+            assert HEAT[int(kind[1].removeprefix("h"))] in fills
+
+
+def test_the_picture_draws_only_what_fits_and_says_so(sample):
+    drawn = picture(sample.vit_training(), nodes="8")
+
+    assert any("of 114 stages drawn, rest folded" in text for text in texts(drawn))
+    assert len(boxes(drawn)) < 20
+
+
+def test_without_a_renderer_the_caller_is_told(sample):
+    with pytest.raises(LookupError):
+        Svg().render(sample.digits(), RenderContext())

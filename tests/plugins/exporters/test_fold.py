@@ -1,0 +1,107 @@
+"""What a diagram shows, and that nothing it folds is lost."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from energyprof_plugins.exporters.diagram.fold import fold
+
+
+def names(folded):
+    return [folded.groups[place].name for place in folded.shown]
+
+
+def assert_totals_add_up(folded):
+    """Every drawn box: total = self + drawn children + remainder + what cannot be told apart below it."""
+    for place in folded.shown:
+        box = folded.groups[place]
+        below = sum(folded.groups[child].total.energy_uj for child in box.children if child in folded.shown)
+        rest = folded.rest[place].energy_uj if place in folded.rest else 0
+        joint = sum(one.energy_uj for one in folded.joints.get(place, []))
+        assert box.total.energy_uj == box.own.energy_uj + below + rest + joint
+    spine = sum(folded.groups[place].total.energy_uj for place in folded.shown if folded.groups[place].parent is None)
+    rest = folded.rest[None].energy_uj if None in folded.rest else 0
+    assert spine + rest + sum(one.energy_uj for one in folded.joints.get(None, [])) == folded.stages_uj
+
+
+@pytest.mark.parametrize("run", ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"])
+@pytest.mark.parametrize("nodes", [1, 3, 8, 15, 40, 200])
+def test_every_total_is_what_is_drawn_below_it(sample, run, nodes):
+    assert_totals_add_up(fold(getattr(sample, run)(), nodes))
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data(), nodes=st.integers(1, 30))
+def test_every_total_is_what_is_drawn_below_it_whatever_the_tree(sample, data, nodes):
+    names = st.sampled_from(["a", "layer.0", "layer.1", "layer.2", "layer.3", "step 7", "step 8", "b"])
+    energy = st.integers(0, 10**7).map(lambda uj: (uj / 1e6,))
+    leaf = st.builds(sample.Part, names, energy, refused=st.booleans())
+    tree = st.recursive(
+        leaf,
+        lambda inner: st.builds(sample.Part, names, energy, st.lists(inner, max_size=5).map(tuple)),
+        max_leaves=25,
+    )
+    report = sample.make_report(data.draw(st.lists(tree, max_size=6)))
+
+    assert_totals_add_up(fold(report, nodes))
+
+
+def test_like_siblings_become_a_stack_and_a_dear_one_stays_out(sample):
+    layers = tuple(sample.Part(f"layer.{n}", (9.0 if n == 3 else 2.0,), calls=5) for n in range(6))
+    report = sample.make_report([sample.Part("net", (1.0,), layers)])
+
+    folded = fold(report, nodes=4)
+
+    assert names(folded) == ["net", "layer.*", "layer.3"]
+    stack, single = (folded.groups[place] for place in folded.shown[1:])
+    assert (len(stack.members), stack.total.energy_uj, stack.dearer) == (5, 10_000_000, None)
+    assert (single.total.energy_uj, single.dearer, single.alike) == (9_000_000, 4.5, 6)
+
+
+def test_a_number_that_is_part_of_a_word_makes_no_likeness(sample):
+    layers = tuple(sample.Part(f"conv{n}", (1.0,)) for n in range(6))
+    report = sample.make_report([sample.Part("net", (1.0,), layers)])
+
+    assert names(fold(report, nodes=3)) == ["net", "conv0", "conv1"]
+
+
+def test_nothing_is_stacked_where_everything_fits(sample):
+    layers = tuple(sample.Part(f"layer.{n}", (1.0,)) for n in range(6))
+    report = sample.make_report([sample.Part("net", (1.0,), layers)])
+
+    assert names(fold(report, nodes=7)) == ["net", *(f"layer.{n}" for n in range(6))]
+
+
+def test_the_costliest_are_opened_first_and_the_rest_is_named_by_its_costliest(sample):
+    inner = tuple(sample.Part(name, (energy,)) for name, energy in [("small", 1.0), ("big", 50.0), ("middle", 9.0)])
+    report = sample.make_report([sample.Part("a", (1.0,), inner), sample.Part("b", (0.001,))])
+
+    folded = fold(report, nodes=3)
+
+    assert names(folded) == ["a", "b", "big"]
+    assert folded.rest[0].names == [(-9_000_000, "middle"), (-1_000_000, "small")]
+
+
+def test_what_cannot_be_told_apart_hangs_below_the_nearest_stage_that_holds_it(sample):
+    parts = tuple(sample.Part(name, (2.0,), refused=True) for name in ("x", "y"))
+    report = sample.make_report([sample.Part("outer", (1.0,), (sample.Part("inner", (1.0,), parts),))])
+
+    folded = fold(report)
+
+    assert names(folded) == ["outer", "inner"]
+    ((place, (joint,)),) = folded.joints.items()
+    assert (folded.groups[place].name, joint.names, joint.energy_uj) == ("inner", ("x", "y"), 4_000_000)
+
+
+def test_outermost_stages_fold_only_if_they_alone_are_too_many(sample):
+    many = [sample.Part(f"s{n}x", (1.0 + n,)) for n in range(10)]
+
+    assert names(fold(sample.make_report(many), nodes=10)) == [f"s{n}x" for n in range(10)]
+    folded = fold(sample.make_report(many), nodes=4)
+    assert names(folded) == ["s6x", "s7x", "s8x", "s9x"]
+    assert (folded.rest[None].count, folded.rest[None].energy_uj) == (6, 21_000_000)
+
+
+def test_ten_thousand_stages_and_a_thousand_levels_fold(sample):
+    assert len(fold(sample.many(10_000)).shown) == 40
+    assert len(fold(sample.deep(400)).shown) <= 40
