@@ -14,13 +14,13 @@ from energyprof.errors import CaptureError
 from energyprof.model.attribution import ATTRIBUTION_VERSION, Attribution
 
 _NAME: Final = "attribution"
-_WAIT_S: Final = 2.0
 
 
-def store_attribution(path: str | Path, attribution: Attribution) -> None:
+def store_attribution(path: str | Path, attribution: Attribution, wait_s: float = 2.0) -> None:
     """Store the fit in the capture, replacing an earlier one: wholly or not at all.
 
-    Raises CaptureError where the file or its folder cannot be written; the caller may go on without.
+    Waits at most `wait_s` for another writer. Raises CaptureError where the file or its folder cannot be written; the
+    caller may go on without.
     """
     path = Path(path)
     content = pack_value(attribution)
@@ -28,7 +28,7 @@ def store_attribution(path: str | Path, attribution: Attribution) -> None:
     with opened(path):
         pass  # refuses what is no sound capture before it is touched
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_WAIT_S)) as db:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=wait_s)) as db:
             with db:
                 row = (_NAME, version, named_crc(_NAME, version, content), content)
                 db.execute("INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?)", row)

@@ -178,7 +178,8 @@ class Converter:
         )
         done = convert_events(events, lanes, [self._open.pop(index, []) for index in lanes], process.resolver.resolve)
         self._open.update(done.still_open)
-        self._stray += done.stray
+        if process.parent_spool is None:  # a forked child rightly ends stages that its parent had begun
+            self._stray += done.stray
         self._clipped += done.clipped
         spawns = done.spawns
         for creator, stage, number, t_ns in zip(

@@ -69,11 +69,16 @@ class StageTable:
         return self._known[key]
 
     def _declare(self, index: int, stage: StageName) -> int:
-        """Add what `stage` declares to receive to a stage that is known already."""
+        """Add to a stage that is known already what this announcement of it knows beyond."""
         known = self.stages[index]
+        told = known
+        if known.file is None and stage.file is not None:
+            told = replace(told, file=stage.file, line=stage.line)
         new = tuple(name for name in stage.after if name not in known.after)
         if new:
-            self.stages[index] = replace(known, after=known.after + new)
+            told = replace(told, after=known.after + new)
+        if told is not known:
+            self.stages[index] = told
             self._fresh[index] = None
         return index
 
