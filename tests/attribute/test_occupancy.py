@@ -11,7 +11,7 @@ from energyprof.attribute import occupancy as kernel
 from energyprof.attribute.measure import Measure
 from energyprof.attribute.occupancy import Bins, occupancy
 from energyprof.attribute.segments import Segments
-from energyprof.attribute.sums import sum_by_key
+from energyprof.attribute.sums import SumsByKey
 
 STAGES = 4
 pieces = st.lists(st.tuples(st.integers(-50, 150), st.integers(1, 80), st.integers(0, STAGES - 1)), max_size=40)
@@ -61,15 +61,16 @@ def test_kernel_agrees_with_counting(chunk, rows, edges, gaps):
     np.testing.assert_allclose(dense(weighed, len(start)), expected, atol=1e-9)
 
 
-@given(st.lists(st.tuples(st.integers(0, 99), st.floats(0, 10)), max_size=60))
-def test_sums_by_key_are_the_same_however_many_keys_there_are(rows):
-    key = np.array([row[0] for row in rows], np.int64)
-    amount = np.array([row[1] for row in rows], np.float64)
+@given(st.lists(st.lists(st.tuples(st.integers(0, 99), st.floats(0, 10)), max_size=30), max_size=3))
+def test_sums_by_key_are_the_same_however_many_keys_there_are(parts):
+    few, many = SumsByKey(1_000, 100), SumsByKey(10**12, 100)
+    for sums in (few, many):
+        for number, rows in enumerate(parts):
+            key = np.array([row[0] for row in rows], np.int64)
+            sums.add(key, np.array([row[1] for row in rows], np.float64), 50 * number, 100)
 
-    few, many = sum_by_key(key, amount, 100), sum_by_key(key, amount, 10**12)
-
-    assert few[0].tolist() == many[0].tolist()
-    np.testing.assert_allclose(few[1], many[1])
+    assert few.found()[0].tolist() == many.found()[0].tolist()
+    np.testing.assert_allclose(few.found()[1], many.found()[1])
 
 
 def test_occupancy_of_all_windows_is_the_length_of_the_spans():

@@ -1,7 +1,7 @@
 """How fast attribution is: the overlap kernel per span, and a whole run of a million spans.
 
-Run it by hand (`python tests/benchmarks/bench_attribution.py`); it ends with 1 where a figure misses its bound. The best
-of several repetitions is taken, because other work on the machine can only slow it down.
+Run it by hand (`python tests/benchmarks/bench_attribution.py`); it ends with 1 where a figure misses its bound. The
+best of several repetitions is taken, because other work on the machine can only slow it down.
 """
 
 from __future__ import annotations

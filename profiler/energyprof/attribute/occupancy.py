@@ -15,7 +15,7 @@ import numpy as np
 from energyprof.attribute.intervals import ranges
 from energyprof.attribute.measure import Measure, between
 from energyprof.attribute.segments import Segments
-from energyprof.attribute.sums import sum_by_key
+from energyprof.attribute.sums import SumsByKey
 from energyprof.model.span import Floats, Ints
 
 CHUNK = 1 << 16
@@ -58,13 +58,10 @@ def occupancy(segments: Segments, bins: Bins, stages: int, measure: Measure | No
     if not len(bins.window) or not len(start_ns):
         return Overlaps(np.zeros(0, np.int64), np.zeros(0))
     beyond = int(np.searchsorted(start_ns, bins.edge_ns[-1], "left"))
-    keys: list[Ints] = [np.zeros(0, np.int64)]
-    amounts: list[Floats] = [np.zeros(0)]
+    sums = SumsByKey(len(bins.window) * stages, beyond)
     for low in range(0, beyond, CHUNK):
-        for key, amount in _chunk(segments, slice(low, min(low + CHUNK, beyond)), bins.edge_ns, stages, measure):
-            keys.append(key)
-            amounts.append(amount)
-    key, amount = sum_by_key(np.concatenate(keys), np.concatenate(amounts), len(bins.window) * stages)
+        _add_chunk(sums, segments, slice(low, min(low + CHUNK, beyond)), _Axes(bins.edge_ns, stages, measure))
+    key, amount = sums.found()
     if len(bins.window) == bins.window[-1] + 1:  # no gaps: bins are windows
         return Overlaps(key, amount)
     window = bins.window[key // stages]
@@ -72,9 +69,15 @@ def occupancy(segments: Segments, bins: Bins, stages: int, measure: Measure | No
     return Overlaps(window[held] * stages + key[held] % stages, amount[held])
 
 
-def _chunk(
-    segments: Segments, rows: slice, edges: Floats, stages: int, measure: Measure | None
-) -> list[tuple[Ints, Floats]]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Axes:
+    edge_ns: Floats
+    stages: int
+    measure: Measure | None
+
+
+def _add_chunk(sums: SumsByKey, segments: Segments, rows: slice, axes: _Axes) -> None:
+    edges, stages, measure = axes.edge_ns, axes.stages, axes.measure
     start, end, stage = segments.start_ns[rows], segments.end_ns[rows], segments.stage[rows]
     if start[0] < edges[0]:
         start, end = np.maximum(start, edges[0]), np.maximum(end, edges[0])
@@ -88,16 +91,12 @@ def _chunk(
     key = np.repeat(np.arange(0, (high - low) * stages, stages), counts)
     key += stage
     crossing = np.flatnonzero(end > upper)
-    if not crossing.size:
-        key, amount = sum_by_key(key, between(measure, start, end), (high - low) * stages)
-        return [(key + low * stages, amount)]
-
-    amount = between(measure, start, np.minimum(end, upper))
-    first = low + 1 + key[crossing] // stages
-    ends = end[crossing]
-    count = np.searchsorted(edges, ends, "left") - first
-    cell, source = ranges(first, count), np.repeat(np.arange(len(crossing)), count)
-    piece = between(measure, edges[cell], np.minimum(edges[cell + 1], ends[source]))
-    rest = (cell * stages + stage[crossing][source], piece)
-    key, amount = sum_by_key(key, amount, (high - low) * stages)
-    return [(key + low * stages, amount), rest]
+    if crossing.size:
+        ends = end[crossing]
+        end = np.minimum(end, upper)
+        first = low + 1 + key[crossing] // stages
+        count = np.searchsorted(edges, ends, "left") - first
+        cell, source = ranges(first, count), np.repeat(np.arange(len(crossing)), count)
+        piece = between(measure, edges[cell], np.minimum(edges[cell + 1], ends[source]))
+        sums.add(cell * stages + stage[crossing][source], piece, 0, (len(edges) - 1) * stages)
+    sums.add(key, between(measure, start, end), low * stages, (high - low) * stages)
