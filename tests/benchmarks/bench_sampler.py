@@ -1,8 +1,8 @@
 """Sampling beside a machine that is fully busy: how punctual the polls are, and what they cost.
 
-The sampler runs as in the collector, in a process of its own, following two Python processes (one a core) that never
-pause: a sensor that answers at once, polled at 100 Hz, and the CPU clocks of the tree. The late share is the median of
-five spans of the run, for somebody else's burst on a shared machine is not ours.
+The sampler runs as in the collector, in a process and session of its own, following Python processes (one a core) that
+never pause: a sensor that answers at once, polled at 100 Hz, and the CPU clocks of the tree. The late share is the
+median of five spans of the run, for somebody else's burst on a shared machine is not ours.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def rows() -> list[tuple[str, float, str, float]]:
     try:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join([os.path.dirname(__file__), *sys.path])}
         argv = [sys.executable, "-c", f"import bench_sampler; bench_sampler.sample({os.getpid()})"]
-        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True, start_new_session=True)
     finally:
         for burner in burners:
             burner.kill()
