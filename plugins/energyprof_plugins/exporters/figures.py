@@ -10,6 +10,7 @@ MINUS: Final = "\u2212"
 UNITS: Final = (("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("\u00b5J", 1e-6))
 COLUMN_UNITS: Final = UNITS[2:]
 """A table stays with joules however large they are."""
+COLUMN_DECIMALS: Final = 4
 
 
 def joules(energy_j: float) -> str:
@@ -56,6 +57,14 @@ def with_error(value: float, half: float) -> tuple[str, str]:
     decimals = min(wanted, max(0, 4 - before_point))
     shown_half = round(half, wanted) if decimals == wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
     return _signed(grouped(round(value, decimals), max(0, decimals))), grouped(shown_half, max(0, decimals))
+
+
+def in_column(value: float, half: float) -> tuple[str, str]:
+    """Return a value and its half-width as `with_error` does, but for what is too small for the unit of its column."""
+    smallest = 10.0**-COLUMN_DECIMALS
+    if 0 < abs(value) < smallest:
+        return f"<{smallest:.{COLUMN_DECIMALS}f}", ""
+    return with_error(value, max(half, smallest) if half > 0 else half)
 
 
 def half_width(energy_j: float, low_j: float, high_j: float) -> float:

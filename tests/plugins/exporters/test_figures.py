@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from energyprof_plugins.exporters.figures import (
     column_unit,
+    in_column,
     joules,
     joules_with_error,
     joules_within,
@@ -65,6 +66,12 @@ def test_a_printed_half_width_is_never_much_less_than_it_is(value, half):
     shown = float(with_error(value, half)[1].replace(" ", ""))
 
     assert shown >= half * 0.84  # 1 digit: 0.355 is printed as 0.4, 0.349 as 0.3
+
+
+def test_what_is_too_small_for_its_column_is_said_to_be_small_and_not_nothing():
+    shown = [in_column(*pair) for pair in ((0.00008, 0.00007), (0.0017, 0.00001), (0.0, 0.0), (12.0, 3.0))]
+
+    assert shown == [("<0.0001", ""), ("0.00170", "0.00010"), ("0", ""), ("12", "3")]
 
 
 def test_a_column_has_one_unit_that_keeps_small_runs_readable():

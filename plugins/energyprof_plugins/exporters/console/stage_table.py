@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -15,7 +16,7 @@ from energyprof.model.ids import StageId
 from energyprof.model.report import Report, UnsplitRow
 from energyprof_plugins.exporters.account import counted_domains, known, ledger, microjoules
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.figures import column_unit, grouped, percent, with_error
+from energyprof_plugins.exporters.figures import column_unit, grouped, in_column, percent, with_error
 
 LETTERS: Final = {"measured": "M", "inferred": "I", "inferred (repeat mode)": "R", "estimated (model)": "E"}
 KEY: Final = {"inferred (repeat mode)": "repeat mode"}
@@ -73,7 +74,8 @@ def stage_table(report: Report, glyphs: Glyphs, width: int, limit: int) -> Table
     shown = rows if len(rows) <= limit + 1 else [entry for entry in rows[:limit] if entry.energy_uj > 0]
     rest = rows[len(shown) :]
     largest_uj = max((entry.energy_uj for entry in rows), default=0)
-    columns = _Columns(glyphs, ledger(report).measured_uj, largest_uj, width >= WIDE)
+    each_uj = [entry.energy_uj / entry.calls for entry in shown if entry.calls]
+    columns = _Columns(glyphs, ledger(report).measured_uj, largest_uj, each_uj, width >= WIDE)
     lines = [columns.cells(entry) for entry in shown]
     if rest:
         lines.append(columns.remainder(len(rest), sum(entry.energy_uj for entry in rest)))
@@ -114,7 +116,8 @@ def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
 
     The end is what distinguishes one stage from another.
     """
-    parts = [glyphs.name(component) for component in path]
+    # Every component takes two cells at least: what stands before these cannot fit.
+    parts = [glyphs.name(component) for component in path[-max(width, 1) :]]
     for place in range(len(parts) - 1):
         if cell_len("/".join(parts)) <= width:
             break
@@ -131,24 +134,29 @@ def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
 class _Columns:
     """Write figures in the unit that suits the largest of them, as many columns as there is room for."""
 
-    def __init__(self, glyphs: Glyphs, measured_uj: int, largest_uj: int, wide: bool) -> None:
+    def __init__(self, glyphs: Glyphs, measured_uj: int, largest_uj: int, each_uj: Sequence[float], wide: bool) -> None:
         self.glyphs, self.measured_uj, self.largest_uj, self.wide = glyphs, measured_uj, largest_uj, wide
         self.unit, self.unit_j = column_unit(largest_uj / 1e6)
+        # One call of one stage is a million calls of another: the unit of the middle one suits most.
+        self.each_unit, self.each_unit_j = column_unit(median(each_uj) / 1e6 if each_uj else 0.0)
         self.bar_width = 12 if wide else 5
 
     def headings(self) -> list[str]:
         """Return the heading of every column."""
-        first, middle = ("stage (self energy)", ["calls", f"{self.unit}/call"]) if self.wide else ("stage (self)", [])
+        first, middle = (
+            ("stage (self energy)", ["calls", f"{self.each_unit}/call"]) if self.wide else ("stage (self)", [])
+        )
         return [first, *map(self.glyphs.text, [self.unit, "\u00b195 %", "share %", "", *middle, "how"])]
 
     def cells(self, entry: Entry) -> list[str]:
         """Return the cells of one stage or group; its name is fitted in later."""
         half_uj = max(entry.energy_uj - entry.low_uj, entry.high_uj - entry.energy_uj, 0)
-        value, half = with_error(self._in_unit(entry.energy_uj), self._in_unit(half_uj))
+        value, half = in_column(self._in_unit(entry.energy_uj), self._in_unit(half_uj))
         bar = self.glyphs.bar(max(entry.energy_uj, 0) / self.largest_uj if self.largest_uj else 0.0, self.bar_width)
         middle = ["", ""] if self.wide else []
         if self.wide and entry.calls:
-            each, _ = with_error(self._in_unit(entry.energy_uj) / entry.calls, self._in_unit(half_uj) / entry.calls)
+            per_call = 1e6 * self.each_unit_j * entry.calls
+            each, _ = in_column(entry.energy_uj / per_call, half_uj / per_call)
             middle = [grouped(entry.calls), each]
         figures = map(self.glyphs.text, [value, half, self._share(entry.energy_uj)])
         return ["", *figures, bar, *map(self.glyphs.text, middle), entry.how]
