@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from energyprof.attribute import attribute
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 UJ = 1.01e-6
 
 NAMES = ("a", "b", "c")

@@ -44,7 +44,7 @@ def dense(found, windows):
 
 @pytest.mark.parametrize("chunk", [1, 3, 1 << 16])
 @given(rows=pieces, edges=cuts, gaps=st.sets(st.integers(0, 24)))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_kernel_agrees_with_counting(chunk, rows, edges, gaps):
     segments = segments_of(rows)
     keep = [k for k in range(max(len(edges) - 1, 0)) if k not in gaps]

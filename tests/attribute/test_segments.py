@@ -64,7 +64,7 @@ def nested(draw, low=0, high=64, depth=0):
 
 
 @given(st.lists(nested(), min_size=1, max_size=3))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_segments_agree_with_asking_every_millisecond(make, lanes):
     trace = make.trace(lanes)
     spans, found = trace.spans, exclusive(trace)
