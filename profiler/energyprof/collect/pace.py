@@ -6,6 +6,10 @@ SLOWEST_NS = 1_000_000_000
 """No sensor is polled more rarely for its period's sake: the live line moves and a dying sensor is noticed."""
 POLLS_PER_PERIOD = 10
 """Enough to place a sensor's update within a twentieth of its period; more adds cost, not knowledge."""
+WEIGHT = 0.25
+"""How far the mean cost moves towards each new figure."""
+OUTLIER = 4
+"""A figure counts as this many times the mean cost at most."""
 
 
 def interval_ns(period_ns: int | None, max_hz: float) -> int:
@@ -19,7 +23,8 @@ def interval_ns(period_ns: int | None, max_hz: float) -> int:
 class Pace:
     """Stretch the interval between polls so that their CPU time stays within `share` of one core.
 
-    The polls stay evenly spaced: the mean cost is followed slowly (a quarter at a time), never poll by poll.
+    The polls stay evenly spaced: the mean cost is followed slowly, and one poll that cost very much (a page fault, a
+    neighbour's burst) counts as four times the usual at most.
     """
 
     def __init__(self, interval_ns: int, share: float) -> None:
@@ -28,13 +33,15 @@ class Pace:
         self.interval_ns = interval_ns
         self._least_ns = interval_ns
         self._share = share
-        self._cost_ns: float | None = None
+        self._cost_ns = interval_ns * share
 
     def account(self, polls: int, cost_ns: int) -> None:
         """Take the CPU time that the last `polls` polls cost together."""
-        mean_ns = cost_ns / polls
-        self._cost_ns = mean_ns if self._cost_ns is None else 0.75 * self._cost_ns + 0.25 * mean_ns
-        self.interval_ns = max(self._least_ns, round(self._cost_ns / self._share))
+        mean_ns = min(cost_ns / polls, OUTLIER * self._cost_ns)
+        self._cost_ns += WEIGHT * (mean_ns - self._cost_ns)
+        # Cost below what is affordable buys nothing, and must not make the next usual poll look like an outlier.
+        self._cost_ns = max(self._cost_ns, self._least_ns * self._share)
+        self.interval_ns = round(self._cost_ns / self._share)
 
     def next_due_ns(self, due_ns: int, now_ns: int) -> int:
         """Return the slot after `due_ns`; the slots a late poll slept through are left out, never made up for."""

@@ -47,6 +47,9 @@ Waking up alone costs 5 us on bare metal and 60-80 us in a virtual machine whose
 CLOCKS_SHARE = 0.0022
 """CPU time allowed to the CPU clocks, likewise."""
 POLLS_PER_ACCOUNT = 8
+"""To know the CPU time costs a system call: it is asked for once in so many polls."""
+RARE_NS = 30_000_000
+"""Polls further apart than this are accounted for one by one, so that their pace recovers soon."""
 FAILURES_BEFORE_PAUSE = 3
 LONGEST_PAUSE_NS = 1_000_000_000
 
@@ -158,6 +161,7 @@ class _Loop:
         self.polls = 0
         self.late_polls = 0
         self.cpu_ns = 0
+        self._accounted = 0
         self.thread = threading.Thread(target=self._run, name=f"energyprof {name}", daemon=True)
         self._polled = polled
         self._pace = Pace(interval_ns, share)
@@ -182,7 +186,7 @@ class _Loop:
             self.polls += 1
             if began_ns - due_ns > LATE_NS:
                 self.late_polls += 1
-            if self.polls <= POLLS_PER_ACCOUNT or self.polls % POLLS_PER_ACCOUNT == 0:
+            if self.polls % POLLS_PER_ACCOUNT == 0 or pace.interval_ns >= RARE_NS or self.polls == 1:
                 self._account()
             due_ns = pace.next_due_ns(due_ns, now_ns())
             failures = 0 if answered else failures + 1
@@ -196,8 +200,8 @@ class _Loop:
     def _account(self) -> None:
         spent_ns = time.thread_time_ns()
         if self.polls > 1:  # The first poll warms everything up; it says nothing about the next.
-            polls = 1 if self.polls <= POLLS_PER_ACCOUNT else POLLS_PER_ACCOUNT
-            self._pace.account(polls, spent_ns - self.cpu_ns)
+            self._pace.account(self.polls - self._accounted, spent_ns - self.cpu_ns)
+        self._accounted = self.polls
         self.cpu_ns = spent_ns
 
 
