@@ -28,19 +28,35 @@ class CpuShares:
     """What dividing by CPU time needs to know of a run, whatever the domain."""
 
     threads: tuple[tuple[int, Measure | None, Segments], ...]
-    """pid, CPU time (None: never read, so that running counts as on CPU) and segments of each thread with spans."""
+    """pid, CPU time and segments of each thread with spans.
+
+    Threads that were never read stand together, their CPU time None: running counts as on CPU.
+    """
     times: CpuTimes
     line: Timeline
 
     @staticmethod
     def of(segments: Segments, lanes: Lanes, times: CpuTimes, line: Timeline) -> CpuShares:
         """Sort the segments by the thread they ran on."""
-        host = thread_of_lanes(lanes)
-        on = host[segments.lane]
-        threads = []
-        for lane in np.unique(on):
-            pid, tid = int(lanes.pid[lane]), int(lanes.tid[lane])
-            threads.append((pid, times.threads.get((pid, tid)), segments.of(on == lane)))
+        group = np.zeros(len(lanes), np.int64)
+        known: list[tuple[int, Measure | None]] = []
+        number: dict[tuple[int, int], int] = {}
+        for lane, host in enumerate(thread_of_lanes(lanes).tolist()):
+            pid, tid = int(lanes.pid[host]), int(lanes.tid[host])
+            measure = times.threads.get((pid, tid))
+            which = (pid, tid if measure is not None else -1)
+            if which not in number:
+                number[which] = len(known)
+                known.append((pid, measure))
+            group[lane] = number[which]
+        on = group[segments.lane]
+        order = np.argsort(on, kind="stable")
+        bounds = np.searchsorted(on[order], np.arange(len(known) + 1)).tolist()
+        threads = [
+            (pid, measure, segments.at(order[bounds[k] : bounds[k + 1]]))
+            for k, (pid, measure) in enumerate(known)
+            if bounds[k + 1] > bounds[k]
+        ]
         return CpuShares(tuple(threads), times, line)
 
     def weights(self, cells: Cells, start_ns: Floats, end_ns: Floats) -> Floats:
@@ -70,7 +86,7 @@ class CpuShares:
         own = np.zeros(len(cells.window))
         for of_pid, measure, run in self.threads:
             if of_pid == pid:
-                own += cells.aligned(occupancy(run, bins, cells.stages + 1, measure))
+                cells.add(own, occupancy(run, bins, cells.stages + 1, measure))
         return own
 
     def _waiting(self, pid: int, cells: Cells, bins: Bins, rest: Floats, weight: Floats) -> Floats:
@@ -80,7 +96,7 @@ class CpuShares:
         time = np.zeros(len(cells.window))
         for of_pid, _, run in self.threads:
             if of_pid == pid:
-                time += cells.aligned(occupancy(run, bins, cells.stages + 1))
+                cells.add(time, occupancy(run, bins, cells.stages + 1))
         weight += _spread(cells, rest, time)
         return np.where(cells.per_window(time) > 0, 0.0, rest)
 

@@ -32,8 +32,10 @@ class Segments:
 
     def of(self, rows: Flags) -> Segments:
         """Return the segments for which `rows` is True."""
-        if rows.all():
-            return self
+        return self if rows.all() else self.at(np.flatnonzero(rows))
+
+    def at(self, rows: Ints) -> Segments:
+        """Return the segments of these rows."""
         return Segments(self.stage[rows], self.lane[rows], self.start_ns[rows], self.end_ns[rows])
 
 

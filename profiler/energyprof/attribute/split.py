@@ -109,7 +109,7 @@ def split(problem: Problem) -> Split:
     whole = problem.share >= 1 - TOLERANCE
     margins = problem.margins
     if margins is not None:
-        filled = margins.cells.key()[margins.share >= 1 - TOLERANCE]
+        filled = margins.cells.key[margins.share >= 1 - TOLERANCE]
         for side in (margins.left, margins.right):
             whole[whole] = np.isin(side[cells.window[whole]] * columns + cells.stage[whole], filled)
     found = _bounds(problem, _Rows(cells.stage, cells.window, problem.share, cells.time_ns, whole), columns)

@@ -22,6 +22,8 @@ from energyprof.model.span import Floats, Ints
 class Cells:
     """Who was there in which window: one row per (window, stage), ordered so; stage `stages` is the time outside."""
 
+    key: Ints
+    """window * (stages + 1) + stage, ascending."""
     window: Ints
     stage: Ints
     time_ns: Floats
@@ -29,24 +31,18 @@ class Cells:
     windows: int
     stages: int
 
-    def key(self) -> Ints:
-        """Return window * (stages + 1) + stage, ascending."""
-        return self.window * (self.stages + 1) + self.stage
-
     def per_window(self, amount: Floats) -> Floats:
         """Return the sum of a column over the cells of each window."""
         return sum_by(self.window, amount, self.windows)
 
-    def aligned(self, overlaps: Overlaps) -> Floats:
-        """Return the amounts of `overlaps` as a column of these cells, 0 where they have none."""
-        key = self.key()
-        if len(key) == len(overlaps.key) and bool(np.all(key == overlaps.key)):
-            return overlaps.amount
-        column = np.zeros(len(key))
-        row = np.minimum(np.searchsorted(key, overlaps.key), max(len(key) - 1, 0))
-        known = key[row] == overlaps.key if len(key) else np.zeros(0, np.bool_)
-        column[row[known]] = overlaps.amount[known]
-        return column
+    def add(self, column: Floats, overlaps: Overlaps) -> None:
+        """Add the amounts of `overlaps` to a column of these cells, in place; what has no cell is left out."""
+        if len(self.key) == len(overlaps.key) and bool(np.all(self.key == overlaps.key)):
+            column += overlaps.amount
+        elif len(self.key):
+            row = np.minimum(np.searchsorted(self.key, overlaps.key), len(self.key) - 1)
+            known = self.key[row] == overlaps.key
+            column[row[known]] += overlaps.amount[known]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +74,7 @@ def presence(segments: Segments, line: Timeline, start_ns: Floats, end_ns: Float
     key = np.concatenate((found.key, outside * (stages + 1) + stages))
     order = np.argsort(key, kind="stable")
     key, time = key[order], np.concatenate((found.amount, left[outside]))[order]
-    return Cells(key // (stages + 1), key % (stages + 1), time, len(start_ns), stages)
+    return Cells(key, key // (stages + 1), key % (stages + 1), time, len(start_ns), stages)
 
 
 def as_shares(cells: Cells, weight: Floats) -> Floats:
