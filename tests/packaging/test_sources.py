@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = (ROOT / "profiler/energyprof", ROOT / "plugins/energyprof_plugins")
 SHIPPED = ("profiler", "plugins", "tests", "samples", ".ci")
 TEXT = {".py", ".md", ".toml", ".txt", ".svg", ".csv", ".json", ".dot", ""}
-# In two pieces, or this file would find itself. A home folder is a path of somebody's machine whoever that is.
-HOME_FOLDER = re.compile("/ho" + r"me/\w|/Us" + r"ers/\w|(?<![\w.])/ro" + r"ot/\w")
+OURS = [place for place in (ROOT, Path.home(), Path(sys.prefix)) if len(place.parts) > 1]
+"""Folders of this machine, whichever it is; nothing that is checked in may point into them."""
 
 
 def project_files() -> Iterator[Path]:
@@ -40,13 +41,13 @@ def test_every_module_says_its_idea_first() -> None:
 
 
 def test_no_file_names_a_path_of_one_machine() -> None:
-    checkout = re.compile(re.escape(str(ROOT)) + r"\b") if len(ROOT.parts) > 2 else HOME_FOLDER
+    path_of_ours = re.compile(r"(?<![\w.])(" + "|".join(re.escape(str(place)) for place in OURS) + r")/\w")
 
     found = [
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for path in project_files()
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
-        if HOME_FOLDER.search(line) or checkout.search(line)
+        if path_of_ours.search(line)
     ]
 
     assert found == []
