@@ -8,7 +8,7 @@ from typing import Generic
 from energyprof.capture.columns import Columns, joined, picked
 
 ROWS_PER_CHUNK = 1 << 14
-MOST_ROWS = 1 << 16
+MOST_ROWS = (1 << 16) - 1
 
 
 class ChunkBuffer(Generic[Columns]):

@@ -69,8 +69,11 @@ def _unpack(packed: bytes, at: int) -> tuple[Ints, int]:
     if order > 2 or width not in _WIDTHS or len(planes) != rows * width:
         raise CaptureError("a block has an impossible header")
     narrow = np.empty((rows, width), np.uint8)
-    narrow[:] = np.frombuffer(planes, np.uint8).reshape(width, rows).T
-    values = narrow.view(f"<u{width}").reshape(rows).astype(np.uint64).view(np.int64) + least
+    for plane, content in enumerate(np.frombuffer(planes, np.uint8).reshape(width, rows)):
+        narrow[:, plane] = content
+    unsigned = narrow.view(f"<u{width}").reshape(rows)
+    values = unsigned.view(np.int64) if width == 8 else unsigned.astype(np.int64)
+    values += least
     for _ in range(order):
         np.cumsum(values, out=values)
     if order:

@@ -19,6 +19,9 @@ _HEADER = struct.Struct(">16sH6xII28xI4xI20xI")
 """The parts of SQLite's header used here (sqlite.org/fileformat2.html, section 1.3): magic, page size, change counter,
 pages, user_version, application_id, the change counter for which the number of pages is valid."""
 
+_SQLITE_FAULTS = (sqlite3.Error, UnicodeDecodeError)
+"""The second where even SQLite's own message quotes damaged text."""
+
 _FOREIGN = "is no energyprof recording; `energyprof run SCRIPT` writes one"
 
 
@@ -29,7 +32,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         with _connection(path) as db:
             yield db
-    except sqlite3.Error as error:
+    except _SQLITE_FAULTS as error:
         raise damaged(path, str(error)) from error
     except CaptureError as error:
         if str(path) in str(error):
@@ -110,7 +113,7 @@ def _connect(path: Path, query: str) -> sqlite3.Connection:
     db = sqlite3.connect(f"{path.absolute().as_uri()}?{query}", uri=True)
     try:
         db.execute("SELECT count(*) FROM fact").fetchone()
-    except sqlite3.Error:
+    except _SQLITE_FAULTS:
         db.close()
         raise
     return db

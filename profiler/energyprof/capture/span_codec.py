@@ -93,7 +93,8 @@ def _event_order(depth: Index, lane_first: Ints) -> tuple[NDArray[np.intp], NDAr
     ended_before = np.cumsum(np.bincount(until, minlength=rows + 1))
     begin = np.arange(rows) + ended_before[:rows]
     deepest_first = np.arange(rows)[::-1]
-    order = deepest_first[np.argsort(until[::-1], kind="stable")]
+    small = until.astype(np.uint16) if rows < 1 << 16 else until  # numpy sorts 16-bit integers by radix
+    order = deepest_first[np.argsort(small[::-1], kind="stable")]
     end = np.empty(rows, np.int64)
     end[order] = np.arange(rows) + until[order]
     return begin, end

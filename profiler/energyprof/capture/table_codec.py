@@ -92,7 +92,7 @@ def unpack_lane_runs(packed: bytes) -> LaneRuns:
 def pack_readings(readings: Readings) -> bytes:
     """Return the readings of one domain packed."""
     took_ns = readings.t_after_ns - readings.t_before_ns
-    return pack_columns((readings.t_before_ns, took_ns, readings.raw, readings.status), (2, 0, 1, 0))
+    return pack_columns((readings.t_before_ns, took_ns, readings.raw, readings.status), (1, 0, 1, 0))
 
 
 def unpack_readings(packed: bytes) -> Readings:
