@@ -34,9 +34,10 @@ def joules_with_error(energy_j: float, half_j: float) -> str:
 def joules_within(energy_j: float, half_j: float) -> str:
     """Return at most three digits and a unit, no finer than the half-width, which is printed elsewhere."""
     unit, factor = _unit(abs(energy_j), UNITS)
-    value, half = with_error(energy_j / factor, half_j / factor)
-    plain = joules(energy_j)
-    return f"{value} {unit}" if half and len(value) < len(plain.removesuffix(f" {unit}")) else plain
+    if half_j <= 0 or energy_j == 0:
+        return joules(energy_j)
+    decimals = min(_decimals(half_j / factor), 2 - math.floor(math.log10(abs(energy_j / factor))))
+    return f"{_signed(grouped(round(energy_j / factor, decimals), max(0, decimals)))} {unit}"
 
 
 def column_unit(largest_j: float) -> tuple[str, float]:
@@ -51,8 +52,7 @@ def with_error(value: float, half: float) -> tuple[str, str]:
     """
     if half <= 0:
         return _signed(_digits(value, 4)), ""
-    place = math.floor(math.log10(half))
-    wanted = -place + (1 if half / 10.0**place < 2.95 else 0)
+    wanted = _decimals(half)
     before_point = math.floor(math.log10(abs(value))) + 1 if value else 1
     decimals = min(wanted, max(0, 4 - before_point))
     shown_half = round(half, wanted) if decimals == wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
@@ -125,6 +125,12 @@ def _unit(size_j: float, units: tuple[tuple[str, float], ...]) -> tuple[str, flo
         if size_j >= 0.9995 * unit[1]:
             return unit
     return units[-1]
+
+
+def _decimals(half: float) -> int:
+    """Return the decimals that a half-width allows; below 0: it is coarser than the ones."""
+    place = math.floor(math.log10(half))
+    return -place + (1 if half / 10.0**place < 2.95 else 0)
 
 
 def _digits(value: float, digits: int) -> str:

@@ -7,7 +7,7 @@ from energyprof.model.report import Report
 from energyprof_plugins.exporters.diagram.drawing import drawing
 from energyprof_plugins.exporters.diagram.fold import NODES
 from energyprof_plugins.exporters.diagram.svg import finish
-from energyprof_plugins.exporters.visible import visible
+from energyprof_plugins.exporters.visible import program_name, visible
 
 
 class Dot:
@@ -32,7 +32,7 @@ class Svg:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the SVG; raises LookupError where there is no renderer."""
         drawn = context.draw(_source(report, context), "svg")
-        return finish(drawn, f"Energy hotspots of {visible(' '.join(report.run.command))}")
+        return finish(drawn, f"Energy hotspots of {visible(program_name(report.run.command))}")
 
 
 class Png:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Final
 
 HIDDEN: Final = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
@@ -20,6 +22,14 @@ def visible(name: str, *, ascii_only: bool = False) -> str:
     if not text.strip():
         text = f"'{text}'"
     return text.replace("\u2026", "..").encode("ascii", "backslashreplace").decode() if ascii_only else text
+
+
+def program_name(command: Sequence[str]) -> str:
+    """Return what ran, as people call it: the script without its folder and interpreter, then its arguments."""
+    parts = [PurePath(part).name if "/" in part else part for part in command[:2]] + list(command[2:])
+    if len(parts) > 1 and parts[0].startswith("python"):
+        del parts[0]
+    return " ".join(parts) or "(no command)"
 
 
 def _escape(char: str) -> str:

@@ -54,11 +54,9 @@ def test_a_value_is_never_finer_than_its_half_width(energy_j, half_j, text):
 
 
 def test_a_total_beside_its_interval_is_no_finer_than_it():
-    assert [joules_within(23.6, 14.2), joules_within(23.6, 0.001), joules_within(23.6, 0)] == [
-        "24 J",
-        "23.6 J",
-        "23.6 J",
-    ]
+    shown = [joules_within(*pair) for pair in ((23.6, 14.2), (23.6, 0.001), (23.6, 0.0), (269.0, 230.0), (0.0, 1.0))]
+
+    assert shown == ["24 J", "23.6 J", "23.6 J", "270 J", "0 J"]
 
 
 @given(st.floats(1e-6, 1e9), st.floats(1e-7, 1e9))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energyprof_plugins.exporters.visible import HIDDEN, visible
+from energyprof_plugins.exporters.visible import HIDDEN, program_name, visible
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,17 @@ def test_both_ends_of_an_endless_name_are_kept():
 
     assert len(shown) == 401
     assert shown.endswith("end")
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("/usr/bin/python3", "/home/me/pipeline.py", "--in", "/data/x"), "pipeline.py --in /data/x"),
+        (("python3.12", "-m", "package.module"), "-m package.module"),
+        (("train.py",), "train.py"),
+        (("python",), "python"),
+        ((), "(no command)"),
+    ],
+)
+def test_a_run_is_called_what_people_call_it(command, name):
+    assert program_name(command) == name

@@ -12,6 +12,7 @@ from energyprof_plugins.exporters.account import Known, counted_domains, known
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import fit_path
 from energyprof_plugins.exporters.figures import half_width, joules_with_error, percent, seconds, watts
+from energyprof_plugins.exporters.visible import program_name
 
 MODEL = "estimated (model)"
 
@@ -39,7 +40,7 @@ def verdict(report: Report, glyphs: Glyphs, wide: bool) -> Text:
 def run_line(report: Report, glyphs: Glyphs) -> str:
     """Return which run it was: command, length, how it ended, mean power."""
     run = report.run
-    facts = [fit_path((" ".join(run.command) or "(no command)",), 60, glyphs), seconds(run.wall_s)]
+    facts = [fit_path((program_name(run.command),), 60, glyphs), seconds(run.wall_s)]
     if run.exit_code is None:
         facts.append("its end was not seen")
     elif run.exit_code < 0:

@@ -20,7 +20,7 @@ from energyprof_plugins.exporters.figures import (
     rounded_to_add_up,
     seconds,
 )
-from energyprof_plugins.exporters.visible import visible
+from energyprof_plugins.exporters.visible import program_name, visible
 
 INK, DIM = LIGHT["ink"], LIGHT["dim"]
 SENSORS_SHOWN: Final = 6
@@ -48,7 +48,7 @@ def legend(report: Report, drawn: int, has_flow: bool, has_order: bool) -> str:
 
 def _run(report: Report, drawn: int) -> list[str]:
     run, whole, total = report.run, report.measured, len(report.stages)
-    said = [font(fit(" ".join(run.command), 17, LINE_PT), 17, INK, bold=True)]
+    said = [font(fit(program_name(run.command), 17, LINE_PT), 17, INK, bold=True)]
     if whole.energy_j is not None and report.domains:
         amount = joules_with_error(whole.energy_j, half_width(whole.energy_j, whole.low_j, whole.high_j))
         how = "estimated" if whole.provenance == "estimated (model)" else "measured"
