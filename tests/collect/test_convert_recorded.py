@@ -74,6 +74,7 @@ def record_until_killed(folder: Path) -> int:
         try:
             assert program.stdout.readline() == "ready\n"
             while begun(folder / "spool", program.pid) < BEGUN:
+                assert program.poll() is None
                 os.sched_yield()
         finally:
             program.kill()
