@@ -155,13 +155,16 @@ class Recording:
         )
         return self.collected(done.returncode, done.stdout, done.stderr)
 
-    def run_bare(self, text: str, *arguments: str, flags: Sequence[str] = ()) -> Recorded:
+    def run_bare(
+        self, text: str, *arguments: str, flags: Sequence[str] = (), more: Mapping[str, str] | None = None
+    ) -> Recorded:
         """Run the same program without any of our environment."""
         done = subprocess.run(
             [sys.executable, *flags, str(self.script(text)), *arguments],
             capture_output=True,
             text=True,
             timeout=60,
+            env={**os.environ, **(more or {})},
             cwd=self.folder,
             check=False,
         )

@@ -203,14 +203,16 @@ class ModuleNames:
 
 def _tree(root: Any) -> Iterator[tuple[str, Any]]:
     """Yield (dotted path, module), parents first, a shared module once; reads nothing but the modules' own tables."""
-    seen = {id(root)}
+    seen: set[int] = set()
     waiting = [("", root)]
     while waiting:
         path, module = waiting.pop()
+        if id(module) in seen:
+            continue
+        seen.add(id(module))
         yield path, module
         children = vars(module).get("_modules") or {}
         for name, child in reversed(list(children.items())):
-            if child is not None and id(child) not in seen:
-                seen.add(id(child))
+            if child is not None:
                 step = "" if name == _COMPILED_CHILD else name
                 waiting.append((".".join(filter(None, (path, step))), child))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from _thread import LockType
     from collections.abc import Callable
 
-STOP_TIMEOUT_S = 0.05
+STOP_TIMEOUT_S = 0.02
 _FORK_COUNTS_THREADS = sys.version_info >= (3, 12)
 """`fork` warns a program of more than one thread; ours must not be the one that is counted."""
 

@@ -69,7 +69,10 @@ class Recorder:
     def _renew(self, parent_spool: str | None, parent_lane: int) -> None:
         self._spool = SpoolFile(self._folder, parent_spool, parent_lane)
         self._flusher = Flusher(self._tick, lambda: note(self.run_dir, "flushing"))
-        self._lock = RLock()  # re-entrant: a signal handler may fork or exit while its thread is flushing
+        # Re-entrant: a signal handler may fork or exit while its thread is flushing.
+        self._flushing = RLock()
+        self._writing = RLock()
+        """Held for one frame at a time: what a fork waits for."""
         self._names_written = 0
         self._events_written = 0
         self._lost = 0
@@ -101,7 +104,10 @@ class Recorder:
         set_active(True)
 
     def close(self) -> None:
-        """Stop recording and write all there is; takes at most about 50 ms. A second call does nothing."""
+        """Stop recording and write all there is; a second call does nothing.
+
+        Takes some milliseconds, longer only where much is left to write, and gives a hanging disk 0.1 s.
+        """
         if not self._is_open:
             return
         self._is_open = False
@@ -110,17 +116,27 @@ class Recorder:
         fork.unfollow(self)
         lanes.on_first_event = lanes.nothing
         self._flusher.stop()
-        if self._lock.acquire(timeout=CLOSE_TIMEOUT_S):
+        if self._is_free():
             try:
                 if self._spool.is_begun or any(lane.buffer for lane in lanes.lanes):
                     self._flush(last=True)
             finally:
-                self._lock.release()
+                self._flushing.release()
+
+    def _is_free(self) -> bool:
+        """Wait until nobody else flushes; False: no headway is made, and a hanging disk is not waited for."""
+        written = -1
+        while not self._flushing.acquire(timeout=CLOSE_TIMEOUT_S):
+            if self._events_written == written:
+                return False
+            written = self._events_written
+        return True
 
     def flush(self) -> None:
         """Write what has been recorded so far."""
-        with self._lock:
-            self._flush()
+        with self._flushing:
+            if self._is_open:
+                self._flush()
 
     def warn(self, message: str) -> None:
         """Have the report say `message`."""
@@ -178,29 +194,33 @@ class Recorder:
                 step = 2 * max(PIECE_EVENTS[0], min(PIECE_EVENTS[1], len(events) // 16))
                 for at in range(0, len(events), step):
                     piece = events[at : at + step]
-                    self._spool.write(pack_frame(EVENTS, number, struct.pack(_INT64S % len(piece), *piece)))
+                    self._write(pack_frame(EVENTS, number, struct.pack(_INT64S % len(piece), *piece)))
                     unwritten -= len(piece) // 2
                     self._events_written += len(piece) // 2
         except OSError as error:
             self._lose(unwritten, str(error))
             raise
 
+    def _write(self, frame: bytes) -> None:
+        with self._writing:
+            self._spool.write(frame)
+
     def _announce(self) -> None:
         """Write the names and lanes that are new to this spool; everything taken before this may refer to them."""
         names = NAMES.since(self._names_written)
         if names:
-            self._spool.write(pack_frame(NAMES_KIND, 0, to_json([name.row() for name in names])))
+            self._write(pack_frame(NAMES_KIND, 0, to_json([name.row() for name in names])))
             self._names_written += len(names)
         new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
         if new:
-            self._spool.write(pack_frame(LANES, 0, to_json([lane.row() for lane in new])))
+            self._write(pack_frame(LANES, 0, to_json([lane.row() for lane in new])))
             for lane in new:
                 lane.announced = self._spool.id
 
     def _write_facts(self, began_ns: int, last: bool) -> None:
         if self._lost:
             lost = {"dropped": self._lost, "reason": self._lost_because}
-            self._spool.write(pack_frame(LOSS, 0, to_json(lost)))
+            self._write(pack_frame(LOSS, 0, to_json(lost)))
             self._lost = 0
         now_s = perf_counter()
         if last or self._warnings or now_s - self._facts_s > FACTS_PERIOD_S:
@@ -210,10 +230,10 @@ class Recorder:
                 "events": self._events_written,
                 "warnings": self._warnings,
             }
-            self._spool.write(pack_frame(FACTS, 0, to_json(facts)))
+            self._write(pack_frame(FACTS, 0, to_json(facts)))
             self._warnings = []
         if last:
-            self._spool.write(pack_frame(END, 0, b""))
+            self._write(pack_frame(END, 0, b""))
 
     def _recording_ns(self) -> int:
         if self._events_written and not self._pair_ns:
@@ -237,13 +257,13 @@ class Recorder:
     def before_fork(self) -> Forking:
         """Announce the child; from here to `after_fork_in_*` nothing is written."""
         was_flushing = self._flusher.stop()
-        is_held = self._lock.acquire(timeout=CLOSE_TIMEOUT_S)
+        is_held = self._writing.acquire(timeout=CLOSE_TIMEOUT_S)
         return Forking(self, lanes.announce_spawn(), was_flushing, is_held)
 
     def after_fork_in_parent(self, forking: Forking) -> None:
         """Go on; the flusher's thread waits for the next event where the program has no other recording thread."""
         if forking.is_held:
-            self._lock.release()
+            self._writing.release()
         own = lanes.local.lane
         if forking.was_flushing and any(lane is not own and lane.is_alive() is not None for lane in lanes.lanes):
             self._flusher.start()
@@ -254,6 +274,7 @@ class Recorder:
         """Begin anew below the stage open at the fork; a spool appears with the child's first event."""
         lanes.keep_only_own_lane()
         parent_spool = self._spool.id
+        self._spool.shut()  # the parent may have been writing: this is the child's own copy of the descriptor
         self._renew(parent_spool, forking.lane)
         os.environ[PARENT_SPOOL] = os.path.join(self._folder, self._spool.id)
         lanes.on_first_event = self._flusher.start

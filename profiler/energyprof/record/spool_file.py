@@ -45,7 +45,10 @@ class SpoolFile:
         self._begin(self._segment + 1)
 
     def write(self, frame: bytes) -> None:
-        """Append a frame; if it does not fit, leave the file as it was."""
+        """Append a frame, in the next segment once this one is full; if it does not fit, leave the file as it was."""
+        if self._size >= SEGMENT_BYTES:
+            self.shut()
+            self._begin(self._segment + 1)
         written = os.write(self._descriptor, frame)
         if written == len(frame):
             self._size += written

@@ -1,0 +1,116 @@
+"""Forked and spawned children record by themselves, below the stage that made them; no child hangs or loses its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def test_a_forked_child_records_below_the_stage_it_was_forked_in(recording: Any) -> None:
+    program = recording.run(
+        "import os, sys\nfrom energyprof import stage\n"
+        "with stage('before'): pass\n"
+        "with stage('forking'):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n"
+        "        with stage('child'): pass\n"
+        "        sys.exit(5)\n"
+        "    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "with stage('after'): pass\n",
+        flags=["-W", "error"],
+    )
+
+    parent = program.spools[0]
+    child = program.child_of(parent)
+    number = child.head["parent_lane"]
+    assert (program.stdout, program.stderr, program.log) == ("5\n", "", "")
+    assert parent.told() == [
+        *("+before", "-before", "+forking", f"spawn {number}", "-forking", "+after", "-after"),
+    ]
+    assert child.told() == ["+child", "-child", "-forking"]
+    assert child.lanes[1]["tid"] == child.head["pid"]
+    assert (parent.is_ended, child.is_ended) == (True, True)
+
+
+def test_a_child_that_records_nothing_leaves_no_spool(recording: Any) -> None:
+    program = recording.run(
+        "import os\nfrom energyprof import stage\nwith stage('a'): pass\n"
+        "for _ in range(20):\n    pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)\n"
+    )
+
+    assert program.spool.told()[:2] == ["+a", "-a"]
+    assert len(program.spool.told()) == 22
+
+
+def test_forks_under_load_never_hang(recording: Any) -> None:
+    program = recording.run(
+        "import os, threading\nfrom energyprof import stage\nrunning = True\n"
+        "def busy():\n    while running:\n        with stage('busy'): pass\n"
+        "threads = [threading.Thread(target=busy) for _ in range(2)]\n"
+        "for thread in threads: thread.start()\n"
+        "codes = []\n"
+        "for index in range(12):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n        with stage(f'child {index}'): pass\n        os._exit(0 if index % 2 else 9)\n"
+        "    codes.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "running = False\nfor thread in threads: thread.join()\nprint(codes == [9, 0] * 6)\n",
+        flags=["-W", "ignore"],  # Python 3.12 warns of forks beside threads, rightly
+    )
+
+    assert (program.stdout, program.stderr, program.log) == ("True\n", "", "")
+    assert program.spools[0].is_ended
+
+
+MULTIPROCESSING = """
+import multiprocessing, sys
+from energyprof import stage
+
+@stage
+def work(number):
+    with stage("inner"):
+        return number * number
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    with stage("main"):
+        processes = [context.Process(target=work, args=(n,)) for n in range(2)]
+        for process in processes: process.start()
+        for process in processes: process.join()
+        with context.Pool(2) as pool:
+            print(pool.map(work, range(6)))
+            pool.close()
+            pool.join()
+    print([process.exitcode for process in processes])
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_children_hand_over_every_event(recording: Any, method: str) -> None:
+    program = recording.run(MULTIPROCESSING, method)
+
+    told = [
+        word
+        for spool in program.spools
+        for lane in spool.events
+        for word in spool.told(lane)
+        if not word.startswith("spawn")
+    ]
+    assert (program.stdout, program.stderr, program.log) == ("[0, 1, 4, 9, 16, 25]\n[0, 0]\n", "", "")
+    assert {word: told.count(word) for word in set(told)} == {
+        "+main": 1,
+        "-main": 1,
+        **dict.fromkeys(("+work", "+inner", "-inner", "-work"), 8),
+    }
+
+
+def test_fork_is_not_warned_of_our_thread(recording: Any) -> None:
+    program = recording.run(
+        "import os, time\nfrom energyprof import stage\n"
+        "for _ in range(5):\n"
+        "    with stage('a'): time.sleep(.01)\n"
+        "    pid = os.fork()\n    if pid == 0: os._exit(0)\n    os.waitpid(pid, 0)\n",
+        flags=["-W", "error"],
+    )
+
+    assert (program.returncode, program.stderr) == (0, "")
