@@ -11,25 +11,23 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
-from energyprof.capture.writer import CaptureWriter
-from energyprof.collect.convert import Converter
 from energyprof.collect.cpu_clock import CpuClock
-from energyprof.collect.open_sources import Opened, lead_out_ns, open_automatically, open_named
+from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler
-from energyprof.collect.spool_watch import SpoolWatcher
-from energyprof.errors import CaptureError, EnergyprofError, PluginError
+from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.launch.control import END, LOST, Control
-from energyprof.launch.host_facts import run_facts
 from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_folder import remove_run_folder
+
+if TYPE_CHECKING:
+    from energyprof.capture.writer import CaptureWriter
 
 TICK_S = 0.08
 CONVERT_S = 0.04
@@ -64,29 +62,44 @@ class Collection:
     """One run being recorded."""
 
     def __init__(self, config: dict[str, Any], control: Control) -> None:
-        """Open everything; raises EnergyprofError where the capture cannot be written."""
+        """Start sampling, then open the rest; raises EnergyprofError where the capture cannot be written."""
         self._config = config
         self._control = control
         self._start_ns = int(config["start_ns"])
         self._root = RootProcess(int(config["root_pid"]))
         self._clock = CpuClock(process_tree(int(config["root_pid"])), start_ns=self._start_ns)
+        warnings: list[str] = []
+        self._opened = open_sources(
+            [(name, argument) for name, argument in config["sources"]],
+            [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
+            _load,
+            SourceContext(start_ns=self._start_ns, now_ns=time.monotonic_ns, cpu_time_ns=self._clock.total_ns),
+            warnings.append,
+        )
+        max_hz = float(config["max_hz"])
+        self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
+        self._sampler.start()
+        self._sampled_from_ns = time.monotonic_ns()
+        # Imported while the sensors are being read already: they take as long as numpy to load.
+        from energyprof.collect.convert import Converter
+        from energyprof.collect.spool_owners import SpoolOwners
+        from energyprof.collect.spool_watch import SpoolWatcher
+        from energyprof.launch.host_facts import run_facts
+
         self._writer = _new_writer(Path(config["output"]))
-        self._spool = Path(config["run_dir"]) / "spool"
-        self._converter = Converter(SpoolWatcher(self._spool), self._writer)
-        self._adopted: set[str] = set()
         self._facts = run_facts(config, __version__, time.monotonic_ns())
-        self._due_s = {"live": 0.0, "facts": 0.0}
-        self._store_faults = 0
         self._writer.set_run(self._facts)
-        opened = _open_sources(config, self._clock.total_ns, self._warn)
-        self._writer.add_domains([domain for _, offered in opened for domain in offered])
-        self._lead_out_s = lead_out_ns(opened) * 1e-9
-        self._sampler = Sampler(opened, start_ns=self._start_ns, max_hz=float(config["max_hz"]), cpu_clock=self._clock)
+        self._writer.add_domains([domain for _, offered in self._opened for domain in offered])
+        spool = Path(config["run_dir"]) / "spool"
+        self._converter = Converter(SpoolWatcher(spool), self._writer)
+        self._owners = SpoolOwners(spool, self._clock.adopt)
+        self._due_s = {"live": 0.0, "facts": 0.0}
+        for line in warnings:
+            self._warn(line)
 
     def run(self) -> None:
         """Record until the foreground says that the program has ended, then finish the capture."""
-        self._sampler.start()
-        self._control.tell("ready", lead_out_s=self._lead_out_s)
+        self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
         wait_s = TICK_S
         while (message := self._control.wait(wait_s)) is None or message["op"] not in {END, LOST}:
             wait_s = self._tick()
@@ -102,7 +115,7 @@ class Collection:
     def _tick(self) -> float:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
         began_s = time.monotonic()
-        self._adopt()
+        self._owners.adopt()
         has_more = True
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._converter.step()
@@ -122,17 +135,7 @@ class Collection:
             if self._writer.commit():
                 self._converter.release()
         except CaptureError as error:
-            self._store_faults += 1
-            if self._store_faults == 1:
-                self._warn(str(error))
-
-    def _adopt(self) -> None:
-        """Count processes to the program that left a spool but lost their ancestors."""
-        for name in os.listdir(self._spool):
-            pid = name.partition("-")[0]
-            if name not in self._adopted and pid.isdecimal():
-                self._adopted.add(name)
-                self._clock.adopt(int(pid))
+            self._warn(str(error))  # said once, however often it comes
 
     def _tell_live(self) -> None:
         power_w, energy_j = self._sampler.live()
@@ -142,7 +145,7 @@ class Collection:
 
     def _lead_out(self, end_ns: int) -> None:
         """Go on sampling until the slowest sensor has shown the program's last moment."""
-        until_ns = end_ns + round(self._lead_out_s * 1e9)
+        until_ns = end_ns + lead_out_ns(self._opened)
         while time.monotonic_ns() < until_ns:
             left_s = (until_ns - time.monotonic_ns()) * 1e-9
             time.sleep(max(0.0, min(left_s, self._tick())))
@@ -158,8 +161,6 @@ class Collection:
         self._writer.add_readings(self._sampler.drain())
         self._writer.add_cpu(self._clock.drain())
         sampled = self._sampler.facts()
-        for line in sampled.warnings:
-            self._writer.warn(line)
         self._writer.set_recorder(
             replace(
                 self._converter.recorder_facts(),
@@ -169,6 +170,9 @@ class Collection:
                 late_polls=sampled.late_polls,
             )
         )
+        late = late_start(self._opened, self._start_ns, self._sampled_from_ns, int(message["t_ns"]))
+        for line in (*sampled.warnings, *late):
+            self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
         self._writer.finish()
         self._converter.release()
@@ -187,24 +191,13 @@ class Collection:
 
 def _new_writer(path: Path) -> CaptureWriter:
     """Take over the empty file by which the foreground claimed the name."""
+    from energyprof.capture.writer import CaptureWriter
+
     if path.exists() and path.stat().st_size == 0:
         path.unlink()
     return CaptureWriter(path)
 
 
-def _open_sources(config: dict[str, Any], cpu_time_ns: Callable[[], int], warn: Callable[[str], None]) -> Opened:
-    context = SourceContext(start_ns=int(config["start_ns"]), now_ns=time.monotonic_ns, cpu_time_ns=cpu_time_ns)
-    if config["sources"]:
-        return open_named([(name, argument) for name, argument in config["sources"]], _source, context, warn)
-    sources = []
-    for spec in discover.plugins(discover.POWER_SOURCES):
-        try:
-            sources.append(_source(spec.name))
-        except PluginError as error:
-            warn(str(error))
-    return open_automatically(sources, context, warn)
-
-
-def _source(name: str) -> PowerSource:
+def _load(name: str) -> PowerSource:
     source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
     return source

@@ -13,6 +13,27 @@ from energyprof.model.domain import Domain
 Opened: TypeAlias = list[tuple[PowerSource, Sequence[Domain]]]
 
 LONGEST_LEAD_OUT_NS = 1_200_000_000
+LATE_SHARE = 0.1
+"""Part of a run that may go by before the first reading without a word about it."""
+
+
+def open_sources(
+    wanted: Sequence[tuple[str, str]],
+    installed: Sequence[str],
+    load: Callable[[str], PowerSource],
+    context: SourceContext,
+    warn: Callable[[str], None],
+) -> Opened:
+    """Open the sources asked for as (name, argument), or the best of the installed ones where none was."""
+    if wanted:
+        return open_named(wanted, load, context, warn)
+    sources = []
+    for name in installed:
+        try:
+            sources.append(load(name))
+        except EnergyprofError as error:
+            warn(str(error))
+    return open_automatically(sources, context, warn)
 
 
 def open_named(
@@ -47,6 +68,17 @@ def lead_out_ns(opened: Opened) -> int:
     return min(longest_ns, LONGEST_LEAD_OUT_NS)
 
 
+def late_start(opened: Opened, start_ns: int, first_ns: int, end_ns: int) -> tuple[str, ...]:
+    """Return a warning where much of the run was over before a sensor was read; a model knows what it has missed."""
+    missed_ns = min(first_ns, end_ns) - start_ns
+    has_sensor = any(domain.provenance == "sensor" for _, domains in opened for domain in domains)
+    if not has_sensor or missed_ns <= LATE_SHARE * (end_ns - start_ns):
+        return ()
+    seen_s = missed_ns * 1e-9
+    line = f"power was first read {seen_s:.2f} s after the program's start, and its energy until then is not known"
+    return (f"{line}; profile a longer run, or leave a CPU core free",)
+
+
 def _open(findings: Sequence[Finding], warn: Callable[[str], None]) -> Opened:
     """Open sources; a domain that an earlier source offers already is not read twice."""
     opened: Opened = []
@@ -58,13 +90,20 @@ def _open(findings: Sequence[Finding], warn: Callable[[str], None]) -> Opened:
         except Exception as error:  # whatever a driver throws costs this run one source, not more
             said = str(error) if isinstance(error, EnergyprofError) else f"{type(error).__name__}: {error}"
             warn(f"power source {name} could not be opened: {said}")
-            found.source.close()
+            _close(found.source)
             continue
         twice = sorted(offered & {domain.id for domain in domains})
         if twice:
             warn(f"power source {name} is left out: {', '.join(twice)} is read by another; choose with --source")
-            found.source.close()
+            _close(found.source)
             continue
         offered.update(domain.id for domain in domains)
         opened.append((found.source, domains))
     return opened
+
+
+def _close(source: PowerSource) -> None:
+    try:
+        source.close()
+    except Exception:  # a driver that cannot be closed is out of this run all the same
+        return

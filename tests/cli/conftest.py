@@ -1,0 +1,103 @@
+"""The real command, started as a user starts it, in a folder of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+TIMEOUT_S = 60.0
+
+
+class Workplace:
+    """A current folder with scripts, and a temporary folder that must be empty again afterwards."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder = folder / "work"
+        self.temporary = folder / "tmp"
+        self.folder.mkdir()
+        self.temporary.mkdir()
+        unset = {"PYTHONPATH", "NO_COLOR", "COLUMNS"}
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if name not in unset},
+            "TMPDIR": str(self.temporary),
+            "XDG_CACHE_HOME": str(cache),
+        }
+
+    @staticmethod
+    def command(*words: str) -> list[str]:
+        """Return the command line of the installed `energyprof`."""
+        script = shutil.which("energyprof", path=os.path.dirname(sys.executable))
+        return [script, *words] if script else [sys.executable, "-m", "energyprof", *words]
+
+    def write(self, name: str, text: str) -> Path:
+        """Write a script into the current folder."""
+        path = self.folder / name
+        path.write_text(text)
+        return path
+
+    def start(self, words: list[str], environment: Mapping[str, str] = {}, **more: Any) -> subprocess.Popen[bytes]:
+        """Start a command line here, in a session of its own."""
+        options: dict[str, Any] = {"cwd": self.folder, "stdin": subprocess.DEVNULL, **more}
+        return subprocess.Popen(
+            words,
+            env={**self.environment, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            **options,
+        )
+
+    def call(
+        self, words: list[str], stdin: bytes = b"", environment: Mapping[str, str] = {}, cwd: Path | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command line here to its end."""
+        process = self.start(words, environment, stdin=subprocess.PIPE, cwd=cwd or self.folder)
+        stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_S)
+        return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
+
+    def run(self, *words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
+        """Run `energyprof run ...` to its end."""
+        return self.call(self.command("run", *words), **more)
+
+    def recordings(self) -> list[Path]:
+        """Return the recordings in the current folder."""
+        return sorted(self.folder.glob("*.eprof"))
+
+    def leftovers(self) -> list[str]:
+        """Return what is left in the temporary folder."""
+        return sorted(os.listdir(self.temporary))
+
+
+def session_members(session: int) -> list[str]:
+    """Return the command lines of the live processes of a session."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and os.getsid(int(name)) == session and Path(f"/proc/{name}/cmdline").read_bytes():
+                found.append(Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+        except OSError:
+            continue
+    return found
+
+
+@pytest.fixture
+def members() -> Callable[[int], list[str]]:
+    return session_members
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One plugin index for all tests, as a user has one for all runs."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def place(tmp_path: Path, cache: Path) -> Workplace:
+    return Workplace(tmp_path, cache)

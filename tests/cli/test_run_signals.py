@@ -1,0 +1,213 @@
+"""Signals reach the program once, the run is written whatever happens to it, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyprof.run import load
+
+PATIENT = """
+import energyprof, signal, sys, time
+seen = []
+signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+with energyprof.stage("serve"):
+    print("ready", flush=True)
+    end = time.monotonic() + 20
+    while not seen and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.2)
+print("seen", [int(number) for number in seen], flush=True)
+sys.exit(5)
+"""
+KILLED = """
+import energyprof, os, time
+with energyprof.stage("train"):
+    time.sleep(0.4)
+    os.kill(os.getpid(), {number})
+"""
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait for something to come true; fails if it does not."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.02)
+
+
+def is_finished(recordings: list[Path]) -> bool:
+    """Tell whether there is one recording and its collector has let go of it."""
+    return len(recordings) == 1 and recordings[0].stat().st_size > 0 and not Path(f"{recordings[0]}-wal").exists()
+
+
+class OnTerminal:
+    """A command as the leader of a pseudo-terminal's session."""
+
+    def __init__(self, words: list[str], cwd: Path, environment: dict[str, str]) -> None:
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            os.chdir(cwd)
+            os.execve(words[0], words, environment)
+        self.text = ""
+
+    def type(self, control: int) -> None:
+        os.write(self._fd, termios.tcgetattr(self._fd)[6][control])
+
+    def until(self, wanted: str) -> None:
+        while wanted not in self.text and self._read():
+            pass
+        assert wanted in self.text, self.text
+
+    def close(self) -> int:
+        while self._read():
+            pass
+        os.close(self._fd)
+        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+
+    def _read(self) -> bool:
+        assert select.select([self._fd], [], [], 30)[0], self.text
+        try:
+            piece = os.read(self._fd, 4096)
+        except OSError:  # the last process on the terminal has closed it
+            return False
+        self.text += piece.decode()
+        return bool(piece)
+
+
+def test_ctrl_c_reaches_the_program_exactly_once_and_the_run_is_written(place: Any) -> None:
+    place.write("job.py", PATIENT)
+    terminal = OnTerminal(place.command("run", "--no-graph", "job.py"), place.folder, place.environment)
+    terminal.until("ready")
+
+    terminal.type(termios.VINTR)
+    status = terminal.close()
+
+    assert "seen [2]" in terminal.text
+    assert "KeyboardInterrupt" not in terminal.text
+    assert status == 5
+    report = load(place.recordings()[0]).report()
+    assert report.run.exit_code == 5
+    assert [row.stage for row in report.stages] == ["serve"]
+    assert place.leftovers() == []
+
+
+def test_a_live_line_is_drawn_on_a_terminal_and_cleared(place: Any) -> None:
+    place.write("job.py", "import energyprof, time\nwith energyprof.stage('warm up'): time.sleep(2.0)")
+    shown = OnTerminal(place.command("run", "--no-graph", "job.py"), place.folder, place.environment)
+    quiet = OnTerminal(place.command("run", "-q", "--no-graph", "job.py"), place.folder, place.environment)
+
+    assert (shown.close(), quiet.close()) == (0, 0)
+
+    drawn = shown.text.split("\r\x1b[K")
+    assert any(line.startswith("energyprof 0:0") and " W · " in line and " J · warm up" in line for line in drawn)
+    assert "energyprof 0:0" not in drawn[-1]
+    assert quiet.text == ""
+
+
+def test_a_signal_sent_to_us_reaches_the_program_and_the_run_is_written(place: Any, members: Any) -> None:
+    place.write("job.py", PATIENT)
+    process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
+    assert process.stdout.readline() == b"ready\n"
+
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=30)
+
+    assert (stdout, stderr, process.returncode) == (b"seen [15]\n", b"", 5)
+    assert load(place.recordings()[0]).report().run.exit_code == 5
+    assert members(process.pid) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
+def test_a_program_ended_by_a_signal_leaves_a_complete_report(number: int, place: Any, members: Any) -> None:
+    place.write("job.py", KILLED.format(number=int(number)))
+
+    process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
+    stderr = process.communicate(timeout=30)[1]
+
+    assert process.returncode == -number
+    assert stderr == b""
+    report = load(place.recordings()[0]).report()
+    assert report.run.exit_code == -number
+    assert [row.stage for row in report.stages] == ["train"]
+    assert report.stages[0].wall_s == pytest.approx(0.4, abs=0.3)
+    assert members(process.pid) == []
+    assert place.leftovers() == []
+
+
+def test_a_shell_sees_137_for_a_killed_program(place: Any) -> None:
+    place.write("job.py", KILLED.format(number=9))
+    line = f"{' '.join(place.command('run', '-q', '--no-graph', 'job.py'))}; echo $?"
+
+    assert place.call(["/bin/sh", "-c", line]).stdout == b"137\n"
+
+
+def test_a_killed_foreground_leaves_no_orphan_and_a_finished_run(place: Any, members: Any) -> None:
+    place.write("job.py", PATIENT)
+    process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
+    assert process.stdout.readline() == b"ready\n"
+    until(lambda: len(place.recordings()) == 1 and place.recordings()[0].stat().st_size > 0)
+
+    process.kill()
+    said = process.communicate(timeout=30)[0]
+
+    assert said == b"seen [15]\n"
+    until(lambda: members(process.pid) == [])
+    assert is_finished(place.recordings())
+    assert load(place.recordings()[0]).report().run.exit_code is None
+    assert place.leftovers() == []
+
+
+def test_a_killed_collector_changes_nothing_for_the_program_and_is_said(place: Any) -> None:
+    place.write("job.py", PATIENT)
+    process = place.start(place.command("run", "--no-graph", "-q", "job.py"))
+    assert process.stdout.readline() == b"ready\n"
+    until(lambda: len(place.recordings()) == 1 and place.recordings()[0].stat().st_size > 0)
+
+    os.kill(_collector_of(process), signal.SIGKILL)
+    process.send_signal(signal.SIGTERM)
+    stdout, stderr = process.communicate(timeout=30)
+
+    assert (stdout, process.returncode) == (b"seen [15]\n", 5)
+    assert b"the recording is not complete: the collector ended early" in stderr
+    assert len(place.leftovers()) == 1
+    assert os.path.join(str(place.temporary), place.leftovers()[0]).encode() in stderr
+
+
+def _collector_of(process: subprocess.Popen[bytes]) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return next(int(pid) for pid in children if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def test_nothing_connects_anywhere(place: Any) -> None:
+    hooks = place.folder / "hooks"
+    hooks.mkdir()
+    hook = (
+        "import sys\ndef note(event, args):\n    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.bind'):\n"
+    )
+    log = place.folder / "network.log"
+    (hooks / "sitecustomize.py").write_text(
+        f"{hook}        open({str(log)!r}, 'a').write(event)\nsys.addaudithook(note)"
+    )
+    watched = {"PYTHONPATH": str(hooks)}
+    place.write("job.py", "import energyprof\nwith energyprof.stage('a'): pass")
+    place.write("connects.py", "import socket; socket.socket(socket.AF_UNIX).connect_ex('/nowhere')")
+
+    place.run("job.py", environment=watched)
+    quiet = log.exists()
+    place.call([sys.executable, "connects.py"], environment=watched)
+
+    assert not quiet
+    assert log.read_text() == "socket.connect"

@@ -1,0 +1,118 @@
+"""Which sources a run ends up with: one that fails is said and left out, and never ends the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
+from energyprof.errors import PluginError
+from energyprof.interfaces import PowerSource, Reading, SourceContext
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+
+
+class Source:
+    """A source that behaves as it is told to."""
+
+    def __init__(
+        self, name: str, measures: Literal["sensor", "model", "replay"], *domains: Domain, fault: str = ""
+    ) -> None:
+        self.name = name
+        self.measures = measures
+        self.fault = fault
+        self.domains = domains
+        self.closed = 0
+
+    def why_unavailable(self, context: SourceContext) -> str | None:
+        return f"{self.fault} {context.argument}".strip() if self.fault.startswith("no ") else None
+
+    def open(self, context: SourceContext) -> Sequence[Domain]:
+        if self.fault:
+            raise OSError(self.fault)
+        return self.domains
+
+    def read(self) -> Iterable[Reading]:
+        return []
+
+    def close(self) -> None:
+        self.closed += 1
+        if self.fault:
+            raise OSError("cannot close")
+
+
+def domain(name: str, provenance: Literal["sensor", "model"] = "sensor", lag_ns: int = 0, period_ns: int = 0) -> Domain:
+    return Domain(
+        DomainId(name), name, provenance, "energy", 1.0, "device", period_ns=period_ns or None, lag_ns=(0, lag_ns)
+    )
+
+
+GPU, CPU = domain("gpu:0"), domain("cpu", "model")
+
+
+def opened(sources: list[Source], wanted: Sequence[tuple[str, str]] = ()) -> tuple[list[str], list[str]]:
+    """Return the names of the sources that were opened, and the warnings."""
+    by_name = {source.name: source for source in sources}
+    warnings: list[str] = []
+
+    def load(name: str) -> PowerSource:
+        if name not in by_name:
+            raise PluginError(f"no plugin {name!r}")
+        return by_name[name]
+
+    found = open_sources(wanted, [*by_name, "broken"], load, SourceContext(), warnings.append)
+    return [source.name for source, _ in found], warnings
+
+
+def test_sensors_go_before_models_and_a_plugin_that_cannot_be_loaded_is_said() -> None:
+    sources = [Source("nvml", "sensor", GPU), Source("model", "model", CPU), Source("replay", "replay", GPU)]
+
+    assert opened(sources) == (["nvml"], ["no plugin 'broken'"])
+
+
+def test_where_no_sensor_can_be_opened_the_model_serves() -> None:
+    broken = Source("nvml", "sensor", GPU, fault="driver trouble")
+
+    names, warnings = opened([broken, Source("model", "model", CPU)])
+
+    assert names == ["model"]
+    assert warnings[1:] == ["power source nvml could not be opened: OSError: driver trouble"]
+    assert broken.closed == 1
+
+
+def test_a_source_asked_for_that_cannot_serve_is_said_and_the_others_serve() -> None:
+    sources = [Source("nvml", "sensor", GPU), Source("replay", "replay", GPU, fault="no file")]
+
+    names, warnings = opened(sources, [("replay", "a.csv"), ("sun", ""), ("nvml", "")])
+
+    assert names == ["nvml"]
+    assert warnings == ["power source replay cannot be used: no file a.csv", "no plugin 'sun'"]
+
+
+def test_a_domain_offered_twice_is_read_once() -> None:
+    second = Source("other", "sensor", GPU)
+
+    names, warnings = opened([Source("nvml", "sensor", GPU), second], [("nvml", ""), ("other", "")])
+
+    assert names == ["nvml"]
+    assert warnings == ["power source other is left out: gpu:0 is read by another; choose with --source"]
+    assert second.closed == 1
+
+
+def test_the_lead_out_is_the_slowest_sensors_lag_and_period_up_to_a_bound() -> None:
+    quick, slow = domain("a", lag_ns=50_000_000, period_ns=100_000_000), domain("b", lag_ns=9_000_000_000)
+    model = Source("model", "model", domain("cpu", "model", lag_ns=700_000_000))
+
+    assert lead_out_ns([(model, model.domains)]) == 0
+    assert lead_out_ns([(Source("s", "sensor"), [quick]), (model, model.domains)]) == 150_000_000
+    assert lead_out_ns([(Source("s", "sensor"), [quick, slow])]) == 1_200_000_000
+
+
+def test_a_late_first_reading_is_said_of_sensors_only() -> None:
+    sensor, model = Source("s", "sensor", GPU), Source("m", "model", CPU)
+
+    (line,) = late_start([(sensor, [GPU])], 0, 400_000_000, 1_000_000_000)
+
+    assert line.startswith("power was first read 0.40 s after the program's start")
+    assert late_start([(sensor, [GPU])], 0, 400_000_000, 10_000_000_000) == ()
+    assert late_start([(model, [CPU])], 0, 400_000_000, 1_000_000_000) == ()
