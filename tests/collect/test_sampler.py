@@ -157,14 +157,14 @@ def test_costly_reads_are_made_more_rarely_than_asked_for():
                 pass
             return super().read()
 
-    source = Costly(enough=40)
-    sampler = Sampler(opened(source), max_hz=1000.0)
+    source = Costly(enough=10)
+    sampler = Sampler(opened(source), max_hz=100.0)
 
     sampler.start()
     assert source.read_enough.wait(LIMIT_S)
     sampler.stop(LIMIT_S)
 
-    # 0.5 ms of CPU time is 0.6 % of a core when spent every 83 ms; the way there is bounded, a quarter at a time.
+    # 0.5 ms of CPU time is 0.6 % of a core when spent every 83 ms, which a few polls lead to.
     times = sampler.drain()[CPU].t_before_ns.tolist()
     gaps_ns = [later - sooner for sooner, later in pairwise(times)]
-    assert max(gaps_ns) > 10 * MS
+    assert max(gaps_ns) > 50 * MS

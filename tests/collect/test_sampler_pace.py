@@ -42,8 +42,8 @@ def test_late_poll_leaves_out_the_slots_it_slept_through():
 def test_costly_polls_are_spread_until_their_share_of_cpu_time_is_kept():
     pace = Pace(10 * MS, share=0.005)
 
-    for _ in range(40):
-        pace.account(polls=8, cost_ns=8 * 200_000)
+    for poll in range(40):
+        pace.account(polls=8, cost_ns=8 * 200_000, now_ns=poll * 8 * 40 * MS)
 
     assert pace.interval_ns == pytest.approx(40 * MS, rel=1e-3)
 
@@ -51,7 +51,7 @@ def test_costly_polls_are_spread_until_their_share_of_cpu_time_is_kept():
 def test_polls_that_cost_little_more_stretch_the_interval_a_quarter_of_the_way():
     pace = Pace(10 * MS, share=0.01)
 
-    pace.account(polls=8, cost_ns=8 * 300_000)
+    pace.account(polls=8, cost_ns=8 * 300_000, now_ns=80 * MS)
 
     assert pace.interval_ns == 15 * MS
 
@@ -59,17 +59,38 @@ def test_polls_that_cost_little_more_stretch_the_interval_a_quarter_of_the_way()
 def test_one_poll_of_enormous_cost_does_not_stop_the_polling():
     pace = Pace(10 * MS, share=0.01)
 
-    pace.account(polls=1, cost_ns=1_000_000_000)
+    pace.account(polls=1, cost_ns=1_000_000_000, now_ns=0)
 
     assert pace.interval_ns == 17_500_000
 
 
+def test_cpu_time_overspent_is_paid_by_a_pause_of_seconds_at_most():
+    pace = Pace(10 * MS, share=0.01)
+
+    pace.account(polls=1, cost_ns=10 * MS, now_ns=0)
+    after_small_debt_ns = pace.next_due_ns(due_ns=0, now_ns=0)
+    pace.account(polls=1, cost_ns=60_000 * MS, now_ns=0)
+    after_large_debt_ns = pace.next_due_ns(due_ns=0, now_ns=0)
+
+    # 2 ms and 8 ms above the burst allowed, paid at 1 % of a core.
+    assert 200 * MS < after_small_debt_ns <= 200 * MS + 17_500_000
+    assert 800 * MS < after_large_debt_ns < 900 * MS
+
+
+def test_burst_of_cpu_time_costs_no_pause():
+    pace = Pace(10 * MS, share=0.01)
+
+    pace.account(polls=80, cost_ns=8 * MS, now_ns=0)
+
+    assert pace.next_due_ns(due_ns=0, now_ns=0) == 10 * MS
+
+
 def test_pace_comes_back_when_polls_get_cheap():
     pace = Pace(10 * MS, share=0.01)
-    pace.account(polls=8, cost_ns=8 * 1_000_000)
+    pace.account(polls=8, cost_ns=8 * 1_000_000, now_ns=0)
 
-    for _ in range(20):
-        pace.account(polls=8, cost_ns=8 * 20_000)
+    for poll in range(20):
+        pace.account(polls=8, cost_ns=8 * 20_000, now_ns=poll * 80 * MS)
 
     assert pace.interval_ns == 10 * MS
 

@@ -164,7 +164,7 @@ class _Loop:
         self._accounted = 0
         self.thread = threading.Thread(target=self._run, name=f"energyprof {name}", daemon=True)
         self._polled = polled
-        self._pace = Pace(interval_ns, share)
+        self._pace = Pace(interval_ns, share, now_ns())
         self._now_ns = now_ns
         # A lock that `end` releases: an Event makes a lock of its own for each wait.
         self._ended = threading.Lock()
@@ -186,7 +186,7 @@ class _Loop:
             self.polls += 1
             if began_ns - due_ns > LATE_NS:
                 self.late_polls += 1
-            if self.polls % POLLS_PER_ACCOUNT == 0 or pace.interval_ns >= RARE_NS or self.polls == 1:
+            if self.polls <= POLLS_PER_ACCOUNT or self.polls % POLLS_PER_ACCOUNT == 0 or pace.interval_ns >= RARE_NS:
                 self._account()
             due_ns = pace.next_due_ns(due_ns, now_ns())
             failures = 0 if answered else failures + 1
@@ -200,7 +200,7 @@ class _Loop:
     def _account(self) -> None:
         spent_ns = time.thread_time_ns()
         if self.polls > 1:  # The first poll warms everything up; it says nothing about the next.
-            self._pace.account(self.polls - self._accounted, spent_ns - self.cpu_ns)
+            self._pace.account(self.polls - self._accounted, spent_ns - self.cpu_ns, self._now_ns())
         self._accounted = self.polls
         self.cpu_ns = spent_ns
 
