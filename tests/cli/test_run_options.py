@@ -1,0 +1,70 @@
+"""Where our options end and the program's words begin."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import pytest
+
+from energyprof.cli.run_options import add_options, chosen_program, parsed_source
+from energyprof.errors import InputError
+
+
+def parse(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    add_options(parser)
+    return parser.parse_args(words)
+
+
+@pytest.mark.parametrize(
+    ("words", "argv"),
+    [
+        (["-q", "-c", "pass", "-q", "--help"], ["-c", "pass", "-q", "--help"]),
+        (["-m", "json.tool", "--", "-o", "x"], ["-m", "json.tool", "--", "-o", "x"]),
+        (["--max-hz", "5", "-m", "m", "a", "--", "b", "-m"], ["-m", "m", "a", "--", "b", "-m"]),
+        (["--", "-", "--source"], ["-", "--source"]),
+        (["-", "--", "-q", "--no-such", "-x"], ["-", "--", "-q", "--no-such", "-x"]),
+    ],
+)
+def test_all_from_the_programs_first_word_on_is_its_own(words: list[str], argv: list[str]) -> None:
+    args = parse(*words)
+
+    assert list(chosen_program(args).argv) == [sys.executable, *argv]
+
+
+def test_our_options_are_those_before_the_program() -> None:
+    args = parse("-q", "--no-graph", "--source", "nvml", "--source=replay:a:b.csv", "-", "--no-live", "-o", "x")
+
+    assert (args.quiet, args.no_graph, args.no_live, args.output) == (True, True, False, None)
+    assert [parsed_source(text) for text in args.sources] == [("nvml", ""), ("replay", "a:b.csv")]
+
+
+def test_any_program_takes_its_words_with_or_without_the_dashes() -> None:
+    for words in (["--exec", "--", "/bin/sh", "-c", "x"], ["--exec", "/bin/sh", "-c", "x"]):
+        assert chosen_program(parse(*words)).argv == ("/bin/sh", "-c", "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "fact"),
+    [
+        ([], "SCRIPT is missing"),
+        (["--"], "SCRIPT is missing"),
+        (["-c"], "-c CODE is missing"),
+        (["--exec", "--"], "PROGRAM is missing"),
+        (["--exec", "-m", "a"], "two ways to name the program"),
+        (["--exec", "--python", "p", "--", "a"], "do not go together"),
+    ],
+)
+def test_a_missing_or_double_program_is_refused(words: list[str], fact: str) -> None:
+    with pytest.raises(InputError, match=fact):
+        chosen_program(parse(*words))
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "nan", "many", "100000"])
+def test_an_impossible_rate_is_a_usage_error(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(f"--max-hz={text}", "-")
+
+    assert caught.value.code == 2
+    assert "is no rate; choose 0.1 to 1000 Hz" in capsys.readouterr().err
