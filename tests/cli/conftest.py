@@ -101,3 +101,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def place(tmp_path: Path, cache: Path) -> Workplace:
     return Workplace(tmp_path, cache)
+
+
+@pytest.fixture(scope="session")
+def workplace_class() -> type[Workplace]:
+    """For fixtures that outlive one test."""
+    return Workplace

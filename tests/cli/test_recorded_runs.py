@@ -1,0 +1,191 @@
+"""`report`, `graph` and `doctor` on a real recording: what they print, and what they say about a bad file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = """\
+import energyprof
+with energyprof.stage("load"):
+    rows = sum(range(200_000))
+with energyprof.stage("train", after="load"):
+    with energyprof.stage("step <b>&\\n'\\""):
+        rows = sum(range(400_000))
+"""
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Path:
+    place = workplace_class(tmp_path_factory.mktemp("recorded"), tmp_path_factory.mktemp("cache"))
+    place.write("job.py", SCRIPT)
+    done = place.run("-o", "job.eprof", "job.py")
+    assert done.returncode == 0, done.stderr
+    return place.folder / "job.eprof"
+
+
+@pytest.fixture
+def energyprof(place: Any, recorded: Path) -> Any:
+    shutil.copy(recorded, place.folder / "job.eprof")
+    return lambda *words: place.call(place.command(*words))
+
+
+def test_report_prints_the_newest_run_of_the_folder(energyprof: Any) -> None:
+    newest, named = energyprof("report"), energyprof("report", "job.eprof")
+
+    assert newest.returncode == 0
+    assert b"difference 0" in newest.stdout
+    assert b"train" in newest.stdout
+    assert newest.stdout == named.stdout
+    assert newest.stderr == b""
+
+
+def test_json_report_holds_the_stages_and_a_ledger_that_closes(energyprof: Any) -> None:
+    report = json.loads(energyprof("report", "job.eprof", "--format", "json").stdout)
+
+    assert report["schema"] == "energyprof-report/1"
+    assert [stage["stage"] for stage in report["stages"]] == ["load", "train", "train/step <b>&\n'\""]
+    for line in report["ledger"]:
+        parts = ("stages_j", "idle_j", "outside_j", "others_j", "unattributed_j")
+        assert abs(line["measured_j"] - sum(line[part] for part in parts)) < 1e-6
+    assert {row["provenance"] for stage in report["stages"] for row in stage["self"]} == {"estimated (model)"}
+    feeds = [(edge["source"], edge["target"]) for edge in report["edges"] if edge["kind"] == "feeds"]
+    assert feeds == [("load", "train")]
+
+
+def test_format_list_names_every_format(energyprof: Any) -> None:
+    listed = energyprof("report", "--format", "list").stdout.decode().splitlines()
+
+    assert {line.split()[0] for line in listed} >= {"terminal", "json", "dot", "svg", "png"}
+
+
+def test_output_goes_into_a_file(energyprof: Any, place: Any) -> None:
+    done = energyprof("report", "job.eprof", "--format", "json", "-o", "report.json")
+
+    assert (done.stdout, done.returncode) == (b"", 0)
+    assert json.loads((place.folder / "report.json").read_text())["schema"] == "energyprof-report/1"
+
+
+@pytest.mark.parametrize(("name", "start"), [("hot.svg", b"<svg"), ("hot.png", b"\x89PNG"), ("hot.dot", b"digraph")])
+def test_graph_draws_in_the_format_of_the_file_name(energyprof: Any, place: Any, name: str, start: bytes) -> None:
+    done = energyprof("graph", "job.eprof", "-o", name)
+
+    assert done.stdout.decode().strip() == name
+    assert start in (place.folder / name).read_bytes()[:400]
+
+
+def test_graph_without_a_renderer_writes_the_source_and_how_to_draw_it(energyprof: Any, place: Any) -> None:
+    done = place.call(
+        place.command("graph", "job.eprof", "-o", "hot.svg"), environment={"ENERGYPROF_DOT": "/nowhere/dot"}
+    )
+
+    assert done.returncode == 0
+    assert b"hot.dot" in done.stdout
+    assert b"dot -Tsvg" in done.stdout
+    assert (place.folder / "hot.dot").read_text().lstrip().startswith("digraph")
+    assert not (place.folder / "hot.svg").exists()
+
+
+def test_doctor_names_the_model_and_says_there_is_no_sensor(energyprof: Any) -> None:
+    table, machine = energyprof("doctor"), energyprof("doctor", "--json")
+    rows = {row["name"]: row for row in json.loads(machine.stdout)["sources"]}
+    has_sensor = any(row["measures"] == "sensor" and row["available"] for row in rows.values())
+
+    assert rows["load_model"]["available"] is True
+    assert rows["replay"]["available"] is False
+    assert rows["load_model"]["used"] is not has_sensor
+    assert b"load_model" in table.stdout
+    assert (table.returncode, machine.returncode) == (0 if has_sensor else 1,) * 2
+
+
+def damaged(path: Path, kind: str) -> None:
+    """Turn a good recording into a bad one."""
+    if kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "text":
+        path.write_text("this is not a recording\n" * 1000)
+    elif kind == "truncated":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    else:
+        with sqlite3.connect(path) as base:
+            if kind == "newer":
+                base.execute("PRAGMA user_version = 99")
+            else:
+                base.execute("PRAGMA application_id = 1234")
+        base.close()
+
+
+@pytest.mark.parametrize("command", ["report", "graph"])
+@pytest.mark.parametrize("kind", ["empty", "text", "truncated", "newer", "foreign"])
+def test_a_bad_file_is_one_line_with_the_remedy_and_status_2(
+    energyprof: Any, place: Any, kind: str, command: str
+) -> None:
+    damaged(place.folder / "job.eprof", kind)
+
+    done = energyprof(command, "job.eprof")
+
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert len(lines) == 1
+    assert lines[0].startswith("energyprof: ")
+    assert "job.eprof" in lines[0]
+    assert ";" in lines[0], "the remedy stands behind a semicolon"
+    if kind == "newer":
+        assert "upgrade" in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "fact"),
+    [
+        (("report", "nothing.eprof"), "no file nothing.eprof"),
+        (("report", "."), ". is a folder"),
+        (("report", "job.eprof", "--format", "yaml"), "no plugin 'yaml'"),
+        (("report", "job.eprof", "-o", "no/such/place.txt"), "cannot write no/such/place.txt"),
+        (("graph", "job.eprof", "-o", "hot.bmp"), "cannot tell the format of hot.bmp"),
+        (("frobnicate",), "no command 'frobnicate'"),
+    ],
+)
+def test_wrong_words_are_one_line_and_status_2(energyprof: Any, words: tuple[str, ...], fact: str) -> None:
+    done = energyprof(*words)
+
+    assert done.returncode == 2
+    assert fact in done.stderr.decode()
+    assert len(done.stderr.decode().splitlines()) == 1
+
+
+def test_no_recording_in_the_folder_is_said(place: Any) -> None:
+    done = place.call(place.command("report"))
+
+    assert done.returncode == 2
+    assert b"no .eprof file in this folder" in done.stderr
+
+
+def test_a_closed_pipe_ends_quietly(energyprof: Any, place: Any) -> None:
+    command = " ".join(place.command("report", "job.eprof", "--format", "json"))
+
+    done = place.call(["/bin/sh", "-c", f"{command} | head -c 10"])
+
+    assert done.stderr == b""
+    assert len(done.stdout) == 10
+
+
+@pytest.mark.parametrize("command", ["run", "report", "graph", "doctor"])
+def test_every_command_explains_itself_with_examples(place: Any, command: str) -> None:
+    done = place.call(place.command(command, "--help"))
+
+    assert done.returncode == 0
+    assert b"examples:" in done.stdout
+    assert f"energyprof {command}".encode() in done.stdout
+
+
+def test_version_and_top_help(place: Any) -> None:
+    from energyprof import __version__
+
+    assert place.call(place.command("--version")).stdout.decode().strip() == f"energyprof {__version__}"
+    assert b"energyprof run pipeline.py" in place.call(place.command("--help")).stdout
