@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,26 +70,21 @@ class Workplace:
         """Return the recordings in the current folder."""
         return sorted(self.folder.glob("*.eprof"))
 
+    def members(self) -> list[str]:
+        """Return the command lines of live processes that were started from here, in whatever session they are."""
+        mark = f"TMPDIR={self.temporary}".encode()
+        found = []
+        for name in os.listdir("/proc"):
+            try:
+                if name.isdigit() and mark in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
+                    found.append(Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode())
+            except OSError:
+                continue
+        return found
+
     def leftovers(self) -> list[str]:
         """Return what is left in the temporary folder."""
         return sorted(os.listdir(self.temporary))
-
-
-def session_members(session: int) -> list[str]:
-    """Return the command lines of the live processes of a session."""
-    found = []
-    for name in os.listdir("/proc"):
-        try:
-            if name.isdigit() and os.getsid(int(name)) == session and Path(f"/proc/{name}/cmdline").read_bytes():
-                found.append(Path(f"/proc/{name}/cmdline").read_bytes().replace(b"\0", b" ").decode())
-        except OSError:
-            continue
-    return found
-
-
-@pytest.fixture
-def members() -> Callable[[int], list[str]]:
-    return session_members
 
 
 @pytest.fixture(scope="session")

@@ -117,7 +117,7 @@ def test_a_live_line_is_drawn_on_a_terminal_and_cleared(place: Any) -> None:
     assert quiet.text == ""
 
 
-def test_a_signal_sent_to_us_reaches_the_program_and_the_run_is_written(place: Any, members: Any) -> None:
+def test_a_signal_sent_to_us_reaches_the_program_and_the_run_is_written(place: Any) -> None:
     place.write("job.py", PATIENT)
     process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
     assert process.stdout.readline() == b"ready\n"
@@ -127,11 +127,11 @@ def test_a_signal_sent_to_us_reaches_the_program_and_the_run_is_written(place: A
 
     assert (stdout, stderr, process.returncode) == (b"seen [15]\n", b"", 5)
     assert load(place.recordings()[0]).report().run.exit_code == 5
-    assert members(process.pid) == []
+    assert place.members() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
-def test_a_program_ended_by_a_signal_leaves_a_complete_report(number: int, place: Any, members: Any) -> None:
+def test_a_program_ended_by_a_signal_leaves_a_complete_report(number: int, place: Any) -> None:
     place.write("job.py", KILLED.format(number=int(number)))
 
     process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
@@ -143,7 +143,7 @@ def test_a_program_ended_by_a_signal_leaves_a_complete_report(number: int, place
     assert report.run.exit_code == -number
     assert [row.stage for row in report.stages] == ["train"]
     assert report.stages[0].wall_s == pytest.approx(0.4, abs=0.3)
-    assert members(process.pid) == []
+    assert place.members() == []
     assert place.leftovers() == []
 
 
@@ -154,7 +154,7 @@ def test_a_shell_sees_137_for_a_killed_program(place: Any) -> None:
     assert place.call(["/bin/sh", "-c", line]).stdout == b"137\n"
 
 
-def test_a_killed_foreground_leaves_no_orphan_and_a_finished_run(place: Any, members: Any) -> None:
+def test_a_killed_foreground_leaves_no_orphan_and_a_finished_run(place: Any) -> None:
     place.write("job.py", PATIENT)
     process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
     assert process.stdout.readline() == b"ready\n"
@@ -164,7 +164,7 @@ def test_a_killed_foreground_leaves_no_orphan_and_a_finished_run(place: Any, mem
     said = process.communicate(timeout=30)[0]
 
     assert said == b"seen [15]\n"
-    until(lambda: members(process.pid) == [])
+    until(lambda: place.members() == [])
     assert is_finished(place.recordings())
     assert load(place.recordings()[0]).report().run.exit_code is None
     assert place.leftovers() == []
