@@ -14,7 +14,13 @@ from energyprof.errors import PluginError
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "energyprof" / "plugins.json"
+    return tmp_path / "cache" / "energyprof"
+
+
+def index_file(cache: Path) -> Path:
+    """Return the one index that has been kept."""
+    (file,) = cache.glob("plugins-*.json")
+    return file
 
 
 def install(folder: Path, distribution: str, entry: str, module: str = "") -> None:
@@ -51,9 +57,9 @@ def test_index_is_remembered_until_a_folder_on_the_path_changes(
     site.mkdir()
     monkeypatch.syspath_prepend(str(site))
     before = discover.plugins(discover.POWER_SOURCES)
-    stamp = cache.stat().st_mtime_ns
+    stamp = index_file(cache).stat().st_mtime_ns
     again = discover.plugins(discover.POWER_SOURCES)
-    unchanged = cache.stat().st_mtime_ns == stamp
+    unchanged = index_file(cache).stat().st_mtime_ns == stamp
 
     install(site, "wallmeter", "wall = stranger_power:Wall")
     after = discover.plugins(discover.POWER_SOURCES)
@@ -63,10 +69,46 @@ def test_index_is_remembered_until_a_folder_on_the_path_changes(
     assert {spec.name for spec in after} - {spec.name for spec in before} == {"wall"}
 
 
+def test_two_environments_keep_an_index_each(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    discover.plugins(discover.EXPORTERS)
+
+    monkeypatch.setattr(sys, "executable", "/other/python")
+    discover.plugins(discover.EXPORTERS)
+
+    assert len(list(cache.glob("plugins-*.json"))) == 2
+
+
+@pytest.mark.parametrize("first", ["", "the current folder"])
+def test_new_files_in_the_current_folder_change_nothing(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [first and str(tmp_path), *sys.path])
+    before = discover.plugins(discover.EXPORTERS)
+    stamp = index_file(cache).stat().st_mtime_ns
+
+    (tmp_path / "run.eprof").touch()
+
+    assert discover.plugins(discover.EXPORTERS) == before
+    assert index_file(cache).stat().st_mtime_ns == stamp
+
+
+def test_instruments_come_with_their_framework(cache: Path) -> None:
+    specs = {
+        name: (framework, target, Path(file).name) for name, framework, target, file in discover.instrument_specs()
+    }
+
+    assert specs["torch_modules"] == (
+        "torch",
+        "energyprof_plugins.instruments.torch_modules:TorchModules",
+        "torch_modules.py",
+    )
+
+
 @pytest.mark.parametrize("damage", ["", "{", '{"key": 1}', "[]"])
 def test_a_damaged_index_is_made_afresh(cache: Path, damage: str) -> None:
     expected = discover.plugins(discover.EXPORTERS)
-    cache.write_text(damage)
+    index_file(cache).write_text(damage)
 
     assert discover.plugins(discover.EXPORTERS) == expected
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import zlib
 from typing import Any, NamedTuple
 
 from energyprof.errors import PluginError
@@ -71,9 +72,12 @@ def instrument_specs() -> tuple[tuple[str, str, str, str], ...]:
 
 
 def _index() -> tuple[PluginSpec, ...]:
-    key = _key()
+    places = _places()
+    key = _key(places)
     path = cache_folder()
-    file = os.path.join(path, "plugins.json") if path else ""
+    # A file for each environment: two that take turns would otherwise throw each other's index away every time.
+    name = zlib.crc32("\0".join([sys.executable, *places]).encode("utf-8", "surrogatepass"))
+    file = os.path.join(path, f"plugins-{name:08x}.json") if path else ""
     if file:
         try:
             with open(file, encoding="utf-8") as stream:
@@ -82,28 +86,42 @@ def _index() -> tuple[PluginSpec, ...]:
                 return tuple(PluginSpec(*row) for row in stored["plugins"])
         except (OSError, ValueError, KeyError, TypeError):
             pass  # absent or damaged: made afresh below
-    found = _scan()
+    found = _scan(places)
     if file:
         _write(file, {"key": key, "plugins": found})
     return found
 
 
-def _key() -> list[Any]:
-    """What the index depends on: this interpreter and the time of change of every folder on sys.path."""
+def _places() -> list[str]:
+    """Return sys.path without the current folder, which `python -m` and `-c` put first: recordings change it daily."""
+    first, *others = sys.path or [""]
+    here = first in {"", os.curdir} or (first not in others and first == _current_folder())
+    return others if here else [first, *others]
+
+
+def _current_folder() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""  # it has been deleted
+
+
+def _key(places: list[str]) -> list[Any]:
+    """What the index depends on: this interpreter and the time of change of every folder it finds packages in."""
     folders = []
-    for entry in sys.path:
+    for place in places:
         try:
-            folders.append([entry, os.stat(entry or ".").st_mtime_ns])
+            folders.append([place, os.stat(place).st_mtime_ns])
         except OSError:
             continue
     return [_CACHE_VERSION, sys.executable, folders]
 
 
-def _scan() -> tuple[PluginSpec, ...]:
+def _scan(places: list[str]) -> tuple[PluginSpec, ...]:
     from importlib import metadata
 
     found: dict[tuple[str, str, str], PluginSpec] = {}
-    for distribution in metadata.distributions():
+    for distribution in metadata.distributions(path=places):
         owner = distribution.metadata["Name"] or "unknown"
         for entry in distribution.entry_points:
             if entry.group in GROUPS:

@@ -8,7 +8,8 @@ import sys
 from energyprof.launch.arrivals import KernelQueue, WakeupPipe
 from energyprof.launch.ending import end_like
 from energyprof.launch.program import other_program
-from energyprof.launch.pump import Pump, start_program
+from energyprof.launch.pump import Pump
+from energyprof.launch.start import start_program
 
 arrivals = {"kernel": KernelQueue, "pipe": WakeupPipe}[sys.argv[1]]()
 program = other_program(sys.argv[2:])

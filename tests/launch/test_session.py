@@ -14,21 +14,20 @@ import pytest
 
 SESSION = """
 import json, sys, time
-from energyprof.launch.arrivals import open_arrivals
 from energyprof.launch.program import code_program
-from energyprof.launch.session import Settings, run_session
+from energyprof.launch.session import Settings, follow
+from energyprof.launch.start import start
 class Audience:
     seen = []
     def live(self, event): self.seen.append(["live", event["stage"]])
     def clear(self): self.seen.append(["clear"])
     def say(self, message): self.seen.append(["say", message])
-arrivals = open_arrivals()
 program = code_program([sys.argv[1], sys.argv[2]])
-settings = Settings("/opt/energyprof", sys.argv[3], sys.argv[3] + "/config", (("a", "b"),), is_live=True,
-                    collector_module="stand_ins")
+settings = Settings(sys.argv[3], sys.argv[3] + "/config", (("a", "b"),), is_live=True, collector_module="stand_ins")
+started = start(program, sys.argv[3], ())
 loaded = []
-outcome = run_session(program, settings, arrivals, Audience(), lambda: loaded.append(time.monotonic_ns()))
-arrivals.close()
+outcome = follow(started, settings, Audience(), lambda: loaded.append(time.monotonic_ns()))
+started.arrivals.close()
 after_s = (time.monotonic_ns() - outcome.ending.t_ns) * 1e-9
 print(json.dumps({"exit_code": outcome.ending.exit_code, "failure": outcome.result.failure, "after_s": after_s,
                   "warnings": outcome.result.warnings, "seen": Audience.seen, "loaded": bool(loaded)}), file=sys.stderr)
@@ -111,7 +110,7 @@ def test_a_program_that_cannot_be_started_is_wrong_input(tmp_path: Path) -> None
     script.chmod(0o755)
     code = (
         "import os; from energyprof.launch.program import other_program\n"
-        "from energyprof.launch.pump import start_program\n"
+        "from energyprof.launch.start import start_program\n"
         f"try: start_program(other_program([{str(script)!r}]), os.environ, set())\n"
         "except Exception as error: print(type(error).__name__, error)"
     )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING, NamedTuple
 
-from energyprof.cli import terminal
-from energyprof.cli.live_line import LiveLine
+from energyprof import discover
 from energyprof.cli.run_options import add_options, chosen_program, parsed_source
-from energyprof.cli.run_report import Wishes, preload, show_report
-from energyprof.launch.arrivals import Arrivals, open_arrivals
-from energyprof.launch.collector import Result
-from energyprof.launch.ending import end_like
-from energyprof.launch.output_file import Output, claim_default, claim_named
-from energyprof.launch.program import Program
+from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
-from energyprof.launch.session import Outcome, Settings, run_session
+from energyprof.launch.start import Started, start
+
+if TYPE_CHECKING:
+    from energyprof.cli.live_line import LiveLine
+    from energyprof.launch.session import Outcome
+
+# Everything else is imported once the program runs: before that, each import delays it.
 
 NAME = "run"
 SUMMARY = "Run a program as it is, record its stages and its power, and show where the joules went."
@@ -46,62 +47,56 @@ def run(args: argparse.Namespace) -> int:
     sources = tuple(parsed_source(text) for text in args.sources)
     _check(sources)
     output = claim_named(args.output) if args.output is not None else claim_default(program.stem)
-    is_live = not (args.quiet or args.no_live) and terminal.is_terminal(sys.stderr)
-    line = LiveLine(sys.stderr, is_live)
-    outcome, remark = _record(args, program, sources, output, line)
-    if remark:
-        line.say(remark)
-    if output.remark and not args.quiet:
-        line.say(output.remark)
-    if _holds_something(output.path):
-        fault = show_report(output.path, Wishes(args.quiet, not args.no_graph))
+    run_dir = ""
+    try:
+        run_dir = make_run_folder()
+        started = start(program, run_dir, discover.instrument_specs())
+    except BaseException:  # nothing runs: leave nothing behind
+        os.unlink(output.path)
+        if run_dir:
+            remove_run_folder(run_dir)
+        raise
+    return _see_to_its_end(args, started, _Places(run_dir, output.path, output.remark), sources)
+
+
+class _Places(NamedTuple):
+    run_dir: str
+    output: str
+    remark: str
+
+
+def _see_to_its_end(
+    args: argparse.Namespace, started: Started, places: _Places, sources: tuple[tuple[str, str], ...]
+) -> int:
+    from energyprof.cli import terminal
+    from energyprof.cli.live_line import LiveLine
+    from energyprof.cli.run_report import Wishes, preload, show_report
+    from energyprof.launch.ending import end_like
+    from energyprof.launch.session import Settings, follow
+
+    line = LiveLine(sys.stderr, not (args.quiet or args.no_live) and terminal.is_terminal(sys.stderr))
+    settings = Settings(places.run_dir, places.output, sources, args.max_hz, line.is_wanted)
+    outcome = follow(started, settings, line, preload)
+    started.arrivals.close()
+    _clear_away(outcome, places, line)
+    if places.remark and not args.quiet:
+        line.say(places.remark)
+    if _holds_something(places.output):
+        fault = show_report(places.output, Wishes(args.quiet, not args.no_graph))
         if fault:
             line.say(fault)
     return end_like(outcome.ending.exit_code)
 
 
-def _record(
-    args: argparse.Namespace,
-    program: Program,
-    sources: tuple[tuple[str, str], ...],
-    output: Output,
-    line: LiveLine,
-) -> tuple[Outcome, str]:
-    """Run program and collector; return how both ended, and what there is to say about the recording."""
-    arrivals: Arrivals | None = None
-    run_dir = ""
-    try:
-        run_dir = make_run_folder()
-        arrivals = open_arrivals()
-        settings = Settings(
-            package=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
-            run_dir=run_dir,
-            output=output.path,
-            sources=sources,
-            instruments=_instruments(),
-            max_hz=args.max_hz,
-            is_live=line.is_wanted,
-        )
-        outcome = run_session(program, settings, arrivals, line, preload)
-    except BaseException:  # nothing has been started: leave nothing behind
-        os.unlink(output.path)
-        if run_dir:
-            remove_run_folder(run_dir)
-        raise
-    finally:
-        if arrivals is not None:
-            arrivals.close()
-    return outcome, _clear_away(outcome.result, run_dir, output)
-
-
-def _clear_away(result: Result, run_dir: str, output: Output) -> str:
+def _clear_away(outcome: Outcome, places: _Places, line: LiveLine) -> None:
     """Remove what the run needed and nobody needs any more; what failed is kept and said."""
-    if not result.failure:
-        remove_run_folder(run_dir)
-        return ""
-    if not _holds_something(output.path) and os.path.exists(output.path):
-        os.unlink(output.path)
-    return f"the recording is not complete: {result.failure}; what there is has been kept in {run_dir}"
+    failure = outcome.result.failure
+    if not failure:
+        remove_run_folder(places.run_dir)
+        return
+    if not _holds_something(places.output) and os.path.exists(places.output):
+        os.unlink(places.output)
+    line.say(f"the recording is not complete: {failure}; what there is has been kept in {places.run_dir}")
 
 
 def _holds_something(path: str) -> bool:
@@ -111,12 +106,6 @@ def _holds_something(path: str) -> bool:
         return False
 
 
-def _instruments() -> tuple[tuple[str, str, str, str], ...]:
-    from energyprof import discover
-
-    return discover.instrument_specs()
-
-
 def _check(sources: tuple[tuple[str, str], ...]) -> None:
     """Refuse a source that is not installed, or a file or model that cannot serve; a driver is never touched here.
 
@@ -124,7 +113,6 @@ def _check(sources: tuple[tuple[str, str], ...]) -> None:
     """
     if not sources:
         return
-    from energyprof import discover
     from energyprof.collect.choose import choose_named
     from energyprof.interfaces import PowerSource, SourceContext
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
-from energyprof.errors import InputError
 from energyprof.launch.arrivals import Arrival, Arrivals
-from energyprof.launch.program import Program
-
-_RESTORED = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name))
-"""Python ignores these in itself; a program inherits what is ignored, so they are set back for it."""
 
 
 class Ending(NamedTuple):
@@ -25,17 +20,6 @@ class Ending(NamedTuple):
     """CLOCK_MONOTONIC when it was seen to have ended."""
     cpu_ns: int
     """CPU time, user and system, of the program and the descendants it waited for."""
-
-
-def start_program(program: Program, environment: Mapping[str, str], mask: set[int]) -> int:
-    """Start the program as the shell would have and return its pid; raises InputError if the system refuses.
-
-    It keeps our standard streams, terminal, folder, umask and process group.
-    """
-    try:
-        return os.posix_spawn(program.path, program.argv, environment, setsigmask=mask, setsigdef=_RESTORED)
-    except OSError as error:
-        raise InputError(f"cannot start {program.path}: {error.strerror}; check that it runs without us") from error
 
 
 class Pump:

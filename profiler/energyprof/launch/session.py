@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from energyprof.launch.arrivals import Arrivals
 from energyprof.launch.collector import MODULE, Collector, Result
-from energyprof.launch.environment import collector_environment, program_environment
+from energyprof.launch.environment import collector_environment
 from energyprof.launch.preload import Preload
-from energyprof.launch.program import Program
-from energyprof.launch.pump import Ending, Pump, start_program
+from energyprof.launch.pump import Ending, Pump
+from energyprof.launch.start import Started
 
 _LIVE_TICK_S = 0.2
 _TICK_S = 1.0
@@ -21,17 +20,13 @@ _GIVING_UP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIG
 
 
 class Settings(NamedTuple):
-    """What the collector and the recorder are told."""
+    """What the collector is told."""
 
-    package: str
-    """Folder of energyprof itself."""
     run_dir: str
     output: str
     """The recording, an empty file so far."""
     sources: tuple[tuple[str, str], ...] = ()
     """(name, argument); empty: chosen automatically."""
-    instruments: tuple[tuple[str, str, str, str], ...] = ()
-    """(name, framework, "module:attribute", source file)."""
     max_hz: float = 100.0
     is_live: bool = False
     collector_module: str = MODULE
@@ -60,29 +55,25 @@ class Outcome(NamedTuple):
     result: Result
 
 
-def run_session(
-    program: Program, settings: Settings, arrivals: Arrivals, audience: Audience, preload: Callable[[], None]
-) -> Outcome:
-    """Run the program to its end and the collector to its own. Raises InputError only if the program cannot start."""
-    start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
-    environment = program_environment(os.environ, settings.package, settings.run_dir, settings.instruments)
-    pid = start_program(program, environment, arrivals.mask_for_program)
+def follow(started: Started, settings: Settings, audience: Audience, preload: Callable[[], None]) -> Outcome:
+    """Start the collector of a program that has just been started, and see both to their end."""
     _release_streams()
     watch = _Watch(audience, settings.is_live)
     config = {
         "run_dir": settings.run_dir,
         "output": settings.output,
-        "command": list(program.command),
+        "command": list(started.program.command),
         "sources": [list(source) for source in settings.sources],
-        "root_pid": pid,
-        "start_ns": start_ns,
-        "start_unix_ns": start_unix_ns,
+        "root_pid": started.pid,
+        "start_ns": started.start_ns,
+        "start_unix_ns": started.start_unix_ns,
         "max_hz": settings.max_hz,
         "live": settings.is_live,
     }
-    watch.start(config, settings, arrivals.mask_for_program)
+    arrivals = started.arrivals
+    watch.start(config, settings, started.package, arrivals.mask_for_program)
     loading = Preload(preload)
-    ending = Pump(pid, arrivals, on_tick=watch.tick, on_stop=audience.clear).run()
+    ending = Pump(started.pid, arrivals, on_tick=watch.tick, on_stop=audience.clear).run()
     loading.hurry()
     audience.clear()
     return Outcome(ending, watch.finish(ending, lambda: _is_given_up(arrivals)))
@@ -97,8 +88,8 @@ class _Watch:
         self._collector: Collector | None = None
         self._failure = ""
 
-    def start(self, config: Mapping[str, Any], settings: Settings, mask: set[int]) -> None:
-        environment = collector_environment(os.environ, settings.package)
+    def start(self, config: Mapping[str, Any], settings: Settings, package: str, mask: set[int]) -> None:
+        environment = collector_environment(os.environ, package)
         try:
             self._collector = Collector(config, settings.run_dir, environment, mask, settings.collector_module)
         except OSError as error:
