@@ -9,22 +9,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import NamedTuple
 
 from energyprof.errors import INTERNAL, USAGE, EnergyprofError
 
-
-class _Command(NamedTuple):
-    module: str
-    summary: str
-
-
 COMMANDS = {
-    "run": _Command("energyprof.cli.run_command", "run a program and show where its joules go"),
-    "report": _Command("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
-    "graph": _Command("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
-    "doctor": _Command("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
+    "run": ("energyprof.cli.run_command", "run a program and show where its joules go"),
+    "report": ("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
+    "graph": ("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
+    "doctor": ("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
 }
+"""Module and summary of each command."""
 
 _EXAMPLES = """\
 examples:
@@ -72,13 +66,13 @@ def _dispatch(arguments: list[str]) -> int:
         usage="energyprof COMMAND [OPTIONS] ...",
         description="Find the stages, layers and functions of a pipeline that spend the joules.",
         epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     commands = parser.add_argument_group("commands")
-    for command, entry in COMMANDS.items():
-        commands.add_argument(f"{command}", nargs="?", help=entry.summary)
+    for command, (_, summary) in COMMANDS.items():
+        commands.add_argument(command, nargs="?", help=summary)
     if not arguments:
         parser.print_help(sys.stderr)
         return USAGE
@@ -96,17 +90,26 @@ def _dispatch(arguments: list[str]) -> int:
 
 
 def _run_command(name: str, arguments: list[str]) -> int:
-    module = __import__(COMMANDS[name].module, fromlist=["_"])
+    module = __import__(COMMANDS[name][0], fromlist=["_"])
     parser = argparse.ArgumentParser(
         prog=f"energyprof {name}",
         description=module.SUMMARY,
         epilog=module.EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_formatter,
         allow_abbrev=False,
     )
     module.configure(parser)
     status: int = module.run(parser.parse_args(arguments))
     return status
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    """Lay out the help as wide as the terminal; left to itself argparse imports shutil for that, help or no help."""
+    try:
+        columns = os.get_terminal_size(1).columns
+    except OSError:
+        columns = 100
+    return argparse.RawDescriptionHelpFormatter(prog, width=max(60, min(columns, 120)) - 2)
 
 
 def _say(message: str) -> None:

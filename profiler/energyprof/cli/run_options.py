@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
 
 from energyprof.errors import InputError
@@ -23,7 +22,6 @@ Options end where the program begins; what follows is the program's own.
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; argparse hands over everything from the program's first word on untouched."""
-    parser.formatter_class = _formatter
     parser.usage = "energyprof run [OPTIONS] (SCRIPT | -m MODULE | -c CODE | --exec -- PROGRAM) [ARGS ...]"
     what = parser.add_argument_group("what to run", _WHAT)
     what.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -48,15 +46,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
     parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
-
-
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    """Lay out the help; with a width given, argparse imports nothing to find one, at every single option."""
-    try:
-        columns = os.get_terminal_size(1).columns
-    except (OSError, ValueError):
-        columns = 100
-    return argparse.RawDescriptionHelpFormatter(prog, width=min(max(columns, 60), 110) - 2)
 
 
 def chosen_program(args: argparse.Namespace) -> Program:

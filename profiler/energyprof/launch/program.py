@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import namedtuple
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from energyprof.errors import InputError
 
@@ -13,7 +13,8 @@ OLDEST_PYTHON = (3, 10)
 _LOOK_AHEAD = 4096
 
 
-class Program(NamedTuple):
+# Importing typing for its NamedTuple would delay the program's start by 6 ms.
+class Program(namedtuple("Program", "path argv command stem")):  # noqa: PYI024
     """A program ready to be handed to the operating system."""
 
     path: str

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import namedtuple
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from energyprof.errors import InputError
 from energyprof.launch.arrivals import Arrivals, open_arrivals
@@ -17,7 +17,8 @@ _RESTORED = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXF
 """Python ignores these in itself; a program inherits what is ignored, so they are set back for it."""
 
 
-class Started(NamedTuple):
+# Importing typing for its NamedTuple would delay the program's start by 6 ms.
+class Started(namedtuple("Started", "program pid start_ns start_unix_ns arrivals package")):  # noqa: PYI024
     """A program that runs, and the signals that are held back from now on, for it to be told."""
 
     program: Program
