@@ -41,6 +41,7 @@ def test_report_prints_the_newest_run_of_the_folder(energyprof: Any) -> None:
     assert newest.returncode == 0
     assert b"difference 0" in newest.stdout
     assert b"train" in newest.stdout
+    assert b"energyprof graph job.eprof" in newest.stdout
     assert newest.stdout == named.stdout
     assert newest.stderr == b""
 

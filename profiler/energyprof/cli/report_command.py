@@ -40,13 +40,15 @@ def run(args: argparse.Namespace) -> int:
         for exporter in formats():
             print(f"{exporter.name:10} {exporter.suffix:6} {exporter.summary}")
         return 0
-    recorded = load(resolve_run(args.run))
+    path = resolve_run(args.run)
+    recorded = load(path)
     to_file = args.output is not None
     content = recorded.render(
         args.format,
         width=terminal.width(args.width),
         color=not to_file and terminal.color(args.color, sys.stdout),
         unicode=to_file or terminal.unicode(sys.stdout),
+        options={"run": str(path)},
     )
     if to_file:
         write_file(Path(args.output), content)

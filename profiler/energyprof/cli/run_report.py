@@ -61,6 +61,7 @@ def _show(path: Path, wishes: Wishes) -> None:
             width=terminal.width(),
             color=terminal.color("auto", sys.stderr),
             unicode=terminal.unicode(sys.stderr),
+            options={"run": _shown(path)},
         )
         terminal.write(text, sys.stderr)
     drawn = _draw(run, path) if wishes.has_graph else []
