@@ -1,6 +1,6 @@
 """Replay a recorded or scripted power series: `--source replay:FILE.csv`.
 
-The file has a header line and one row for each value; `t_ns` counts from the start of the run:
+The file has a header line and one row for each update of the recorded sensor; `t_ns` counts from the start of the run:
 
     # period=100ms gain_error=0.05
     # gpu:0 wrap=4294967296
@@ -8,15 +8,17 @@ The file has a header line and one row for each value; `t_ns` counts from the st
     gpu:0,0,1200,mJ
     gpu:0,100000000,6200,mJ
 
-Units J, mJ, uJ make an energy counter, W, mW, uW a power reading. What a comment line says holds for one domain, or
-for all where none is named: `period` and `window` (ns, us, ms or s; a bare number is nanoseconds), `wrap` (in the
-domain's unit), `parent`, `gain_error` (a fraction, or low/high as in 0.05/0.1). Columns of these names say the same.
+Units J, mJ, uJ make an energy counter, W, mW, uW a power reading: the mean since the row before it, as power meters
+log. Each row enters the run at its own time, however often it is polled. What a comment line says holds for one
+domain, or for all where none is named: `period` and `window` (ns, us, ms or s; a bare number is nanoseconds), `wrap`
+(in the domain's unit), `parent`, `gain_error` (a fraction, or low/high as in 0.05/0.1). Columns of these names say the
+same.
 """
 
 from __future__ import annotations
 
 import os
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
@@ -27,16 +29,14 @@ from energyprof_plugins.power.replay_file import Series, read_series
 
 
 class Replay:
-    """Answer with the row last reached, as a sensor does between two updates; beyond the rows there is a gap.
-
-    The last row holds for as long as rows are apart on average (at least one period, where it is known).
-    """
+    """Hand out every row when its time has come, dated as it says; the time beyond the rows is a gap."""
 
     name = "replay"
     measures: Literal["sensor", "model", "replay"] = "replay"
 
     def __init__(self) -> None:
         self._series: tuple[Series, ...] = ()
+        self._next: list[int] = []
         self._now_ns: Callable[[], int] = lambda: 0
         self._start_ns = 0
 
@@ -59,23 +59,26 @@ class Replay:
         if reason is not None:
             raise SourceError(reason)
         self._series = read_series(context.argument)
+        self._next = [bisect_left(series.t_ns, 0) for series in self._series]
         self._now_ns, self._start_ns = context.now_ns, context.start_ns
         return tuple(series.domain for series in self._series)
 
     def read(self) -> Iterable[Reading | ReadFailure]:
-        """Return each domain's value at this instant."""
+        """Return the rows whose time has come since the last read; that a series has ended is said once."""
         t_ns = self._now_ns() - self._start_ns
-        return [_answer(series, t_ns) for series in self._series]
+        answers: list[Reading | ReadFailure] = []
+        for index, series in enumerate(self._series):
+            id_, first = series.domain.id, self._next[index]
+            reached = bisect_right(series.t_ns, t_ns)
+            answers += [
+                Reading(id_, series.raw[row], self._start_ns + series.t_ns[row]) for row in range(first, reached)
+            ]
+            self._next[index] = max(first, reached)
+            if t_ns > series.end_ns and self._next[index] == len(series.t_ns):
+                self._next[index] += 1
+                answers.append(ReadFailure(id_, ReadStatus.ENDED, "the replayed series has ended"))
+        return answers
 
     def close(self) -> None:
         """Forget the rows."""
-        self._series = ()
-
-
-def _answer(series: Series, t_ns: int) -> Reading | ReadFailure:
-    row = bisect_right(series.t_ns, t_ns) - 1
-    if row < 0:
-        return ReadFailure(series.domain.id, ReadStatus.ENDED, "the replayed series has not begun")
-    if t_ns > series.end_ns:
-        return ReadFailure(series.domain.id, ReadStatus.ENDED, "the replayed series has ended")
-    return Reading(series.domain.id, series.raw[row])
+        self._series, self._next = (), []

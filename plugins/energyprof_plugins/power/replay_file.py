@@ -8,6 +8,8 @@ import os
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from statistics import median
 
 from energyprof.errors import SourceError
 from energyprof.model.domain import Domain
@@ -32,7 +34,7 @@ class Series:
     """Nanoseconds since the start of the run."""
     raw: array[int]
     end_ns: int
-    """Until when the last row holds."""
+    """When the next row would have come: from then on the series has ended."""
 
 
 @dataclass(slots=True)
@@ -152,9 +154,15 @@ def _series(path: str, id_: DomainId, draft: _Draft, options: dict[str, str]) ->
         quantity="energy" if draft.unit.endswith("J") else "power",
         scale=scale,
         driver="device" if id_.startswith("gpu:") else "cpu",
+        period_ns=_usual_distance(t_ns),
     )
     domain = _described(path, domain, options, per_unit)
-    return Series(domain, t_ns, raw, t_ns[-1] + max(domain.period_ns or 0, (t_ns[-1] - t_ns[0]) // (len(t_ns) - 1)))
+    return Series(domain, t_ns, raw, t_ns[-1] + (domain.period_ns or 0))
+
+
+def _usual_distance(t_ns: array[int]) -> int | None:
+    """Return the median time between two rows: what the file shows of the sensor's period, unless it says another."""
+    return round(median(later - earlier for earlier, later in pairwise(t_ns))) or None
 
 
 def _described(path: str, domain: Domain, options: dict[str, str], per_unit: float) -> Domain:

@@ -47,6 +47,10 @@ class Polls:
     reset: Flags
     """Between this poll and the next, the sensor started anew."""
 
+    def are_dated(self) -> bool:
+        """Return whether the sensor itself said when each value was taken."""
+        return bool(np.all(self.before_ns == self.after_ns))
+
     def middle_ns(self) -> Floats:
         """Return the middle of each poll."""
         return (self.before_ns + self.after_ns) / 2
@@ -67,6 +71,6 @@ def every_poll_is_fresh(domain: Domain, polls: Polls) -> bool:
 
 def poll_error_ns(domain: Domain, polls: Polls) -> float:
     """Return how old a value may be when read: up to one update, unless the sensor itself said when it was taken."""
-    if domain.provenance == "model" or bool(np.all(polls.before_ns == polls.after_ns)):
+    if domain.provenance == "model" or polls.are_dated():
         return 0.0
     return float(np.median(polls.after_ns - polls.before_ns)) / 2 + (domain.period_ns or 0)

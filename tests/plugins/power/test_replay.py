@@ -1,4 +1,4 @@
-"""Replaying a CSV: held like a sensor's value, a gap outside its rows, errors that name line and remedy."""
+"""Replaying a CSV: every row at its own time, a gap beyond the last, errors that name line and remedy."""
 
 from __future__ import annotations
 
@@ -36,23 +36,24 @@ def refused(tmp_path, text):
     return str(caught.value).replace(str(path), "power.csv")
 
 
-def test_value_holds_until_the_next_row_and_the_run_outside_the_rows_is_a_gap(tmp_path):
+def test_every_row_comes_once_at_its_own_time_and_the_end_is_said_once(tmp_path):
     clock = FakeClock(1_000)
-    source, _ = opened(tmp_path, HEADER + "gpu:0,100,5,mJ\ngpu:0,200,8,mJ\n", clock, start_ns=1_000)
+    source, _ = opened(tmp_path, HEADER + "gpu:0,100,5,mJ\ngpu:0,200,8,mJ\ngpu:0,300,9,mJ\n", clock, start_ns=1_000)
 
     answers = []
-    for step_ns in (99, 1, 99, 1, 100, 1):
+    for step_ns in (99, 1, 50, 150, 100, 1, 1):
         clock.advance(step_ns)
-        answers.extend(source.read())
+        answers.append(list(source.read()))
 
-    assert answers == [
-        ReadFailure(GPU, ReadStatus.ENDED, "the replayed series has not begun"),
-        Reading(GPU, 5),
-        Reading(GPU, 5),
-        Reading(GPU, 8),
-        Reading(GPU, 8),
-        ReadFailure(GPU, ReadStatus.ENDED, "the replayed series has ended"),
-    ]
+    ended = ReadFailure(GPU, ReadStatus.ENDED, "the replayed series has ended")
+    rows = [Reading(GPU, 5, 1_100), Reading(GPU, 8, 1_200), Reading(GPU, 9, 1_300)]
+    assert answers == [[], rows[:1], [], rows[1:], [], [ended], []]
+
+
+def test_rows_before_the_run_are_left_out(tmp_path):
+    source, _ = opened(tmp_path, HEADER + "gpu:0,-100,5,mJ\ngpu:0,0,8,mJ\n")
+
+    assert list(source.read()) == [Reading(GPU, 8, 0)]
 
 
 @pytest.mark.parametrize(
@@ -62,22 +63,22 @@ def test_value_holds_until_the_next_row_and_the_run_outside_the_rows_is_a_gap(tm
 def test_unit_decides_between_counter_and_power_and_whole_values_stay_raw(tmp_path, unit, quantity, scale):
     source, (domain,) = opened(tmp_path, HEADER + f"gpu:0,0,7,{unit}\ngpu:0,10,9,{unit}\n")
 
-    assert (domain.quantity, domain.scale, list(source.read())) == (quantity, scale, [Reading(GPU, 7)])
+    assert (domain.quantity, domain.scale, list(source.read())) == (quantity, scale, [Reading(GPU, 7, 0)])
 
 
 def test_fractions_become_millionths(tmp_path):
     source, (domain,) = opened(tmp_path, HEADER + "gpu:0,0,0.25,mJ\ngpu:0,10,1,mJ\n")
 
-    assert (domain.scale, list(source.read())) == (1e-6, [Reading(GPU, 250)])
+    assert (domain.scale, list(source.read())) == (1e-6, [Reading(GPU, 250, 0)])
 
 
 def test_rows_in_disorder_are_put_in_order(tmp_path):
     clock = FakeClock()
     source, _ = opened(tmp_path, HEADER + "gpu:0,200,8,W\ngpu:0,0,5,W\n", clock)
 
-    clock.advance(100)
+    clock.advance(200)
 
-    assert list(source.read()) == [Reading(GPU, 5)]
+    assert list(source.read()) == [Reading(GPU, 5, 0), Reading(GPU, 8, 200)]
 
 
 def test_comments_describe_one_domain_or_all(tmp_path):
@@ -118,19 +119,15 @@ def test_columns_describe_as_well(tmp_path):
     _, (core, package) = opened(tmp_path, text)
 
     assert (core.parent, core.wrap, core.period_ns) == (PACKAGE, 10_000_000, 1000)
-    assert (package.parent, package.wrap, package.period_ns) == (None, None, None)
+    assert (package.parent, package.wrap, package.period_ns) == (None, None, 9)
 
 
-def test_last_row_of_a_slow_sensor_holds_for_its_period(tmp_path):
-    clock = FakeClock()
-    source, _ = opened(tmp_path, "# period=1us\n" + HEADER + "gpu:0,0,5,W\ngpu:0,10,6,W\n", clock)
+def test_the_usual_distance_of_rows_is_the_period_unless_the_file_says_another(tmp_path):
+    rows = HEADER + "gpu:0,0,5,W\ngpu:0,10,6,W\ngpu:0,20,6,W\ngpu:0,90,6,W\n"
 
-    clock.advance(1010)
-    (held,) = source.read()
-    clock.advance(1)
-    (over,) = source.read()
+    periods = [opened(tmp_path, text)[1][0].period_ns for text in (rows, "# period=1us\n" + rows)]
 
-    assert (held, over.status) == (Reading(GPU, 6), ReadStatus.ENDED)
+    assert periods == [10, 1_000]
 
 
 def test_replay_without_a_file_says_how():
