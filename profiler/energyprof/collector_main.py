@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
 from energyprof.collect.cpu_clock import CpuClock
-from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
+from energyprof.collect.open_sources import lead_out_ns, open_sources
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler
 from energyprof.errors import CaptureError, EnergyprofError
@@ -79,7 +79,6 @@ class Collection:
         max_hz = float(config["max_hz"])
         self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
         self._sampler.start()
-        self._sampled_from_ns = time.monotonic_ns()
         # Imported while the sensors are being read already: they take as long as numpy to load.
         from energyprof.collect.convert import Converter
         from energyprof.collect.spool_owners import SpoolOwners
@@ -170,8 +169,7 @@ class Collection:
                 late_polls=sampled.late_polls,
             )
         )
-        late = late_start(self._opened, self._start_ns, self._sampled_from_ns, int(message["t_ns"]))
-        for line in (*sampled.warnings, *late):
+        for line in sampled.warnings:
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
         self._writer.finish()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
+from energyprof.collect.open_sources import lead_out_ns, open_sources
 from energyprof.errors import PluginError
 from energyprof.interfaces import PowerSource, Reading, SourceContext
 from energyprof.model.domain import Domain
@@ -106,13 +106,3 @@ def test_the_lead_out_is_the_slowest_sensors_lag_and_period_up_to_a_bound() -> N
     assert lead_out_ns([(model, model.domains)]) == 0
     assert lead_out_ns([(Source("s", "sensor"), [quick]), (model, model.domains)]) == 150_000_000
     assert lead_out_ns([(Source("s", "sensor"), [quick, slow])]) == 1_200_000_000
-
-
-def test_a_late_first_reading_is_said_of_sensors_only() -> None:
-    sensor, model = Source("s", "sensor", GPU), Source("m", "model", CPU)
-
-    (line,) = late_start([(sensor, [GPU])], 0, 400_000_000, 1_000_000_000)
-
-    assert line.startswith("power was first read 0.40 s after the program's start")
-    assert late_start([(sensor, [GPU])], 0, 400_000_000, 10_000_000_000) == ()
-    assert late_start([(model, [CPU])], 0, 400_000_000, 1_000_000_000) == ()

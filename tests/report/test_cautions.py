@@ -8,25 +8,26 @@ import pytest
 from energyprof.model.attribution import Attribution, DomainAttribution, EnergyColumns, LedgerLine, StageTimes
 from energyprof.model.domain import Domain
 from energyprof.model.span import Stage
-from energyprof.model.trace import Flows, RecorderFacts
+from energyprof.model.trace import Flows, RecorderFacts, RunFacts
 from energyprof.report.cautions import cautions
 
 SENSOR = Domain("cpu:0:package", "rapl package-0", "sensor", "energy", 1e-6, "cpu")
 MODEL = Domain("cpu", "load_model (EPYC)", "model", "energy", 1e-6, "cpu")
 REPLAYED = Domain("cpu", "replay power.csv", "sensor", "power", 1e-3, "cpu")
+RUN = RunFacts(("python", "a.py"), 0, 0, 1_000, 0)
 QUIET = RecorderFacts(polls=1000, late_polls=10)
 
 
-def found(domain, *, unattributed_j=2.0, failures=0, baseline_w=10.0):
+def found(domain, *, unattributed_j=2.0, failures=0, baseline_w=10.0, covered_ns=(0, 1_000)):
     none = EnergyColumns(*(np.zeros(0) for _ in range(6)), ())
     ledger = LedgerLine(domain.id, 100.0, 98.0, 0.0, 0.0, 0.0, unattributed_j)
-    return DomainAttribution(domain.id, none, none, (), ledger, baseline_w, None, 1, 500, failures, 0, 1)
+    return DomainAttribution(domain.id, none, none, (), ledger, baseline_w, None, 1, 500, failures, *covered_ns)
 
 
 def said(domain=SENSOR, recorder=QUIET, stages=(), recorded=(), warnings=(), **facts):
     times = StageTimes(*(np.zeros(0, np.int64) for _ in range(4)))
     attribution = Attribution(1, (found(domain, **facts),), times, Flows.none(), Flows.none(), warnings)
-    return cautions(recorder, (domain,), stages, attribution, recorded)
+    return cautions(RUN, recorder, (domain,), stages, attribution, recorded)
 
 
 def test_a_measured_run_without_trouble_is_silent():
@@ -41,6 +42,8 @@ def test_a_measured_run_without_trouble_is_silent():
         ({"unattributed_j": 2.1}, "2.1 % of the measured energy could not be attributed"),
         ({"unattributed_j": -30.0}, "-30.0 % of the measured energy"),
         ({"failures": 3}, "3 of 500 reads failed and are gaps"),
+        ({"covered_ns": (100, 900)}, "its readings cover 8e-07 of 1e-06 s"),
+        ({"covered_ns": (0, 0)}, "its readings cover 0 of 1e-06 s"),
         ({"baseline_w": None}, "the idle power is unknown"),
         ({"recorder": replace(QUIET, dropped=7)}, "7 events were lost"),
         ({"recorder": replace(QUIET, late_polls=11)}, "11 of 1000 polls"),
@@ -59,6 +62,16 @@ def test_a_cause_is_one_line_with_fact_and_remedy(cause, fact):
 
 def test_the_same_warning_is_said_once():
     assert said(recorded=("full; free some", "full; free some"), warnings=("full;  free some",)) == ("full; free some",)
+
+
+def test_failures_whose_cause_was_recorded_are_not_said_again():
+    cause = "cpu:0:package: 3 of 500 reads failed (NO_PERMISSION); they are gaps, not zeros"
+
+    assert said(failures=3, recorded=(cause,)) == (cause,)
+
+
+def test_a_model_knows_what_it_has_missed():
+    assert said(domain=MODEL, covered_ns=(100, 900)) == said(domain=MODEL)
 
 
 def test_a_modelled_domain_knows_its_baseline_by_definition():

@@ -17,7 +17,7 @@ from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.console.stage_table import WIDE, key, stage_table
+from energyprof_plugins.exporters.console.stage_table import WIDE, entries, key, stage_table
 from energyprof_plugins.exporters.console.verdict import run_line, trust_lines, verdict
 
 ROWS: Final = 12
@@ -62,7 +62,8 @@ class Terminal:
             page.line()
             return
         limit = int(context.options.get("rows", ROWS))
-        page.console.print(stage_table(report, page.glyphs, page.width, limit))
+        if entries(report):
+            page.console.print(stage_table(report, page.glyphs, page.width, limit))
         page.wrapped(key(report), indent=5, style="dim")
         page.line()
 

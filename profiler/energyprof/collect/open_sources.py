@@ -13,8 +13,6 @@ from energyprof.model.domain import Domain
 Opened: TypeAlias = list[tuple[PowerSource, Sequence[Domain]]]
 
 LONGEST_LEAD_OUT_NS = 1_200_000_000
-LATE_SHARE = 0.1
-"""Part of a run that may go by before the first reading without a word about it."""
 
 
 def open_sources(
@@ -66,17 +64,6 @@ def lead_out_ns(opened: Opened) -> int:
     sensors = [domain for _, domains in opened for domain in domains if domain.provenance == "sensor"]
     longest_ns = max((domain.lag_ns[1] + (domain.period_ns or 0) for domain in sensors), default=0)
     return min(longest_ns, LONGEST_LEAD_OUT_NS)
-
-
-def late_start(opened: Opened, start_ns: int, first_ns: int, end_ns: int) -> tuple[str, ...]:
-    """Return a warning where much of the run was over before a sensor was read; a model knows what it has missed."""
-    missed_ns = min(first_ns, end_ns) - start_ns
-    has_sensor = any(domain.provenance == "sensor" for _, domains in opened for domain in domains)
-    if not has_sensor or missed_ns <= LATE_SHARE * (end_ns - start_ns):
-        return ()
-    seen_s = missed_ns * 1e-9
-    line = f"power was first read {seen_s:.2f} s after the program's start, and its energy until then is not known"
-    return (f"{line}; profile a longer run, or leave a CPU core free",)
 
 
 def _open(findings: Sequence[Finding], warn: Callable[[str], None]) -> Opened:

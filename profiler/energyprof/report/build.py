@@ -39,7 +39,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         edges=rows.edge_rows(graph),
         hotspots=graph.hotspots,
         overhead=rows.overhead(recorder, this_run.wall_s),
-        warnings=cautions(recorder, domains, stages, attribution, warnings),
+        warnings=cautions(run, recorder, domains, stages, attribution, warnings),
         measured=measured,
         stages_sum=stages_sum(domains, attribution, graph, measured),
     )

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from energyprof.model.attribution import Attribution, DomainAttribution
 from energyprof.model.domain import Domain
 from energyprof.model.span import Stage
-from energyprof.model.trace import RecorderFacts
+from energyprof.model.trace import RecorderFacts, RunFacts
 
 UNATTRIBUTED_SHARE = 0.02
+UNCOVERED_SHARE = 0.05
+"""Part of the run without readings above which it is said, per sensor."""
 LATE_SHARE = 0.01
 OTHER_NAMES = "<other>"
 """The stage that collects all names above the recorder's limit."""
 
 
-def cautions(
+def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
+    run: RunFacts,
     recorder: RecorderFacts,
     domains: tuple[Domain, ...],
     stages: tuple[Stage, ...],
@@ -28,7 +31,7 @@ def cautions(
         *_no_domain(attribution),
         *_modelled(domains),
         *_replayed(domains),
-        *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain])),
+        *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain], run, recorded)),
         *attribution.warnings,
         *_of_recording(recorder, stages),
         *recorded,
@@ -58,15 +61,17 @@ def _replayed(domains: tuple[Domain, ...]) -> Iterator[str]:
         )
 
 
-def _of_domain(found: DomainAttribution, domain: Domain) -> Iterator[str]:
+def _of_domain(found: DomainAttribution, domain: Domain, run: RunFacts, recorded: tuple[str, ...]) -> Iterator[str]:
     line = found.ledger
+    yield from _uncovered(found, domain, run)
     if abs(line.unattributed_j) > UNATTRIBUTED_SHARE * abs(line.measured_j):
         share = f"{line.unattributed_j / line.measured_j:.1%}".replace("%", " %") if line.measured_j else "all"
         yield (
             f"{domain.id}: {share} of the measured energy could not be attributed; "
             "make stages longer than the sensor's period, or repeat them"
         )
-    if found.failures:
+    # The sampler that saw them fail has said why; a run cut short has no such line.
+    if found.failures and not any(said.startswith(f"{domain.id}: ") and "reads failed" in said for said in recorded):
         yield (
             f"{domain.id}: {found.failures} of {found.reads} reads failed and are gaps, not zeros; "
             "check the sensor with: energyprof doctor"
@@ -76,6 +81,18 @@ def _of_domain(found: DomainAttribution, domain: Domain) -> Iterator[str]:
             f"{domain.id}: the idle power is unknown (no gap between stages showed it), so stages include it; "
             "leave a second outside stages to learn it"
         )
+
+
+def _uncovered(found: DomainAttribution, domain: Domain, run: RunFacts) -> Iterator[str]:
+    """A model knows what it has missed; a sensor does not."""
+    wall_ns = run.end_ns - run.start_ns
+    covered_ns = min(found.measured_end_ns, run.end_ns) - max(found.measured_start_ns, run.start_ns)
+    if domain.provenance == "model" or wall_ns <= 0 or covered_ns >= (1 - UNCOVERED_SHARE) * wall_ns:
+        return
+    yield (
+        f"{domain.id}: its readings cover {max(covered_ns, 0) * 1e-9:.3g} of {wall_ns * 1e-9:.3g} s, and the energy of "
+        "the rest is not known; profile a longer run, or leave a CPU core free for the collector"
+    )
 
 
 def _of_recording(recorder: RecorderFacts, stages: tuple[Stage, ...]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The report for a terminal."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from rich.cells import cell_len
@@ -167,3 +168,27 @@ def test_paths_shorten_from_the_left_for_the_end_distinguishes():
 
     assert shown == ["asr/decoder/block.3/cross_attn", "a/d/block.3/cross_attn", "a/d/b/cross_attn", "…/cross_attn"]
     assert fit_path(("日本語の名前",), 7, Glyphs(True)) == "…の名前"
+
+
+def uncovered(report, names):
+    """Return the report as it would be had no reading covered these stages."""
+
+    def bare(row):
+        if row.stage not in names:
+            return row
+        gap = tuple(replace(own, energy_j=None, reason="not covered by any reading") for own in row.self_energy)
+        return replace(row, self_energy=gap)
+
+    return replace(report, stages=tuple(map(bare, report.stages)))
+
+
+def test_stages_that_no_reading_covers_are_counted(sample):
+    parts = [sample.Part("load", (3.25,)), sample.Part("train", (9.4,), (sample.Part("step", (6.4,), calls=460),))]
+    report = sample.make_report(parts, (sample.MODEL,), wall_s=1.9, command=("pipeline.py",))
+
+    one = rendered(uncovered(report, {"load"}))
+    all_three = rendered(uncovered(report, {"load", "train", "train/step"}))
+
+    assert "\nhow  E estimated (model); no reading covers 1 stage, which the table leaves out\n" in one
+    assert "\nno reading covers 3 stages, which the table leaves out\n" in all_three
+    assert "how" not in all_three

@@ -65,7 +65,19 @@ def key(report: Report) -> str:
     said = [f"{letter} {KEY.get(word, word)}" for word, letter in LETTERS.items() if letter in used]
     if report.unsplit:
         said.append("*n  n stages not separable")
-    return "how  " + "  ".join(said)
+    lines = ["how  " + "  ".join(said)] if said else []
+    missing = uncovered(report)
+    if missing:
+        stages = "no reading covers 1 stage" if missing == 1 else f"no reading covers {grouped(missing)} stages"
+        lines.append(f"{stages}, which the table leaves out")
+    return "; ".join(lines)
+
+
+def uncovered(report: Report) -> int:
+    """Return how many stages have no figure at all, not even together with others."""
+    counted = counted_domains(report)
+    together = {member for row in report.unsplit if row.domain in counted for member in row.members}
+    return sum(known(row.self_energy, counted).nothing and row.stage not in together for row in report.stages)
 
 
 def stage_table(report: Report, glyphs: Glyphs, width: int, limit: int) -> Table:

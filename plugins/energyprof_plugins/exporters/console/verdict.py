@@ -28,7 +28,8 @@ def verdict(report: Report, glyphs: Glyphs, wide: bool) -> Text:
         amount = f"an estimated {amount}"
     culprit = _costliest(report)
     if culprit is None or energy_j <= 0:
-        return Text.assemble(("energyprof ", "dim"), (glyphs.text(amount), "bold"), ", no stage was recorded")
+        why = ", no stage was recorded" if culprit is None else ": no reading shows what the stages took"
+        return Text.assemble(("energyprof ", "dim"), (glyphs.text(amount), "bold"), why)
     row, total = culprit
     detail = glyphs.text(f" ({joules_with_error(total.energy_j, total.half_j)})") if wide else ""
     share = glyphs.text(percent(total.energy_j / energy_j, 0))
