@@ -9,7 +9,7 @@ from energyprof.graph.embodied import embody
 from energyprof.graph.energy import StageEnergy, joules, sum_self, sum_total
 from energyprof.graph.flow import Pair, lift, opened, spine, uses_of
 from energyprof.model.attribution import Attribution
-from energyprof.model.domain import Domain
+from energyprof.model.domain import Domain, Provenance
 from energyprof.model.graph import Edge, EdgeKind, Node, StageGraph
 from energyprof.model.ids import StageId
 from energyprof.model.span import Stage
@@ -51,6 +51,8 @@ def _nodes(
     attribution: Attribution,
 ) -> tuple[Node, ...]:
     calls, wall_ns = attribution.times.calls.tolist(), attribution.times.wall_ns.tolist()
+    own_j, own_low_uj, own_high_uj, own_how = _columns(own)
+    total_j, total_low_uj, total_high_uj, total_how = _columns(total)
     nodes: list[Node] = []
     for index, stage in enumerate(stages):
         above = None if stage.parent is None else nodes[stage.parent]
@@ -61,20 +63,25 @@ def _nodes(
                 kind=stage.kind,
                 parent=None if above is None else above.stage,
                 depth=0 if above is None else above.depth + 1,
-                self_j=own.energy_j(index),
-                self_low_j=joules(own.low_uj[index]),
-                self_high_j=joules(own.high_uj[index]),
-                total_j=total.energy_j(index),
-                total_low_j=joules(total.low_uj[index]),
-                total_high_j=joules(total.high_uj[index]),
+                self_j=own_j[index],
+                self_low_j=joules(own_low_uj[index]),
+                self_high_j=joules(own_high_uj[index]),
+                total_j=total_j[index],
+                total_low_j=joules(total_low_uj[index]),
+                total_high_j=joules(total_high_uj[index]),
                 embodied_j=joules(embodied_uj[index]) if index in embodied_uj else None,
                 calls=calls[index],
                 wall_s=wall_ns[index] / 1e9,
-                provenance=own.provenance_of(index),
-                total_provenance=total.provenance_of(index),
+                provenance=own_how[index],
+                total_provenance=total_how[index],
             )
         )
     return tuple(nodes)
+
+
+def _columns(energy: StageEnergy) -> tuple[list[float | None], list[int], list[int], list[Provenance]]:
+    """Return energies in joules, lower and upper bounds in microjoules, and provenances as Python values."""
+    return energy.energies_j(), energy.low_uj.tolist(), energy.high_uj.tolist(), energy.provenances()
 
 
 def _embody_levels(
@@ -89,12 +96,11 @@ def _embody_levels(
         if stage.parent is None or stage.parent in levels:
             siblings.setdefault(stage.parent, []).append(index)
 
+    total_uj = total.known_uj()
     handed: dict[Pair, int | None] = {}
     outermost: dict[int, int] = {}
     for parent, members in siblings.items():
-        level = embody(
-            {index: None if total.refused[index] else int(total.energy_uj[index]) for index in members}, levels[parent]
-        )
+        level = embody({index: total_uj[index] for index in members}, levels[parent])
         for pair, energy in level.flows.items():
             handed[pair] = energy if level.complete[pair[0]] else None
         if parent is None:
@@ -106,12 +112,12 @@ def _contains(
     stages: tuple[Stage, ...], total: StageEnergy, children: Mapping[Pair, int], attribution: Attribution
 ) -> list[Edge]:
     edges = []
+    calls, total_uj = attribution.times.calls.tolist(), total.known_uj()
     for index, stage in enumerate(stages):
         if stage.parent is not None:
             # A stage opened first thing in a new thread has no caller on its lane: its own calls say how often.
-            count = children.get((stage.parent, index), int(attribution.times.calls[index]))
-            energy_uj = None if total.refused[index] else int(total.energy_uj[index])
-            edges.append(_edge(stages, "contains", (stage.parent, index), count, energy_uj))
+            count = children.get((stage.parent, index), calls[index])
+            edges.append(_edge(stages, "contains", (stage.parent, index), count, total_uj[index]))
     return edges
 
 
@@ -122,9 +128,10 @@ def _edge(stages: tuple[Stage, ...], kind: EdgeKind, pair: Pair, count: int, ene
 
 def _hotspots(stages: tuple[Stage, ...], own: StageEnergy) -> tuple[StageId, ...]:
     """Return all stages by falling self energy; those without a figure of their own come last, by their upper bound."""
+    known_uj, high_uj = own.known_uj(), own.high_uj.tolist()
 
     def rank(index: int) -> tuple[bool, int, str]:
-        refused = bool(own.refused[index])
-        return refused, -int(own.high_uj[index] if refused else own.energy_uj[index]), stages[index].id
+        energy_uj = known_uj[index]
+        return energy_uj is None, -(high_uj[index] if energy_uj is None else energy_uj), stages[index].id
 
     return tuple(stages[index].id for index in sorted(range(len(stages)), key=rank))

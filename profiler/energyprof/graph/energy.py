@@ -26,13 +26,18 @@ class StageEnergy:
     provenance: Codes
     """Index into PROVENANCES, the weakest of the parts."""
 
-    def provenance_of(self, stage: int) -> Provenance:
-        """Return the word for how the figure of `stage` came about."""
-        return PROVENANCES[int(self.provenance[stage])]
+    def provenances(self) -> list[Provenance]:
+        """Return the words for how the figures came about."""
+        return [PROVENANCES[code] for code in self.provenance.tolist()]
 
-    def energy_j(self, stage: int) -> float | None:
-        """Return the energy of `stage`; None where it is refused."""
-        return None if self.refused[stage] else joules(self.energy_uj[stage])
+    def known_uj(self) -> list[int | None]:
+        """Return the energies; None where refused."""
+        pairs = zip(self.energy_uj.tolist(), self.refused.tolist(), strict=True)
+        return [None if refused else energy_uj for energy_uj, refused in pairs]
+
+    def energies_j(self) -> list[float | None]:
+        """Return the energies in joules; None where refused."""
+        return [None if energy_uj is None else joules(energy_uj) for energy_uj in self.known_uj()]
 
 
 def microjoules(energy_j: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Ints:
@@ -40,9 +45,9 @@ def microjoules(energy_j: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> 
     return np.rint(energy_j * UJ_PER_J).astype(np.int64)
 
 
-def joules(energy_uj: int | np.integer) -> float:
+def joules(energy_uj: int) -> float:
     """Return whole microjoules in joules, the nearest float."""
-    return int(energy_uj) / UJ_PER_J
+    return energy_uj / UJ_PER_J
 
 
 def sum_self(domains: tuple[Domain, ...], attribution: Attribution, stages: int) -> StageEnergy:
