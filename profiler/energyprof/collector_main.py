@@ -10,9 +10,7 @@ import os
 import signal
 import sys
 import time
-import traceback
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
@@ -27,6 +25,8 @@ from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_folder import remove_run_folder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from energyprof.capture.writer import CaptureWriter
 
 TICK_S = 0.08
@@ -54,6 +54,8 @@ def main() -> None:
     except EnergyprofError as error:
         control.tell("failed", message=str(error))
     except Exception as error:  # a fault of ours: the details are in the log, and the program does not notice
+        import traceback
+
         traceback.print_exc()
         control.tell("failed", message=f"the collector failed: {type(error).__name__}: {error}")
 
@@ -79,7 +81,9 @@ class Collection:
         max_hz = float(config["max_hz"])
         self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
         self._sampler.start()
-        # Imported while the sensors are being read already: they take as long as numpy to load.
+        # Imported while the sensors are being read already: with numpy they take four times as long as all above.
+        from pathlib import Path
+
         from energyprof.collect.convert import Converter
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher

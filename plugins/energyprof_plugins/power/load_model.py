@@ -10,8 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, log
-from statistics import stdev
+from math import exp, fsum, log, sqrt
 from typing import Final, Literal
 
 from energyprof.interfaces import ReadFailure, Reading, SourceContext
@@ -146,9 +145,15 @@ def gain_error(generation: Generation) -> tuple[float, float]:
     logarithms of idle and of busy power, whichever is larger, so that the bounds hold for any load.
     """
     peers = [row for row in TABLE if row.vendor == generation.vendor] or list(TABLE)
-    scatter = max(stdev(log(row.idle_w) for row in peers), stdev(log(row.busy_w) for row in peers))
+    scatter = max(_deviation([log(row.idle_w) for row in peers]), _deviation([log(row.busy_w) for row in peers]))
     factor = exp(2 * scatter)
     return 1 - 1 / factor, factor - 1
+
+
+def _deviation(values: Sequence[float]) -> float:
+    # `statistics` has it too, but takes 15 ms to import, and the sensors are waited for.
+    mean = fsum(values) / len(values)
+    return sqrt(fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
 def identify(root: str) -> tuple[Generation, int]:

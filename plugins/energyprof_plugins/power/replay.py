@@ -20,12 +20,14 @@ from __future__ import annotations
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from energyprof.errors import SourceError
 from energyprof.interfaces import ReadFailure, Reading, SourceContext
 from energyprof.model.domain import Domain, ReadStatus
-from energyprof_plugins.power.replay_file import Series, read_series
+
+if TYPE_CHECKING:
+    from energyprof_plugins.power.replay_file import Series
 
 
 class Replay:
@@ -47,6 +49,8 @@ class Replay:
             return "replay needs a file; try: --source replay:FILE.csv"
         if not os.path.isfile(path):
             return f"there is no file {path!r} to replay; try: --source replay:FILE.csv"
+        from energyprof_plugins.power.replay_file import read_series
+
         try:
             read_series(path)
         except SourceError as error:
@@ -58,6 +62,8 @@ class Replay:
         reason = None if context.argument else self.why_unavailable(context)
         if reason is not None:
             raise SourceError(reason)
+        from energyprof_plugins.power.replay_file import read_series  # no other run needs what it imports
+
         self._series = read_series(context.argument)
         self._next = [bisect_left(series.t_ns, 0) for series in self._series]
         self._now_ns, self._start_ns = context.now_ns, context.start_ns

@@ -6,12 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from energyprof.collect.cpu_readers import CpuReader, ThreadReader, cpu_reader
 from energyprof.collect.process_tree import Tree
-from energyprof.model.power import ThreadCpu
+
+if TYPE_CHECKING:
+    from energyprof.model.power import ThreadCpu
 
 TREE_EVERY_NS = 100_000_000
 THREADS_EVERY_NS = 50_000_000
@@ -120,6 +121,11 @@ class CpuClock:
 
     def drain(self) -> ThreadCpu:
         """Return the rows since the last drain, ordered by (pid, tid, t_ns); each is handed out once."""
+        # Not at the top: sensors are being read before numpy is loaded, which takes 100 ms and more.
+        import numpy as np
+
+        from energyprof.model.power import ThreadCpu
+
         with self._lock:
             rows, self._rows = self._rows, []
         table = np.array(rows, np.int64).reshape(-1, 4)

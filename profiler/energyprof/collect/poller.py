@@ -1,7 +1,7 @@
 """Ask one power source and keep what it answered as rows; whatever a plugin does, the answer is a row or a warning.
 
 A poll only asks and notes: right after a wake-up every line of code costs ten times its usual price (cold caches). The
-answers are looked at when somebody wants them, many at once.
+answers are looked at when somebody wants them, many at once, and numpy is loaded no sooner than that.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
-
-import numpy as np
+from typing import TYPE_CHECKING, NamedTuple
 
 from energyprof.collect.gauge import Gauge
 from energyprof.interfaces import PowerSource, ReadFailure, Reading
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
-from energyprof.model.power import Readings
+
+if TYPE_CHECKING:
+    from energyprof.model.power import Readings
 
 LARGEST_RAW = 2**63 - 1
 
@@ -194,6 +194,11 @@ class Poller:
 
 
 def _readings(rows: Sequence[int]) -> Readings:
+    # Not at the top: sensors are being read before numpy is loaded, which takes 100 ms and more.
+    import numpy as np
+
+    from energyprof.model.power import Readings
+
     table = np.array(rows, np.int64).reshape(-1, 4)
     if len(table) > 1 and (np.diff(table[:, 1]) < 0).any():
         table = table[np.argsort(table[:, 1], kind="stable")]

@@ -26,7 +26,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.pace import Pace, interval_ns
@@ -36,7 +36,9 @@ from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
-from energyprof.model.power import Readings
+
+if TYPE_CHECKING:
+    from energyprof.model.power import Readings
 
 LATE_NS = 5_000_000
 SOURCES_SHARE = 0.006
@@ -176,7 +178,6 @@ class _Loop:
             self._ended.release()
 
     def _run(self) -> None:
-        ask_prompt_wakeups()
         poll, now_ns, wait, pace = self._polled.poll, self._now_ns, self._ended.acquire, self._pace
         due_ns = now_ns()
         failures = 0
@@ -184,6 +185,8 @@ class _Loop:
             began_ns = now_ns()
             answered = poll()
             self.polls += 1
+            if self.polls == 1:
+                ask_prompt_wakeups()  # the first poll is as early as can be
             if began_ns - due_ns > LATE_NS:
                 self.late_polls += 1
             if self.polls <= POLLS_PER_ACCOUNT or self.polls % POLLS_PER_ACCOUNT == 0 or pace.interval_ns >= RARE_NS:

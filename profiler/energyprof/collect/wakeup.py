@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import platform
-import struct
 import sys
 
 SLICE_NS = 100_000
@@ -23,9 +20,15 @@ def ask_prompt_wakeups() -> bool:
     ones ignore the slice. Measured with two busy processes on two cores (Linux 6.18): 99 % of wake-ups of a 10 ms
     timer within 0.5-1.6 ms instead of 3.9-7.9 ms.
     """
-    number = SCHED_SETATTR.get(platform.machine())
-    if sys.platform != "linux" or number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+    if sys.platform != "linux":
         return False
+    number = SCHED_SETATTR.get(os.uname().machine)
+    if number is None or os.sched_getscheduler(0) != os.SCHED_OTHER:
+        return False
+    # Not at the top: the first poll does not wait for them.
+    import ctypes
+    import struct
+
     # The call sets all attributes: the thread keeps the nice value it has.
     nice = os.getpriority(os.PRIO_PROCESS, 0)
     size = struct.calcsize(SCHED_ATTR)

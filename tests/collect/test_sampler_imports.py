@@ -1,0 +1,40 @@
+"""Sensors are read before anything heavy is loaded: what the collector imports first decides what a run loses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+HEAVY = {"ctypes", "csv", "fractions", "importlib.metadata", "numpy", "pathlib", "random", "sqlite3", "statistics"}
+FIRST_READ = """
+import sys
+before = set(sys.modules)
+import energyprof.collector_main
+from energyprof.collect.open_sources import open_sources
+from energyprof.collect.sampler import Sampler
+from energyprof.interfaces import SourceContext
+from energyprof_plugins.power.load_model import LoadModel
+from energyprof_plugins.power.replay import Replay
+
+class FirstRead(LoadModel):
+    def read(self):
+        print(*set(sys.modules) - before, flush=True)
+        self.read = super().read
+        return self.read()
+
+load = {"load_model": FirstRead, "replay": Replay}
+sampler = Sampler(open_sources((), tuple(load), lambda name: load[name](), SourceContext(), print))
+sampler.start()
+sampler.stop(10.0)
+print(len(sampler.drain()["cpu"]) >= 2)
+"""
+
+
+def test_nothing_heavy_is_imported_before_the_first_read() -> None:
+    done = subprocess.run([sys.executable, "-c", FIRST_READ], check=True, capture_output=True, text=True)
+
+    imported, drained = done.stdout.splitlines()
+
+    assert "energyprof.collect.poller" in imported.split()
+    assert set(imported.split()) & HEAVY == set()
+    assert drained == "True"
