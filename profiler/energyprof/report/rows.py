@@ -144,19 +144,16 @@ def _energy_rows(columns: list[tuple[DomainId, EnergyColumns]], stages: int) -> 
 
 
 def _column_rows(domain: DomainId, energy: EnergyColumns) -> list[EnergyRow]:
-    return [
-        EnergyRow(domain, None if refused else energy_j, low_j, high_j, PROVENANCES[provenance], data_share, reason)
-        for energy_j, low_j, high_j, refused, provenance, data_share, reason in zip(
-            energy.energy_j.tolist(),
-            energy.low_j.tolist(),
-            energy.high_j.tolist(),
-            energy.refused.tolist(),
-            energy.provenance.tolist(),
-            energy.data_share.tolist(),
-            energy.reason,
-            strict=True,
-        )
-    ]
+    told = zip(energy.energy_j.tolist(), energy.refused.tolist(), strict=True)
+    columns = (
+        [None if refused else energy_j for energy_j, refused in told],
+        energy.low_j.tolist(),
+        energy.high_j.tolist(),
+        [PROVENANCES[code] for code in energy.provenance.tolist()],
+        energy.data_share.tolist(),
+        energy.reason,
+    )
+    return [EnergyRow(domain, *row) for row in zip(*columns, strict=True)]
 
 
 def _share(energy_j: float | None, stages_j: float) -> float | None:
