@@ -19,7 +19,7 @@ if __name__ == "__main__":
         "main": sorted(vars(sys.modules["__main__"])), "cwd": os.getcwd(), "flags": str(sys.flags),
         "stdin": sys.stdin.isatty(), "stdout": sys.stdout.isatty(), "executable": sys.executable,
         "orig": sys.orig_argv, "custom": "sitecustomize" in sys.modules, "hook": sys.excepthook is sys.__excepthook__,
-        "descriptors": sorted(os.listdir("/proc/self/fd")), "group": os.getpgrp() == os.getppid() or os.getpgrp() > 0,
+        "descriptors": sorted(os.listdir("/proc/self/fd")), "group": os.getpgrp() == os.getsid(0),
     }))
 """
 CHILDREN = """
@@ -88,6 +88,29 @@ def test_the_users_python_path_and_start_up_hook_are_kept(place: Any) -> None:
 
     assert bare.returncode == 0
     assert (ours.stdout, ours.stderr) == (bare.stdout, bare.stderr)
+
+
+def test_a_script_comes_from_a_pipe_too(place: Any) -> None:
+    line = f"{' '.join(place.command('run', '-q', '--no-graph'))} <(echo 'print(1)')"
+
+    ran = place.call(["/bin/bash", "-c", line])
+
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"1\n", b"", 0)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_standard_streams_are_closed_for_the_program_and_no_hindrance(closed: str, place: Any) -> None:
+    place.write("job.py", "import os, sys\nopen('seen', 'w').write(f'{sys.stdin} {sys.stdout} {sys.stderr}'[:200])")
+
+    bare = place.call(["/bin/bash", "-c", f"{sys.executable} job.py {closed}"])
+    seen = (place.folder / "seen").read_text()
+    (place.folder / "seen").unlink()
+    ours = place.call(["/bin/bash", "-c", f"{' '.join(place.command('run', '--no-graph', 'job.py'))} {closed}"])
+
+    assert (ours.returncode, ours.stdout) == (bare.returncode, bare.stdout) == (0, b"")
+    assert (place.folder / "seen").read_text() == seen
+    assert place.recordings()[0].stat().st_size > 0
+    assert place.leftovers() == []
 
 
 def test_the_report_leaves_the_programs_output_alone(place: Any) -> None:

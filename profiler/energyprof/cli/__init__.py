@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 
+from energyprof.cli.standard_streams import fill_closed_streams
 from energyprof.errors import INTERNAL, USAGE, EnergyprofError
 
 COMMANDS = {
@@ -35,6 +36,7 @@ examples:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0, the program's own, 2 for wrong input, 70 for a fault of ours."""
     arguments = sys.argv[1:] if argv is None else argv
+    fill_closed_streams()
     try:
         return _dispatch(arguments)
     except EnergyprofError as error:
