@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -20,6 +21,11 @@ from energyprof.launch.program import (
 )
 
 PYTHON = os.path.basename(sys.executable)
+OLD_PYTHON = """#!/bin/sh
+case "$1" in *I*) echo "Unknown option: -I" >&2; exit 2;; esac
+case "$2" in *"print("*) echo "('python', 2, 7)";; *) echo "python 2 7";; esac
+"""
+"""What Python 2.7 answers: it knows no `-I`, and its `print` shows brackets."""
 
 
 def test_a_script_is_started_natively_with_its_own_arguments(tmp_path: Path) -> None:
@@ -44,6 +50,36 @@ def test_modules_and_code_are_started_as_python_starts_them() -> None:
 
 def test_standard_input_is_a_script_too() -> None:
     assert script_program(["-", "x"]).argv == (sys.executable, "-", "x")
+
+
+def test_a_script_in_a_pipe_is_left_for_the_program_to_read(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader, writer = os.pipe()
+    os.write(writer, b"print(1)")
+    os.close(writer)
+    named: list[Program] = []
+    look = threading.Thread(target=lambda: named.append(script_program([str(fifo)])), daemon=True)
+
+    anonymous = script_program([f"/dev/fd/{reader}"])
+    look.start()
+    look.join(10.0)
+
+    assert anonymous.argv[1] == f"/dev/fd/{reader}"
+    assert [program.argv[1] for program in named] == [str(fifo)]
+    assert os.read(reader, 100) == b"print(1)"
+    os.close(reader)
+
+
+def test_a_script_whose_name_begins_with_a_dash_is_no_option_of_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-dash.py").write_text("")
+
+    program = script_program(["-dash.py", "-x"])
+
+    assert (program.argv[1:], program.stem) == (("./-dash.py", "-x"), "dash")
 
 
 def test_a_folder_with_a_main_and_a_zip_application_are_scripts(tmp_path: Path) -> None:
@@ -116,6 +152,7 @@ def test_another_python_is_found_and_asked(tmp_path: Path) -> None:
         (None, 0, "no such file"),
         ("#!/bin/sh\necho hello\n", 0o755, "is no Python interpreter"),
         ("#!/bin/sh\necho python 3 8\n", 0o755, "is Python 3.8"),
+        (OLD_PYTHON, 0o755, "is Python 2.7, recording needs 3.10 or newer"),
         ("#!/bin/sh\n", 0o644, "chmod"),
     ],
 )

@@ -29,10 +29,12 @@ class Program(namedtuple("Program", "path argv command stem")):  # noqa: PYI024
 def script_program(words: Sequence[str], python: str | None = None) -> Program:
     """Return `python SCRIPT ARGS`; raises InputError where Python itself could not even begin to read SCRIPT."""
     script = words[0]
-    if script != "-":
-        _check_script(script)
-    stem = "stdin" if script == "-" else _stem(script)
-    return _python_program((*words,), stem, python)
+    if script == "-":
+        return _python_program((*words,), "stdin", python)
+    _check_script(script)
+    # Python would take such a name for options of its own.
+    shown = os.path.join(os.curdir, script) if script.startswith("-") else script
+    return _python_program((shown, *words[1:]), _stem(script), python)
 
 
 def module_program(words: Sequence[str], python: str | None = None) -> Program:
@@ -77,6 +79,8 @@ def _check_script(script: str) -> None:
         if not os.path.isfile(os.path.join(script, "__main__.py")):
             raise InputError(f"{script} is a folder without __main__.py; name a script in it")
         return
+    if os.path.exists(script) and not os.path.isfile(script):
+        return  # a pipe, as of `<(...)`, or a device: who looks inside takes from the program what it reads
     try:
         with open(script, "rb") as stream:
             start = stream.read(_LOOK_AHEAD)
@@ -116,7 +120,7 @@ def _check_python(python: str) -> str:
 
     try:
         said = subprocess.run(
-            [path, "-ISc", "import sys; print('python', *sys.version_info[:2])"],
+            [path, "-ESsc", "import sys; sys.stdout.write('python %d %d' % sys.version_info[:2])"],  # 2.7 knows no -I
             capture_output=True,
             timeout=10,
             stdin=subprocess.DEVNULL,
@@ -156,6 +160,6 @@ def _stem(path: str) -> str:
 
 
 def _safe(name: str) -> str:
-    """Return the name fit for a file name: whatever is awkward there becomes `_`; never empty, never hidden."""
+    """Return the name fit for a file name: whatever is awkward there becomes `_`; never empty, hidden or an option."""
     kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
-    return kept.lstrip(".")[:80] or "program"
+    return kept.lstrip(".-")[:80] or "program"
