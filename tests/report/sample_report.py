@@ -53,6 +53,8 @@ class Part:
     """Half-width of the 95 % interval relative to the energy; a modelled domain has that of its model."""
     refused: bool = False
     """Its energy cannot be told from that of all other refused stages beside it."""
+    line: int = 10
+    """Where its code begins: one class of torch modules has one line."""
 
 
 @dataclass
@@ -70,7 +72,7 @@ class Laid:
         taken = self.taken.get(path, 0)
         self.taken[path] = taken + 1
         identity = StageId(f"{identity}#{taken + 1}") if taken else identity
-        self.stages.append(Stage(identity, part.name, path, parent, part.kind, "pipeline.py", 10 + index))
+        self.stages.append(Stage(identity, part.name, path, parent, part.kind, "pipeline.py", part.line))
         self.parts.append(part)
         for child in part.children:
             self.add(child, index)

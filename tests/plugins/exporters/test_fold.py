@@ -15,11 +15,11 @@ def assert_totals_add_up(folded):
     """Every drawn box: total = self + drawn children + remainder + what cannot be told apart below it."""
     for place in folded.shown:
         box = folded.groups[place]
-        below = sum(folded.groups[child].total.energy_uj for child in box.children if child in folded.shown)
+        below = sum(folded.groups[child].total_uj for child in box.children if child in folded.shown)
         rest = folded.rest[place].energy_uj if place in folded.rest else 0
         joint = sum(one.energy_uj for one in folded.joints.get(place, []))
-        assert box.total.energy_uj == box.own.energy_uj + below + rest + joint
-    spine = sum(folded.groups[place].total.energy_uj for place in folded.shown if folded.groups[place].parent is None)
+        assert box.total_uj == box.own_uj + below + rest + joint
+    spine = sum(folded.groups[place].total_uj for place in folded.shown if folded.groups[place].parent is None)
     rest = folded.rest[None].energy_uj if None in folded.rest else 0
     assert spine + rest + sum(one.energy_uj for one in folded.joints.get(None, [])) == folded.stages_uj
 
@@ -54,8 +54,57 @@ def test_like_siblings_become_a_stack_and_a_dear_one_stays_out(sample):
 
     assert names(folded) == ["net", "layer.*", "layer.3"]
     stack, single = (folded.groups[place] for place in folded.shown[1:])
-    assert (len(stack.members), stack.total.energy_uj, stack.dearer) == (5, 10_000_000, None)
-    assert (single.total.energy_uj, single.dearer, single.alike) == (9_000_000, 4.5, 6)
+    assert (len(stack.members), stack.total_uj, stack.dearer) == (5, 10_000_000, None)
+    assert (single.total_uj, single.dearer, single.alike) == (9_000_000, 4.5, 6)
+
+
+def torch_model(sample, root, energy=2.0, blocks=5):
+    """Return a module with blocks that are alike, each with a Sequential of Linear, ReLU, Linear."""
+
+    def module(name, energy, line, *below):
+        return sample.Part(name, (energy,), below, calls=8, kind="module", line=line)
+
+    def block(name):
+        steps = (module(f"{name}.mlp.{n}", energy * (0.1 if n == 1 else 1), 30 + n % 2) for n in range(3))
+        return module(name, 0.1, 20, module(f"{name}.mlp", 0.1, 40, *steps))
+
+    return module(root, 0.1, 50, *(block(f"{root}.layers.{n}") for n in range(blocks)))
+
+
+def test_a_stack_keeps_the_numbers_that_all_of_its_members_share(sample):
+    report = sample.make_report([torch_model(sample, "Net"), torch_model(sample, "Net#2")])
+
+    assert set(names(fold(report, nodes=12))) == {
+        *("Net", "Net.layers.*", "Net.layers.*.mlp", "Net.layers.*.mlp.0", "Net.layers.*.mlp.2"),
+        *("Net#2", "Net#2.layers.*", "Net#2.layers.*.mlp", "Net#2.layers.*.mlp.0", "Net#2.layers.*.mlp.2"),
+        *("Net.layers.*.mlp.1", "Net#2.layers.*.mlp.1"),
+    }
+
+
+def test_the_steps_of_a_sequential_are_a_stack_only_where_they_run_the_same_code(sample):
+    def steps(*lines):
+        named = enumerate(lines)
+        below = (sample.Part(f"Net.{n}", (9.0 if line == 20 else 1.0,), kind="module", line=line) for n, line in named)
+        return sample.make_report([sample.Part("Net", (1.0,), tuple(below), kind="module")])
+
+    different = fold(steps(20, 30, 20, 30, 20, 40), nodes=6)
+    like = fold(steps(20, 20, 20, 20, 30, 40), nodes=6)
+
+    assert names(different) == ["Net", "Net.0", "Net.1", "Net.2", "Net.3", "Net.4"]
+    assert [one.dearer for one in different.groups] == [None] * 7
+    assert names(like) == ["Net", "Net.*", "Net.4", "Net.5"]
+
+
+def test_siblings_with_different_parts_are_not_alike(sample):
+    def layer(n):
+        below = ("conv",) if n else ("conv", "downsample")
+        parts = (sample.Part(f"Net.{n}.{name}", (1.0,), kind="module", line=30) for name in below)
+        return sample.Part(f"Net.{n}", (1.0,), tuple(parts), kind="module", line=20)
+
+    folded = fold(sample.make_report([sample.Part("Net", (1.0,), tuple(map(layer, range(6))), kind="module")]), nodes=5)
+
+    assert names(folded) == ["Net", "Net.0", "Net.*", "Net.0.conv", "Net.*.conv"]
+    assert [len(folded.groups[place].members) for place in folded.shown] == [1, 1, 5, 1, 5]
 
 
 def test_a_number_that_is_part_of_a_word_makes_no_likeness(sample):

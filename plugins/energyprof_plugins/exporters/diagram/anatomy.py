@@ -9,10 +9,9 @@ from typing import Final
 from energyprof.model.attribution import PROVENANCES
 from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import FAMILY_ORDER, Known
-from energyprof_plugins.exporters.diagram.fold import Joint, Rest
+from energyprof_plugins.exporters.diagram.fold import Box, Joint, Rest
 from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, row, table
 from energyprof_plugins.exporters.diagram.palette import LIGHT
-from energyprof_plugins.exporters.diagram.stacks import Group
 from energyprof_plugins.exporters.figures import (
     grouped,
     joules,
@@ -44,23 +43,22 @@ def name_size(share: float) -> int:
     return min(LARGEST_PT, SMALLEST_PT + round(grown))
 
 
-def short_name(group: Group, above: Group | None) -> str:
+def short_name(box: Box) -> str:
     """Return a module's name without what it repeats of the module around it."""
-    if above is not None and group.name.startswith(f"{above.name}."):
-        return group.name[len(above.name) + 1 :]
-    return group.name
+    name = box.group.name
+    return name[len(box.above) + 1 :] if box.above and name.startswith(f"{box.above}.") else name
 
 
-def box_label(report: Report, group: Group, above: Group | None, ink: str, *, bars: bool) -> str:
-    """Return the label of a stage or stack; `above` is the box around it, `bars` whether domains are told apart."""
-    rows = [report.stages[member] for member in group.members]
+def box_label(report: Report, box: Box, ink: str, *, bars: bool) -> str:
+    """Return the label of a stage or stack; `bars`: domains are told apart."""
+    group, rows = box.group, box.rows
     stages_j = report.stages_sum.energy_j or 0.0
-    size = name_size(group.own.energy_j / stages_j if stages_j > 0 else 0.0)
+    size = name_size(box.own.energy_j / stages_j if stages_j > 0 else 0.0)
     stack = f" \u00d7{len(rows)}" if len(rows) > 1 else ""
-    lines = [line(fit(short_name(group, above), size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
-    lines += [line(text, 10, ink) for text in _energies(report, group)]
-    if bars and group.own.energy_uj > 0:
-        lines.append(_bar(group.own))
+    lines = [line(fit(short_name(box), size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
+    lines += [line(text, 10, ink) for text in _energies(report, box)]
+    if bars and box.own.energy_uj > 0:
+        lines.append(_bar(box.own))
     if stack:
         lines.append(line(_spread(rows), 9, ink))
     how = provenance(rows)
@@ -68,8 +66,8 @@ def box_label(report: Report, group: Group, above: Group | None, ink: str, *, ba
     lines.append(line(f"{grouped(calls)} call{'' if calls == 1 else 's'} \u00b7 {SHORT.get(how, how)}", 9, ink))
     if group.dearer is not None:
         lines.append(line(f"{group.dearer:.1f} \u00d7 the median of its {group.alike} siblings", 9, ink, bold=True))
-    if group.own.refused and not group.own.nothing:
-        lines.append(line(f"{', '.join(group.own.refused)} part not separable", 9, ink))
+    if box.own.refused and not box.own.nothing:
+        lines.append(line(f"{', '.join(box.own.refused)} part not separable", 9, ink))
     return label(table(lines))
 
 
@@ -91,20 +89,20 @@ def joint_label(joint: Joint, measured_uj: int, ink: str) -> str:
     return label(table([line(head, 10, ink, bold=True), line(amount, 10, ink), line(names, 9, ink)]))
 
 
-def box_tooltip(report: Report, group: Group) -> str:
+def box_tooltip(report: Report, box: Box) -> str:
     """Return everything the box has no room for."""
-    rows = [report.stages[member] for member in group.members]
+    rows, own, total = box.rows, box.own, box.total
     alike = f"  ({len(rows)} alike)" if len(rows) > 1 else ""
     own_s, calls = sum(one.self_wall_s for one in rows), sum(one.calls for one in rows)
     told = [" / ".join(map(visible, rows[0].path)) + alike]
-    if not group.own.nothing:
-        told.append(f"self {joules_with_error(group.own.energy_j, group.own.half_j)} (95 %), {provenance(rows)}")
-    told.append(f"total {joules(group.total.energy_j)}{_of(group.total.energy_uj, _measured_uj(report))} of measured")
-    told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(group.own.by_family_uj.items())]
+    if not own.nothing:
+        told.append(f"self {joules_with_error(own.energy_j, own.half_j)} (95 %), {provenance(rows)}")
+    told.append(f"total {joules(total.energy_j)}{_of(total.energy_uj, _measured_uj(report))} of measured")
+    told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
     if rows[0].embodied_j is not None and len(rows) == 1:
         told.append(f"embodied in its result: {joules(rows[0].embodied_j)}")
-    each = f", {joules(group.total.energy_j / calls)} each" if calls else ""
-    power = f", {watts(group.own.energy_j / own_s)} while it ran itself" if own_s > 0 else ""
+    each = f", {joules(total.energy_j / calls)} each" if calls else ""
+    power = f", {watts(own.energy_j / own_s)} while it ran itself" if own_s > 0 else ""
     told.append(f"{grouped(calls)} calls{each}; {seconds(own_s)} of its own{power}")
     told += list(dict.fromkeys(visible(energy.reason) for one in rows for energy in one.self_energy if energy.reason))
     if rows[0].file is not None:
@@ -127,17 +125,17 @@ def joint_tooltip(joint: Joint) -> str:
     return "\n".join([where, *map(visible, joint.names[:NAMES_TOLD]), *more])
 
 
-def _energies(report: Report, group: Group) -> list[str]:
+def _energies(report: Report, box: Box) -> list[str]:
     measured_uj = _measured_uj(report)
-    own = group.own
+    own, whole = box.own, box.total
     told = "not separable" if own.nothing else joules_with_error(own.energy_j, own.half_j)
-    if group.total.energy_uj == own.energy_uj and not group.children:
+    if whole.energy_uj == own.energy_uj and not box.group.children:
         if own.nothing:
-            sums = [report.stages[member].self_sum for member in group.members]
+            sums = [row.self_sum for row in box.rows]
             return [f"{told}: {joules(sum(s.low_j for s in sums))} to {joules(sum(s.high_j for s in sums))}"]
         return [f"{told}{_of(own.energy_uj, measured_uj)}"]
-    total = joules_within(group.total.energy_j, group.total.half_j)
-    return [f"self {told}", f"of {total}{_of(group.total.energy_uj, measured_uj)}"]
+    total = joules_within(whole.energy_j, whole.half_j)
+    return [f"self {told}", f"of {total}{_of(whole.energy_uj, measured_uj)}"]
 
 
 def _spread(rows: Sequence[StageRow]) -> str:

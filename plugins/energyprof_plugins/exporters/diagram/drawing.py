@@ -42,6 +42,8 @@ class _Drawing:
         self.several_families = len(families_of(report)) > 1
         self.shown = frozenset(folded.shown)
         self.spine = [place for place in folded.shown if self.groups[place].parent is None]
+        rows = report.stages
+        self.outermost = {rows[row].stage: place for place in self.spine for row in self.groups[place].members}
         self.graph = graphviz.Digraph("hotspot")
 
     def source(self) -> str:
@@ -93,24 +95,21 @@ class _Drawing:
                 for child in reversed(self.groups[this].children):
                     if child in self.shown:
                         # Heavier lines further in keep children beside their parent; without it the lines cross.
-                        total_uj = self.groups[child].total.energy_uj
+                        total_uj = self.groups[child].total_uj
                         self._line(cluster, (this, self._id(child)), total_uj, weight=4 ** min(depth, 6))
                 waiting += [(child, depth + 1) for child in self.groups[this].children if child in self.shown]
 
     def _box(self, where: Any, place: int) -> None:  # graphviz ships no types
-        group = self.groups[place]
-        step = heat_step(self._share(group.own.energy_uj))
-        above = None if group.parent is None else self.groups[group.parent]
-        ink = ink_on(HEAT[step])
-        rows = [self.report.stages[member] for member in group.members]
+        box = self.folded.box(place)
+        step = heat_step(self._share(box.own.energy_uj))
         where.node(
             self._id(place),
-            anatomy.box_label(self.report, group, above, ink, bars=self.several_families),
+            anatomy.box_label(self.report, box, ink_on(HEAT[step]), bars=self.several_families),
             fillcolor=HEAT[step],
-            tooltip=graphviz.escape(anatomy.box_tooltip(self.report, group)),
+            tooltip=graphviz.escape(anatomy.box_tooltip(self.report, box)),
             id=self._id(place),
             **{"class": f"h{step}"},
-            **BORDERS[anatomy.provenance(rows)],
+            **BORDERS[anatomy.provenance(box.rows)],
         )
 
     def _remainder(self, where: Any, place: int | None) -> None:  # graphviz ships no types
@@ -189,23 +188,19 @@ class _Drawing:
 
     def _between_spine(self, kind: str) -> dict[tuple[int, int], int | None]:
         """Return the edges of one kind between drawn outermost boxes; those of stacked stages are added up."""
-        row_of = {row.stage: number for number, row in enumerate(self.report.stages)}
         found: dict[tuple[int, int], int | None] = {}
         for edge in self.report.edges:
             if edge.kind != kind:
                 continue
-            pair = self._ends(edge, row_of)
+            pair = self._ends(edge)
             if pair is not None:
                 before, more = found.get(pair), edge.energy_j
                 found[pair] = before if more is None else (before or 0) + microjoules(more)
         return found
 
-    def _ends(self, edge: EdgeRow, row_of: dict[Any, int]) -> tuple[int, int] | None:  # keys are stage ids
-        source = self.folded.place_of.get(row_of[edge.source])
-        target = self.folded.place_of.get(row_of[edge.target])
-        if source is None or target is None or source == target or not {source, target} <= set(self.spine):
-            return None
-        return source, target
+    def _ends(self, edge: EdgeRow) -> tuple[int, int] | None:
+        source, target = self.outermost.get(edge.source), self.outermost.get(edge.target)
+        return None if source is None or target is None or source == target else (source, target)
 
     def _flow_edges(
         self, flows: dict[tuple[int, int], int | None], order: dict[tuple[int, int], int | None]

@@ -12,8 +12,17 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from energyprof.model.ids import StageId
-from energyprof.model.report import Report
-from energyprof_plugins.exporters.account import Known, counted_domains, family, known, microjoules
+from energyprof.model.report import Report, StageRow
+from energyprof_plugins.exporters.account import (
+    Known,
+    StageEnergies,
+    add,
+    counted_domains,
+    family,
+    known,
+    microjoules,
+    stage_energies,
+)
 from energyprof_plugins.exporters.diagram.stacks import Energies, Group, group
 
 NODES: Final = 40
@@ -47,9 +56,23 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """One drawn group with everything its label and tooltip say."""
+
+    group: Group
+    rows: Sequence[StageRow]
+    own: Known
+    total: Known
+    above: str | None
+    """The name of the box around it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Folded:
     """What a diagram shows: places in `groups`, parents first; `rest` and `joints` by place, None: of the run."""
 
+    report: Report
+    totals: StageEnergies
     groups: Sequence[Group]
     shown: tuple[int, ...]
     rest: dict[int | None, Rest]
@@ -57,6 +80,15 @@ class Folded:
     place_of: dict[int, int]
     """Row of the report -> group that stands for it."""
     stages_uj: int
+
+    def box(self, place: int) -> Box:
+        """Return one drawn group; what is known of each domain is worked out for these only."""
+        one = self.groups[place]
+        rows = [self.report.stages[member] for member in one.members]
+        counted = counted_domains(self.report)
+        own = add(known(row.self_energy, counted) for row in rows)
+        above = None if one.parent is None else self.groups[one.parent].name
+        return Box(one, rows, own, self.totals.sum(one.members), above)
 
     def drawn_stages(self) -> int:
         """Return how many stages the drawn boxes stand for."""
@@ -72,61 +104,59 @@ def fold(report: Report, nodes: int = NODES) -> Folded:
     place_of = {row: place for place, one in enumerate(groups) for row in one.members}
     shown = _choose(groups, nodes, stages_uj)
     rest: dict[int | None, Rest] = {}
-    for place, one in enumerate(groups):
+    nearest: dict[int | None, int | None] = {None: None}
+    for place, one in enumerate(groups):  # parents stand first
+        nearest[place] = place if place in shown else nearest[one.parent]
         if place not in shown:
-            above = _nearest(groups, shown, one.parent)
-            _put(rest, above, len(one.members), one.own.energy_uj, (-one.own.energy_uj, one.name))
+            _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, one.name))
     joints: dict[int | None, list[Joint]] = {}
     for rank, (joint, holder) in enumerate(zip(joints_found, holders, strict=True)):
-        above = _nearest(groups, shown, None if holder is None else place_of[holder])
+        above = nearest[None if holder is None else place_of[holder]]
         if rank < nodes // 4 and joint.energy_uj >= SMALLEST * stages_uj:
             joints.setdefault(above, []).append(joint)
         else:
             _put(rest, above, len(joint.members), joint.energy_uj, (-joint.energy_uj, ", ".join(joint.names)))
     for part in rest.values():
         part.names.sort()
-    return Folded(groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj)
+    return Folded(report, energies.total, groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj)
 
 
 def _energies(report: Report, joints: Sequence[Joint]) -> tuple[Energies, list[int | None]]:
     """Return what is known per row without the refused leaves, and the row below which each joint belongs."""
     counted = counted_domains(report)
-    own = [known(row.self_energy, counted) for row in report.stages]
-    total = [known(row.total_energy, counted) for row in report.stages]
+    own = stage_energies([row.self_energy for row in report.stages], counted)
+    total = stage_energies([row.total_energy for row in report.stages], counted)
     row_of = {row.stage: number for number, row in enumerate(report.stages)}
     parent = [None if row.parent is None else row_of[row.parent] for row in report.stages]
     parents = frozenset(parent)
     hidden = frozenset(
-        row for row, above in enumerate(parent) if above is not None and row not in parents and own[row].nothing
+        row for row, above in enumerate(parent) if above is not None and row not in parents and own.nothing[row]
     )
     children: list[list[int]] = [[] for _ in report.stages]
     for row, above in enumerate(parent):
         if above is not None and row not in hidden:
             children[above].append(row)
     holders = [_holder([row_of[member] for member in joint.members], parent, hidden) for joint in joints]
-    joint_uj = [0] * len(own)
+    joint_uj = [0] * len(parent)
     for joint, holder in zip(joints, holders, strict=True):
         if holder is not None:
             joint_uj[holder] += joint.energy_uj
     roots = [row for row, above in enumerate(parent) if above is None]
-    return Energies(report.stages, own, _with_below(own, total, children, joint_uj), children, roots), holders
+    _fill_gaps(total, own, children, joint_uj)
+    return Energies(report.stages, own, total, children, roots), holders
 
 
-def _with_below(own: list[Known], total: list[Known], children: list[list[int]], joint_uj: list[int]) -> list[Known]:
-    """Return the totals; where one is refused everywhere, what is known of the stage and of those below it."""
-    result = list(total)
-    for row in range(len(own) - 1, -1, -1):  # parents stand first
-        if total[row].nothing:
-            parts = [own[row], *(result[child] for child in children[row])]
-            joint = joint_uj[row]
-            result[row] = Known(
-                energy_uj=sum(part.energy_uj for part in parts) + joint,
-                low_uj=sum(part.low_uj for part in parts) + joint,
-                high_uj=sum(part.high_uj for part in parts) + joint,
-                refused=total[row].refused,
-                nothing=all(part.nothing for part in parts) and not joint,
-            )
-    return result
+def _fill_gaps(
+    total: StageEnergies, own: StageEnergies, children: Sequence[Sequence[int]], joint_uj: Sequence[int]
+) -> None:
+    """Where a total is refused everywhere, put there what is known of the stage and of those below it."""
+    for row in range(len(total.nothing) - 1, -1, -1):  # parents stand first
+        if total.nothing[row]:
+            below = total.sum(children[row])
+            total.energy_uj[row] = own.energy_uj[row] + below.energy_uj + joint_uj[row]
+            total.low_uj[row] = own.low_uj[row] + below.low_uj + joint_uj[row]
+            total.high_uj[row] = own.high_uj[row] + below.high_uj + joint_uj[row]
+            total.nothing[row] = own.nothing[row] and below.nothing and not joint_uj[row]
 
 
 def _holder(members: Sequence[int], parent: Sequence[int | None], hidden: frozenset[int]) -> int | None:
@@ -149,10 +179,10 @@ def _holder(members: Sequence[int], parent: Sequence[int | None], hidden: frozen
 
 def _choose(groups: Sequence[Group], nodes: int, stages_uj: int) -> set[int]:
     roots = [place for place, one in enumerate(groups) if one.parent is None]
-    costliest = sorted(roots, key=lambda place: (-groups[place].total.energy_uj, place))
+    costliest = sorted(roots, key=lambda place: (-groups[place].total_uj, place))
     shown = set(costliest[: max(nodes, 1)])
     everything_fits = len(groups) <= nodes
-    waiting = [(-groups[child].total.energy_uj, child, 2) for root in shown for child in groups[root].children]
+    waiting = [(-groups[child].total_uj, child, 2) for root in shown for child in groups[root].children]
     heapq.heapify(waiting)
     while waiting and len(shown) < nodes:
         negative_uj, place, level = heapq.heappop(waiting)
@@ -161,14 +191,8 @@ def _choose(groups: Sequence[Group], nodes: int, stages_uj: int) -> set[int]:
         shown.add(place)
         if level < DEEPEST:
             for child in groups[place].children:
-                heapq.heappush(waiting, (-groups[child].total.energy_uj, child, level + 1))
+                heapq.heappush(waiting, (-groups[child].total_uj, child, level + 1))
     return shown
-
-
-def _nearest(groups: Sequence[Group], shown: set[int], place: int | None) -> int | None:
-    while place is not None and place not in shown:
-        place = groups[place].parent
-    return place
 
 
 def _put(rest: dict[int | None, Rest], place: int | None, count: int, energy_uj: int, name: tuple[int, str]) -> None:

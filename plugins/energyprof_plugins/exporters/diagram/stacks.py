@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, zip_longest
 from statistics import median
 from typing import Final
 
 from energyprof.model.report import StageRow
-from energyprof_plugins.exporters.account import Known, add
+from energyprof_plugins.exporters.account import StageEnergies
 
 LEAST: Final = 4
 """Fewer like siblings stay single."""
@@ -28,8 +29,8 @@ class Group:
     """Rows of the report."""
     name: str
     parent: int | None
-    own: Known
-    total: Known
+    own_uj: int
+    total_uj: int
     children: list[int] = field(default_factory=list)
     dearer: float | None = None
     """How many medians of its like siblings it costs, where that keeps it out of their stack."""
@@ -42,8 +43,8 @@ class Energies:
     """What is known of each row of the report, and which rows stand below which."""
 
     rows: Sequence[StageRow]
-    own: Sequence[Known]
-    total: Sequence[Known]
+    own: StageEnergies
+    total: StageEnergies
     children: Sequence[Sequence[int]]
     """Without refused leaves: what they spent stands where they cannot be told apart."""
     roots: Sequence[int]
@@ -70,18 +71,18 @@ def group(energies: Energies, stacking: bool) -> list[Group]:
 def _partition(
     energies: Energies, rows: Sequence[int], parent: int | None, below_stack: bool, stacking: bool
 ) -> list[Group]:
-    if not stacking:
+    if not stacking or (len(rows) < LEAST and not below_stack):
         return [_single(energies, row, parent) for row in rows]
-    alike: dict[tuple[str, str], list[int]] = {}
+    alike: dict[Hashable, list[int]] = {}
     for row in rows:
-        alike.setdefault((NUMBER.sub("*", energies.rows[row].name), energies.rows[row].kind), []).append(row)
+        alike.setdefault(_likeness(energies, row, below_stack), []).append(row)
     made: list[tuple[int, Group]] = []
-    for (name, _), like in alike.items():
-        many = len(like) >= LEAST and "*" in name
+    for like in alike.values():
+        many = len(like) >= LEAST and NUMBER.search(energies.rows[like[0]].name) is not None
         dearer = _dearer(energies, like) if len(like) >= LEAST and (many or below_stack) else {}
         stack = [row for row in like if row not in dearer]
         if len(stack) > 1 and (many or below_stack):
-            made.append((stack[0], _stack(energies, stack, name, parent)))
+            made.append((stack[0], _stack(energies, stack, parent)))
         else:
             made += [(row, _single(energies, row, parent)) for row in stack]
         for row, medians in dearer.items():
@@ -91,16 +92,46 @@ def _partition(
     return [one for _, one in sorted(made, key=lambda pair: pair[0])]
 
 
+def _likeness(energies: Energies, row: int, below_stack: bool) -> Hashable:
+    """Return what like siblings have in common: name but for numbers, kind, code, and what stands below them.
+
+    The steps of a torch.nn.Sequential have numbers for names and may be anything; the code of their classes tells.
+    Below a stack, modules are alike that stand at the same place of each member: `mlp.0` and `mlp.2` are two things.
+    """
+    stage = energies.rows[row]
+    name = _within(stage.name, "" if stage.parent is None else stage.path[-2])
+    if stage.kind != "module" or not below_stack:
+        name = NUMBER.sub("*", name)
+    below = [_within(energies.rows[child].name, stage.name) for child in energies.children[row]]
+    return name, stage.kind, stage.file, stage.line, frozenset(NUMBER.sub("*", one) for one in below)
+
+
+def _within(name: str, around: str) -> str:
+    """Return a module's name without that of the module around it."""
+    return name[len(around) + 1 :] if around and name.startswith(f"{around}.") else name
+
+
 def _dearer(energies: Energies, like: Sequence[int]) -> dict[int, float]:
-    middle = median(energies.total[row].energy_uj for row in like)
-    medians = {row: energies.total[row].energy_uj / middle for row in like} if middle > 0 else {}
+    middle = median(energies.total.energy_uj[row] for row in like)
+    medians = {row: energies.total.energy_uj[row] / middle for row in like} if middle > 0 else {}
     return {row: times for row, times in medians.items() if times > DEARER}
 
 
 def _single(energies: Energies, row: int, parent: int | None) -> Group:
-    return Group([row], energies.rows[row].name, parent, energies.own[row], energies.total[row])
+    return Group([row], energies.rows[row].name, parent, energies.own.energy_uj[row], energies.total.energy_uj[row])
 
 
-def _stack(energies: Energies, members: list[int], name: str, parent: int | None) -> Group:
-    own, total = add(energies.own[row] for row in members), add(energies.total[row] for row in members)
-    return Group(members, name, parent, own, total)
+def _stack(energies: Energies, members: list[int], parent: int | None) -> Group:
+    own_uj = sum(energies.own.energy_uj[row] for row in members)
+    total_uj = sum(energies.total.energy_uj[row] for row in members)
+    return Group(members, stack_name([energies.rows[row].name for row in members]), parent, own_uj, total_uj)
+
+
+def stack_name(names: Sequence[str]) -> str:
+    """Return the name that all members share, with a star for each number in which they differ."""
+    words = NUMBER.split(names[0])
+    if any(NUMBER.split(name) != words for name in names):
+        return NUMBER.sub("*", names[0])
+    numbers = zip(*map(NUMBER.findall, names), strict=True)
+    shown = (place[0] if len(set(place)) == 1 else "*" for place in numbers)
+    return "".join(chain.from_iterable(zip_longest(words, shown, fillvalue="")))
