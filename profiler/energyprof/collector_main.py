@@ -70,12 +70,13 @@ class Collection:
         self._start_ns = int(config["start_ns"])
         self._root = RootProcess(int(config["root_pid"]))
         self._clock = CpuClock(process_tree(int(config["root_pid"])), start_ns=self._start_ns)
+        self._ended_ns: int | None = None
         warnings: list[str] = []
         self._opened = open_sources(
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
             _load,
-            SourceContext(start_ns=self._start_ns, now_ns=time.monotonic_ns, cpu_time_ns=self._clock.total_ns),
+            SourceContext(start_ns=self._start_ns, now_ns=self._now_ns, cpu_time_ns=self._clock.total_ns),
             warnings.append,
         )
         max_hz = float(config["max_hz"])
@@ -153,8 +154,13 @@ class Collection:
             left_s = (until_ns - time.monotonic_ns()) * 1e-9
             time.sleep(max(0.0, min(left_s, self._tick())))
 
+    def _now_ns(self) -> int:
+        """Return the sources' time: for the last read the program's end, when a model knows all CPU time."""
+        return time.monotonic_ns() if self._ended_ns is None else self._ended_ns
+
     def _finish(self, message: dict[str, Any]) -> None:
         self._clock.finish(int(message["cpu_ns"]))
+        self._ended_ns = int(message["t_ns"])
         self._sampler.stop(DRIVER_PATIENCE_S)
         while self._converter.step():
             self._store()

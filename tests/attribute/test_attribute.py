@@ -248,12 +248,107 @@ def test_stage_outside_all_readings_is_refused_not_zero(make, provenance, reason
     assert found.unsplit == ()
 
 
-def test_partly_covered_stage_says_so(make):
-    trace = make.trace([[("a", 50, 150)]], [(make.domain(), make.counter([10] * 10))])
+@pytest.mark.parametrize(
+    ("end_ms", "verdict", "reason"),
+    [
+        (100, "measured", ""),
+        (103, "inferred", "readings cover 97% of its time"),
+        (150, "inferred", "readings cover 50% of its time"),
+        (250, "refused", "readings cover 25% of its time; longer stages or more iterations help"),
+    ],
+)
+def test_partly_covered_stage_is_no_surer_than_what_was_read_of_it(make, end_ms, verdict, reason):
+    trace = make.trace([[("a", 50 if end_ms > 103 else 0, end_ms)]], [(make.domain(), make.counter([10] * 10))])
+
+    found = attribute(trace).domains[0]
+
+    assert (verdicts(found.self_energy), found.self_energy.reason) == ([verdict], (reason,))
+    assert (verdicts(found.total_energy), found.total_energy.reason) == ([verdict], (reason,))
+    assert [(row.members, row.reason) for row in found.unsplit] == [((0,), reason)] * (verdict == "refused")
+    assert found.ledger.stages_j == found.self_energy.energy_j[0]
+
+
+def test_coverage_lowers_the_share_that_the_data_decide(make):
+    trace = make.trace([[("a", 15, 95)]], [(make.domain(), make.counter([10] * 8))])
 
     columns = attribute(trace).domains[0].self_energy
 
-    assert (columns.energy_j[0], columns.reason[0]) == (0.5, "readings cover 50% of its time")
+    assert columns.data_share[0] == pytest.approx(60 / 65 * 65 / 80)
+    assert columns.reason == ("92% of it lies in readings of its own; readings cover 81% of its time",)
+
+
+def test_stage_refused_for_want_of_coverage_is_not_mixed_with_those_that_cannot_be_told_apart(make):
+    rows = [("run", 0, 400), ("run/late", 90, 400)]
+    rows += [(f"run/{name}", k * 10 + at, k * 10 + at + 5) for k in range(8) for name, at in (("a", 0), ("b", 5))]
+    trace = make.trace([rows], [(make.domain(), make.counter([10] * 10))])
+
+    unsplit = attribute(trace).domains[0].unsplit
+
+    names = [(tuple(trace.stages[k].name for k in row.members), row.energy_j) for row in unsplit]
+    assert sorted(names) == [(("a", "b"), 0.8), (("late",), 0.1)]
+
+
+def test_total_is_as_sure_as_the_time_covered_of_all_below(make):
+    rows = [("run", 0, 400), ("run/a", 0, 100)]
+    trace = make.trace([rows], [(make.domain(), make.counter([10] * 10))])
+
+    found = attribute(trace).domains[0]
+
+    assert verdicts(found.total_energy) == ["refused", "measured"]
+    assert found.total_energy.reason[0] == "readings cover 25% of its time; longer stages or more iterations help"
+
+
+def test_model_that_covers_a_part_says_so(make):
+    domain = make.domain(provenance="model")
+    trace = make.trace([[("a", 50, 150)]], [(domain, make.counter([10] * 10))])
+
+    columns = attribute(trace).domains[0].self_energy
+
+    assert (verdicts(columns), columns.reason) == (
+        ["estimated (model)"],
+        ("the model's readings cover 50% of its time",),
+    )
+
+
+def test_energy_after_the_end_is_not_the_runs(make):
+    readings = make.counter([10] * 10 + [50] * 10)
+    trace = make.trace([[("a", 0, 95)]], [(make.domain(baseline_w=2.0), readings)], end_ms=95)
+
+    found = attribute(trace).domains[0]
+
+    assert found.ledger == LedgerLine("cpu", 0.95, 0.95, 0.0, 0.0, 0.0, 0.0)
+    assert found.measured_end_ns == trace.run.end_ns
+
+
+def test_window_that_straddles_the_end_is_decided_for_nobody(make):
+    trace = make.trace([[("a", 0, 95)]], [(make.domain(), make.counter([10] * 10))], end_ms=95)
+
+    columns = attribute(trace).domains[0].self_energy
+
+    # Of the last 0.1 J, half is the stage's in proportion; but it may have been all or nothing.
+    assert (columns.low_j[0], columns.energy_j[0], columns.high_j[0]) == (0.9, 0.95, 1.0)
+    assert columns.data_share[0] == pytest.approx(0.9 / 0.95)
+
+
+def test_lag_moves_no_energy_before_the_start(make):
+    readings = make.counter([10] * 10)
+    trace = make.trace([[("a", 0, 60)]], [(make.domain(lag_ns=(25 * make.ms,) * 2), readings)])
+
+    found = attribute(trace).domains[0]
+
+    assert found.ledger.measured_j == 0.75
+    assert found.measured_start_ns == trace.run.start_ns
+
+
+def test_model_ends_with_what_it_knew_at_the_end(make):
+    # What it said a little later did not yet know all the CPU time; the poll itself came late.
+    readings = make.readings([(0, 0), (30, 300_000), (34, 900_000), (36, 350_000)])
+    trace = make.trace([[("a", 0, 34)]], [(make.domain(provenance="model"), readings)], end_ms=34)
+
+    found = attribute(trace).domains[0]
+
+    assert found.ledger == LedgerLine("cpu", 0.9, 0.9, 0.0, 0.0, 0.0, 0.0)
+    assert found.updates == 3
 
 
 def test_stage_that_never_ran_spent_nothing(make):
@@ -270,7 +365,7 @@ def test_stage_that_never_ran_spent_nothing(make):
 def test_without_two_good_readings_nothing_is_measured(make, quantity, reads, status):
     good = status == 0 and reads > 1
     readings = make.readings([(k * 10, 100_000 * k, status) for k in range(reads)])
-    trace = make.trace([[("a", 0, 100)]], [(make.domain(quantity=quantity), readings)])
+    trace = make.trace([[("a", 0, 40)]], [(make.domain(quantity=quantity), readings)])
 
     found = attribute(trace).domains[0]
 

@@ -49,7 +49,7 @@ def cpu_rows(draw):
 def build(make, lanes, powers, baseline, cpu=(), driver="cpu", poll_ms=0.0):
     rows = [make.lane(spans, cpu=cpu[k] if k < len(cpu) else ()) for k, spans in enumerate(lanes)]
     readings = make.counter(powers)
-    readings = replace(readings, t_before_ns=readings.t_before_ns - round(poll_ms * make.ms))
+    readings = replace(readings, t_after_ns=readings.t_after_ns + round(poll_ms * make.ms))
     return make.trace(rows, [(make.domain(baseline_w=baseline, driver=driver), readings)])
 
 
@@ -75,6 +75,31 @@ def test_the_account_closes_and_nothing_is_negative(make, lanes, powers, baselin
     members = [k for row in found.unsplit for k in row.members]
     assert len(members) == len(set(members))
     assert set(members) <= set(np.flatnonzero(own.refused).tolist())
+
+
+@given(lanes, powers, baselines, st.integers(1, 400), st.integers(0, 5))
+@QUICK
+def test_a_run_that_ends_early_has_what_was_spent_until_then(make, lanes, powers, baseline, end_ms, late_ms):
+    trace = build(make, lanes, powers, baseline)
+    readings = replace(
+        trace.readings["cpu"],
+        t_before_ns=trace.readings["cpu"].t_before_ns - late_ms * make.ms,
+        t_after_ns=trace.readings["cpu"].t_after_ns - late_ms * make.ms,
+    )
+    run = replace(trace.run, end_ns=trace.run.start_ns + end_ms * make.ms)
+
+    found = attribute(replace(trace, run=run, readings={"cpu": readings})).domains[0]
+
+    ledger, own = found.ledger, found.self_energy
+    edges = np.arange(len(powers) + 1) * 10.0 - late_ms
+    inside_ms = np.maximum(np.minimum(edges[1:], end_ms) - np.maximum(edges[:-1], 0.0), 0.0)
+    assert abs(ledger.measured_j - float((np.rint(np.array(powers) * 1e4) * inside_ms / 10 * 1e-6).sum())) <= 2 * UJ
+    assert abs(ledger.difference_j()) <= UJ
+    shown = sum(round(energy * 1e6) for energy in own.energy_j[~own.refused])
+    assert shown + sum(round(row.energy_j * 1e6) for row in found.unsplit) == round(ledger.stages_j * 1e6)
+    assert np.all((own.low_j <= own.energy_j) & (own.energy_j <= own.high_j))
+    assert found.measured_start_ns >= run.start_ns
+    assert found.measured_end_ns <= run.end_ns
 
 
 @given(lanes, powers, baselines, st.lists(cpu_rows(), max_size=3))

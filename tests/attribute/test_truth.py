@@ -56,7 +56,7 @@ def test_intervals_hold_the_truth(make, habit, seed):
     t += make.origin_ns
     readings = Readings(t - 10_000, t + 10_000, raw, np.zeros(len(t), np.uint8))
     domain = replace(sensor.domain, baseline_w=IDLE_W)
-    trace = make.trace([make.lane(spans, tid=1)], [(domain, readings)])
+    trace = make.trace([make.lane(spans, tid=1)], [(domain, readings)], end_ms=t[-1] / MS)
 
     found = attribute(trace).domains[0]
 

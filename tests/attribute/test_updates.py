@@ -14,6 +14,7 @@ from energyprof.model.power import Readings
 from energyprof.testing import FakeClock, SimulatedSensor
 
 MS = 1_000_000
+FOREVER = 1 << 62
 STEPS = [(0, 50.0), (400 * MS, 150.0), (1_100 * MS, 80.0), (2_000 * MS, 20.0)]
 
 
@@ -41,7 +42,7 @@ def rows(windows):
 def test_slow_counter_is_dated_by_its_grid_not_by_the_polls():
     sensor = SimulatedSensor(lambda: 0, STEPS, period_ns=100 * MS, phase_ns=37 * MS, scale=1e-6)
 
-    windows = recover(sensor.domain, poll(sensor, uneven_polls(every_ms=13.0)), 0)
+    windows = recover(sensor.domain, poll(sensor, uneven_polls(every_ms=13.0)), 0, FOREVER)
 
     slots = np.rint((windows.end_ns / MS - 37) / 100).astype(int)
     error = np.abs(windows.end_ns / MS - 37 - 100 * slots).max()
@@ -58,7 +59,7 @@ def test_late_poll_shows_the_last_slot_before_it():
     sensor = SimulatedSensor(lambda: 0, [(0, 10.0)], period_ns=100 * MS, scale=1e-6)
     times = [t for t in range(5, 2000, 10) if not 500 < t < 790]
 
-    windows = recover(sensor.domain, poll(sensor, [t * MS for t in times]), 0)
+    windows = recover(sensor.domain, poll(sensor, [t * MS for t in times]), 0, FOREVER)
 
     long = windows.duration_ns() > 150 * MS
     np.testing.assert_allclose([windows.start_ns[long] / MS, windows.end_ns[long] / MS], [[400], [700]], atol=5.1)
@@ -70,7 +71,7 @@ def test_wrong_nominal_period_is_corrected():
     sensor = SimulatedSensor(lambda: 0, [(0, 10.0)], period_ns=103 * MS, scale=1e-6)
     stated = SimulatedSensor(lambda: 0, [(0, 10.0)], period_ns=100 * MS, scale=1e-6).domain
 
-    windows = recover(stated, poll(sensor, uneven_polls()), 0)
+    windows = recover(stated, poll(sensor, uneven_polls()), 0, FOREVER)
 
     assert windows.period_ns == pytest.approx(103 * MS, rel=2e-3)
 
@@ -78,7 +79,7 @@ def test_wrong_nominal_period_is_corrected():
 def test_period_is_found_where_none_is_stated(make):
     sensor = SimulatedSensor(lambda: 0, [(0, 10.0)], period_ns=50 * MS, scale=1e-6)
 
-    windows = recover(make.domain(period_ns=None), poll(sensor, range(3 * MS, 2000 * MS, 7 * MS)), 0)
+    windows = recover(make.domain(period_ns=None), poll(sensor, range(3 * MS, 2000 * MS, 7 * MS)), 0, FOREVER)
 
     assert windows.period_ns == pytest.approx(50 * MS, rel=2e-3)
     assert windows.edge_ns < 1.5 * MS
@@ -88,7 +89,7 @@ def test_irregular_updates_lie_in_the_middle_of_their_brackets(make):
     changes = [13, 171, 204, 377, 391, 480, 705, 733, 912, 940]
     readings = make.readings([(t, sum(change <= t for change in changes) * 10**6) for t in range(0, 1000, 10)])
 
-    windows = recover(make.domain(period_ns=None), readings, make.origin_ns)
+    windows = recover(make.domain(period_ns=None), readings, make.origin_ns, FOREVER)
 
     middles = [10 * -(-change // 10) - 5 for change in changes]
     assert rows(windows) == [(a, b, 1.0) for a, b in pairwise(middles)]
@@ -98,7 +99,7 @@ def test_irregular_updates_lie_in_the_middle_of_their_brackets(make):
 def test_wrap_adds_the_range(make):
     readings = make.readings([(0, 900), (10, 990), (20, 60), (30, 200)])
 
-    windows = recover(make.domain(wrap=1000, scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(wrap=1000, scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert windows.energy_j.tolist() == [90.0, 70.0, 140.0]
 
@@ -106,7 +107,7 @@ def test_wrap_adds_the_range(make):
 def test_gap_that_may_hide_whole_wraps_is_noted(make):
     readings = make.readings([(t, 40 * t % 1000) for t in (0, 10, 20, 30, 130, 140)])
 
-    windows = recover(make.domain(wrap=1000, scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(wrap=1000, scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert "whole wraps may be missing; poll more often" in windows.notes[0]
 
@@ -114,7 +115,7 @@ def test_gap_that_may_hide_whole_wraps_is_noted(make):
 def test_counter_that_falls_without_wrap_leaves_a_gap(make):
     readings = make.readings([(0, 100), (10, 200), (20, 5), (30, 105)])
 
-    windows = recover(make.domain(scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert rows(windows) == [(0, 10, 100.0), (20, 30, 100.0)]
     assert windows.notes == ("the counter started anew 1 times; what it had not yet shown is unknown",)
@@ -123,7 +124,7 @@ def test_counter_that_falls_without_wrap_leaves_a_gap(make):
 def test_reset_that_the_sensor_reports_leaves_a_gap(make):
     readings = make.readings([(0, 100), (10, 200), (20, 0, ReadStatus.RESET), (30, 300), (40, 350)])
 
-    windows = recover(make.domain(scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert rows(windows) == [(0, 10, 100.0), (30, 40, 50.0)]
 
@@ -131,7 +132,7 @@ def test_reset_that_the_sensor_reports_leaves_a_gap(make):
 def test_failed_reads_of_a_counter_make_one_long_window(make):
     readings = make.readings([(0, 0), (10, 10), (20, 0, ReadStatus.TIMEOUT), (30, 0, ReadStatus.TIMEOUT), (40, 40)])
 
-    windows = recover(make.domain(scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert rows(windows) == [(0, 10, 10.0), (10, 40, 30.0)]
 
@@ -139,7 +140,7 @@ def test_failed_reads_of_a_counter_make_one_long_window(make):
 def test_failed_reads_of_a_power_sensor_leave_a_gap(make):
     readings = make.readings([(0, 7), (10, 7), (20, 0, ReadStatus.TIMEOUT), (30, 0, ReadStatus.TIMEOUT), (40, 7)])
 
-    windows = recover(make.domain(quantity="power", scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(quantity="power", scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert rows(windows) == [(0, 10, 0.07), (30, 40, 0.07)]
     assert windows.notes == ("power unknown for 0.02 s in 1 gaps",)
@@ -148,7 +149,7 @@ def test_failed_reads_of_a_power_sensor_leave_a_gap(make):
 def test_unchanged_power_reading_is_still_a_reading(make):
     readings = make.readings([(k * 10, 5) for k in range(11)])
 
-    windows = recover(make.domain(quantity="power", scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(quantity="power", scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert rows(windows) == [(k * 10, k * 10 + 10, 0.05) for k in range(10)]
 
@@ -157,7 +158,7 @@ def test_slow_power_sensor_is_read_once_per_slot():
     ramp = [(k * 50 * MS, 50.0 + k % 7) for k in range(60)]
     sensor = SimulatedSensor(lambda: 0, ramp, quantity="power", period_ns=100 * MS, phase_ns=20 * MS)
 
-    windows = recover(sensor.domain, poll(sensor, uneven_polls(stall_ms=60.0)), 0)
+    windows = recover(sensor.domain, poll(sensor, uneven_polls(stall_ms=60.0)), 0, FOREVER)
 
     true = sensor.true_energy_j(round(windows.start_ns[0]), round(windows.end_ns[-1]))
     assert windows.energy_j.sum() == pytest.approx(true, rel=0.005)
@@ -167,7 +168,7 @@ def test_slow_power_sensor_is_read_once_per_slot():
 def test_slow_power_sensor_that_hardly_changes_is_read_once_per_period():
     sensor = SimulatedSensor(lambda: 0, STEPS, quantity="power", period_ns=100 * MS)
 
-    windows = recover(sensor.domain, poll(sensor, range(205 * MS, 3000 * MS, 10 * MS)), 0)
+    windows = recover(sensor.domain, poll(sensor, range(205 * MS, 3000 * MS, 10 * MS)), 0, FOREVER)
 
     np.testing.assert_allclose(windows.duration_ns() / MS, 100)
     true = sensor.true_energy_j(round(windows.start_ns[0]), round(windows.end_ns[-1]))
@@ -178,7 +179,7 @@ def test_slow_power_sensor_that_hardly_changes_is_read_once_per_period():
 def test_overlapping_power_averages_are_used_side_by_side():
     sensor = SimulatedSensor(lambda: 0, STEPS, quantity="power", period_ns=100 * MS, window_ns=1000 * MS)
 
-    windows = recover(sensor.domain, poll(sensor, range(1, 3200 * MS, 10 * MS), 0), 0)
+    windows = recover(sensor.domain, poll(sensor, range(1, 3200 * MS, 10 * MS), 0), 0, FOREVER)
 
     np.testing.assert_allclose(windows.duration_ns() / MS, 1000, atol=2)
     true = sensor.true_energy_j(round(windows.start_ns[0]), round(windows.end_ns[-1]))
@@ -189,7 +190,7 @@ def test_overlapping_power_averages_are_used_side_by_side():
 def test_sensor_that_sees_part_of_its_period_says_so():
     sensor = SimulatedSensor(lambda: 0, STEPS, quantity="power", period_ns=100 * MS, window_ns=25 * MS)
 
-    windows = recover(sensor.domain, poll(sensor, range(1, 3200 * MS, 10 * MS), 0), 0)
+    windows = recover(sensor.domain, poll(sensor, range(1, 3200 * MS, 10 * MS), 0), 0, FOREVER)
 
     assert windows.notes == ("the sensor sees 25 of every 100 ms; the rest is taken to be alike",)
 
@@ -198,7 +199,7 @@ def test_polls_slower_than_the_sensor_are_edges_of_an_update_of_uncertainty():
     sensor = SimulatedSensor(lambda: 0, STEPS, period_ns=MS, scale=1e-6)
     times = range(10 * MS, 2000 * MS, 10 * MS)
 
-    windows = recover(sensor.domain, poll(sensor, times), 0)
+    windows = recover(sensor.domain, poll(sensor, times), 0, FOREVER)
 
     assert (windows.start_ns / MS).tolist() == [float(t) for t in range(10, 1990, 10)]
     assert windows.edge_ns == 1.01 * MS
@@ -207,7 +208,7 @@ def test_polls_slower_than_the_sensor_are_edges_of_an_update_of_uncertainty():
 def test_model_is_known_at_every_poll_even_when_it_stands_still(make):
     readings = make.readings([(0, 0), (10, 0), (20, 0), (30, 50)])
 
-    windows = recover(make.domain(provenance="model", period_ns=None, scale=1.0), readings, make.origin_ns)
+    windows = recover(make.domain(provenance="model", period_ns=None, scale=1.0), readings, make.origin_ns, FOREVER)
 
     assert rows(windows) == [(0, 10, 0.0), (10, 20, 0.0), (20, 30, 50.0)]
     assert (windows.notes, windows.edge_ns) == ((), 0.0)
@@ -216,7 +217,7 @@ def test_model_is_known_at_every_poll_even_when_it_stands_still(make):
 def test_frozen_counter_slower_than_the_polls_measures_nothing_and_says_so(make):
     readings = make.readings([(k * 10, 77) for k in range(50)])
 
-    windows = recover(make.domain(period_ns=100 * MS), readings, make.origin_ns)
+    windows = recover(make.domain(period_ns=100 * MS), readings, make.origin_ns, FOREVER)
 
     assert len(windows) == 0
     assert windows.notes == ("the counter never moved during the run: it measured nothing",)
@@ -225,7 +226,7 @@ def test_frozen_counter_slower_than_the_polls_measures_nothing_and_says_so(make)
 def test_frozen_counter_that_should_move_is_noted(make):
     readings = make.readings([(k * 10, 77) for k in range(5)])
 
-    windows = recover(make.domain(), readings, make.origin_ns)
+    windows = recover(make.domain(), readings, make.origin_ns, FOREVER)
 
     assert windows.energy_j.tolist() == [0.0] * 4
     assert windows.notes == ("the counter never moved: no energy, or a sensor that stands still",)
@@ -234,9 +235,11 @@ def test_frozen_counter_that_should_move_is_noted(make):
 def test_known_lag_moves_the_windows_and_its_range_widens_the_edges(make):
     readings = make.readings([(0, 0), (100, 10), (200, 20)])
 
-    windows = recover(make.domain(scale=1.0, period_ns=100 * MS, lag_ns=(20 * MS, 40 * MS)), readings, make.origin_ns)
+    windows = recover(
+        make.domain(scale=1.0, period_ns=100 * MS, lag_ns=(20 * MS, 40 * MS)), readings, make.origin_ns, FOREVER
+    )
 
-    assert rows(windows) == [(-30, 70, 10.0), (70, 170, 10.0)]
+    assert rows(windows) == [(0, 70, 7.0), (70, 170, 10.0)]
     assert windows.edge_ns == 10 * MS
 
 
@@ -253,7 +256,7 @@ def test_readings_of_a_polled_source_give_its_energy_back():
     times = np.array(t, np.int64)
     readings = Readings(times, times, np.array(raw, np.int64), np.zeros(len(t), np.uint8))
 
-    windows = recover(domain, readings, 0)
+    windows = recover(domain, readings, 0, FOREVER)
 
     true = sensor.true_energy_j(round(windows.start_ns[0]), round(windows.end_ns[-1]))
     assert windows.energy_j.sum() == pytest.approx(true, rel=1e-3)

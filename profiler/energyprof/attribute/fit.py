@@ -97,7 +97,7 @@ class _Ground:
 def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device: bool) -> DomainAttribution:
     trace = ground.trace
     readings = trace.readings.get(domain.id, _NO_READINGS)
-    windows = recover(domain, readings, trace.run.start_ns)
+    windows = recover(domain, readings, trace.run.start_ns, trace.run.end_ns)
     problem, baseline, notes = _pose(ground, lanes, domain, windows)
     found = split(problem)
 

@@ -1,9 +1,11 @@
 """Which figures the data allow: measured, inferred, or refused with the smallest group that can be told apart.
 
-By the part of its energy that the data decide (`data_share`) a stage is *measured* from 0.95 on, *inferred* from 0.5,
-else *refused*. Refused stages are collected from the leaves of the stage tree upwards: at the first ancestor where
-those collected so far have together a data share of 0.5, they become one unsplit row; what is left at the end is the
-last row. A modelled domain has no inference: every row is `estimated (model)` with the model's stated error.
+By the part of its energy that the data decide (`data_share`: what readings of its own decide of the energy read, times
+the part of its time that any reading covers) a stage is *measured* from 0.95 on if its time is covered whole,
+*inferred* from 0.5, else *refused*. A stage refused only for want of coverage is an unsplit row by itself. Those that
+cannot be told apart are collected from the leaves of the stage tree upwards: at the first ancestor where those
+collected so far have together a data share of 0.5, they become one unsplit row; what is left at the end is the last
+row. A modelled domain has no inference: every row is `estimated (model)` with the model's stated error.
 """
 
 from __future__ import annotations
@@ -13,16 +15,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from energyprof.attribute.ledger import MICRO
+from energyprof.attribute.reasons import (
+    COVERED_FROM,
+    INFERRED_FROM,
+    MEASURED_FROM,
+    Ground,
+    reason_of,
+    reason_of_modelled,
+)
 from energyprof.attribute.split import Bounds, Split
 from energyprof.model.attribution import PROVENANCES, EnergyColumns, Unsplit
 from energyprof.model.domain import Domain
-from energyprof.model.span import Flags, Floats, Ints, Stage
-
-MEASURED_FROM = 0.95
-INFERRED_FROM = 0.5
-NOT_COVERED = "not covered by any reading"
-NOT_COVERED_BY_MODEL = "not covered by the model's readings"
-HOST_CLOCK = "host clock"
+from energyprof.model.span import Floats, Ints, Stage
 
 _ROUNDING = 1e-3
 """Microjoules by which sums of floats may stray from the whole numbers they mean."""
@@ -44,9 +48,10 @@ class Ran:
         own, covered = ([float(column[group].sum()) for group in groups] for column in (self.own_ns, self.covered_ns))
         return Ran(np.array(own), np.array(covered))
 
-    def uncovered(self) -> Flags:
-        """Return True for those that ran, but never while anything was read."""
-        return (self.own_ns > 0) & (self.covered_ns <= 0)
+    def coverage(self) -> Floats:
+        """Return the part of each one's time in windows of known energy, 0..1; 1 for those that never ran."""
+        ran = self.own_ns > 0
+        return np.where(ran, self.covered_ns / np.where(ran, self.own_ns, 1.0), 1.0).clip(0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,11 +103,15 @@ def unsplit_rows(case: Case, found: Split, columns: EnergyColumns, energy_uj: In
     rest = len(case.stages)
     pending: list[list[int]] = [[] for _ in range(rest + 1)]
     rows = []
+    distinct = found.stages.data_share() >= INFERRED_FROM
     for index in range(rest - 1, -1, -1):
         if columns.refused[index] and case.ran.covered_ns[index] > 0:
-            pending[index].append(index)
+            if distinct[index]:
+                rows.append(_unsplit(case, found, np.array([index]), energy_uj))
+            else:
+                pending[index].append(index)
         members = np.sort(np.array(pending[index], np.int64))
-        if len(members) > 1 and found.group(members).data_share()[0] >= INFERRED_FROM:
+        if len(members) > 1 and _joint_share(case, found, members) >= INFERRED_FROM:
             rows.append(_unsplit(case, found, members, energy_uj))
             continue
         parent = case.stages[index].parent
@@ -112,81 +121,52 @@ def unsplit_rows(case: Case, found: Split, columns: EnergyColumns, energy_uj: In
     return tuple(rows)
 
 
+def _joint_share(case: Case, found: Split, members: Ints) -> float:
+    return float(found.group(members).data_share()[0] * case.ran.of_groups((members,)).coverage()[0])
+
+
 def _unsplit(case: Case, found: Split, members: Ints, energy_uj: Ints) -> Unsplit:
     bounds = found.group(members)
     energy = int(energy_uj[members].sum())
     low, high = _whole(bounds.low_j, bounds.high_j, np.array([energy]))
-    calls = int(case.calls[members].sum())
-    mean = float(case.ran.own_ns[members].sum()) / calls if calls else None
+    ran = int(case.calls[members].sum()), float(case.ran.own_ns[members].sum())
+    decided = float(found.stages.data_share()[members].min())
+    coverage = float(case.ran.of_groups((members,)).coverage()[0])
     return Unsplit(
         domain=case.domain.id,
         members=tuple(members.tolist()),
         energy_j=energy / MICRO,
         low_j=float(low[0]),
         high_j=float(high[0]),
-        reason=why_refused(case.period_ns, mean),
+        reason=reason_of(_ground(case, decided, coverage, True, ran)),
     )
-
-
-def why_refused(period_ns: int | None, mean_ns: float | None) -> str:
-    """Return why a stage cannot be told apart, and what would help; `mean_ns`: how long it lasts."""
-    if mean_ns is None or period_ns is None:
-        return "too few readings of its own; longer stages or more iterations help"
-    if mean_ns >= 3 * period_ns:
-        return "runs together with other stages, and no reading tells them apart; give it time of its own"
-    return (
-        f"the sensor updates every {duration_text(period_ns)}, the stage lasts {duration_text(mean_ns)}; "
-        "longer stages or more iterations help"
-    )
-
-
-def duration_text(t_ns: float) -> str:
-    """Return a duration with a fitting unit and three digits."""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
-        if t_ns >= size:
-            return f"{t_ns / size:.3g} {unit}"
-    return f"{t_ns:.0f} ns"
 
 
 def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyColumns:
     energy = energy_uj / MICRO
-    uncovered = ran.uncovered()
+    coverage = ran.coverage()
     if case.domain.provenance == "model":
         below, above = case.domain.gain_error
         low, high = _whole(energy * (1 - below), energy * (1 + above), energy_uj)
-        share = np.ones(len(energy))
         provenance = np.full(len(energy), _MODEL, np.uint8)
-        refused = uncovered
-        reason = [NOT_COVERED_BY_MODEL if bare else "" for bare in uncovered]
-    else:
-        low, high = _whole(bounds.low_j, bounds.high_j, energy_uj)
-        share = bounds.data_share()
-        refused = (share < INFERRED_FROM) | uncovered
-        measured = (share >= MEASURED_FROM) & ~refused & (not case.host_clock)
-        provenance = np.where(measured, _MEASURED, _INFERRED).astype(np.uint8)
-        reason = []
-        for index in range(len(energy)):
-            calls = int(case.calls[index])
-            own_ns = float(ran.own_ns[index])
-            mean = own_ns / calls if calls else None
-            part = float(ran.covered_ns[index]) / own_ns if own_ns > 0 else 1.0
-            reason.append(_reason(case, float(share[index]), bool(refused[index]), mean, part))
-    return EnergyColumns(energy, low, high, refused, share, provenance, tuple(reason))
+        texts = tuple(reason_of_modelled(part) for part in coverage.tolist())
+        return EnergyColumns(energy, low, high, coverage <= 0, coverage, provenance, texts)
+    low, high = _whole(bounds.low_j, bounds.high_j, energy_uj)
+    decided = bounds.data_share()
+    share = decided * coverage
+    refused = (share < INFERRED_FROM) | (coverage <= 0)
+    measured = (share >= MEASURED_FROM) & (coverage >= COVERED_FROM) & (not case.host_clock)
+    provenance = np.where(measured, _MEASURED, _INFERRED).astype(np.uint8)
+    reason = tuple(
+        reason_of(_ground(case, float(decided[row]), float(coverage[row]), bool(refused[row]), (calls, own_ns)))
+        for row, (calls, own_ns) in enumerate(zip(case.calls.tolist(), ran.own_ns.tolist(), strict=True))
+    )
+    return EnergyColumns(energy, low, high, refused, share, provenance, reason)
 
 
-def _reason(case: Case, share: float, refused: bool, mean_ns: float | None, covered: float) -> str:
-    if covered <= 0:
-        return NOT_COVERED
-    words = []
-    if refused:
-        words.append(why_refused(case.period_ns, mean_ns))
-    elif share < MEASURED_FROM:
-        words.append(f"{share:.0%} of it lies in readings of its own")
-    if case.host_clock:
-        words.append(HOST_CLOCK)
-    if covered < MEASURED_FROM:
-        words.append(f"readings cover {covered:.0%} of its time")
-    return "; ".join(words)
+def _ground(case: Case, decided: float, coverage: float, refused: bool, ran: tuple[int, float]) -> Ground:
+    calls, own_ns = ran
+    return Ground(decided, coverage, refused, case.period_ns, own_ns / calls if calls else None, case.host_clock)
 
 
 def _whole(low_j: Floats, high_j: Floats, energy_uj: Ints) -> tuple[Floats, Floats]:

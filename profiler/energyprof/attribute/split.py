@@ -5,11 +5,12 @@ t_wk of the window and has the share s_wk of its dynamic energy (shares of a win
 
     energy_k  = sum over w of s_wk * D_w + b * t_wk
     low_k     = sum over windows decided for k of s_wk * D_w, + sum over all w of b * t_wk
-    high_k    = low_k + sum over the other windows with s_wk > 0 of D_w
+    high_k    = low_k + sum over the other windows with s_wk > 0 of D_w + C_w
 
 A window is *decided* for k if k had all of it (s_wk >= 1 - TOLERANCE) and, where edges are uncertain, also all of the
-margins around its edges: then the reading itself says what k spent. The same holds for a group of stages, whose s and
-t are sums; so bounds of totals are found for the group, not added up. What E_w - b*T_w < 0 leaves is unattributed.
+margins around its edges: then the reading itself says what k spent. A window that reached beyond the run is decided
+for nobody: that C_w of it was spent out there only proportion says. The same holds for a group of stages, whose s and t
+are sums; so bounds of totals are found for the group, not added up. What E_w - b*T_w < 0 leaves is unattributed.
 
 This is the seam for a statistical fit: `Problem` in, `Split` out.
 """
@@ -50,6 +51,11 @@ class Problem:
     margins: Margins | None
     """None: edges lie where they stand."""
     baseline_w: float
+
+    def entire(self, window: Ints) -> Flags:
+        """Return True for the windows of which nothing was cut off."""
+        cut_off = self.windows.cut_off_j
+        return np.ones(len(window), np.bool_) if cut_off is None else cut_off[window] == 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +100,7 @@ class Split:
         near = np.arange(low, int(window.max()) + 1)
         share = sum_by(window - low, problem.share[row], len(near))
         time = sum_by(window - low, cells.time_ns[row], len(near))
-        whole = share >= 1 - TOLERANCE
+        whole = (share >= 1 - TOLERANCE) & problem.entire(near)
         if problem.margins is not None and self.margins_by_stage is not None:
             margins, row = problem.margins, self.margins_by_stage.rows(members)
             filled = sum_by(margins.cells.window[row], margins.share[row], margins.cells.windows) >= 1 - TOLERANCE
@@ -106,7 +112,7 @@ def split(problem: Problem) -> Split:
     """Divide the energy of every window; see the module's equations."""
     cells = problem.cells
     columns = cells.stages + 1
-    whole = problem.share >= 1 - TOLERANCE
+    whole = (problem.share >= 1 - TOLERANCE) & problem.entire(cells.window)
     margins = problem.margins
     if margins is not None:
         filled = margins.cells.key[margins.share >= 1 - TOLERANCE]
@@ -144,11 +150,13 @@ def _bounds(problem: Problem, rows: _Rows, count: int) -> Bounds:
     dynamic = np.maximum(_above_baseline(problem), 0.0)[rows.window]
     mine = rows.share * dynamic
     shared = ~rows.decided & (mine > 0)
+    cut_off = problem.windows.cut_off_j
+    most = dynamic if cut_off is None else dynamic + cut_off[rows.window]
     low = sum_by(rows.who, base + np.where(shared, 0.0, mine), count)
     return Bounds(
         energy_j=sum_by(rows.who, base + mine, count),
         low_j=low,
-        high_j=low + sum_by(rows.who, np.where(shared, dynamic, 0.0), count),
+        high_j=low + sum_by(rows.who, np.where(shared, most, 0.0), count),
         undecided_j=sum_by(rows.who, np.where(shared, base + mine, 0.0), count),
     )
 

@@ -1,4 +1,4 @@
-"""Update recovery: from what was polled to windows of known energy, and nothing beyond the first or last update.
+"""Update recovery: from what was polled to windows of known energy, nothing beyond the first or last update or the run.
 
 A sensor changes its value at instants of its own; polling sees each change late, inside a bracket (previous poll, this
 poll]. The brackets are narrowed by the regular grid where there is one (grid.py). Models, and sensors that update
@@ -17,17 +17,21 @@ from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings
 
 
-def recover(domain: Domain, readings: Readings, origin_ns: int) -> Windows:
-    """Return the windows that the readings measure."""
-    polls = _polls(readings, origin_ns)
+def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int) -> Windows:
+    """Return the windows that the readings measure within the run, which lasted from `start_ns` to `end_ns`."""
+    polls = _polls(domain, readings, start_ns, end_ns)
     if len(polls.raw) < 2:
         return Windows(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(polls.raw))
     windows = counter_windows(domain, polls) if domain.quantity == "energy" else power_windows(domain, polls)
-    return _shift_back(windows, domain)
+    return _shift_back(windows, domain).during(float(end_ns - start_ns))
 
 
-def _polls(readings: Readings, origin_ns: int) -> Polls:
-    rows = np.flatnonzero(readings.status == ReadStatus.OK)
+def _polls(domain: Domain, readings: Readings, origin_ns: int, end_ns: int) -> Polls:
+    usable = readings.status == ReadStatus.OK
+    if domain.provenance == "model":
+        # It reads once more at the very end, when all CPU time is known; what it said after that, it did not know yet.
+        usable &= readings.t_after_ns <= end_ns
+    rows = np.flatnonzero(usable)
     resets = np.append(0, np.cumsum(readings.status == ReadStatus.RESET))[rows]
     before = (readings.t_before_ns[rows] - origin_ns).astype(np.float64)
     after = (readings.t_after_ns[rows] - origin_ns).astype(np.float64)

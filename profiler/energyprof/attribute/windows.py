@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ class Windows:
     period_ns: int | None
     updates: int
     notes: tuple[str, ...] = ()
+    cut_off_j: Floats | None = None
+    """What each window lost where it reached beyond the run; None: no window did."""
 
     def __len__(self) -> int:
         return len(self.energy_j)
@@ -33,6 +35,16 @@ class Windows:
     def power_w(self) -> Floats:
         """Return the mean power of each window."""
         return self.energy_j / self.duration_ns() * 1e9
+
+    def during(self, run_ns: float) -> Windows:
+        """Return the parts within [0, run_ns], each with its part of the window's energy in proportion."""
+        start, end = np.maximum(self.start_ns, 0.0), np.minimum(self.end_ns, run_ns)
+        if np.array_equal(start, self.start_ns) and np.array_equal(end, self.end_ns):
+            return self
+        kept = end > start
+        start, end, energy = start[kept], end[kept], self.energy_j[kept]
+        inside = energy * ((end - start) / self.duration_ns()[kept])
+        return replace(self, start_ns=start, end_ns=end, energy_j=inside, cut_off_j=energy - inside)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
