@@ -51,15 +51,18 @@ def test_somebody_elses_picture_is_not_overwritten(place: Any) -> None:
     assert ran.stderr.decode().splitlines()[-1] == "recording a.eprof · diagram a.2.svg and a.png"
 
 
-def test_a_folder_that_cannot_be_written_is_replaced_by_the_temporary_one_and_said(place: Any) -> None:
+@pytest.mark.parametrize("quiet", [[], ["-q"]])
+def test_a_folder_that_cannot_be_written_is_replaced_by_the_temporary_one_and_said(
+    quiet: list[str], place: Any
+) -> None:
     script = place.write("job.py", STAGED)
 
-    ran = place.run("--no-graph", str(script), cwd=Path("/proc"))
+    ran = place.run("--no-graph", *quiet, str(script), cwd=Path("/proc"))
 
     (kept,) = place.leftovers()
     assert ran.returncode == 0
     assert f"the run is kept in {place.temporary}" in ran.stderr.decode()
-    assert f"recording {place.temporary}/{kept}" in ran.stderr.decode()
+    assert (f"recording {place.temporary}/{kept}" in ran.stderr.decode()) is not bool(quiet)
 
 
 def test_any_program_is_run_and_its_python_children_are_recorded(place: Any) -> None:
@@ -102,6 +105,20 @@ def test_power_can_be_replayed_from_a_file(place: Any) -> None:
     assert "host clock" in report.stages[0].self_energy[0].reason
 
 
+def test_a_short_run_is_charged_for_its_own_time_only(place: Any) -> None:
+    place.write("job.py", "import energyprof\nwith energyprof.stage('a'): sum(range(10**6))\n")
+
+    place.run("-q", "--no-graph", "job.py")
+
+    report = load(place.recordings()[0]).report()
+    (cpu,) = report.domains
+    (line,) = report.ledger
+    # Baseline and one busy thread, less than two: nothing of the collector's time after the end.
+    assert line.measured_j < (cpu.baseline_w + 8.0) * report.run.wall_s
+    assert line.idle_j <= cpu.baseline_w * report.run.wall_s
+    assert line.measured_j > cpu.baseline_w * report.run.wall_s * 0.99
+
+
 def test_the_json_report_tells_the_run(place: Any) -> None:
     place.write("job.py", f"{STAGED}raise SystemExit(9)")
     place.run("-q", "--no-graph", "-o", "a.eprof", "job.py", "--x")
@@ -126,6 +143,8 @@ def test_the_json_report_tells_the_run(place: Any) -> None:
         (["-o", "no/a.eprof", "job.py"], r"cannot write no/a\.eprof: No such file or directory; "),
         (["--source", "sun", "job.py"], r"no plugin 'sun' in energyprof\.power_sources; installed: "),
         (["--source", "replay:gone.csv", "job.py"], r"power source replay cannot be used: .*gone\.csv"),
+        (["--fast", "job.py"], r".*--fast; see: energyprof run --help; what follows the script is the program's own"),
+        (["--max-hz", "0", "job.py"], r"argument --max-hz: 0 is no rate; choose 0\.1 to 1000 Hz; see: energyprof run"),
         ([], r"nothing to run: SCRIPT is missing"),
         (["-m"], r"nothing to run: -m MODULE is missing"),
     ],

@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from energyprof.cli.run_options import add_options, chosen_program, parsed_source
+from energyprof.cli.run_options import add_options, chosen_program, parsed_source, parted
 from energyprof.errors import InputError
 
 
 def parse(*words: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(allow_abbrev=False)
     add_options(parser)
-    return parser.parse_args(words)
+    return parser.parse_args(parted(words))
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,10 @@ def parse(*words: str) -> argparse.Namespace:
         (["-q", "-c", "pass", "-q", "--help"], ["-c", "pass", "-q", "--help"]),
         (["-m", "json.tool", "--", "-o", "x"], ["-m", "json.tool", "--", "-o", "x"]),
         (["--max-hz", "5", "-m", "m", "a", "--", "b", "-m"], ["-m", "m", "a", "--", "b", "-m"]),
+        (["-mjson.tool", "-q"], ["-m", "json.tool", "-q"]),
+        (["-qcpass", "-mjson"], ["-c", "pass", "-mjson"]),
+        (["-qm", "m", "-cx"], ["-m", "m", "-cx"]),
+        (["-", "-cpass"], ["-", "-cpass"]),
         (["--", "-", "--source"], ["-", "--source"]),
         (["-", "--", "-q", "--no-such", "-x"], ["-", "--", "-q", "--no-such", "-x"]),
     ],

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 
+from energyprof.cli.one_line_parser import OneLineParser
 from energyprof.cli.standard_streams import fill_closed_streams
 from energyprof.errors import INTERNAL, USAGE, EnergyprofError
 
@@ -93,15 +94,17 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _run_command(name: str, arguments: list[str]) -> int:
     module = __import__(COMMANDS[name][0], fromlist=["_"])
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog=f"energyprof {name}",
         description=module.SUMMARY,
         epilog=module.EXAMPLES,
         formatter_class=_formatter,
         allow_abbrev=False,
     )
+    parser.hint = getattr(module, "HINT", "")
     module.configure(parser)
-    status: int = module.run(parser.parse_args(arguments))
+    part = getattr(module, "part", list)
+    status: int = module.run(parser.parse_args(part(arguments)))
     return status
 
 

@@ -9,7 +9,7 @@ import time
 from collections import namedtuple
 
 from energyprof import discover
-from energyprof.cli.run_options import add_options, chosen_program, parsed_source
+from energyprof.cli.run_options import add_options, chosen_program, parsed_source, parted
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.start import Started, start
@@ -37,6 +37,8 @@ The report goes to standard error, the recording (.eprof) and the diagram (.svg,
 exit status: the program's own, 128 + N in a shell where signal N ended it; 2 if it could not be started.
 """
 
+HINT = "; what follows the script is the program's own"
+
 HEAD_START_S = 0.04
 """The program starts up alone first: on two busy cores a third starting process costs it 20 ms (measured)."""
 
@@ -44,6 +46,11 @@ HEAD_START_S = 0.04
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_options(parser)
+
+
+def part(words: list[str]) -> list[str]:
+    """Return the words as argparse wants them."""
+    return parted(words)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -86,7 +93,7 @@ def _see_to_its_end(
     outcome = follow(started, settings, line, preload)
     started.arrivals.close()
     _clear_away(outcome, places, line)
-    if places.remark and not args.quiet:
+    if places.remark:  # with -q too: who does not find the recording where it should be must know where it is
         line.say(places.remark)
     if _holds_something(places.output):
         fault = show_report(places.output, Wishes(args.quiet, not args.no_graph))

@@ -9,6 +9,7 @@ from energyprof.errors import InputError
 from energyprof.launch.program import Program, code_program, module_program, other_program, script_program
 
 FASTEST_HZ = 1000.0
+_WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "-o", "--output", "-qo"})
 
 _WHAT = """\
 SCRIPT [ARGS ...]         a Python file, a folder or zip file with __main__.py, or - for standard input
@@ -46,6 +47,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
     parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
+
+
+def parted(words: Sequence[str]) -> list[str]:
+    """Return the words with `-mMODULE` and `-cCODE` in two, as Python reads them; the program's own stay alike."""
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in {"-", "--"}:
+        word = words[at]
+        flags = word[1:].lstrip("q")
+        if not word.startswith("--") and flags[:1] in {"m", "c"}:
+            quiet = ["-q"] if len(flags) < len(word) - 1 else []
+            name = [flags[1:]] if flags[1:] else []
+            return [*words[:at], *quiet, f"-{flags[0]}", *name, *words[at + 1 :]]
+        at += 2 if word in _WITH_VALUE else 1
+    return list(words)
 
 
 def chosen_program(args: argparse.Namespace) -> Program:
