@@ -12,13 +12,27 @@ from energyprof.record.faults import note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from energyprof.interfaces import Instrument
     from energyprof.record.imports import ImportWatcher
     from energyprof.record.recorder import Recorder
 
+    class Removable(Protocol):
+        """What has been installed."""
+
+        def remove(self) -> None: ...
+
+
 RUN_DIR = "ENERGYPROF_RUN_DIR"
 INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
 """JSON list of [name, framework, "module:attr", source file of the plugin]."""
+LANES = {
+    "asyncio": "energyprof.record.tasks:TaskLanes",
+    "concurrent.futures.thread": "energyprof.record.work_items:WorkItems",
+    "uvloop": "energyprof.record.uvloop_tasks:UvloopTasks",
+}
+"""What makes lanes of a module's tasks, installed when the program itself imports the module."""
 
 
 def start() -> None:
@@ -49,23 +63,23 @@ class Recording:
         self._recorder: Recorder | None = None
         self._watcher: ImportWatcher | None = None
         self._awaited: dict[str, list[tuple[str, str, str]]] = {}
-        self._installed: list[tuple[str, Instrument]] = []
+        self._installed: list[tuple[str, Removable]] = []
 
     def start(self, instruments: str) -> None:
         """Start the recorder, then wait for the frameworks of `instruments` (JSON as in INSTRUMENTS)."""
+        from energyprof.record.imports import ImportWatcher
         from energyprof.record.recorder import Recorder
 
         recorder = Recorder(self.run_dir)
         recorder.start()
         self._recorder = recorder
         if instruments:
-            from energyprof.record.imports import ImportWatcher
             from energyprof.record.json_text import from_json
 
             for name, framework, target, file in from_json(instruments):
                 self._awaited.setdefault(framework, []).append((name, target, file))
-            self._watcher = ImportWatcher(self._install)
-            self._watcher.watch(list(self._awaited))
+        self._watcher = ImportWatcher(self._arrived)
+        self._watcher.watch(list({**LANES, **self._awaited}))
 
     def stop(self) -> None:
         """Undo everything, the latest first."""
@@ -82,6 +96,23 @@ class Recording:
                 self._recorder.close()
             except Exception:  # neither must ours
                 note(self.run_dir, "closing the recorder")
+
+    def _arrived(self, module: str) -> None:
+        if module in LANES:
+            self._make_lanes(module)
+        if module in self._awaited:
+            self._install(module)
+
+    def _make_lanes(self, module: str) -> None:
+        from energyprof.record.imports import load_plugin
+
+        try:
+            lanes = load_plugin(LANES[module], "")()
+            lanes.install()
+        except Exception:  # an error of ours must not break the program's import
+            note(self.run_dir, f"making lanes for {module}")
+        else:
+            self._installed.append((module, lanes))
 
     def _install(self, framework: str) -> None:
         from energyprof.record.imports import load_plugin

@@ -212,10 +212,13 @@ class Recorder:
             self._write(pack_frame(NAMES_KIND, 0, to_json([name.row() for name in names])))
             self._names_written += len(names)
         new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
-        if new:
-            self._write(pack_frame(LANES, 0, to_json([lane.row() for lane in new])))
+        guests = lanes.guests[:]
+        rows = [*(lane.row() for lane in new), *(lanes.guest_row(number, name) for number, name in guests)]
+        if rows:
+            self._write(pack_frame(LANES, 0, to_json(rows)))
             for lane in new:
                 lane.announced = self._spool.id
+            del lanes.guests[: len(guests)]
 
     def _write_facts(self, began_ns: int, last: bool) -> None:
         if self._lost:
@@ -246,6 +249,7 @@ class Recorder:
         if held > HELD_WHEN_BLOCKED_EVENTS:
             for lane in list(lanes.lanes):
                 del lane.buffer[:]
+            del lanes.guests[:]
             self._lose(held, str(error))
 
     def _lose(self, events: int, because: str) -> None:

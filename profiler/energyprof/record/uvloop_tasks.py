@@ -1,0 +1,96 @@
+"""Tasks of uvloop as lanes: its handles are C, so each task gets a coroutine that marks the steps of the user's own."""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter_ns as now_ns
+
+from energyprof.model.events import LANE, SPAWN
+from energyprof.record.lanes import guests, local, new_lane_number
+from energyprof.record.patch import Patch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+class UvloopTasks:
+    """The wrap of `uvloop.Loop.create_task`; task factories, the user's own ones too, get the marking coroutine."""
+
+    def __init__(self) -> None:
+        self._patches: list[Patch] = []
+
+    def install(self) -> None:
+        """Mark the tasks created from now on."""
+        self._patches = [Patch(sys.modules["uvloop"].Loop, "create_task", _announcing_create_task)]
+
+    def remove(self) -> None:
+        """Undo it; tasks that are there go on being marked. A second call does nothing."""
+        while self._patches:
+            self._patches.pop().undo()
+
+
+class _Steps:
+    """A coroutine of the user's, each step of which is marked; all else of it shows through."""
+
+    __slots__ = ("__weakref__", "_code", "_coroutine")
+
+    def __init__(self, coroutine: Any, code: int) -> None:
+        self._coroutine = coroutine
+        self._code = code
+
+    def send(self, value: Any) -> Any:
+        return self._step(self._coroutine.send, value)
+
+    def throw(self, *raised: Any) -> Any:
+        return self._step(self._coroutine.throw, *raised)
+
+    def close(self) -> None:
+        self._coroutine.close()
+
+    def __await__(self) -> Any:
+        return self._coroutine.__await__()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._coroutine, name)
+
+    def _step(self, resume: Callable[..., Any], *values: Any) -> Any:
+        mine = local.__dict__
+        before, extend = mine["running"], mine["ext"]
+        mine["running"] = self._code
+        extend((self._code, now_ns()))
+        try:
+            return resume(*values)
+        except BaseException as error:  # StopIteration, too: that is how a coroutine returns
+            trace = error.__traceback__  # this frame, then that of send or throw are not the user's
+            if trace is not None:
+                error.__traceback__ = trace.tb_next
+            raise
+        finally:
+            mine["running"] = before
+            extend((before, now_ns()))
+
+
+def _announcing_create_task(original: Callable[..., Any]) -> tuple[Any, Callable[[], None]]:
+    is_silent = False
+
+    def create_task(self: Any, coro: Any, *args: Any, **kwargs: Any) -> Any:
+        if is_silent or not hasattr(coro, "send"):
+            return original(self, coro, *args, **kwargs)
+        number = new_lane_number()
+        local.ext((SPAWN + number, now_ns()))
+        try:
+            task = original(self, _Steps(coro, LANE + number), *args, **kwargs)
+        except BaseException as error:
+            if error.__traceback__ is not None:
+                error.__traceback__ = error.__traceback__.tb_next
+            raise
+        guests.append((number, str(task.get_name()) if hasattr(task, "get_name") else ""))
+        return task
+
+    def silence() -> None:
+        nonlocal is_silent
+        is_silent = True
+
+    return create_task, silence
