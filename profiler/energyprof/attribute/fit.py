@@ -14,7 +14,7 @@ from energyprof.attribute.identify import Case, Ran, self_columns, subtrees, tot
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
-from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments
+from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Margins, Problem, split
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
@@ -85,8 +85,9 @@ class _Ground:
     def lanes(self, *, device: bool) -> _Lanes:
         trace = self.trace
         counts: Flags = (trace.lanes.kind == _DEVICE) == device
-        busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
-        segments = give_way(self.segments, busy, trace.lanes, trace.lane_runs)
+        inherited = inherited_segments(trace.spans, trace.lanes, trace.lane_runs, trace.run.start_ns)
+        busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns).with_more(inherited)
+        segments = give_way(self.segments.with_more(inherited), busy, trace.lanes, trace.lane_runs)
         segments = segments.of(counts[segments.lane])
         busy = give_way(busy, busy, trace.lanes, trace.lane_runs)
         line = timeline(busy.of(counts[busy.lane]))

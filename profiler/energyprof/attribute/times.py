@@ -52,10 +52,10 @@ def _cpu_of_spans(trace: Trace, rows: Ints, cpu: CpuTimes) -> Floats:
     result = np.zeros(len(rows))
     bounds = np.searchsorted(lane, np.arange(len(lanes) + 1))  # spans are ordered by lane
     run_bounds = np.searchsorted(runs.lane, np.arange(len(lanes) + 1))
-    for index in range(len(lanes)):
+    for index in np.flatnonzero(bounds[1:] > bounds[:-1]).tolist():
         part = slice(int(bounds[index]), int(bounds[index + 1]))
         measure = cpu.threads.get((int(lanes.pid[host[index]]), int(lanes.tid[host[index]])))
-        if measure is None or part.start == part.stop:
+        if measure is None:
             continue
         run = slice(int(run_bounds[index]), int(run_bounds[index + 1]))
         if run.start == run.stop:

@@ -75,16 +75,18 @@ class Content:
             raise CaptureError("its stages make no tree")
         return stages
 
-    def lanes(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return the columns pid, number, tid, kind, row = lane; the last row of one counts."""
-        index, *columns = _columns([unpack_lanes(packed) for packed in self.take(ChunkKind.LANES)], 5)
+    def lanes(self) -> tuple[Ints, ...]:
+        """Return the columns pid, number, tid, kind, host, row = lane; the last row of one counts."""
+        index, *columns = _columns([unpack_lanes(packed) for packed in self.take(ChunkKind.LANES)], 6)
         count = int(index.max(initial=-1)) + 1
         if len(np.unique(index)) != count:
             raise CaptureError("lanes are missing from it")
-        table = np.zeros((4, count), np.int64)
+        table = np.zeros((len(columns), count), np.int64)
         for row, column in zip(table, columns, strict=True):
             row[index] = column
-        return table[0], table[1], table[2], table[3]
+        if int(table[4].max(initial=-1)) >= count:
+            raise CaptureError("lanes run on threads that are missing from it")
+        return tuple(table)
 
     def origins(self) -> dict[int, tuple[int, int]]:
         """Return creating lane and stage per created lane; the first row of a lane counts."""

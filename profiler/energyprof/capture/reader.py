@@ -101,7 +101,7 @@ class _Composed:
 def _compose(content: Content, stage: Index, lane: Index) -> _Composed:
     """Put stages, lanes and flows together; `stage` (lane-relative) and `lane` are those of all spans."""
     local = content.stages()
-    pid, number, tid, kind = content.lanes()
+    pid, number, tid, kind, host = content.lanes()
     if int(stage.max(initial=-1)) >= len(local) or int(lane.max(initial=-1)) >= len(pid):
         raise CaptureError("spans belong to no stage or no lane")
     if min(int(stage.min(initial=0)), int(lane.min(initial=0))) < 0:
@@ -112,7 +112,7 @@ def _compose(content: Content, stage: Index, lane: Index) -> _Composed:
     calls = np.bincount(placed.stage, minlength=len(stages))
     edges, unknown = declared_edges(stages, tree.after, calls)
     edges = with_observed(edges, content.flows(), tree.first_places())
-    narrow = [column.astype(np.int32) for column in (pid, tid)]
-    lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix)
+    narrow = [column.astype(np.int32) for column in (pid, tid, host)]
+    lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix, narrow[2])
     cut_off = () if content.finished else (_UNFINISHED,)
     return _Composed(stages, lanes, placed, as_columns(edges), (*content.warnings, *unknown, *cut_off))

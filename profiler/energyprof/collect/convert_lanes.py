@@ -27,6 +27,11 @@ class LaneTable:
         self._rows[index] = replace(self._rows[index], pid=pid, tid=tid, kind=LANE_KINDS.index(kind), name=name)
         self._fresh[index] = None
 
+    def place(self, index: int, host: int) -> None:
+        """Note that a lane runs in the thread whose own lane is `host`."""
+        self._rows[index] = replace(self._rows[index], host=host)
+        self._fresh[index] = None
+
     def take_fresh(self) -> list[LaneRow]:
         """Return the lanes that are new or changed since the last call."""
         fresh = [self._rows[index] for index in sorted(self._fresh)]

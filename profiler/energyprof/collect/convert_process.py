@@ -59,6 +59,8 @@ class Process:
         self.resolver = StageResolver(stages, self._names)
         self._lane_table = lanes
         self._threads: dict[int, _Thread] = {}
+        self._placed: set[int] = set()
+        """Numbers of the lanes whose thread is known."""
         self._offset_ns: int | None = None
 
     def take_head(self, head: dict[str, Any]) -> None:
@@ -125,12 +127,19 @@ class Process:
     def _switch(self, thread: _Thread, code: Ints, t_ns: Ints) -> tuple[list[int], tuple[Run, ...]]:
         """Return the lanes that ran before, between and after the switches, and the stretches that ended."""
         numbers = (code - LANE).tolist()
-        known = {number: self.lane(number, "task") if number else thread.own for number in set(numbers)}
+        known = {number: self._guest(number, thread) if number else thread.own for number in set(numbers)}
         lanes = [thread.running, *(known[number] for number in numbers)]
         times = [thread.since_ns, *t_ns.tolist()]
         runs = tuple(run for run in zip(lanes[:-1], times[:-1], times[1:], strict=True) if run[0] != thread.own)
         thread.running, thread.since_ns = lanes[-1], times[-1]
         return lanes, runs
+
+    def _guest(self, number: int, thread: _Thread) -> int:
+        index = self.lane(number, "task")
+        if number not in self._placed:
+            self._placed.add(number)
+            self._lane_table.place(index, thread.own)
+        return index
 
     def runs_cut_at(self, end_ns: int) -> list[Run]:
         """Return the stretches of lanes that still ran when the process ended."""

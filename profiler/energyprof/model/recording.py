@@ -40,6 +40,8 @@ class LaneRow:
     kind: int
     """Index into LANE_KINDS."""
     name: str
+    host: int = -1
+    """Lane of the thread in which it was first seen to run, for a task or a work item; -1: none."""
 
 
 @dataclass(frozen=True, slots=True)
