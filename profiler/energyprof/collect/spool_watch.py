@@ -7,8 +7,10 @@ and `release` deletes it once the caller has stored its content.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from energyprof.model.spool import END, FRAME, MAGIC, SPOOL_SUFFIX, Frame, read_frames
 
@@ -33,7 +35,7 @@ class _Spool:
     current: int = 0
     offset: int = 0
     ended: bool = False
-    done: list[Path] = field(default_factory=list)
+    done: dict[Path, None] = field(default_factory=dict)
     """Segments read through and not yet deleted."""
 
 
@@ -66,6 +68,20 @@ class SpoolWatcher:
         for spool in self._spools.values():
             self._read(spool, closing=True)
 
+    def position(self, name: str) -> dict[str, Any]:
+        """Return how far a spool has been read, as JSON values."""
+        spool = self._spools[name]
+        damaged = self.damaged.get(name, 0)
+        return {"segment": spool.current, "offset": spool.offset, "ended": spool.ended, "damaged": damaged}
+
+    def go_on(self, name: str, position: Mapping[str, Any]) -> None:
+        """Go on with a spool where `position` was returned; what had been read before is only there to be deleted."""
+        self._spools[name] = _Spool(
+            name, current=position["segment"], offset=position["offset"], ended=position["ended"]
+        )
+        if position["damaged"]:
+            self.damaged[name] = position["damaged"]
+
     def release(self) -> None:
         """Delete the segments that had been read through; call it after their content has been stored."""
         for spool in self._spools.values():
@@ -79,7 +95,9 @@ class SpoolWatcher:
             if not name or not number.isdecimal():
                 continue
             spool = self._spools.setdefault(name, _Spool(name, current=int(number)))
-            if int(number) >= spool.current:
+            if spool.ended or int(number) < spool.current:
+                spool.done[path] = None
+            else:
                 spool.segments[int(number)] = path
 
     def _read(self, spool: _Spool, closing: bool) -> tuple[Frame, ...]:
@@ -91,7 +109,7 @@ class SpoolWatcher:
             spool.offset += used
             if any(frame.kind == END for frame in frames):
                 spool.ended = True
-                spool.done.extend(spool.segments.values())
+                spool.done.update(dict.fromkeys(spool.segments.values()))
                 spool.segments.clear()
             if frames:
                 return frames
@@ -99,7 +117,7 @@ class SpoolWatcher:
                 return ()
             if left:
                 self.damaged[spool.name] = self.damaged.get(spool.name, 0) + left
-            spool.done.append(spool.segments.pop(spool.current))
+            spool.done[spool.segments.pop(spool.current)] = None
             spool.offset = 0
             if later:
                 spool.current = min(later)
