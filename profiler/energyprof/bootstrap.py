@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from energyprof.interfaces import Instrument
     from energyprof.record.imports import ImportWatcher
     from energyprof.record.recorder import Recorder
+    from energyprof.record.stacks import StackSampler
 
     class Removable(Protocol):
         """What has been installed."""
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 RUN_DIR = "ENERGYPROF_RUN_DIR"
 INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
 """JSON list of [name, framework, "module:attr", source file of the plugin]."""
+STACKS = "ENERGYPROF_STACKS"
+"""`on`, or `auto`: as long as nobody else looks at the program; anything else: no sampling of stacks."""
 LANES = {
     "asyncio": "energyprof.record.tasks:TaskLanes",
     "concurrent.futures.thread": "energyprof.record.work_items:WorkItems",
@@ -61,6 +64,7 @@ class Recording:
     def __init__(self, run_dir: str) -> None:
         self.run_dir = run_dir
         self._recorder: Recorder | None = None
+        self._stacks: StackSampler | None = None
         self._watcher: ImportWatcher | None = None
         self._awaited: dict[str, list[tuple[str, str, str]]] = {}
         self._installed: list[tuple[str, Removable]] = []
@@ -80,9 +84,16 @@ class Recording:
                 self._awaited.setdefault(framework, []).append((name, target, file))
         self._watcher = ImportWatcher(self._arrived)
         self._watcher.watch(list({**LANES, **self._awaited}))
+        if os.environ.get(STACKS) in {"on", "auto"}:
+            from energyprof.record.stacks import StackSampler
+
+            self._stacks = StackSampler(recorder, asked_for=os.environ[STACKS] == "on")
+            self._stacks.start()
 
     def stop(self) -> None:
         """Undo everything, the latest first."""
+        if self._stacks is not None:
+            self._stacks.stop()
         if self._watcher is not None:
             self._watcher.stop()
         while self._installed:

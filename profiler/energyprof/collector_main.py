@@ -20,6 +20,7 @@ from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler
+from energyprof.collect.stack_signals import StackSignals
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.launch.control import END, LOST, Control
@@ -68,6 +69,10 @@ class Collection:
         self._start_ns = int(config["start_ns"])
         self._root = RootProcess(int(config["root_pid"]))
         self._clock = CpuClock(process_tree(int(config["root_pid"])), start_ns=self._start_ns)
+        self._stacks = config.get("stacks", "off")
+        self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
+        if self._stacks != "off":
+            self._signals.start()
         warnings: list[str] = []
         self._opened = open_sources(
             [(name, argument) for name, argument in config["sources"]],
@@ -90,8 +95,10 @@ class Collection:
         self._facts = run_facts(config, __version__, time.monotonic_ns())
         self._writer.set_run(self._facts)
         self._writer.add_domains([domain for _, offered in self._opened for domain in offered])
+        if self._stacks != "off":
+            self._writer.set_stacks(self._stacks)
         spool = Path(config["run_dir"]) / "spool"
-        self._converter = Converter(SpoolWatcher(spool), self._writer)
+        self._converter = Converter(SpoolWatcher(spool), self._writer, signalled_ns=self._signals.began_ns)
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._due_s = {"live": 0.0, "facts": 0.0}
         for line in warnings:
@@ -119,6 +126,8 @@ class Collection:
         has_more = True
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._converter.step()
+        if self._stacks == "auto" and self._converter.has_spans():
+            self._signals.stop()
         self._writer.add_readings(self._sampler.drain())
         self._writer.add_cpu(self._clock.drain())
         if self._is_due("facts", FACTS_S):
@@ -151,6 +160,7 @@ class Collection:
             time.sleep(max(0.0, min(left_s, self._tick())))
 
     def _finish(self, message: dict[str, Any]) -> None:
+        self._signals.stop()
         self._clock.finish(int(message["cpu_ns"]))
         self._sampler.stop(DRIVER_PATIENCE_S)
         while self._converter.step():

@@ -20,6 +20,7 @@ from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Index, Lanes, Stage
+from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
 
 _UNFINISHED = "the recording was not finished (its collector was stopped); shown is what had been stored by then"
@@ -86,7 +87,13 @@ def read_trace(path: str | Path) -> Trace:
         cpu=picked(cpu, np.lexsort((cpu.t_ns, cpu.tid, cpu.pid))),
         flows=composed.flows,
         warnings=composed.warnings,
+        stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
     )
+
+
+def _shows_functions(content: Content, stages: tuple[Stage, ...]) -> bool:
+    """Tell whether samples count: by itself sampling stops at the first stage, and has seen a part of the run only."""
+    return content.stacks_mode == "on" or stages == (PROGRAM,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,8 @@ Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. 
   `content` is packed columns (`codec`, `span_codec`, `table_codec`):
   STAGES lane-relative stages, a later row of an index replaces the earlier; LANES likewise; ORIGINS where lanes were
   created, the first of a lane counts; SPANS; LANE_RUNS; READINGS of the domain with number `part`: raw integers with
-  both poll times; CPU per thread; FLOWS between lane-relative stages.
+  both poll times; CPU per thread; FLOWS between lane-relative stages;
+  FUNCTIONS and STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
 * `result(name, version, crc, content)`: what analysis found (`value_codec`); `attribution` is replaced as a whole.
 
 `crc` covers the row's other columns, so a flipped bit is an error, never a wrong number. While a run goes the file is
@@ -49,6 +50,9 @@ class ChunkKind(IntEnum):
     READINGS = 6
     CPU = 7
     FLOWS = 8
+    FUNCTIONS = 9
+    STACK_NODES = 10
+    SAMPLES = 11
 
 
 def chunk_crc(number: int, kind: int, part: int, rows: int, content: bytes) -> int:

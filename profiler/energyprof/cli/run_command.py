@@ -81,6 +81,7 @@ def _record(
             instruments=_instruments(),
             max_hz=args.max_hz,
             is_live=line.is_wanted,
+            stacks=args.stacks,
         )
         outcome = run_session(program, settings, arrivals, line, preload)
     except BaseException:  # nothing has been started: leave nothing behind

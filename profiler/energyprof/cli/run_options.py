@@ -43,6 +43,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the recording (default: SCRIPT-TIME-PID.eprof in this folder)"
     )
+    stacks = parser.add_mutually_exclusive_group()
+    stacks.add_argument(
+        "--stacks",
+        dest="stacks",
+        action="store_const",
+        const="on",
+        default="auto",
+        help="find the costly functions by sampling, every 10 ms (by itself only while no stage and no layer is seen)",
+    )
+    stacks.add_argument(
+        "--no-stacks", dest="stacks", action="store_const", const="off", help="never sample functions"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
     parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")

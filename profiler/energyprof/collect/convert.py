@@ -23,7 +23,7 @@ from energyprof.collect.convert_stages import StageTable
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
 from energyprof.model.span import LaneRuns
-from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame
+from energyprof.model.spool import CODES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, SAMPLES, STACKS, Frame
 from energyprof.model.trace import RecorderFacts
 
 

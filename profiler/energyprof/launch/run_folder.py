@@ -20,6 +20,7 @@ def make_run_folder() -> str:
         try:
             os.mkdir(path, 0o700)
             os.mkdir(os.path.join(path, "spool"), 0o700)
+            os.mkdir(os.path.join(path, "stacks"), 0o700)  # the gates of sampled processes
         except OSError as error:
             reason = f"{place}: {error.strerror}"
             continue

@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     """(name, framework, "module:attribute", source file)."""
     max_hz: float = 100.0
     is_live: bool = False
+    stacks: str = "off"
+    """Whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`."""
     collector_module: str = MODULE
 
 
@@ -65,7 +67,9 @@ def run_session(
 ) -> Outcome:
     """Run the program to its end and the collector to its own. Raises InputError only if the program cannot start."""
     start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
-    environment = program_environment(os.environ, settings.package, settings.run_dir, settings.instruments)
+    environment = program_environment(
+        os.environ, settings.package, settings.run_dir, settings.instruments, settings.stacks
+    )
     pid = start_program(program, environment, arrivals.mask_for_program)
     _release_streams()
     watch = _Watch(audience, settings.is_live)
@@ -79,6 +83,7 @@ def run_session(
         "start_unix_ns": start_unix_ns,
         "max_hz": settings.max_hz,
         "live": settings.is_live,
+        "stacks": settings.stacks,
     }
     watch.start(config, settings, arrivals.mask_for_program)
     loading = Preload(preload)

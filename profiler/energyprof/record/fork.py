@@ -36,6 +36,11 @@ def unfollow(recorder: Recorder) -> None:
         _Forks.recorder = None
 
 
+def is_pending() -> bool:
+    """Tell whether a thread is about to fork, or has just done so."""
+    return bool(_Forks.pending)
+
+
 def _before() -> None:
     recorder = _Forks.recorder
     if recorder is not None:

@@ -23,6 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from energyprof.record.stack_rows import StackRows
+
 PARENT_SPOOL = "ENERGYPROF_PARENT_SPOOL"
 """Environment: the spool of the process that launched this one, with its folder."""
 
@@ -61,6 +63,8 @@ class Recorder:
         self.run_dir = run_dir
         self.on_fork: list[Callable[[], None]] = []
         """Called in a forked child, after the recorder has been renewed there."""
+        self.stacks: StackRows | None = None
+        """Samples of stacks to be written as well."""
         self._folder = os.path.join(run_dir, "spool")
         self._threads = ThreadSpawns()
         self._is_open = False
@@ -118,7 +122,7 @@ class Recorder:
         self._flusher.stop()
         if self._is_free():
             try:
-                if self._spool.is_begun or any(lane.buffer for lane in lanes.lanes):
+                if self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes):
                     self._flush(last=True)
             finally:
                 self._flushing.release()
@@ -138,6 +142,16 @@ class Recorder:
             if self._is_open:
                 self._flush()
 
+    @property
+    def spool_id(self) -> str:
+        """What this process's spool is called."""
+        return self._spool.id
+
+    def wake(self) -> None:
+        """Have what comes without an event written too; does next to nothing where the flusher runs."""
+        if not fork.is_pending():
+            self._flusher.start()
+
     def warn(self, message: str) -> None:
         """Have the report say `message`."""
         self._warnings.append(message)
@@ -151,9 +165,9 @@ class Recorder:
         if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
             return LOOK_PERIOD_S
         self._flushed_s = now_s
-        if held:
-            if not self._pair_ns:
-                self._pair_ns = pair_cost_ns()
+        if held and not self._pair_ns:
+            self._pair_ns = pair_cost_ns()
+        if held or self.stacks:
             self.flush()
         return LOOK_PERIOD_S if held else FLUSH_PERIOD_S
 
@@ -166,6 +180,8 @@ class Recorder:
             return
         try:
             self._write_events()
+            for frame in self.stacks.frames() if self.stacks is not None else ():
+                self._write(frame)
             self._write_facts(began_ns, last)
         except OSError as error:
             self._lost_because = str(error)
@@ -241,7 +257,8 @@ class Recorder:
     def _recording_ns(self) -> int:
         if self._events_written and not self._pair_ns:
             self._pair_ns = pair_cost_ns()
-        return int(self._events_written * self._pair_ns / 2)
+        sampling_ns = 0 if self.stacks is None else self.stacks.busy_ns
+        return int(self._events_written * self._pair_ns / 2) + sampling_ns
 
     def _hold(self, error: OSError) -> None:
         """Keep the events for later as long as they are few."""
@@ -251,6 +268,8 @@ class Recorder:
                 del lane.buffer[:]
             del lanes.guests[:]
             self._lose(held, str(error))
+        if self.stacks is not None and len(self.stacks) > HELD_WHEN_BLOCKED_EVENTS // 4:
+            self._lose(self.stacks.drop(), str(error))
 
     def _lose(self, events: int, because: str) -> None:
         self._lost += events
