@@ -6,6 +6,7 @@ Ctrl-C and the prompt wait for no driver. It ends when the foreground says so, o
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -16,14 +17,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
+from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
 from energyprof.collect.process_tree import process_tree
-from energyprof.collect.sampler import Sampler
+from energyprof.collect.sampler import Sampler, SamplerFacts
 from energyprof.collect.stack_signals import StackSignals
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
-from energyprof.launch.control import END, LOST, Control
+from energyprof.launch.control import COMMIT, CONFIG_NAME, LOST, Control
+from energyprof.launch.detached import close_inherited
 from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_folder import remove_run_folder
 
@@ -39,15 +42,21 @@ DRIVER_PATIENCE_S = 1.0
 ORPHAN_PATIENCE_S = 5.0
 
 
-def main() -> None:
-    """Serve one run; the foreground starts this with its pipes as standard input and output."""
+def main(run_dir: str | None = None) -> None:
+    """Serve one run; the foreground starts this with its pipes as standard input and output.
+
+    A program that profiles itself starts it with a FIFO and a file instead, and `run_dir`, where the configuration is.
+    """
+    if run_dir is not None:
+        close_inherited()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     # With Python's 5 ms a converting main thread would make every sampling thread that late.
     sys.setswitchinterval(0.0005)
     control = Control(os.dup(0), os.dup(1))
     os.dup2(2, 1)  # what a driver prints goes to the log, not between our events
-    config = control.wait(None)
+    config = control.wait(None) if run_dir is None else _configuration(run_dir)
+    control.tell("begun")
     if config is None or config.get("op") == LOST:
         return
     try:
@@ -57,6 +66,9 @@ def main() -> None:
     except Exception as error:  # a fault of ours: the details are in the log, and the program does not notice
         traceback.print_exc()
         control.tell("failed", message=f"the collector failed: {type(error).__name__}: {error}")
+    else:
+        if run_dir is not None:
+            _leave(run_dir)
 
 
 class Collection:
@@ -68,7 +80,9 @@ class Collection:
         self._control = control
         self._start_ns = int(config["start_ns"])
         self._root = RootProcess(int(config["root_pid"]))
-        self._clock = CpuClock(process_tree(int(config["root_pid"])), start_ns=self._start_ns)
+        root_pid = int(config["root_pid"])
+        before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self._start_ns)
+        self._clock = CpuClock(process_tree(root_pid), start_ns=self._start_ns, before=before)
         self._stacks = config.get("stacks", "off")
         self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
         if self._stacks != "off":
@@ -107,17 +121,55 @@ class Collection:
     def run(self) -> None:
         """Record until the foreground says that the program has ended, then finish the capture."""
         self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
-        wait_s = TICK_S
-        while (message := self._control.wait(wait_s)) is None or message["op"] not in {END, LOST}:
-            wait_s = self._tick()
-        if message["op"] == LOST:
+        message = self._until_the_end()
+        is_lost = message["op"] == LOST
+        if is_lost:
             self._root.terminate(ORPHAN_PATIENCE_S)
             message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
         self._control.tell("done", path=self._config["output"], warnings=[])
-        if message["exit_code"] is None:
+        if is_lost:
             remove_run_folder(self._config["run_dir"])
+
+    def _until_the_end(self) -> dict[str, Any]:
+        """Record until told that the program has ended, or, where it has no foreground, until it is seen to have."""
+        wait_s = TICK_S
+        while True:
+            message = self._control.wait(wait_s)
+            if message is None and self._config.get("in_process") and self._root.has_ended():
+                message = self._control.wait(0.0) or {"op": LOST}  # it may just have said so
+            if message is not None and message["op"] == COMMIT:
+                self._commit(message["number"])
+            elif message is not None:
+                return message
+            wait_s = self._tick()
+
+    def _commit(self, number: int) -> None:
+        """Store all that is known now, what is open included, for somebody who reads the file while the run goes on."""
+        self._owners.adopt()
+        self._take_all()
+        now_ns = time.monotonic_ns()
+        self._facts = replace(self._facts, end_ns=now_ns)
+        self._writer.set_run(self._facts)
+        self._state_costs()
+        self._writer.set_open(self._converter.open_spans(now_ns))
+        failure = ""
+        try:
+            if self._writer.commit(force=True):
+                self._converter.release()
+        except CaptureError as error:
+            failure = str(error)
+        self._control.tell("committed", number=number, failure=failure)
+
+    def _take_all(self) -> None:
+        """Convert whatever is there and take what has been sampled."""
+        while self._converter.step():
+            self._store()
+            if self._is_due("live", LIVE_S):
+                self._control.tell("working")
+        self._writer.add_readings(self._sampler.drain())
+        self._writer.add_cpu(self._clock.drain())
 
     def _tick(self) -> float:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
@@ -163,13 +215,19 @@ class Collection:
         self._signals.stop()
         self._clock.finish(int(message["cpu_ns"]))
         self._sampler.stop(DRIVER_PATIENCE_S)
-        while self._converter.step():
-            self._store()
-            if self._is_due("live", LIVE_S):
-                self._control.tell("working")
+        self._take_all()
         self._converter.finish(int(message["t_ns"]))
         self._writer.add_readings(self._sampler.drain())
         self._writer.add_cpu(self._clock.drain())
+        sampled = self._state_costs()
+        late = late_start(self._opened, self._start_ns, self._sampled_from_ns, int(message["t_ns"]))
+        for line in (*sampled.warnings, *late, *message.get("warnings", ())):
+            self._writer.warn(line)
+        self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
+        self._writer.finish()
+        self._converter.release()
+
+    def _state_costs(self) -> SamplerFacts:
         sampled = self._sampler.facts()
         self._writer.set_recorder(
             replace(
@@ -180,12 +238,7 @@ class Collection:
                 late_polls=sampled.late_polls,
             )
         )
-        late = late_start(self._opened, self._start_ns, self._sampled_from_ns, int(message["t_ns"]))
-        for line in (*sampled.warnings, *late):
-            self._writer.warn(line)
-        self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
-        self._writer.finish()
-        self._converter.release()
+        return sampled
 
     def _warn(self, line: str) -> None:
         self._writer.warn(line)
@@ -197,6 +250,19 @@ class Collection:
             return False
         self._due_s[what] = now_s + every_s
         return True
+
+
+def _configuration(run_dir: str) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(Path(run_dir, CONFIG_NAME).read_text(encoding="ascii"))
+    return config
+
+
+def _leave(run_dir: str) -> None:
+    """Let the program read the last word in the run folder, which it then removes; do that for it if it does not."""
+    deadline_s = time.monotonic() + ORPHAN_PATIENCE_S
+    while os.path.exists(run_dir) and time.monotonic() < deadline_s:
+        time.sleep(TICK_S)
+    remove_run_folder(run_dir)
 
 
 def _new_writer(path: Path) -> CaptureWriter:

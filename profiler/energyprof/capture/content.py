@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from energyprof.capture.columns import joined
-from energyprof.capture.facts import domains_of, recorder_of, run_of
+from energyprof.capture.facts import domains_of, open_of, recorder_of, run_of
 from energyprof.capture.open_file import read_facts
 from energyprof.capture.schema import ChunkKind, chunk_crc
+from energyprof.capture.stack_store import read_stacks
 from energyprof.capture.table_codec import (
     unpack_cpu,
     unpack_flows,
@@ -46,6 +47,9 @@ class Content:
         self.recorder = recorder_of(facts.get("recorder", {}))
         self.domains = domains_of(facts.get("domains", []))
         self.warnings: tuple[str, ...] = tuple(facts.get("warnings", ()))
+        self.open_spans = open_of([] if self.finished else facts.get("open", []))
+        """Spans that were open when the file was last written, cut off at that instant."""
+        self.stacks_mode = str(facts.get("stacks", "off"))
         self._chunks: dict[int, list[tuple[int, bytes]]] = {}
         stored = self._read_chunks(db)
         if self.finished and facts["finished"] != {"chunks": stored}:

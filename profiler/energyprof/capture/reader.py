@@ -24,6 +24,7 @@ from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
 
 _UNFINISHED = "the recording was not finished (its collector was stopped); shown is what had been stored by then"
+_LIVE = "the run is still going on: figures so far"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,10 +44,10 @@ def read_run(path: str | Path) -> RunSummary:
     """Return the facts of a run, its stages and declared flows; raises CaptureError if the file cannot be read."""
     with opened(Path(path)) as db:
         content = Content(db)
+        open_ = content.open_spans
         places = [unpack_places(packed) for packed in content.take(ChunkKind.SPANS)]
-        none = np.zeros(0, np.int32)
-        stage = np.concatenate([none, *(part[0] for part in places)])
-        lane = np.concatenate([none, *(part[1] for part in places)])
+        stage = np.concatenate([open_.stage, *(part[0] for part in places)])
+        lane = np.concatenate([open_.lane, *(part[1] for part in places)])
         composed = _compose(content, stage, lane)
     return RunSummary(
         run=content.run,
@@ -59,12 +60,23 @@ def read_run(path: str | Path) -> RunSummary:
     )
 
 
-def read_trace(path: str | Path) -> Trace:
-    """Return everything a run recorded; raises CaptureError if the file cannot be read or does not check out."""
+def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
+    """Return what `read_run` says, of a trace that has been read: the file may have grown meanwhile."""
+    return RunSummary(
+        trace.run, trace.recorder, trace.domains, trace.stages, trace.flows, trace.warnings, finished=finished
+    )
+
+
+def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
+    """Return everything a run recorded; raises CaptureError if the file cannot be read or does not check out.
+
+    `is_live`: the run goes on, so that an unfinished file is as it should be.
+    """
     with opened(Path(path)) as db:
         content = Content(db)
-        chunk = joined(SpanChunk, [unpack_spans(packed) for packed in content.take(ChunkKind.SPANS)])
-        composed = _compose(content, chunk.stage, chunk.lane)
+        stored = [unpack_spans(packed) for packed in content.take(ChunkKind.SPANS)]
+        chunk = joined(SpanChunk, [*stored, content.open_spans])
+        composed = _compose(content, chunk.stage, chunk.lane, _LIVE if is_live else _UNFINISHED)
         readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
         if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
             raise CaptureError("lane runs belong to no lane")
@@ -105,7 +117,7 @@ class _Composed:
     warnings: tuple[str, ...]
 
 
-def _compose(content: Content, stage: Index, lane: Index) -> _Composed:
+def _compose(content: Content, stage: Index, lane: Index, unfinished: str = _UNFINISHED) -> _Composed:
     """Put stages, lanes and flows together; `stage` (lane-relative) and `lane` are those of all spans."""
     local = content.stages()
     pid, number, tid, kind, host = content.lanes()
@@ -121,5 +133,5 @@ def _compose(content: Content, stage: Index, lane: Index) -> _Composed:
     edges = with_observed(edges, content.flows(), tree.first_places())
     narrow = [column.astype(np.int32) for column in (pid, tid, host)]
     lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix, narrow[2])
-    cut_off = () if content.finished else (_UNFINISHED,)
+    cut_off = () if content.finished else (unfinished,)
     return _Composed(stages, lanes, placed, as_columns(edges), (*content.warnings, *unknown, *cut_off))

@@ -13,7 +13,7 @@ import numpy as np
 
 from energyprof.capture.chunk_buffer import ChunkBuffer
 from energyprof.capture.columns import picked
-from energyprof.capture.facts import domains_json, recorder_json, run_json, to_ascii
+from energyprof.capture.facts import domains_json, open_json, recorder_json, run_json, to_ascii
 from energyprof.capture.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES, ChunkKind, chunk_crc, named_crc
 from energyprof.capture.span_codec import pack_spans
 from energyprof.capture.table_codec import (
@@ -47,7 +47,8 @@ class CaptureWriter:
         """Create the file; raises CaptureError if it exists already or its folder cannot be written."""
         self.path = Path(path)
         self._now_ns = monotonic_ns
-        self._facts: dict[str, object] = {"warnings": [], "domains": [], "recorder": recorder_json(RecorderFacts())}
+        no_cost = recorder_json(RecorderFacts())
+        self._facts: dict[str, object] = {"warnings": [], "domains": [], "open": [], "recorder": no_cost}
         self._changed = dict.fromkeys(self._facts)
         self._warnings: list[str] = []
         self._domains: list[Domain] = []
@@ -114,6 +115,10 @@ class CaptureWriter:
     def add_spans(self, spans: SpanChunk) -> None:
         """Add spans; their stages and lanes have been added before."""
         self._spans.add(spans, self._now_ns())
+
+    def set_open(self, spans: SpanChunk) -> None:
+        """State which spans are open at the next `commit`, cut off at that instant; after it, none is."""
+        self._set("open", open_json(spans))
 
     def add_lane_runs(self, runs: LaneRuns) -> None:
         """Add stretches in which coroutine lanes ran."""
@@ -193,6 +198,8 @@ class CaptureWriter:
         self._chunks += len(self._waiting)
         self._waiting = []
         self._changed = {}
+        if self._facts.get("open"):
+            self._set("open", [])  # by the next time they may have ended
 
 
 def _create(path: Path) -> sqlite3.Connection:

@@ -188,18 +188,24 @@ class Converter:
             self._origins.append(LaneOrigin(process.lane(number, "thread"), creator, stage, t_ns))
         self._add_spans(done.spans)
 
+    def open_spans(self, end_ns: int) -> SpanChunk:
+        """Return what is open now, cut off at `end_ns`."""
+        return self._open_on(sorted(self._open), end_ns)
+
     def _cut(self, process: Process, end_ns: int) -> None:
         """Hand on the spans and runs of a process that never ended."""
         self._add_runs(process.runs_cut_at(end_ns))
+        self._add_spans(self._open_on(sorted(process.lanes.values()), end_ns))
+
+    def _open_on(self, lanes: Sequence[int], end_ns: int) -> SpanChunk:
         rows = [
             (span.stage, lane, span.start_ns, max(end_ns, span.start_ns), depth)
-            for lane in sorted(process.lanes.values())
+            for lane in lanes
             for depth, span in enumerate(self._open.get(lane, ()))
         ]
-        stage, lane_column, start_ns, end_column_ns, depth_column = np.array(rows, np.int64).reshape(-1, 5).T
-        narrow = (column.astype(np.int32) for column in (stage, lane_column, depth_column))
-        stage_32, lane_32, depth_32 = narrow
-        self._add_spans(SpanChunk(stage_32, lane_32, start_ns, end_column_ns, depth_32, np.ones(len(rows), np.bool_)))
+        stage, lane_column, start_ns, end_column_ns, depth = np.array(rows, np.int64).reshape(-1, 5).T
+        narrow = [column.astype(np.int32) for column in (stage, lane_column, depth)]
+        return SpanChunk(narrow[0], narrow[1], start_ns, end_column_ns, narrow[2], np.ones(len(rows), np.bool_))
 
     def _add_spans(self, spans: SpanChunk) -> None:
         if len(spans):
