@@ -95,7 +95,11 @@ def _take(spool: Spool, frame: spool_format.Frame) -> None:
     if frame.kind == spool_format.NAMES:
         spool.names.update({row["code"]: row for row in frame.json()})
     elif frame.kind == spool_format.LANES:
-        spool.lanes.update({row["lane"]: row for row in frame.json()})
+        for row in frame.json():
+            for lane, name in zip(row.get("lanes", ()), row.get("names", ()), strict=True):
+                spool.lanes[lane] = {"lane": lane, "tid": 0, "kind": row["kind"], "name": name}
+            if "lane" in row:
+                spool.lanes[row["lane"]] = row
     elif frame.kind == spool_format.EVENTS:
         values = struct.unpack(f"<{len(frame.payload) // 8}q", frame.payload)
         spool.events.setdefault(frame.lane, []).extend(zip(values[::2], values[1::2], strict=True))

@@ -89,7 +89,11 @@ class Process:
         self._names[entry["code"]] = stage
 
     def take_lane(self, entry: dict[str, Any]) -> int | None:
-        """Take one announced lane; return its index if it is the process's main thread."""
+        """Take an entry of a LANES frame; return the index of the process's main thread if it is that."""
+        if "lanes" in entry:
+            for number, name in zip(entry["lanes"], entry["names"], strict=True):
+                self._lane_table.describe(self.lane(number, "task"), self.pid, 0, "task", name)
+            return None
         kind = entry["kind"] if entry.get("kind") in LANE_KINDS else "thread"
         tid = entry.get("tid") or 0
         index = self.lane(entry["lane"], kind)

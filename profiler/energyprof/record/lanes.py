@@ -110,9 +110,11 @@ def announce_guest(name: str) -> int:
     return LANE + number
 
 
-def guest_row(number: int, name: str) -> dict[str, object]:
-    """Return a guest's entry in a LANES frame."""
-    return {"lane": number, "tid": 0, "kind": "task", "name": name}
+def guest_rows(new: list[tuple[int, str]]) -> list[dict[str, object]]:
+    """Return the one entry of these guests in a LANES frame: there may be many, and each costs the flusher."""
+    if not new:
+        return []
+    return [{"kind": "task", "lanes": [number for number, _ in new], "names": [name for _, name in new]}]
 
 
 def nothing() -> None:

@@ -229,7 +229,7 @@ class Recorder:
             self._names_written += len(names)
         new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
         guests = lanes.guests[:]
-        rows = [*(lane.row() for lane in new), *(lanes.guest_row(number, name) for number, name in guests)]
+        rows = [*(lane.row() for lane in new), *lanes.guest_rows(guests)]
         if rows:
             self._write(pack_frame(LANES, 0, to_json(rows)))
             for lane in new:
