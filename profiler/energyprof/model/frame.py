@@ -29,7 +29,8 @@ EVENTS: Final = 2
 """int64 pairs (code, t_ns) of the thread whose own lane number is the frame's `lane`, in order of time."""
 LANES: Final = 3
 """JSON list of objects: lane, tid (native thread id, 0 if none), kind (`thread` | `task` | `process`), name, and for a
-process that was made by no fork pid, since_ns, until_ns (perf_counter_ns around its making; pid 0: not known)."""
+process that was made by no fork pid, since_ns, until_ns (perf_counter_ns around its making; pid 0: not known). Many tasks
+may stand in one object: kind `task`, lanes and names, two lists of equal length."""
 LOSS: Final = 4
 """JSON object: dropped (events lost since the previous LOSS frame), reason."""
 FACTS: Final = 5
