@@ -31,11 +31,14 @@ INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
 STACKS = "ENERGYPROF_STACKS"
 """`on`, or `auto`: as long as nobody else looks at the program; anything else: no sampling of stacks."""
 LANES = {
+    "_posixsubprocess": "energyprof.record.launches:ForkExec",
     "asyncio": "energyprof.record.tasks:TaskLanes",
     "concurrent.futures.thread": "energyprof.record.work_items:WorkItems",
+    "multiprocessing.forkserver": "energyprof.record.forkserver:ForkserverChildren",
+    "os": "energyprof.record.launches:OsLaunches",
     "uvloop": "energyprof.record.uvloop_tasks:UvloopTasks",
 }
-"""What makes lanes of a module's tasks, installed when the program itself imports the module."""
+"""What makes lanes of a module's tasks and processes, installed when the program itself imports the module."""
 
 
 def start() -> None:

@@ -216,7 +216,7 @@ class Collection:
         self._clock.finish(int(message["cpu_ns"]))
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._take_all()
-        self._converter.finish(int(message["t_ns"]))
+        self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
         self._writer.add_readings(self._sampler.drain())
         self._writer.add_cpu(self._clock.drain())
         sampled = self._state_costs()

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_lanes import LaneTable
 from energyprof.collect.convert_process import Process, Run, ThreadEvents
 from energyprof.collect.convert_spans import LaneEvents, OpenSpan, convert_events
@@ -67,6 +68,7 @@ class Converter:
         self._stages = StageTable()
         self._lanes = LaneTable()
         self._processes: dict[str, Process] = {}
+        self._children = Children(self._process)
         self._origins: list[LaneOrigin] = []
         self._open: dict[int, list[OpenSpan]] = {}
         """Per lane on which anything is open: outermost first."""
@@ -86,10 +88,11 @@ class Converter:
         """Delete the spool segments converted so far; only after the sink has stored what it was given."""
         self._watcher.release()
 
-    def finish(self, end_ns: int) -> None:
-        """Convert all the rest and hand on what is still open, cut at `end_ns` (or where its process closed before).
+    def finish(self, end_ns: int, ended_ns: Callable[[int, int], int | None] = lambda _pid, _since_ns: None) -> None:
+        """Convert all the rest and hand on what is still open, cut at `end_ns` or where its process ended before.
 
-        A second call does nothing.
+        `ended_ns` returns when the process that had a pid at some time ended, None: it is alive. A second call does
+        nothing.
         """
         if self._finished:
             return
@@ -97,8 +100,14 @@ class Converter:
         while self.step():
             pass
         self._watcher.close()
+        self._origins += self._children.rest(self._processes.values())
+        self._hand_on()
         for process in self._processes.values():
-            self._cut(process, end_ns if process.closed_ns is None else min(end_ns, process.closed_ns))
+            ended = [end_ns] if process.closed_ns is None else [end_ns, process.closed_ns]
+            seen_ns = ended_ns(process.pid, process.started_ns)
+            if seen_ns is not None:
+                ended.append(max(seen_ns, process.last_ns()))
+            self._cut(process, min(ended))
         self._warn_of_losses()
 
     def recorder_facts(self) -> RecorderFacts:
@@ -140,6 +149,8 @@ class Converter:
         content: Any = frame.json()  # JSON of the recorder, whose shape `model.spool` documents
         if frame.kind == HEAD:
             process.take_head(content)
+            for other in replaced_by(process, self._processes.values()):
+                other.closed_ns = min(other.closed_ns or process.started_ns, process.started_ns)
         elif frame.kind == NAMES:
             for entry in content:
                 process.take_name(entry)
@@ -148,6 +159,8 @@ class Converter:
                 main = process.take_lane(entry)
                 if main is not None:
                     self._place_main_thread(process, main)
+                elif "pid" in entry:
+                    self._origins += self._children.told(process, entry)
         elif frame.kind == LOSS:
             process.dropped += content["dropped"]
         elif frame.kind == FACTS:
@@ -157,12 +170,10 @@ class Converter:
 
     def _place_main_thread(self, process: Process, main: int) -> None:
         """Put a forked or launched child below the stage in which its parent created it."""
-        if process.parent_spool is None:
-            if self._main < 0:
-                self._main = main
-        elif process.parent_lane:
-            created = self._process(process.parent_spool).lane(process.parent_lane, "process")
-            self._origins.append(LaneOrigin(main, created, -1, process.started_ns))
+        if process.parent_spool is not None:
+            self._origins += self._children.place(process, main)
+        elif self._main < 0:
+            self._main = main
 
     def _take_events(self, process: Process, parts: list[ThreadEvents]) -> None:
         self._add_runs([run for part in parts for run in part.runs])
@@ -178,7 +189,7 @@ class Converter:
         )
         done = convert_events(events, lanes, [self._open.pop(index, []) for index in lanes], process.resolver.resolve)
         self._open.update(done.still_open)
-        if process.parent_spool is None:  # a forked child rightly ends stages that its parent had begun
+        if not process.parent_lane:  # a forked child rightly ends stages that its parent had begun
             self._stray += done.stray
         self._clipped += done.clipped
         spawns = done.spawns

@@ -44,17 +44,26 @@ class Process:
     """One process's side of the conversion; times come out as CLOCK_MONOTONIC."""
 
     def __init__(self, spool: str, stages: StageTable, lanes: LaneTable) -> None:
+        self.spool = spool
         pid = spool.partition("-")[0]
         self.pid = int(pid) if pid.isdecimal() else 0
         self.parent_spool: str | None = None
         self.parent_lane = 0
+        """Number of the lane that the parent announced at a fork; 0: launched, not forked."""
+        self.is_asked_for = False
+        """Forked on behalf of another process, which tells its pid."""
+        self.between: tuple[int, ...] = ()
         self.started_ns = 0
         self.closed_ns: int | None = None
-        """When the recorder was seen to have closed in order; None: it has not."""
+        """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
         self.recorder_ns = 0
         self.dropped = 0
         self.lanes: dict[int, int] = {}
         """Lane number to index."""
+        self.main: int | None = None
+        """Index of the main thread's lane."""
+        self.threads: list[int] = []
+        """Indices of the lanes of threads that have recorded something."""
         self._names: dict[int, StageName] = {}
         self.resolver = StageResolver(stages, self._names)
         self._lane_table = lanes
@@ -72,6 +81,12 @@ class Process:
         self._offset_ns = self.started_ns - head["perf_counter_ns"]
         self.parent_spool = head.get("parent_spool") or None
         self.parent_lane = head.get("parent_lane") or 0
+        self.is_asked_for = bool(head.get("asked_for", False))
+        self.between = tuple(head.get("between") or ())
+
+    def monotonic_ns(self, perf_counter_ns: int) -> int:
+        """Return the CLOCK_MONOTONIC of a time by the process's own clock."""
+        return perf_counter_ns + (self._offset_ns or 0)
 
     def take_name(self, entry: dict[str, Any]) -> None:
         """Take one announced stage name."""
@@ -97,8 +112,14 @@ class Process:
         kind = entry["kind"] if entry.get("kind") in LANE_KINDS else "thread"
         tid = entry.get("tid") or 0
         index = self.lane(entry["lane"], kind)
-        self._lane_table.describe(index, self.pid, tid, kind, entry.get("name") or "")
-        return index if tid == self.pid else None
+        pid = entry.get("pid") or self.pid
+        self._lane_table.describe(index, pid, tid, kind, entry.get("name") or "")
+        if kind == "thread":
+            self.threads.append(index)
+        if tid != self.pid:
+            return None
+        self.main = index
+        return index
 
     def lane(self, number: int, kind: str) -> int:
         """Return the index of a lane, making it known on first sight with what can be guessed."""
@@ -144,6 +165,10 @@ class Process:
             self._placed.add(number)
             self._lane_table.place(index, thread.own)
         return index
+
+    def last_ns(self) -> int:
+        """Return the time of its last event so far."""
+        return max((thread.last_ns for thread in self._threads.values()), default=self.started_ns)
 
     def runs_cut_at(self, end_ns: int) -> list[Run]:
         """Return the stretches of lanes that still ran when the process ended."""

@@ -56,6 +56,8 @@ class _Process:
     """When its threads were last looked for."""
     threads_due_ns: int = 0
     threads_births: int | None = None
+    ended_ns: int | None = None
+    """When its clock could not be read any more."""
     threads: dict[int, _Thread] = field(default_factory=dict)
 
 
@@ -89,6 +91,8 @@ class CpuClock:
         self._tree_seen_ns = start_ns
         self._tree_due_ns = 0
         self._tree_births: int | None = None
+        self._ends: dict[int, list[int]] = {}
+        """By pid, which may have been given out again: when its processes ended."""
         self._written: dict[tuple[int, int], int] = {}
         self._rows: list[int] = []
 
@@ -102,6 +106,19 @@ class CpuClock:
             for process in self._processes.values():
                 self._read(process)
             return self._total_ns()
+
+    def ended_ns(self, pid: int, since_ns: int) -> int | None:
+        """Return when the process that was there at `since_ns` ended, that time itself if it was not seen after it.
+
+        None: it is alive.
+        """
+        with self._lock:
+            process = self._processes.get(pid)
+            last = [] if process is None or process.ended_ns is None else [process.ended_ns]
+            ends = [t_ns for t_ns in (*self._ends.get(pid, ()), *last) if t_ns >= since_ns]
+        if not ends and process is not None and process.ended_ns is None:
+            return None
+        return min(ends, default=since_ns)
 
     def finish(self, total_cpu_ns: int) -> None:
         """Take the final total from the program's own resource usage; it also knows children that were never seen."""
@@ -150,6 +167,8 @@ class CpuClock:
         try:
             return process.clock.advance(process.read_ns())
         except OSError:
+            if process.ended_ns is None:
+                process.ended_ns = self._now_ns()
             return process.clock.last_ns != process.clock.written_ns
 
     def _find_processes(self, births: int | None) -> None:
@@ -172,6 +191,7 @@ class CpuClock:
 
     def _end(self, process: _Process, rows: list[int]) -> None:
         self._read(process)
+        self._ends.setdefault(process.pid, []).append(process.ended_ns or self._now_ns())
         self._ended_ns += process.clock.last_ns
         self._ended_before_ns += process.clock.before_ns
         self._write(process.pid, 0, process.clock, self._now_ns(), rows)

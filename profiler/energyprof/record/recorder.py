@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 from _thread import RLock
-from time import perf_counter, thread_time_ns
+from time import perf_counter, perf_counter_ns, thread_time_ns
 
 from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
 from energyprof.model.frame import NAMES as NAMES_KIND
@@ -15,7 +15,7 @@ from energyprof.record.faults import note
 from energyprof.record.flusher import Flusher
 from energyprof.record.json_text import to_json
 from energyprof.record.names import NAMES
-from energyprof.record.spool_file import SpoolFile
+from energyprof.record.spool_file import Parent, SpoolFile
 from energyprof.record.stage import pair_cost_ns, set_active
 from energyprof.record.threads import ThreadSpawns
 
@@ -46,12 +46,12 @@ _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 class Forking:
     """What is known from before a fork, in the thread that forks."""
 
-    __slots__ = ("is_held", "lane", "recorder", "was_flushing")
+    __slots__ = ("is_held", "parent", "recorder", "was_flushing")
 
-    def __init__(self, recorder: Recorder, lane: int, was_flushing: bool, is_held: bool) -> None:
+    def __init__(self, recorder: Recorder, parent: Parent, was_flushing: bool, is_held: bool) -> None:
         self.recorder = recorder
-        self.lane = lane
-        """Number of the child's lane in the parent's spool."""
+        self.parent = parent
+        """What the child will say of us."""
         self.was_flushing = was_flushing
         self.is_held = is_held
 
@@ -68,10 +68,10 @@ class Recorder:
         self._folder = os.path.join(run_dir, "spool")
         self._threads = ThreadSpawns()
         self._is_open = False
-        self._renew(None, 0)
+        self._renew(None)
 
-    def _renew(self, parent_spool: str | None, parent_lane: int) -> None:
-        self._spool = SpoolFile(self._folder, parent_spool, parent_lane)
+    def _renew(self, parent: Parent | None) -> None:
+        self._spool = SpoolFile(self._folder, parent)
         self._flusher = Flusher(self._tick, lambda: note(self.run_dir, "flushing"))
         # Re-entrant: a signal handler may fork or exit while its thread is flushing.
         self._flushing = RLock()
@@ -81,6 +81,8 @@ class Recorder:
         self._events_written = 0
         self._lost = 0
         self._lost_because = ""
+        self._launched: list[dict[str, object]] = []
+        """Rows of a LANES frame, not written yet."""
         self._warnings: list[str] = []
         self._busy_ns = 0
         self._pair_ns = 0.0
@@ -90,7 +92,12 @@ class Recorder:
         """Write the spool's head and have stages record from now on; raises OSError if the folder cannot be written."""
         parent = os.environ.get(PARENT_SPOOL, "")
         if os.path.dirname(parent) == self._folder:
-            self._spool = SpoolFile(self._folder, os.path.basename(parent))
+            from energyprof.record.launches import ancestors_below
+
+            spool = os.path.basename(parent)
+            pid = int(spool.partition("-")[0])
+            between = () if pid == os.getpid() else ancestors_below(pid)
+            self._spool = SpoolFile(self._folder, Parent(spool, between=between))
         self._spool.open()
         try:
             self._announce()
@@ -160,7 +167,7 @@ class Recorder:
 
     def _tick(self) -> float:
         """Flush if it is time, and return the seconds until the next look."""
-        held = sum([len(lane.buffer) for lane in lanes.lanes]) // 2
+        held = len(self._launched) + sum([len(lane.buffer) for lane in lanes.lanes]) // 2
         now_s = perf_counter()
         if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
             return LOOK_PERIOD_S
@@ -229,12 +236,14 @@ class Recorder:
             self._names_written += len(names)
         new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
         guests = lanes.guests[:]
-        rows = [*(lane.row() for lane in new), *lanes.guest_rows(guests)]
+        launched = self._launched[:]
+        rows = [*(lane.row() for lane in new), *lanes.guest_rows(guests), *launched]
         if rows:
             self._write(pack_frame(LANES, 0, to_json(rows)))
             for lane in new:
                 lane.announced = self._spool.id
             del lanes.guests[: len(guests)]
+            del self._launched[: len(launched)]
 
     def _write_facts(self, began_ns: int, last: bool) -> None:
         if self._lost:
@@ -275,13 +284,41 @@ class Recorder:
         self._lost += events
         self._lost_because = because
 
+    # --- around the launch of a program ----------------------------------------------------------------------------
+
+    def launching(self) -> int:
+        """Announce the process that this thread is about to make, and return the number of its lane."""
+        return self._announce_process()
+
+    def launched(self, lane: int, pid: int, since_ns: int) -> None:
+        """Say which process it was: `pid`, or if that is 0 any that was made since `since_ns`."""
+        times = {"since_ns": since_ns, "until_ns": perf_counter_ns()}
+        self._launched.append({"lane": lane, "tid": 0, "kind": "process", "name": "", "pid": pid, **times})
+
+    def replacing(self) -> None:
+        """Write all there is: another program may be about to take this process over."""
+        self._flush_safely()
+
+    def _announce_process(self) -> int:
+        number = lanes.announce_spawn()
+        if not self._spool.is_begun:  # a forked child that records nothing itself is still the parent of what it makes
+            self._flush_safely()
+        return number
+
+    def _flush_safely(self) -> None:
+        try:
+            self.flush()
+        except Exception:  # an error of ours must not break the program
+            note(self.run_dir, "flushing before a launch")
+
     # --- around a fork ---------------------------------------------------------------------------------------------
 
-    def before_fork(self) -> Forking:
-        """Announce the child; from here to `after_fork_in_*` nothing is written."""
+    def before_fork(self, is_asked_for: bool) -> Forking:
+        """Announce the child, `is_asked_for` by another process; from here to `after_fork_in_*` nothing is written."""
         was_flushing = self._flusher.stop()
+        parent = Parent(self._spool.id, self._announce_process(), is_asked_for=is_asked_for)
         is_held = self._writing.acquire(timeout=CLOSE_TIMEOUT_S)
-        return Forking(self, lanes.announce_spawn(), was_flushing, is_held)
+        return Forking(self, parent, was_flushing, is_held)
 
     def after_fork_in_parent(self, forking: Forking) -> None:
         """Go on; the flusher's thread waits for the next event where the program has no other recording thread."""
@@ -296,9 +333,8 @@ class Recorder:
     def after_fork_in_child(self, forking: Forking) -> None:
         """Begin anew below the stage open at the fork; a spool appears with the child's first event."""
         lanes.keep_only_own_lane()
-        parent_spool = self._spool.id
         self._spool.shut()  # the parent may have been writing: this is the child's own copy of the descriptor
-        self._renew(parent_spool, forking.lane)
+        self._renew(forking.parent)
         os.environ[PARENT_SPOOL] = os.path.join(self._folder, self._spool.id)
         lanes.on_first_event = self._flusher.start
         lanes.on_next_event(self._flusher.start)

@@ -13,6 +13,22 @@ from energyprof.record.json_text import to_json
 SEGMENT_BYTES = 8 << 20
 
 
+class Parent:
+    """Who made this process: by its spool, and the lane it announced if that is known."""
+
+    __slots__ = ("between", "is_asked_for", "lane", "spool")
+
+    def __init__(
+        self, spool: str, lane: int = 0, *, between: tuple[int, ...] = (), is_asked_for: bool = False
+    ) -> None:
+        self.spool = spool
+        self.lane = lane
+        self.between = between
+        """Pids of the processes between it and us."""
+        self.is_asked_for = is_asked_for
+        """Another process had it make us."""
+
+
 class SpoolFile:
     """Writes segments of about SEGMENT_BYTES. Used by one thread at a time; every method may raise OSError.
 
@@ -20,11 +36,10 @@ class SpoolFile:
     daemon does) and opens its own must never find our frames in them, nor its descriptor numbers shifted.
     """
 
-    def __init__(self, folder: str, parent_spool: str | None = None, parent_lane: int = 0) -> None:
+    def __init__(self, folder: str, parent: Parent | None = None) -> None:
         self.folder = folder
         self.id = f"{os.getpid()}-{monotonic_ns()}"
-        self._parent_spool = parent_spool
-        self._parent_lane = parent_lane
+        self._parent = parent
         self._segment = -1
         self._size = 0
         self._descriptor = -1
@@ -91,7 +106,9 @@ class SpoolFile:
             "perf_counter_ns": perf_counter_ns(),
             "monotonic_ns": monotonic_ns(),
         }
-        if self._parent_spool is not None:
-            head["parent_spool"] = self._parent_spool
-            head["parent_lane"] = self._parent_lane
+        if self._parent is not None:
+            head["parent_spool"] = self._parent.spool
+            head["parent_lane"] = self._parent.lane
+            head["between"] = list(self._parent.between)
+            head["asked_for"] = self._parent.is_asked_for
         return head
