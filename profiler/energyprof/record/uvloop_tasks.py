@@ -41,10 +41,24 @@ class _Steps:
         self._code = code
 
     def send(self, value: Any) -> Any:
-        return self._step(self._coroutine.send, value)
+        before = _switch(self._code)
+        try:
+            return self._coroutine.send(value)
+        except BaseException as error:  # StopIteration, too: that is how a coroutine returns
+            _take_us_out_of(error)
+            raise
+        finally:
+            _switch(before)
 
     def throw(self, *raised: Any) -> Any:
-        return self._step(self._coroutine.throw, *raised)
+        before = _switch(self._code)
+        try:
+            return self._coroutine.throw(*raised)
+        except BaseException as error:
+            _take_us_out_of(error)
+            raise
+        finally:
+            _switch(before)
 
     def close(self) -> None:
         self._coroutine.close()
@@ -55,21 +69,19 @@ class _Steps:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._coroutine, name)
 
-    def _step(self, resume: Callable[..., Any], *values: Any) -> Any:
-        mine = local.__dict__
-        before, extend = mine["running"], mine["ext"]
-        mine["running"] = self._code
-        extend((self._code, now_ns()))
-        try:
-            return resume(*values)
-        except BaseException as error:  # StopIteration, too: that is how a coroutine returns
-            trace = error.__traceback__  # this frame, then that of send or throw are not the user's
-            if trace is not None:
-                error.__traceback__ = trace.tb_next
-            raise
-        finally:
-            mine["running"] = before
-            extend((before, now_ns()))
+
+def _switch(code: int) -> int:
+    """Mark that this lane runs in this thread from now on; return what ran before."""
+    mine = local.__dict__
+    before: int = mine["running"]
+    mine["running"] = code
+    mine["ext"]((code, now_ns()))
+    return before
+
+
+def _take_us_out_of(error: BaseException) -> None:
+    if error.__traceback__ is not None:
+        error.__traceback__ = error.__traceback__.tb_next
 
 
 def _announcing_create_task(original: Callable[..., Any]) -> tuple[Any, Callable[[], None]]:
@@ -83,8 +95,7 @@ def _announcing_create_task(original: Callable[..., Any]) -> tuple[Any, Callable
         try:
             task = original(self, _Steps(coro, LANE + number), *args, **kwargs)
         except BaseException as error:
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            _take_us_out_of(error)
             raise
         guests.append((number, str(task.get_name()) if hasattr(task, "get_name") else ""))
         return task
