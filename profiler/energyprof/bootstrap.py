@@ -54,6 +54,28 @@ def start() -> None:
         note(run_dir, "starting the recorder")
 
 
+def begin(run_dir: str, instruments: str) -> None:
+    """Record this process, which asks for it by itself, until `stop`; raises OSError if the folder cannot be written."""
+    recording = Recording(run_dir)
+    try:
+        recording.start(instruments)
+    except BaseException:
+        recording.stop()
+        raise
+    _Running.recording = recording
+
+
+def recorded_into() -> str:
+    """Return the run folder that this process records into, or nothing."""
+    return "" if _Running.recording is None else _Running.recording.run_dir
+
+
+def flush() -> None:
+    """Write what has been recorded so far."""
+    if _Running.recording is not None:
+        _Running.recording.flush()
+
+
 def stop() -> None:
     """Write what has been recorded and undo everything; a second call does nothing."""
     recording, _Running.recording = _Running.recording, None
@@ -92,6 +114,11 @@ class Recording:
 
             self._stacks = StackSampler(recorder, asked_for=os.environ[STACKS] == "on")
             self._stacks.start()
+
+    def flush(self) -> None:
+        """Write what has been recorded so far."""
+        if self._recorder is not None:
+            self._recorder.flush()
 
     def stop(self) -> None:
         """Undo everything, the latest first."""

@@ -17,6 +17,7 @@ from energyprof.launch.output_file import Output, claim_default, claim_named
 from energyprof.launch.program import Program
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.session import Outcome, Settings, run_session
+from energyprof.sources import check_sources, parsed_source
 
 NAME = "run"
 SUMMARY = "Run a program as it is, record its stages and its power, and show where the joules went."
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
     program = chosen_program(args)
     sources = tuple(parsed_source(text) for text in args.sources)
-    _check(sources)
+    check_sources(sources)
     output = claim_named(args.output) if args.output is not None else claim_default(program.stem)
     is_live = not (args.quiet or args.no_live) and terminal.is_terminal(sys.stderr)
     line = LiveLine(sys.stderr, is_live)
@@ -116,20 +117,3 @@ def _instruments() -> tuple[tuple[str, str, str, str], ...]:
     from energyprof import discover
 
     return discover.instrument_specs()
-
-
-def _check(sources: tuple[tuple[str, str], ...]) -> None:
-    """Refuse a source that is not installed, or a file or model that cannot serve; a driver is never touched here.
-
-    Raises PluginError or SourceError before the program has started.
-    """
-    if not sources:
-        return
-    from energyprof import discover
-    from energyprof.collect.choose import choose_named
-    from energyprof.interfaces import PowerSource, SourceContext
-
-    for name, argument in sources:
-        source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
-        if source.measures != "sensor":
-            choose_named(source, argument, SourceContext())

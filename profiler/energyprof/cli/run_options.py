@@ -83,12 +83,6 @@ def chosen_program(args: argparse.Namespace) -> Program:
     return ways[0][1]()
 
 
-def parsed_source(text: str) -> tuple[str, str]:
-    """Return (name, argument) of `NAME` or `NAME:ARGUMENT`."""
-    name, _, argument = text.partition(":")
-    return name, argument
-
-
 def _some(words: Sequence[str], what: str) -> Sequence[str]:
     if not words or words[0] == "":
         raise InputError(f"nothing to run: {what} is missing; try: energyprof run --help")

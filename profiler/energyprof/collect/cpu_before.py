@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
+from energyprof.collect.cpu_readers import CpuReader, cpu_reader
+
 
 class CpuBefore:
     """Tells what each process and thread had used when the run began, so that it can be left out."""
@@ -42,6 +44,22 @@ class CpuBefore:
         except OSError:
             return 0  # it is gone, and what it used with it
         return 0
+
+
+def cpu_used_by(pid: int, reader: CpuReader | None = None) -> dict[int, int]:
+    """Return the CPU time that each thread of a process has used so far, by tid, and under 0 that of the process."""
+    reader = reader or cpu_reader()
+    used_ns = {0: reader.process_clock(pid)()}
+    for tid in reader.thread_ids(pid):
+        try:
+            thread = reader.open_thread(pid, tid)
+            try:
+                used_ns[tid] = thread.read_ns()
+            finally:
+                thread.close()
+        except (OSError, ValueError, IndexError):  # it has just ended
+            continue
+    return used_ns
 
 
 def started_ns_by_proc(proc: str = "/proc") -> Callable[[int, int], int]:

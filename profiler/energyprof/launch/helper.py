@@ -82,6 +82,10 @@ class Helper:
             self._process.end()
         return self._result
 
+    def abandon(self) -> None:
+        """End it: there is nothing to record."""
+        self._process.end()
+
     def _await(self, is_done: Callable[[], bool], patience_s: float) -> str:
         """Hear events until `is_done` or all is over; return why it was given up, or nothing.
 

@@ -30,7 +30,7 @@ def script_program(words: Sequence[str], python: str | None = None) -> Program:
     script = words[0]
     if script != "-":
         _check_script(script)
-    stem = "stdin" if script == "-" else _stem(script)
+    stem = "stdin" if script == "-" else file_stem(script)
     return _python_program((*words,), stem, python)
 
 
@@ -50,7 +50,7 @@ def other_program(words: Sequence[str]) -> Program:
     path = find_executable(name)
     if path is None:
         raise InputError(f"no program {name}: {_why_not_executable(name)}")
-    return Program(path, tuple(words), tuple(words), _stem(name))
+    return Program(path, tuple(words), tuple(words), file_stem(name))
 
 
 def find_executable(name: str) -> str | None:
@@ -148,7 +148,7 @@ def _why_not_executable(name: str) -> str:
     return f"it is not executable; try: chmod +x {name}"
 
 
-def _stem(path: str) -> str:
+def file_stem(path: str) -> str:
     """Return the name without folder and suffix: `jobs/train.py` gives `train`, `package/` gives `package`."""
     name = os.path.basename(os.path.abspath(path))
     return _safe(os.path.splitext(name)[0])

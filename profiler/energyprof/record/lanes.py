@@ -80,16 +80,23 @@ def keep_only_own_lane() -> None:
     lanes[:] = [own]
 
 
-def on_next_event(call: Callable[[], None]) -> None:
-    """Have `call` called when this thread records its next event, right after that."""
+def await_next_event() -> None:
+    """Have `on_first_event` called when this thread records its next event, right after that."""
     buffer = local.buffer
 
     def first(event: tuple[int, int]) -> None:
         local.ext = buffer.extend
         buffer.extend(event)
-        call()
+        on_first_event()  # that of whichever recorder is there by then
 
     local.ext = first
+
+
+def forget_events() -> None:
+    """Begin anew: the end of a stage that was open when a recorder closed may have been written after that."""
+    for lane in list(lanes):
+        del lane.buffer[:]
+    del guests[:]
 
 
 def announce_spawn() -> int:

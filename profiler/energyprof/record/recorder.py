@@ -98,6 +98,7 @@ class Recorder:
             pid = int(spool.partition("-")[0])
             between = () if pid == os.getpid() else ancestors_below(pid)
             self._spool = SpoolFile(self._folder, Parent(spool, between=between))
+        lanes.forget_events()
         self._spool.open()
         try:
             self._announce()
@@ -108,7 +109,7 @@ class Recorder:
         fork.follow(self)
         lanes.on_first_event = self._flusher.start
         if len(lanes.lanes) == 1 and lanes.lanes[0] is lanes.local.lane:
-            lanes.on_next_event(self._flusher.start)  # a program that marks nothing keeps to its own threads
+            lanes.await_next_event()  # a program that marks nothing keeps to its own threads
         else:
             self._flusher.start()
         self._threads.install()
@@ -328,7 +329,7 @@ class Recorder:
         if forking.was_flushing and any(lane is not own and lane.is_alive() is not None for lane in lanes.lanes):
             self._flusher.start()
         else:
-            lanes.on_next_event(self._flusher.start)
+            lanes.await_next_event()
 
     def after_fork_in_child(self, forking: Forking) -> None:
         """Begin anew below the stage open at the fork; a spool appears with the child's first event."""
@@ -337,7 +338,7 @@ class Recorder:
         self._renew(forking.parent)
         os.environ[PARENT_SPOOL] = os.path.join(self._folder, self._spool.id)
         lanes.on_first_event = self._flusher.start
-        lanes.on_next_event(self._flusher.start)
+        lanes.await_next_event()
         for call in self.on_fork:
             try:
                 call()
