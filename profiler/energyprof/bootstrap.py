@@ -100,6 +100,7 @@ class Recording:
         from energyprof.record.recorder import Recorder
 
         recorder = Recorder(self.run_dir)
+        recorder.on_abandoned = stop
         recorder.start()
         self._recorder = recorder
         if instruments:

@@ -128,6 +128,7 @@ class Collection:
             message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
+        self._converter.seal()
         self._control.tell("done", path=self._config["output"], warnings=[])
         if is_lost:
             remove_run_folder(self._config["run_dir"])

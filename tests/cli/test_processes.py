@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -137,3 +138,50 @@ def test_children_cause_no_warning_of_their_own(launched: Any) -> None:
     words = ("ends of stages", "cut short", "without a name", "cut off")
 
     assert [line for line in launched["warnings"] if any(word in line for word in words)] == []
+
+
+DAEMON = """\
+import os, sys
+import energyprof
+
+with energyprof.stage("daemonise"):
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(null, descriptor)
+        spans = 0
+        while len(os.listdir("/proc/self/task")) > 1 or spans < 1000:  # until the recorder's thread has gone
+            for _ in range(100):
+                with energyprof.stage("outlive"):
+                    spans += 1
+            if spans == 200_000:
+                os.write(writing, b"recorded")
+        open("quiet", "w").close()
+        os._exit(0)
+    os.wait()
+    os.read(reading, 8)
+"""
+
+
+def test_a_run_ends_with_its_program_whatever_a_daemon_goes_on_writing(place: Any) -> None:
+    place.write("job.py", DAEMON)
+
+    done = place.run("-o", "job.eprof", "job.py")
+    left = place.leftovers()
+    deadline_s = time.monotonic() + 20
+    while place.members() and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+
+    report = report_of(place)
+    assert (done.returncode, left) == (0, [])
+    assert (place.folder / "quiet").exists()
+    assert place.members() == []
+    assert {stage["stage"]: stage["calls"] > 100_000 for stage in report["stages"]} == {
+        "daemonise": False,
+        "daemonise/outlive": True,
+    }
+    assert [line for line in report["warnings"] if "spool" in line or "dropped" in line] == []

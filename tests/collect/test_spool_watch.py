@@ -141,3 +141,17 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_yet_has_nothing_to_read(tmp_path: Path) -> None:
     assert SpoolWatcher(tmp_path / "spool").read() is None
+
+
+def test_a_sealed_watcher_leaves_what_is_written_later(tmp_path: Path) -> None:
+    watcher = SpoolWatcher(tmp_path)
+    segment(tmp_path, 0).write_bytes(frame("one"))
+
+    watcher.seal()
+    segment(tmp_path, 0).write_bytes(frame("one") + frame("two"))
+    segment(tmp_path, 1).write_bytes(frame("three"))
+    segment(tmp_path, 0, "8-1").write_bytes(frame("four"))
+    read = read_all(watcher)
+    watcher.close()
+
+    assert (read, watcher.damaged) == ([("7-1", "one")], {})

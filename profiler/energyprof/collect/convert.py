@@ -169,6 +169,10 @@ class Converter:
                 self._sink.warn(message)
 
     def _place_main_thread(self, process: Process, main: int) -> None:
+    def seal(self) -> None:
+        """Convert no more than what is there now; see `SpoolWatcher.seal`."""
+        self._watcher.seal()
+
         """Put a forked or launched child below the stage in which its parent created it."""
         if process.parent_spool is not None:
             self._origins += self._children.place(process, main)

@@ -49,6 +49,8 @@ class SpoolWatcher:
         self._turn: deque[_Spool] = deque()
         self.damaged: dict[str, int] = {}
         """Bytes that could not be read, per spool whose damage is certain."""
+        self._reach: dict[Path, int] | None = None
+        """Once sealed: how far each segment is read."""
 
     def read(self) -> SpoolPiece | None:
         """Return the next new frames, or None when every spool has been read as far as it goes at present."""
@@ -66,6 +68,11 @@ class SpoolWatcher:
     def close(self) -> None:
         """Give up on what cannot be read: all writers have ended, so a torn end will not grow any more."""
         for spool in self._spools.values():
+    def seal(self) -> None:
+        """Read no further than the spools reach now: who still writes has outlived the program, and may never stop."""
+        self._look()
+        self._reach = {path: _size_of(path) for spool in self._spools.values() for path in spool.segments.values()}
+
             self._read(spool, closing=True)
 
     def position(self, name: str) -> dict[str, Any]:
@@ -93,6 +100,8 @@ class SpoolWatcher:
         for path in sorted(self._folder.glob(f"*{SPOOL_SUFFIX}")):
             name, _, number = path.name[: -len(SPOOL_SUFFIX)].rpartition(".")
             if not name or not number.isdecimal():
+        if self._reach is not None:
+            return
                 continue
             spool = self._spools.setdefault(name, _Spool(name, current=int(number)))
             if spool.ended or int(number) < spool.current:
@@ -129,9 +138,10 @@ class SpoolWatcher:
         """Return whole frames from `offset` on, the bytes they took, and the bytes then left in the file."""
         try:
             with path.open("rb") as file:
-                size = file.seek(0, 2)
+                whole = file.seek(0, 2)
+                size = whole if self._reach is None else min(whole, self._reach.get(path, 0))
                 file.seek(offset)
-                read = file.read(self._bytes_per_step)
+                read = file.read(max(0, min(self._bytes_per_step, size - offset)))
                 wanted = _length_of_first(read)
                 if len(read) < wanted <= size - offset:
                     read += file.read(wanted - len(read))
@@ -142,7 +152,14 @@ class SpoolWatcher:
         for frame, end in read_frames(read):
             frames.append(frame)
             used = end
-        return tuple(frames), used, size - offset - used
+        return tuple(frames), used, size - offset - used if size == whole else 0
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # deleted by somebody else
+        return 0
 
 
 def _length_of_first(read: bytes) -> int:

@@ -42,4 +42,9 @@ def remove_run_folder(path: str) -> None:
     """Delete the folder and all in it; what a surviving child of the program still writes there goes with it."""
     from shutil import rmtree
 
-    rmtree(path, ignore_errors=True)
+    gone = f"{path}.gone"
+    try:
+        os.rename(path, gone)  # from here on nobody finds it, so that no file comes back while the others are deleted
+    except OSError:
+        gone = path
+    rmtree(gone, ignore_errors=True)

@@ -63,6 +63,8 @@ class Recorder:
         self.run_dir = run_dir
         self.on_fork: list[Callable[[], None]] = []
         """Called in a forked child, after the recorder has been renewed there."""
+        self.on_abandoned: Callable[[], None] = self.close
+        """Called when the run folder is gone, and with it everybody who could read what is recorded."""
         self.stacks: StackRows | None = None
         """Samples of stacks to be written as well."""
         self._folder = os.path.join(run_dir, "spool")
@@ -183,6 +185,12 @@ class Recorder:
         began_ns = thread_time_ns()
         try:
             self._spool.open()
+        except FileNotFoundError as error:
+            if os.path.isdir(self._folder):
+                self._hold(error)
+            else:
+                self.on_abandoned()
+            return
         except OSError as error:
             self._hold(error)
             return
