@@ -29,6 +29,7 @@ from energyprof.launch.control import COMMIT, CONFIG_NAME, LOST, Control
 from energyprof.launch.detached import close_inherited
 from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_folder import remove_run_folder
+from energyprof.launch.run_notes import hold
 
 if TYPE_CHECKING:
     from energyprof.capture.writer import CaptureWriter
@@ -79,6 +80,7 @@ class Collection:
         self._config = config
         self._control = control
         self._start_ns = int(config["start_ns"])
+        hold(config["run_dir"])
         self._root = RootProcess(int(config["root_pid"]))
         root_pid = int(config["root_pid"])
         before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self._start_ns)
@@ -126,9 +128,9 @@ class Collection:
         if is_lost:
             self._root.terminate(ORPHAN_PATIENCE_S)
             message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
+        self._converter.seal()
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
-        self._converter.seal()
         self._control.tell("done", path=self._config["output"], warnings=[])
         if is_lost:
             remove_run_folder(self._config["run_dir"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from energyprof.collect.convert import Converter
 from energyprof.collect.convert_stages import StageName, StageTable
 from energyprof.collect.spool_watch import SpoolWatcher
 from energyprof.model.events import END_ANY, LANE, SPAWN
-from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LANE_KINDS, LaneRuns
 from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, pack_frame, pack_json
 from energyprof.model.trace import RecorderFacts
@@ -47,6 +48,9 @@ class Sink:
 
     def add_lane_runs(self, runs: LaneRuns) -> None:
         self.runs += zip(runs.lane.tolist(), runs.start_ns.tolist(), runs.end_ns.tolist(), strict=True)
+
+    def keep_progress(self, progress: Callable[[], Progress]) -> None:
+        self.progress = progress
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)

@@ -68,6 +68,17 @@ def test_processes_take_turns(tmp_path: Path) -> None:
     assert [spool for spool, _ in read_all(watcher)] == ["7-1", "8-1", "7-1", "8-1"]
 
 
+def test_a_segment_that_came_while_others_were_read_is_not_missed(tmp_path: Path) -> None:
+    watcher = SpoolWatcher(tmp_path)
+    segment(tmp_path, 0).write_bytes(frame("one"))
+    first = watcher.read()
+
+    segment(tmp_path, 1).write_bytes(frame("two"))
+
+    assert first is not None
+    assert read_all(watcher) == [("7-1", "two")]
+
+
 def test_finished_segments_are_deleted_on_release_and_not_before(tmp_path: Path) -> None:
     watcher = SpoolWatcher(tmp_path)
     for number in range(3):

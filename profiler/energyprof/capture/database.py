@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from energyprof.capture.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
@@ -30,9 +30,9 @@ def create(path: Path) -> sqlite3.Connection:
     with answered(path):
         db = sqlite3.connect(path)
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        db.executescript(f"BEGIN; {TABLES} COMMIT;")
+        # One transaction: whoever finds the file after a kill finds an empty one or a capture.
+        header = f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SCHEMA_VERSION};"
+        db.executescript(f"BEGIN; {header} {TABLES} COMMIT;")
         _write_ahead(db)
     return db
 
@@ -48,6 +48,12 @@ def reopen(path: Path) -> sqlite3.Connection:
         with db:
             db.execute("DELETE FROM result")
     return db
+
+
+def roll_back(path: Path) -> None:
+    """Have SQLite undo what a kill has left half done in the file itself, which happens only while it is made."""
+    with answered(path), closing(sqlite3.connect(path)) as db:
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
 
 
 def _write_ahead(db: sqlite3.Connection) -> None:

@@ -23,7 +23,10 @@ from energyprof.model.span import Index, Lanes, Stage
 from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
 
-_UNFINISHED = "the recording was not finished (its collector was stopped); shown is what had been stored by then"
+_UNFINISHED = (
+    "the recording was not finished (its collector was stopped); shown is what had been stored by then; "
+    "complete it with: energyprof recover FILE"
+)
 _LIVE = "the run is still going on: figures so far"
 
 

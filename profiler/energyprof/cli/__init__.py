@@ -23,6 +23,7 @@ COMMANDS = {
     "run": _Command("energyprof.cli.run_command", "run a program and show where its joules go"),
     "report": _Command("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
     "graph": _Command("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
+    "recover": _Command("energyprof.cli.recover_command", "finish a run whose collector was killed"),
     "doctor": _Command("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
 }
 
@@ -32,6 +33,7 @@ examples:
   energyprof run -m package.module          profile a module
   energyprof report                         the newest run in this folder once more
   energyprof graph RUN.eprof -o hot.png     its hotspot diagram
+  energyprof recover FOLDER                 finish a run that was cut off
   energyprof doctor                         what can be measured here
 
 `energyprof COMMAND --help` explains each command. In code: `with energyprof.stage("name"):` marks a stage.

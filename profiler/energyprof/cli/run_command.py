@@ -8,7 +8,7 @@ import sys
 
 from energyprof.cli import terminal
 from energyprof.cli.live_line import LiveLine
-from energyprof.cli.run_options import add_options, chosen_program, parsed_source
+from energyprof.cli.run_options import add_options, chosen_program
 from energyprof.cli.run_report import Wishes, preload, show_report
 from energyprof.launch.arrivals import Arrivals, open_arrivals
 from energyprof.launch.collector import Result
@@ -103,7 +103,7 @@ def _clear_away(result: Result, run_dir: str, output: Output) -> str:
         return ""
     if not _holds_something(output.path) and os.path.exists(output.path):
         os.unlink(output.path)
-    return f"the recording is not complete: {result.failure}; what there is has been kept in {run_dir}"
+    return f"the recording is not complete: {result.failure}; complete it with: energyprof recover {run_dir}"
 
 
 def _holds_something(path: str) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,16 +20,31 @@ import numpy as np
 from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_lanes import LaneTable
 from energyprof.collect.convert_process import Process, Run, ThreadEvents
+from energyprof.collect.convert_progress import WHOLE, Journal
 from energyprof.collect.convert_spans import LaneEvents, OpenSpan, convert_events
+from energyprof.collect.convert_stacks import ProcessStacks, StackSink, StackTable
 from energyprof.collect.convert_stages import StageTable
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
-from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
-from energyprof.model.spool import CODES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, SAMPLES, STACKS, Frame
+from energyprof.model.spool import (
+    CODES,
+    END,
+    EVENTS,
+    FACTS,
+    HEAD,
+    LANES,
+    LOSS,
+    NAMES,
+    SAMPLES,
+    STACKS,
+    Frame,
+    read_frames,
+)
 from energyprof.model.trace import RecorderFacts
 
 
-class RecordingSink(Protocol):
+class RecordingSink(StackSink, Protocol):
     """Where converted pieces go; the capture's writer is one."""
 
     def add_stages(self, stages: Sequence[LocalStage]) -> None:
@@ -51,6 +67,10 @@ class RecordingSink(Protocol):
         """Take the stretches in which coroutine lanes ran."""
         ...
 
+    def keep_progress(self, progress: Callable[[], Progress]) -> None:
+        """Take what it takes to go on after all that was handed on before: `progress()`, to be asked once."""
+        ...
+
     def warn(self, message: str) -> None:
         """Take a warning for the report."""
         ...
@@ -60,8 +80,14 @@ class Converter:
     """Read spools piece by piece and hand columns to a sink. Not thread-safe; the collector's main loop owns it."""
 
     def __init__(
-        self, watcher: SpoolWatcher, sink: RecordingSink, now_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        watcher: SpoolWatcher,
+        sink: RecordingSink,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        signalled_ns: Callable[[str], int | None] = lambda _spool: None,
     ) -> None:
+        """`signalled_ns` knows by spool when stack sampling gave its process the first signal."""
+        self._signalled_ns = signalled_ns
         self._watcher = watcher
         self._sink = sink
         self._now_ns = now_ns
@@ -69,12 +95,71 @@ class Converter:
         self._lanes = LaneTable()
         self._processes: dict[str, Process] = {}
         self._children = Children(self._process)
+        self._stack_table = StackTable()
+        self._stacks: dict[str, ProcessStacks] = {}
         self._origins: list[LaneOrigin] = []
         self._open: dict[int, list[OpenSpan]] = {}
         """Per lane on which anything is open: outermost first."""
         self._main = self._latest = -1
         self._spans = self._stray = self._clipped = 0
         self._finished = False
+        self._journal = Journal()
+
+    def go_on(self, stages: Sequence[LocalStage], lanes: Sequence[LaneRow], progress: Progress) -> None:
+        """Take up where another converter was stopped; `progress` is all that it has had stored, with its sink's rows.
+
+        Before the first step.
+        """
+        self._stages.go_on(stages)
+        self._lanes.go_on(lanes)
+        for announced in progress.announced:
+            self._process(announced.spool).lanes.update(announced.lanes)
+        for announced in progress.announced:
+            for frame, _ in read_frames(announced.frames):
+                self._take(self._process(announced.spool), frame)
+        # What was announced has been handed on before.
+        self._stages.take_fresh()
+        self._lanes.take_fresh()
+        self._origins = []
+        for name, state in progress.state.items():
+            if name == WHOLE:
+                self._go_on_whole(state)
+                continue
+            self._watcher.go_on(name, state)
+            self._process(name).go_on(state)
+            if state["looked_ns"] is not None:
+                self._stacks_of(self._process(name)).looked_ns = state["looked_ns"]
+
+    def _go_on_whole(self, state: dict[str, Any]) -> None:
+        for lane, code, start_ns, stage in state["open"]:
+            self._open.setdefault(lane, []).append(OpenSpan(code, start_ns, stage))
+        self._latest = state["latest"]
+        self._spans, self._stray, self._clipped = state["spans"], state["stray"], state["clipped"]
+        self._stages.overflowed = state["overflowed"]
+        self._stack_table.go_on(state["stacks"])
+
+    def _progress(self) -> Progress:
+        state, announced = self._journal.take(self._state_of)
+        lanes = []
+        for process in self._processes.values():
+            if process.new_lanes:
+                lanes.append(Announced(process.spool, tuple(process.new_lanes), b""))
+                process.new_lanes = []
+        state[WHOLE] = {
+            "open": [(lane, *astuple(span)) for lane, stack in self._open.items() for span in stack],
+            "latest": self._latest,
+            "spans": self._spans,
+            "stray": self._stray,
+            "clipped": self._clipped,
+            "overflowed": self._stages.overflowed,
+            "stacks": self._stack_table.handed_on,
+        }
+        return Progress(state, (*lanes, *announced))
+
+    def _state_of(self, spool: str) -> dict[str, Any]:
+        stacks = self._stacks.get(spool)
+        looked_ns = None if stacks is None else stacks.looked_ns
+        return {**self._watcher.position(spool), **self._processes[spool].state(), "looked_ns": looked_ns}
 
     def step(self) -> bool:
         """Convert the next bounded piece; False: nothing new is there at present."""
@@ -83,6 +168,10 @@ class Converter:
             return False
         self._convert(piece)
         return True
+
+    def seal(self) -> None:
+        """Convert no more than what is there now; see `SpoolWatcher.seal`."""
+        self._watcher.seal()
 
     def release(self) -> None:
         """Delete the spool segments converted so far; only after the sink has stored what it was given."""
@@ -119,6 +208,14 @@ class Converter:
             dropped=sum(process.dropped for process in processes),
         )
 
+    def last_ns(self) -> int:
+        """Return when anything was recorded last, or a recorder closed; 0: never."""
+        return max((process.closed_ns or process.last_ns() for process in self._processes.values()), default=0)
+
+    def has_spans(self) -> bool:
+        """Tell whether any stage or module has been seen to begin."""
+        return self._spans > 0 or any(self._open.values())
+
     def current_stage(self) -> str:
         """Return the path of the innermost stage open on the main lane, else on the lane active last, else ''."""
         stack = self._open.get(self._main) or self._open.get(self._latest)
@@ -132,9 +229,12 @@ class Converter:
                 events.append(process.thread_events(frame.lane, frame.payload))
             else:
                 self._take(process, frame)
+                self._journal.keep(piece.spool, frame)
         if events:
             self._take_events(process, events)
         self._hand_on()
+        self._journal.touch(piece.spool)
+        self._sink.keep_progress(self._progress)
 
     def _process(self, spool: str) -> Process:
         if spool not in self._processes:
@@ -144,8 +244,13 @@ class Converter:
     def _take(self, process: Process, frame: Frame) -> None:
         """Work off a frame that holds no events."""
         if frame.kind == END:
-            process.closed_ns = self._now_ns()
-            return
+            process.closed_ns = process.end_ns(frame.payload) or self._now_ns()
+        elif frame.kind in {CODES, STACKS, SAMPLES}:
+            self._take_stacks(process, frame)
+        else:
+            self._take_told(process, frame)
+
+    def _take_told(self, process: Process, frame: Frame) -> None:
         content: Any = frame.json()  # JSON of the recorder, whose shape `model.spool` documents
         if frame.kind == HEAD:
             process.take_head(content)
@@ -168,11 +273,22 @@ class Converter:
             for message in content.get("warnings", ()):
                 self._sink.warn(message)
 
-    def _place_main_thread(self, process: Process, main: int) -> None:
-    def seal(self) -> None:
-        """Convert no more than what is there now; see `SpoolWatcher.seal`."""
-        self._watcher.seal()
+    def _stacks_of(self, process: Process) -> ProcessStacks:
+        return self._stacks.setdefault(process.spool, ProcessStacks(self._stack_table))
 
+    def _take_stacks(self, process: Process, frame: Frame) -> None:
+        stacks = self._stacks_of(process)
+        if frame.kind == CODES:
+            stacks.take_codes(frame.json())
+        elif frame.kind == STACKS:
+            stacks.take_stacks(frame.payload)
+        else:
+            signalled_ns = self._signalled_ns(process.spool)
+            samples = stacks.samples(frame.payload, process.pid, process.monotonic_ns, signalled_ns)
+            self._stack_table.hand_on(self._sink)
+            self._sink.add_samples(samples)
+
+    def _place_main_thread(self, process: Process, main: int) -> None:
         """Put a forked or launched child below the stage in which its parent created it."""
         if process.parent_spool is not None:
             self._origins += self._children.place(process, main)

@@ -60,6 +60,8 @@ class Process:
         self.dropped = 0
         self.lanes: dict[int, int] = {}
         """Lane number to index."""
+        self.new_lanes: list[tuple[int, int]] = []
+        """The same, as far as it was not asked for yet."""
         self.main: int | None = None
         """Index of the main thread's lane."""
         self.threads: list[int] = []
@@ -87,6 +89,10 @@ class Process:
     def monotonic_ns(self, perf_counter_ns: int) -> int:
         """Return the CLOCK_MONOTONIC of a time by the process's own clock."""
         return perf_counter_ns + (self._offset_ns or 0)
+
+    def end_ns(self, payload: bytes) -> int | None:
+        """Return the CLOCK_MONOTONIC at which an END frame says the recorder closed; None if it does not say."""
+        return self.monotonic_ns(int.from_bytes(payload, "little")) if payload else None
 
     def take_name(self, entry: dict[str, Any]) -> None:
         """Take one announced stage name."""
@@ -126,6 +132,7 @@ class Process:
         index = self.lanes.get(number)
         if index is None:
             index = self.lanes[number] = self._lane_table.add(self.pid, number, kind)
+            self.new_lanes.append((number, index))
         return index
 
     def thread_events(self, number: int, payload: bytes) -> ThreadEvents:
@@ -169,6 +176,26 @@ class Process:
     def last_ns(self) -> int:
         """Return the time of its last event so far."""
         return max((thread.last_ns for thread in self._threads.values()), default=self.started_ns)
+
+    def state(self) -> dict[str, Any]:
+        """Return what its events and figures have left behind, as JSON values."""
+        return {
+            "closed_ns": self.closed_ns,
+            "recorder_ns": self.recorder_ns,
+            "dropped": self.dropped,
+            "threads": [
+                (number, thread.own, thread.running, thread.since_ns, thread.last_ns)
+                for number, thread in self._threads.items()
+            ],
+        }
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Take up where `state` was returned; its lanes and names are known again."""
+        self.closed_ns = state["closed_ns"]
+        self.recorder_ns = state["recorder_ns"]
+        self.dropped = state["dropped"]
+        self._threads = {number: _Thread(*rest) for number, *rest in state["threads"]}
+        self._placed = {number for number, index in self.lanes.items() if self._lane_table.is_placed(index)}
 
     def runs_cut_at(self, end_ns: int) -> list[Run]:
         """Return the stretches of lanes that still ran when the process ended."""

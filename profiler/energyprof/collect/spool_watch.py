@@ -54,10 +54,13 @@ class SpoolWatcher:
 
     def read(self) -> SpoolPiece | None:
         """Return the next new frames, or None when every spool has been read as far as it goes at present."""
-        if not self._turn:
-            self._look()
-            self._turn.extend(spool for spool in self._spools.values() if not spool.ended)
-        while self._turn:
+        has_looked = False
+        while self._turn or not has_looked:
+            if not self._turn:
+                has_looked = True  # after all others: what came to be while they were read is not missed
+                self._look()
+                self._turn.extend(spool for spool in self._spools.values() if not spool.ended)
+                continue
             spool = self._turn.popleft()
             frames = self._read(spool, closing=False)
             if frames:
@@ -65,14 +68,14 @@ class SpoolWatcher:
                 return SpoolPiece(spool.name, frames)
         return None
 
-    def close(self) -> None:
-        """Give up on what cannot be read: all writers have ended, so a torn end will not grow any more."""
-        for spool in self._spools.values():
     def seal(self) -> None:
         """Read no further than the spools reach now: who still writes has outlived the program, and may never stop."""
         self._look()
         self._reach = {path: _size_of(path) for spool in self._spools.values() for path in spool.segments.values()}
 
+    def close(self) -> None:
+        """Give up on what cannot be read: all writers have ended, so a torn end will not grow any more."""
+        for spool in self._spools.values():
             self._read(spool, closing=True)
 
     def position(self, name: str) -> dict[str, Any]:
@@ -97,11 +100,11 @@ class SpoolWatcher:
             spool.done.clear()
 
     def _look(self) -> None:
+        if self._reach is not None:
+            return
         for path in sorted(self._folder.glob(f"*{SPOOL_SUFFIX}")):
             name, _, number = path.name[: -len(SPOOL_SUFFIX)].rpartition(".")
             if not name or not number.isdecimal():
-        if self._reach is not None:
-            return
                 continue
             spool = self._spools.setdefault(name, _Spool(name, current=int(number)))
             if spool.ended or int(number) < spool.current:

@@ -14,6 +14,7 @@ from energyprof.launch.environment import collector_environment, program_environ
 from energyprof.launch.preload import Preload
 from energyprof.launch.program import Program
 from energyprof.launch.pump import Ending, Pump, start_program
+from energyprof.launch.run_notes import note_config, note_ending
 
 _LIVE_TICK_S = 0.2
 _TICK_S = 1.0
@@ -101,9 +102,12 @@ class _Watch:
         self._is_live = is_live
         self._collector: Collector | None = None
         self._failure = ""
+        self._run_dir = ""
 
     def start(self, config: Mapping[str, Any], settings: Settings, mask: set[int]) -> None:
         environment = collector_environment(os.environ, settings.package)
+        self._run_dir = settings.run_dir
+        note_config(self._run_dir, config)
         try:
             self._collector = Collector(config, settings.run_dir, environment, mask, settings.collector_module)
         except OSError as error:
@@ -118,9 +122,11 @@ class _Watch:
         return _LIVE_TICK_S if self._is_live else _TICK_S
 
     def finish(self, ending: Ending, is_given_up: Callable[[], bool]) -> Result:
-        if self._collector is None:
-            return Result((), self._failure)
-        return self._collector.finish(ending, is_given_up)
+        collector = self._collector
+        result = Result((), self._failure) if collector is None else collector.finish(ending, is_given_up)
+        if result.failure:
+            note_ending(self._run_dir, ending._asdict())
+        return result
 
 
 def _is_given_up(arrivals: Arrivals) -> bool:

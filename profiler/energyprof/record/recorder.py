@@ -270,7 +270,7 @@ class Recorder:
             self._write(pack_frame(FACTS, 0, to_json(facts)))
             self._warnings = []
         if last:
-            self._write(pack_frame(END, 0, b""))
+            self._write(pack_frame(END, 0, perf_counter_ns().to_bytes(8, "little")))
 
     def _recording_ns(self) -> int:
         if self._events_written and not self._pair_ns:
