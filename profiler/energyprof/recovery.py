@@ -129,7 +129,9 @@ def _refuse_if_going_on(found: _Place) -> None:
 
 
 def _running(found: _Place) -> int | None:
-    """Return a process of the run that is still there, if any."""
+    """Return a process of the run that is still there, if any; one that outlives a program seen to end is none."""
+    if ending_of(found.folder or "") is not None:
+        return None
     started_unix_ns = {int(found.config["root_pid"]): int(found.config["start_unix_ns"])}
     since_ns = int(found.config["start_unix_ns"]) - int(found.config["start_ns"])
     for name in _spools(found.folder or ""):
@@ -175,7 +177,8 @@ def _finish(found: _Place, stored: Stored | None) -> int:
     if stored is None and found.path.exists():
         found.path.unlink()  # the empty file by which the name was claimed
     writer = CaptureWriter(found.path, goes_on=stored is not None)
-    converter = Converter(SpoolWatcher(Path(found.folder or "/nowhere", "spool")), writer)
+    watcher = SpoolWatcher(Path(found.folder or "/nowhere", "spool"))
+    converter = Converter(watcher, writer, is_part=bool(found.config.get("in_process")))
     if stored is not None:
         converter.go_on(stored.stages, stored.lanes, stored.progress)
     while converter.step():
