@@ -114,7 +114,12 @@ class Collection:
         if self._stacks != "off":
             self._writer.set_stacks(self._stacks)
         spool = Path(config["run_dir"]) / "spool"
-        self._converter = Converter(SpoolWatcher(spool), self._writer, signalled_ns=self._signals.began_ns)
+        self._converter = Converter(
+            SpoolWatcher(spool),
+            self._writer,
+            signalled_ns=self._signals.began_ns,
+            is_part=bool(config.get("in_process")),
+        )
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._due_s = {"live": 0.0, "facts": 0.0}
         for line in warnings:

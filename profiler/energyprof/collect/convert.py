@@ -85,8 +85,14 @@ class Converter:
         sink: RecordingSink,
         now_ns: Callable[[], int] = time.monotonic_ns,
         signalled_ns: Callable[[str], int | None] = lambda _spool: None,
+        *,
+        is_part: bool = False,
     ) -> None:
-        """`signalled_ns` knows by spool when stack sampling gave its process the first signal."""
+        """`signalled_ns` knows by spool when stack sampling gave its process the first signal.
+
+        `is_part`: the program ran before, so that stages may end here that had begun in a run before this one.
+        """
+        self._is_part = is_part
         self._signalled_ns = signalled_ns
         self._watcher = watcher
         self._sink = sink
@@ -368,7 +374,7 @@ class Converter:
             (sum(p.dropped for p in processes), "events were dropped by the recorder (memory cap or full disk)"),
             (sum(len(p.resolver.unnamed) for p in processes), "stage codes came without a name"),
             (sum(self._watcher.damaged.values()), "bytes of a spool could not be read: a process was cut off writing"),
-            (self._stray, "ends of stages that were not open were ignored"),
+            (0 if self._is_part else self._stray, "ends of stages that were not open were ignored"),
             (self._clipped, "spans were cut short as a stage around them ended first (a `with` across a `yield`?)"),
             (self._stages.overflowed, "stage paths beyond the limit are counted as `<other>`"),
         ):

@@ -10,8 +10,8 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from energyprof import bootstrap, discover
 from energyprof.collect.cpu_before import cpu_used_by
@@ -22,6 +22,7 @@ from energyprof.launch.environment import collector_environment
 from energyprof.launch.helper import Helper
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
+from energyprof.launch.run_notes import note_ending
 from energyprof.record.json_text import to_json
 from energyprof.record.recorder import PARENT_SPOOL
 from energyprof.sources import check_sources
@@ -63,6 +64,7 @@ class Session:
         self._run_dir = ""
         self._helper: Helper | None = None
         self._environment: ChildEnvironment | None = None
+        self._talking = threading.Lock()
         try:
             self._start()
         except (OSError, InputError) as error:
@@ -79,7 +81,10 @@ class Session:
             self.warnings += [output.remark] if output.remark else []
         self._run_dir = make_run_folder()
         instruments = discover.instrument_specs()
-        environment = ChildEnvironment(_PACKAGE, self._run_dir, instruments)
+        inherited = collector_environment(os.environ, _PACKAGE)
+        self._environment = ChildEnvironment(_PACKAGE, self._run_dir, instruments)
+        bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
+        self._environment.set()
         start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
         used_ns = cpu_used_by(self._pid)
         self._own_ns = used_ns[0]
@@ -96,17 +101,19 @@ class Session:
             "in_process": True,
             "cpu_before": list(used_ns.items()),
         }
-        self._helper = Helper(config, collector_environment(os.environ, _PACKAGE))
+        self._helper = Helper(config, inherited)
         self._children_ns = _children_ns()
-        bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
-        self._environment = environment
-        environment.set()
 
     def _give_up(self, failure: str) -> None:
         """Leave nothing behind of what could not be started."""
         if self._helper is not None:
             self._helper.abandon()
             self._helper = None
+        if bootstrap.recorded_into():
+            bootstrap.stop()
+        if self._environment is not None:
+            self._environment.restore()
+            self._environment = None
         if self._run_dir:
             remove_run_folder(self._run_dir)
         if self.path:
@@ -122,36 +129,42 @@ class Session:
     def commit(self) -> str:
         """Have all that is known so far stored in the file; return why that failed, or nothing."""
         bootstrap.flush()
-        return "" if self._helper is None else self._helper.commit()
+        with self._talking:
+            return self.failure if self._helper is None else self._helper.commit()
 
     def end(self, exit_code: int | None, remarks: Sequence[str] = ()) -> None:
-        """Stop recording and finish the file; a second call does nothing."""
-        if not self.is_ours:
-            bootstrap.stop()
-            return
+        """Stop recording and finish the file; a second call does nothing.
+
+        Where it is interrupted the collector finishes the file by itself.
+        """
         if not self.is_running:
             return
         self.is_running = False
-        if self._helper is None or self._environment is None:
-            return
-        t_ns = time.monotonic_ns()
-        cpu_ns = cpu_reader().process_clock(self._pid)() - self._own_ns + _children_ns() - self._children_ns
-        bootstrap.stop()
-        self._environment.restore()
-        self.failure = "it was interrupted before the collector had finished"
-        end = {"t_ns": t_ns, "exit_code": exit_code, "cpu_ns": cpu_ns, "warnings": list(remarks)}
-        self.failure = self._helper.finish(end).failure
-        self._clear_away()
+        t_ns, own_ns = time.monotonic_ns(), cpu_reader().process_clock(os.getpid())()
+        try:
+            bootstrap.stop()
+        finally:
+            if self._environment is not None:
+                self._environment.restore()
+            if self._helper is not None and self.is_ours:
+                cpu_ns = own_ns - self._own_ns + _children_ns() - self._children_ns
+                self._finish(
+                    self._helper, {"t_ns": t_ns, "exit_code": exit_code, "cpu_ns": cpu_ns, "warnings": list(remarks)}
+                )
 
-    def _clear_away(self) -> None:
-        """Remove what nobody needs any more; what failed is kept and said."""
+    def _finish(self, helper: Helper, ending: Mapping[str, Any]) -> None:
+        """Wait for the file, and remove what nobody needs any more; what failed is kept and said."""
+        self.failure = "it was interrupted before the collector had finished"
+        with self._talking:
+            self.failure = helper.finish(ending).failure
         if not self.failure:
             remove_run_folder(self._run_dir)
             return
         if os.path.exists(self.path) and not os.path.getsize(self.path):
             os.unlink(self.path)
-        kept = f"what there is has been kept in {self._run_dir}"
-        self.warnings.append(f"the recording is not complete: {self.failure}; {kept}")
+        note_ending(self._run_dir, ending)
+        remedy = f"complete it with: energyprof recover {self._run_dir}"
+        self.warnings.append(f"the recording is not complete: {self.failure}; {remedy}")
 
 
 class _Active:
