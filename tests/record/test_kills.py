@@ -16,16 +16,23 @@ AT_ONCE = 10
 LATEST_S = 1.6
 FLUSHED_WITHIN_NS = 250_000_000
 ITS_OWN_STALL = 2
-"""Times the longest stall of the program's own loop: a thread of ours waits for a core as long as one of its own."""
+"""Times the longest stall of the program's own threads: one of ours waits for a core as long as they do."""
 
-# The last end of a stage and the loop's longest stall stand in shared memory, which outlives the kill.
+# The last end of a stage and the threads' longest stall stand in shared memory, which outlives the kill.
 PROGRAM = """
-import mmap, struct, sys, time
+import mmap, struct, sys, threading, time
 from energyprof import stage
 with open(sys.argv[1], "r+b") as file:
     shared = mmap.mmap(file.fileno(), 24)
 began_ns = before_ns = time.perf_counter_ns()
 longest_ns = 0
+def wait_and_see():
+    global longest_ns
+    while True:
+        due_ns = time.perf_counter_ns() + 50_000_000
+        time.sleep(0.05)
+        longest_ns = max(longest_ns, time.perf_counter_ns() - due_ns)
+threading.Thread(target=wait_and_see, daemon=True).start()
 with stage("outer"):
     while time.perf_counter_ns() - began_ns < 30_000_000_000:
         with stage("inner"):
