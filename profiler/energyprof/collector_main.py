@@ -105,6 +105,7 @@ class Collection:
         from energyprof.collect.convert import Converter
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
+        from energyprof.collect.unrecorded import Unrecorded
         from energyprof.launch.host_facts import run_facts
 
         self._writer = _new_writer(Path(config["output"]))
@@ -121,6 +122,7 @@ class Collection:
             is_part=bool(config.get("in_process")),
         )
         self._owners = SpoolOwners(spool, self._clock.adopt)
+        self._unrecorded = Unrecorded(self._clock.pids)
         self._due_s = {"live": 0.0, "facts": 0.0}
         for line in warnings:
             self._warn(line)
@@ -183,6 +185,7 @@ class Collection:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
         began_s = time.monotonic()
         self._owners.adopt()
+        self._unrecorded.look()
         has_more = True
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._converter.step()
@@ -229,7 +232,9 @@ class Collection:
         self._writer.add_cpu(self._clock.drain())
         sampled = self._state_costs()
         late = late_start(self._opened, self._start_ns, self._sampled_from_ns, int(message["t_ns"]))
-        for line in (*sampled.warnings, *late, *message.get("warnings", ())):
+        self._owners.adopt()
+        unseen = self._unrecorded.warning(self._config["command"], self._owners.has_any)
+        for line in (*([unseen] if unseen else ()), *sampled.warnings, *late, *message.get("warnings", ())):
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
         self._writer.finish()

@@ -100,6 +100,10 @@ class CpuClock:
         """Count a process to the program that is no visible descendant of it (its spool says that it is ours)."""
         self._tree.adopt(pid)
 
+    def pids(self) -> tuple[int, ...]:
+        """Return the processes that are followed now."""
+        return tuple(self._processes)
+
     def total_ns(self) -> int:
         """Return the CPU time used by the program and its descendants so far, read now; never decreases."""
         with self._lock:

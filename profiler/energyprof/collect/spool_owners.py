@@ -17,6 +17,11 @@ class SpoolOwners:
         self._adopt_pid = adopt_pid
         self._known: set[str] = set()
 
+    @property
+    def has_any(self) -> bool:
+        """Whether a spool has turned up so far, hence a recorder has started."""
+        return bool(self._known)
+
     def adopt(self) -> None:
         """Look for new spools."""
         for file in os.listdir(self._folder):

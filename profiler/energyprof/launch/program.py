@@ -25,23 +25,23 @@ class Program(NamedTuple):
     """Short name for files about this run."""
 
 
-def script_program(words: Sequence[str], python: str | None = None) -> Program:
-    """Return `python SCRIPT ARGS`; raises InputError where Python itself could not even begin to read SCRIPT."""
+def script_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+    """Return `python FLAGS SCRIPT ARGS`; raises InputError where Python itself could not even begin to read SCRIPT."""
     script = words[0]
     if script != "-":
         _check_script(script)
     stem = "stdin" if script == "-" else file_stem(script)
-    return _python_program((*words,), stem, python)
+    return _python_program((*flags, *words), stem, python)
 
 
-def module_program(words: Sequence[str], python: str | None = None) -> Program:
-    """Return `python -m MODULE ARGS`; whether the module exists is for Python to say, in its own words."""
-    return _python_program(("-m", *words), words[0], python)
+def module_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+    """Return `python FLAGS -m MODULE ARGS`; whether the module exists is for Python to say, in its own words."""
+    return _python_program((*flags, "-m", *words), words[0], python)
 
 
-def code_program(words: Sequence[str], python: str | None = None) -> Program:
-    """Return `python -c CODE ARGS`."""
-    return _python_program(("-c", *words), "code", python)
+def code_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+    """Return `python FLAGS -c CODE ARGS`."""
+    return _python_program((*flags, "-c", *words), "code", python)
 
 
 def other_program(words: Sequence[str]) -> Program:
