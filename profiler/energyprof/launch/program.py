@@ -11,6 +11,8 @@ from energyprof.errors import InputError
 
 OLDEST_PYTHON = (3, 10)
 _LOOK_AHEAD = 4096
+_BYTE_CODE_MARK = b"\r\n"
+"""Third and fourth byte of every version's byte code (CPython, Lib/importlib/_bootstrap_external.py)."""
 
 
 class Program(NamedTuple):
@@ -90,7 +92,7 @@ def _check_script(script: str) -> None:
 
 def _may_be_python(script: str, start: bytes) -> bool:
     """Return whether Python would read it: source, byte code, or a zip file; only clear cases are refused."""
-    if script.endswith(".pyc"):
+    if script.endswith(".pyc") or start[2:4] == _BYTE_CODE_MARK:
         return True
     if b"\0" in start:
         from zipfile import is_zipfile
