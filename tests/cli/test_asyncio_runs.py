@@ -343,3 +343,39 @@ def test_tasks_of_a_loop_in_c_are_lanes_by_their_coroutines(place: Any) -> None:
         "all/fails": 1,
     }
     assert rows["all/sleep"].self_wall_s < 0.1 < rows["all/burn"].self_wall_s
+
+
+WITHIN = """\
+import asyncio
+import energyprof
+from energyprof import stage
+
+before = asyncio.Handle._run, asyncio.BaseEventLoop.create_task
+
+async def work():
+    with stage("work"):
+        await asyncio.sleep(0.001)
+
+async def main():
+    with energyprof.profile(output="job.eprof"):
+        with stage("outer"):
+            await asyncio.gather(work(), work())
+        with stage("second"):
+            await asyncio.sleep(0.001)
+    with stage("after"):
+        await work()
+
+asyncio.run(main())
+print((asyncio.Handle._run, asyncio.BaseEventLoop.create_task) == before)
+"""
+
+
+def test_profiling_may_begin_and_end_within_a_coroutine(place: Any) -> None:
+    place.write("job.py", WITHIN)
+
+    done = place.call([sys.executable, "job.py"])
+
+    report = report_of(place)
+    assert (done.stdout, done.returncode) == (b"True\n", 0)
+    assert {str(row.stage): row.calls for row in report.stages} == {"outer": 1, "outer/work": 2, "second": 1}
+    assert [line for line in report.warnings if "stages" in line or "spans" in line] == []

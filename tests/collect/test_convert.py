@@ -203,6 +203,26 @@ def test_tasks_get_lanes_of_their_own_and_the_stretches_in_which_they_ran(tmp_pa
     assert sink.origins == [LaneOrigin(1, 0, 0, 11), LaneOrigin(2, 0, 0, 12)]
 
 
+def test_a_guest_runs_where_it_was_first_seen_whoever_created_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.names("submit", "work")
+    spool.json(LANES, [{"lane": 1, "tid": 7, "kind": "thread", "name": "MainThread"}])
+    spool.json(LANES, [{"lane": 2, "tid": 8, "kind": "thread", "name": "worker"}])
+    spool.events((1, 10), (SPAWN + 5, 11), (SPAWN + 6, 12), (-1, 90))
+
+    spool.json(LANES, [{"kind": "task", "lanes": [5, 6], "names": ["one", "two"]}])
+    spool.events((LANE + 5, 20), (2, 21), (-2, 29), (LANE, 30), (LANE + 6, 40), (LANE, 50), lane=2)
+
+    sink = convert(tmp_path)
+    rows = {row.number: row for row in sink.lanes.values()}
+    assert [(rows[k].kind, rows[k].name, rows[k].tid) for k in (5, 6)] == [(TASK, "one", 0), (TASK, "two", 0)]
+    assert [row.host for row in (rows[1], rows[2], rows[5], rows[6])] == [-1, -1, rows[2].index, rows[2].index]
+    assert {(origin.lane, origin.parent_lane) for origin in sink.origins} == {
+        (rows[5].index, rows[1].index),
+        (rows[6].index, rows[1].index),
+    }
+
+
 def test_lanes_are_described_by_what_the_process_announces(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.names("a")
