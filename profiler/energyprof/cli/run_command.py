@@ -27,6 +27,7 @@ examples:
   energyprof run -m package.train --epochs 3        a module
   energyprof run -c 'import work; work.main()'      a line of code
   energyprof run --python venv/bin/python job.py    in another Python environment (3.10 or newer)
+  energyprof run -O -X dev pipeline.py              with options of Python
   energyprof run --exec -- ./simulate --fast        any other program
   energyprof run --source replay:power.csv job.py   power from a file; `energyprof doctor` lists the sources
   energyprof run -q -o job.eprof job.py             choose the file, print nothing but errors
