@@ -20,6 +20,7 @@ import numpy as np
 from energyprof.attribute.cpu_time import CpuTimes
 from energyprof.attribute.intervals import ranges
 from energyprof.attribute.ledger import MICRO
+from energyprof.attribute.measure import within
 from energyprof.attribute.sampled import Sampled
 from energyprof.attribute.split import Problem
 from energyprof.attribute.sums import sum_by
@@ -76,7 +77,7 @@ class _Case:
         half = Z_95 / scale * np.sqrt(share * (1 - share) / trials + Z_95**2 / (4 * trials**2))
         low = np.clip(middle - half, 0.0, share) * self.whole_j * self.below
         high = np.clip(middle + half, share, 1.0) * self.whole_j * self.above
-        rounded = np.rint(part_j * MICRO)
+        rounded = np.floor(part_j * MICRO)  # their sum is never more than the whole
         return (
             rounded / MICRO,
             np.minimum(np.floor(low * MICRO), rounded) / MICRO,
@@ -99,10 +100,9 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     windows, cells = problem.windows, problem.cells
     if not len(windows) or not len(seen):
         return np.zeros(len(seen))
-    energy = _cell_energy(problem)
+    watched = within(None, _stretches(seen), windows.start_ns, windows.end_ns) / windows.duration_ns()
+    energy = _cell_energy(problem) * watched[cells.window]
     looks = _looks(seen, windows.start_ns, windows.end_ns)
-    part = (looks.end_ns - looks.start_ns) / windows.duration_ns()[looks.window]
-    watched = np.minimum(sum_by(looks.window, part, len(windows)), 1.0)
     key = looks.window * (seen.stages + 1) + seen.stage[looks.row]
     cell = np.minimum(np.searchsorted(cells.key, key), len(cells.key) - 1)
     own = np.flatnonzero(cells.key[cell] == key)
@@ -110,9 +110,17 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     amount = sum_by(looks.row, energy[cell] * _weights(seen, looks, cell, cpu), len(seen))
     missed = np.ones(len(cells.key), np.bool_)
     missed[cell] = False
-    lost = sum_by(cells.stage, np.where(missed, energy * watched[cells.window], 0.0), seen.stages + 1)
+    lost = sum_by(cells.stage, np.where(missed, energy, 0.0), seen.stages + 1)
     got = sum_by(seen.stage, amount, seen.stages + 1)
     return amount * (1 + _ratio(lost, got))[seen.stage]
+
+
+def _stretches(seen: Sampled) -> tuple[Floats, Floats]:
+    """Return starts and ends of the stretches in which any process was looked at."""
+    order = np.argsort(seen.start_ns, kind="stable")
+    start, until = seen.start_ns[order], np.maximum.accumulate(seen.end_ns[order])
+    begins = np.flatnonzero(np.append(True, start[1:] > until[:-1]))
+    return start[begins], until[np.append(begins[1:] - 1, len(until) - 1)]
 
 
 def _cell_energy(problem: Problem) -> Floats:

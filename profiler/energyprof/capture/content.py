@@ -28,6 +28,7 @@ from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu
 from energyprof.model.recording import LocalStage
 from energyprof.model.span import Ints, LaneRuns
+from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RunFacts
 
 _NEEDED = ("run", "recorder", "domains", "warnings")
@@ -120,6 +121,11 @@ class Content:
     def lane_runs(self) -> LaneRuns:
         """Return lane runs in the order in which they were stored."""
         return joined(LaneRuns, [unpack_lane_runs(packed) for packed in self.take(ChunkKind.LANE_RUNS)])
+
+    def stacks(self) -> Stacks:
+        """Return what sampling has seen."""
+        kinds = (ChunkKind.FUNCTIONS, ChunkKind.STACK_NODES, ChunkKind.SAMPLES)
+        return read_stacks(*map(self.take, kinds))
 
     def flows(self) -> list[Flows]:
         """Return observed flows between lane-relative stages."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol
 
 import numpy as np
@@ -84,8 +86,9 @@ class ProcessStacks:
         self._functions: dict[int, int] = {}
         self._nodes: dict[int, int] = {}
         self.looked_ns: int | None = None
-        """CLOCK_MONOTONIC of the last look at the process."""
-        self._before_ns = 0
+        """CLOCK_MONOTONIC of the last look at the main thread."""
+        self._any_ns: int | None = None
+        """The same of the last look at other threads; they are also looked at while the main thread waits."""
 
     def take_codes(self, rows: list[dict[str, Any]]) -> None:
         """Take announced code objects."""
@@ -113,16 +116,23 @@ class ProcessStacks:
 
         Without that instant it stands for none at all, nor does one that could not wait for the one before it.
         """
-        rows = []
-        for clock_ns, tid, stack, line in np.frombuffer(payload, "<i8").reshape(-1, 4).tolist():
+        rows: list[tuple[int, int, int, int, int, int]] = []
+        told = np.frombuffer(payload, "<i8").reshape(-1, 4)
+        # The handler may come in while another thread looks.
+        for clock_ns, look in groupby(told[np.argsort(told[:, 0], kind="stable")].tolist(), itemgetter(0)):
             t_ns = monotonic_ns(clock_ns)
-            if not stack:
-                self.looked_ns = None if signalled_ns is None else max(t_ns, signalled_ns)
-                continue
-            if t_ns != self.looked_ns:
-                self._before_ns, self.looked_ns = min(t_ns if self.looked_ns is None else self.looked_ns, t_ns), t_ns
-            node = self._nodes.get(stack, -1)
-            rows.append((pid, tid, self._before_ns, t_ns, node, line))
+            main_ns, any_ns = self.looked_ns, self._any_ns
+            for _, tid, stack, line in look:
+                if not stack:
+                    self.looked_ns = None if signalled_ns is None else max(t_ns, signalled_ns)
+                    self._any_ns = self.looked_ns
+                    continue
+                before_ns = main_ns if tid == pid else any_ns
+                if tid == pid:
+                    self.looked_ns = t_ns
+                self._any_ns = t_ns
+                start_ns = t_ns if before_ns is None else min(before_ns, t_ns)
+                rows.append((pid, tid, start_ns, t_ns, self._nodes.get(stack, -1), line))
         table = np.array([row for row in rows if row[4] >= 0], np.int64).reshape(-1, 6)
         narrow = [table[:, at].astype(np.int32) for at in (0, 1, 4, 5)]
         return Samples(narrow[0], narrow[1], table[:, 2].copy(), table[:, 3].copy(), narrow[2], narrow[3])

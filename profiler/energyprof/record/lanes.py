@@ -128,6 +128,8 @@ def nothing() -> None:
     """What is called while no recorder is there."""
 
 
+on_thread: Callable[[], None] = nothing
+"""Called in a thread that is about to start another."""
 on_first_event: Callable[[], None] = nothing
 """Called in a thread that has just got its lane; set by the recorder."""
 new_lane_number = count(1).__next__

@@ -29,6 +29,7 @@ PARENT_SPOOL = "ENERGYPROF_PARENT_SPOOL"
 """Environment: the spool of the process that launched this one, with its folder."""
 
 FLUSH_PERIOD_S = 0.2
+ASIDE_PERIOD_S = 0.01
 LOOK_PERIOD_S = 0.05
 """With the thread's own delay, a kill costs at most 0.25 s of events; a burst is met before it fills the memory."""
 FLUSH_AT_EVENTS = 100_000
@@ -67,6 +68,8 @@ class Recorder:
         """Called when the run folder is gone, and with it everybody who could read what is recorded."""
         self.stacks: StackRows | None = None
         """Samples of stacks to be written as well."""
+        self.look_aside: Callable[[], bool] = lambda: False
+        """Called by the flusher; True: it wants to be called again in ASIDE_PERIOD_S."""
         self._folder = os.path.join(run_dir, "spool")
         self._threads = ThreadSpawns()
         self._is_open = False
@@ -169,6 +172,10 @@ class Recorder:
     # --- in the flusher's thread -----------------------------------------------------------------------------------
 
     def _tick(self) -> float:
+        wait_s = self._flush_if_due()
+        return ASIDE_PERIOD_S if self.look_aside() else wait_s
+
+    def _flush_if_due(self) -> float:
         """Flush if it is time, and return the seconds until the next look."""
         held = len(self._launched) + sum([len(lane.buffer) for lane in lanes.lanes]) // 2
         now_s = perf_counter()
@@ -334,7 +341,8 @@ class Recorder:
         if forking.is_held:
             self._writing.release()
         own = lanes.local.lane
-        if forking.was_flushing and any(lane is not own and lane.is_alive() is not None for lane in lanes.lanes):
+        others = any(lane is not own and lane.is_alive() is not None for lane in lanes.lanes)
+        if forking.was_flushing and (others or self.stacks is not None):
             self._flusher.start()
         else:
             lanes.await_next_event()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from itertools import count
+from itertools import count, repeat
 
 from energyprof.model.frame import CODES, SAMPLES, STACKS, pack_frame
 from energyprof.record.json_text import to_json
@@ -12,10 +12,12 @@ from energyprof.record.json_text import to_json
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType
+    from types import CodeType, FrameType
 
 KNOWN_STACKS = 20_000
 """More than that, and all are forgotten and told anew: a program that makes its functions as it goes never ends."""
+DEEPEST = 1_000
+"""Innermost frames kept of a stack."""
 ROWS_PER_FRAME = 8_192
 NAME_LENGTH_LIMIT = 500
 _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
@@ -50,8 +52,21 @@ class StackRows:
         self._pid = pid
         self.add((t_ns, 0, 0, 0))
 
-    def enter(self, key: tuple[int, ...], codes: list[CodeType]) -> int:
-        """Return the number of a stack, making it known."""
+    def walk(self, frame: FrameType | None) -> tuple[int, int]:
+        """Return the stack that a frame stands in and the offset into its code."""
+        offset = 0 if frame is None else frame.f_lasti
+        codes: list[CodeType] = []
+        add = codes.append
+        for _ in repeat(None, DEEPEST):
+            if frame is None:
+                break
+            add(frame.f_code)
+            frame = frame.f_back
+        key = tuple(map(id, codes))
+        return self.known.get(key) or self._enter(key, codes), offset
+
+    def _enter(self, key: tuple[int, ...], codes: list[CodeType]) -> int:
+        """Make a stack known."""
         number = self._next_stack()
         self._fresh.append((number, codes))  # before any row can name it
         return self.known.setdefault(key, number)

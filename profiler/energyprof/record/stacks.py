@@ -6,6 +6,11 @@ at once, and whoever replaces our handler unseen (in C) gets a few signals too m
 
 We step aside for good where SIGURG belongs to the program or would be felt: see `signal_calls`; and where a debugger
 or profiler follows the main thread, which would see our handler.
+
+Calls into C delay the handler, which is what the weight of a sample repairs: the time since the one before. While the
+main thread waits in a call that the system restarts (for a lock, for a child), it is not reached at all; then the
+flusher's thread looks at the other threads, where they let it: a little too often where they let the interpreter's lock
+go by themselves.
 """
 
 from __future__ import annotations
@@ -21,11 +26,10 @@ from _signal import (  # type: ignore[import-not-found]  # what `signal` wraps i
     siginterrupt,
     signal,
 )
-from _thread import _count as thread_count
 from _thread import get_ident, get_native_id
-from itertools import repeat
 from time import perf_counter_ns as now_ns
 
+from energyprof.record import lanes
 from energyprof.record.faults import note
 from energyprof.record.imports import ImportWatcher
 from energyprof.record.signal_calls import SignalCalls
@@ -34,17 +38,16 @@ from energyprof.record.stack_rows import StackRows
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
-    from typing import Any
+    from types import FrameType
 
     from energyprof.record.recorder import Recorder
 
 GATES = "stacks"
 """Folder of the gates in the run folder; a gate is called like its process's spool."""
-DEEPEST = 1_000
-"""Innermost frames kept of a stack."""
 MOST_THREADS = 32
 """Other threads looked at in one sample."""
+UNHEARD_NS = 25_000_000
+"""The main thread has not taken a signal for so long: it waits, or is in a call into C."""
 TELL_NS = 100_000_000
 """The gate is touched at most so often: it costs a system call."""
 OBSERVERS = ("bdb", "profile", "trace", "coverage", "pyinstrument", "viztracer", "yappi", "scalene", "line_profiler")
@@ -60,6 +63,8 @@ class StackSampler:
         self._recorder = recorder
         self._asked_for = asked_for
         self._gate = ""
+        self._heard_ns = 0
+        """When the main thread was sampled last."""
         self._handler: Callable[[int, FrameType | None], None] | None = None
         self._calls = SignalCalls(self.stop)
         self._watcher = ImportWatcher(self._imported)
@@ -76,6 +81,8 @@ class StackSampler:
         siginterrupt(SIGURG, False)
         self._watcher.watch(("signal",) if self._asked_for else ("signal", *OBSERVERS))
         self._recorder.stacks = self.rows
+        self._recorder.look_aside = self._look_aside
+        lanes.on_thread = self._recorder.wake
         self._recorder.on_fork.append(self._renew)
         self._open()
 
@@ -85,6 +92,7 @@ class StackSampler:
         if self._handler is None or get_native_id() != os.getpid():
             return
         handler, self._handler = self._handler, None
+        lanes.on_thread = lanes.nothing
         self._watcher.stop()
         self._calls.remove()
         if getsignal(SIGURG) is handler:
@@ -120,22 +128,10 @@ class StackSampler:
             self._open()
 
     def _sampling(self) -> Callable[[int, FrameType | None], None]:
-        """Return the signal handler. Its locals are cells, not attributes: it is all that a sample costs."""
-        rows, told_ns, is_busy = self.rows, 0, False
-        active = getattr(threading, "_active", {})
-        known, gettrace, getprofile, current_frames = rows.known, sys.gettrace, sys.getprofile, sys._current_frames
-
-        def walk(frame: Any) -> tuple[int, int]:
-            lasti = frame.f_lasti
-            codes: list[CodeType] = []
-            add = codes.append
-            for _ in repeat(None, DEEPEST):
-                add(frame.f_code)
-                frame = frame.f_back
-                if frame is None:
-                    break
-            key = tuple(map(id, codes))
-            return known.get(key) or rows.enter(key, codes), lasti
+        """Return the signal handler. What it needs are cells, not attributes: it is all that a sample costs."""
+        rows, look_at_others = self.rows, self._look_at_others
+        active, gettrace, getprofile = _python_threads(), sys.gettrace, sys.getprofile
+        told_ns, is_busy = 0, False
 
         def sampled(_signum: int, frame: FrameType | None) -> None:
             nonlocal told_ns, is_busy
@@ -143,18 +139,14 @@ class StackSampler:
                 return
             is_busy = True
             try:
-                t_ns = now_ns()
+                t_ns = self._heard_ns = now_ns()
                 if gettrace() is not None or getprofile() is not None:
                     self.stop()
                     return
                 if frame is not None:
-                    rows.add((t_ns, 0, *walk(frame)))
-                if thread_count() > 1:
-                    own = get_ident()
-                    for ident, other in list(current_frames().items())[:MOST_THREADS]:
-                        thread = active.get(ident)
-                        if thread is not None and ident != own:  # ours is no thread of the program's
-                            rows.add((t_ns, thread.native_id or 0, *walk(other)))
+                    rows.add((t_ns, 0, *rows.walk(frame)))
+                if len(active) > 1:
+                    look_at_others(t_ns, get_ident())
                 if t_ns - told_ns > TELL_NS:
                     told_ns = t_ns
                     self._recorder.wake()
@@ -172,10 +164,33 @@ class StackSampler:
 
         return sampled
 
+    def _look_at_others(self, t_ns: int, but: int) -> None:
+        rows, active = self.rows, _python_threads()
+        for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
+            thread = active.get(ident)
+            if thread is not None and ident != but:  # the flusher is no thread of the program's
+                rows.add((t_ns, thread.native_id or 0, *rows.walk(frame)))
+
+    def _look_aside(self) -> bool:
+        """In the flusher's thread: look at the other threads if the main thread cannot. False: there is no need."""
+        active = _python_threads()
+        if not self._gate or len(active) < 2:
+            return False
+        t_ns = now_ns()
+        if t_ns - self._heard_ns > UNHEARD_NS:
+            main = threading.main_thread().ident
+            self._look_at_others(t_ns, main or 0)
+        return True
+
     def _failed(self, error: Exception) -> None:
         self.stop()
         if not isinstance(error, FileNotFoundError):  # the gate has been taken away: the run is over
             note(self._recorder.run_dir, "sampling the stacks")
+
+
+def _python_threads() -> dict[int, threading.Thread]:
+    """Return the threads that the program knows of, by their idents."""
+    return getattr(threading, "_active", {})
 
 
 def _has_wakeup_fd() -> bool:
