@@ -55,7 +55,7 @@ def start() -> None:
 
 
 def begin(run_dir: str, instruments: str) -> None:
-    """Record this process, which asks for it by itself, until `stop`; raises OSError if the folder cannot be written."""
+    """Record this process, which asks for it by itself, until `stop`; raises OSError if nothing can be written."""
     recording = Recording(run_dir)
     try:
         recording.start(instruments)

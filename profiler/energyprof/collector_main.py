@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from energyprof import __version__, discover
 from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_clock import CpuClock
+from energyprof.collect.horizon import Horizon
 from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler, SamplerFacts
@@ -85,6 +86,7 @@ class Collection:
         root_pid = int(config["root_pid"])
         before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self._start_ns)
         self._clock = CpuClock(process_tree(root_pid), start_ns=self._start_ns, before=before)
+        self._horizon = Horizon(self._clock, root_pid)
         self._stacks = config.get("stacks", "off")
         self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
         if self._stacks != "off":
@@ -94,7 +96,7 @@ class Collection:
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
             _load,
-            SourceContext(start_ns=self._start_ns, now_ns=time.monotonic_ns, cpu_time_ns=self._clock.total_ns),
+            SourceContext(start_ns=self._start_ns, now_ns=self._horizon.now_ns, cpu_time_ns=self._horizon.cpu_time_ns),
             warnings.append,
         )
         max_hz = float(config["max_hz"])
@@ -136,6 +138,8 @@ class Collection:
             self._root.terminate(ORPHAN_PATIENCE_S)
             message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
         self._converter.seal()
+        said = {tid: used_ns for tid, used_ns in message.get("cpu_by_thread", ())}
+        self._horizon.end(int(message["t_ns"]), int(message["cpu_ns"]), said)
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
         self._control.tell("done", path=self._config["output"], warnings=[])
@@ -178,8 +182,7 @@ class Collection:
             self._store()
             if self._is_due("live", LIVE_S):
                 self._control.tell("working")
-        self._writer.add_readings(self._sampler.drain())
-        self._writer.add_cpu(self._clock.drain())
+        self._take_samples()
 
     def _tick(self) -> float:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
@@ -191,8 +194,7 @@ class Collection:
             has_more = self._converter.step()
         if self._stacks == "auto" and self._converter.has_spans():
             self._signals.stop()
-        self._writer.add_readings(self._sampler.drain())
-        self._writer.add_cpu(self._clock.drain())
+        self._take_samples()
         if self._is_due("facts", FACTS_S):
             self._facts = replace(self._facts, end_ns=time.monotonic_ns())
             self._writer.set_run(self._facts)
@@ -200,6 +202,11 @@ class Collection:
         if self._config["live"] and self._is_due("live", LIVE_S):
             self._tell_live()
         return min(TICK_S, time.monotonic() - began_s) if has_more else TICK_S
+
+    def _take_samples(self) -> None:
+        domains = [domain for _, offered in self._opened for domain in offered]
+        self._writer.add_readings(self._horizon.readings(domains, self._sampler.drain()))
+        self._writer.add_cpu(self._horizon.cpu(self._clock.drain()))
 
     def _store(self) -> None:
         """Commit what is due; a disk that is full now may have room later, and the spools stay until then."""
@@ -224,12 +231,9 @@ class Collection:
 
     def _finish(self, message: dict[str, Any]) -> None:
         self._signals.stop()
-        self._clock.finish(int(message["cpu_ns"]))
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._take_all()
         self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
-        self._writer.add_readings(self._sampler.drain())
-        self._writer.add_cpu(self._clock.drain())
         sampled = self._state_costs()
         late = late_start(self._opened, self._start_ns, self._sampled_from_ns, int(message["t_ns"]))
         self._owners.adopt()

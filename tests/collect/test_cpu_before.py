@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
-from energyprof.collect.cpu_before import CpuBefore, started_ns_by_proc
+from energyprof.collect.cpu_before import CpuBefore, cpu_used_by, started_ns_by_proc
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.process_tree import ProcTree, process_tree
 
@@ -142,3 +143,21 @@ def test_what_descends_from_the_process_left_out_is_left_out_too(tmp_path: Path)
     (tmp_path / "loadavg").write_text("0 0 0 1/1 13\n")
 
     assert set(ProcTree(10, str(tmp_path), left_out=11).refresh()) == {10, 13}
+
+
+def test_what_a_program_uses_after_the_run_does_not_count() -> None:
+    machine = Machine()
+    clock = clock_of(machine, {0: 600, 10: 560, 11: 40})
+    clock.poll()
+    machine.cpu_ns[ROOT][10] += 1_000
+
+    clock.settle(ROOT, 155)
+
+    assert clock.total_ns() == 155 + 5
+
+
+def test_a_process_says_what_its_threads_have_used() -> None:
+    used_ns = cpu_used_by(os.getpid())
+
+    assert 0 < used_ns[threading.get_native_id()] <= used_ns[0]
+    assert used_ns[0] <= time.process_time_ns()

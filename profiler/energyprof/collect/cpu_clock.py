@@ -130,6 +130,15 @@ class CpuClock:
             # Of a child that was there before the run, the program knows but the whole.
             self._least_ns = max(self._least_ns, total_cpu_ns - self._ended_before_ns)
 
+    def settle(self, pid: int, used_ns: int) -> None:
+        """Take what a process that lives on had used when the run ended; what it uses from then on does not count."""
+        with self._lock:
+            process = self._processes.get(pid)
+            if process is not None:
+                process.read_ns = lambda: process.clock.before_ns + used_ns
+                process.clock.last_ns = used_ns
+                self._least_ns = 0
+
     def poll(self) -> bool:
         """Read every clock once and keep what changed; looks for processes and threads when that is due."""
         births = self._tree.births()

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 from energyprof import bootstrap, discover
 from energyprof.collect.cpu_before import cpu_used_by
-from energyprof.collect.cpu_readers import cpu_reader
 from energyprof.errors import InputError
 from energyprof.in_process.surroundings import ChildEnvironment, stem_and_command
 from energyprof.launch.environment import collector_environment
@@ -37,10 +36,10 @@ class Wish(NamedTuple):
     sources: tuple[tuple[str, str], ...] = ()
     max_hz: float = 100.0
 
-    def differs_from(self, other: Wish) -> bool:
-        """Return whether a run for `other` does not do for this one, too."""
-        same_file = self.output is None or _absolute(self.output) == _absolute(other.output)
-        return not same_file or bool(self.sources and self.sources != other.sources)
+    def is_met_by(self, session: Session) -> bool:
+        """Return whether a run that goes on does for this one, too."""
+        is_same_file = self.output is None or os.path.abspath(self.output) == session.path
+        return is_same_file and self.sources in {(), session.sources}
 
 
 class Session:
@@ -52,7 +51,7 @@ class Session:
         What the machine refuses (a full disk, no process, no descriptor) is a warning: the program goes on without.
         """
         check_sources(wish.sources)
-        self.wish = wish
+        self.sources = wish.sources
         self.path = "" if wish.output is None else claim_named(wish.output).path
         self.failure = ""
         """Why the recording is not complete; empty as long as it is."""
@@ -66,14 +65,14 @@ class Session:
         self._environment: ChildEnvironment | None = None
         self._talking = threading.Lock()
         try:
-            self._start()
+            self._start(wish.max_hz)
         except (OSError, InputError) as error:
             self._give_up(f"nothing is profiled: {error}")
         except BaseException:
             self._give_up("")
             raise
 
-    def _start(self) -> None:
+    def _start(self, max_hz: float) -> None:
         stem, command = stem_and_command()
         if not self.path:
             output = claim_default(stem)
@@ -86,20 +85,19 @@ class Session:
         bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
         self._environment.set()
         start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
-        used_ns = cpu_used_by(self._pid)
-        self._own_ns = used_ns[0]
+        self._cpu_before = cpu_used_by(self._pid)
         config = {
             "run_dir": self._run_dir,
             "output": self.path,
             "command": list(command),
-            "sources": [list(source) for source in self.wish.sources],
+            "sources": [list(source) for source in self.sources],
             "root_pid": self._pid,
             "start_ns": start_ns,
             "start_unix_ns": start_unix_ns,
-            "max_hz": self.wish.max_hz,
+            "max_hz": max_hz,
             "live": False,
             "in_process": True,
-            "cpu_before": list(used_ns.items()),
+            "cpu_before": list(self._cpu_before.items()),
         }
         self._helper = Helper(config, inherited)
         self._children_ns = _children_ns()
@@ -140,17 +138,22 @@ class Session:
         if not self.is_running:
             return
         self.is_running = False
-        t_ns, own_ns = time.monotonic_ns(), cpu_reader().process_clock(os.getpid())()
+        t_ns, cpu_now = time.monotonic_ns(), cpu_used_by(os.getpid())
         try:
             bootstrap.stop()
         finally:
             if self._environment is not None:
                 self._environment.restore()
             if self._helper is not None and self.is_ours:
-                cpu_ns = own_ns - self._own_ns + _children_ns() - self._children_ns
-                self._finish(
-                    self._helper, {"t_ns": t_ns, "exit_code": exit_code, "cpu_ns": cpu_ns, "warnings": list(remarks)}
-                )
+                used_ns = {tid: at_end_ns - self._cpu_before.get(tid, 0) for tid, at_end_ns in cpu_now.items()}
+                ending = {
+                    "t_ns": t_ns,
+                    "exit_code": exit_code,
+                    "cpu_ns": used_ns[0] + _children_ns() - self._children_ns,
+                    "cpu_by_thread": list(used_ns.items()),
+                    "warnings": list(remarks),
+                }
+                self._finish(self._helper, ending)
 
     def _finish(self, helper: Helper, ending: Mapping[str, Any]) -> None:
         """Wait for the file, and remove what nobody needs any more; what failed is kept and said."""
@@ -205,7 +208,7 @@ def start_or_join(wish: Wish) -> tuple[Session | None, bool]:
             return None, False
         session = current()
         if session is not None and session.is_ours:
-            if wish.differs_from(session.wish):
+            if not wish.is_met_by(session):
                 raise InputError(
                     f"this process is being profiled already, into {session.path}; leave output and sources away to be "
                     "part of that run, or stop it first"
@@ -246,7 +249,3 @@ def _renew_lock() -> None:
 def _children_ns() -> int:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return round((usage.ru_utime + usage.ru_stime) * 1e9)
-
-
-def _absolute(path: str | None) -> str | None:
-    return None if path is None else os.path.abspath(path)
