@@ -20,7 +20,7 @@ from energyprof import __version__, discover
 from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.horizon import Horizon
-from energyprof.collect.open_sources import late_start, lead_out_ns, open_sources
+from energyprof.collect.open_sources import Opened, Opening, late_start, lead_out_ns
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler, SamplerFacts
 from energyprof.collect.stack_signals import StackSignals
@@ -40,6 +40,8 @@ CONVERT_S = 0.04
 """Longest stretch of conversion at a time; between two the collector sleeps as long: half a core at most."""
 LIVE_S = 0.3
 FACTS_S = 2.0
+OPEN_PATIENCE_S = 0.2
+"""How long the first reading of all sources waits for one whose driver takes its time."""
 DRIVER_PATIENCE_S = 1.0
 ORPHAN_PATIENCE_S = 5.0
 
@@ -86,19 +88,19 @@ class Collection:
         root_pid = int(config["root_pid"])
         before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self._start_ns)
         self._clock = CpuClock(process_tree(root_pid), start_ns=self._start_ns, before=before)
+        self._clock.poll()  # a model's first reading must know what has been used so far, or the second one has it all
         self._horizon = Horizon(self._clock, root_pid)
         self._stacks = config.get("stacks", "off")
         self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
         if self._stacks != "off":
             self._signals.start()
-        warnings: list[str] = []
-        self._opened = open_sources(
+        self._opening = Opening(
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
             _load,
             SourceContext(start_ns=self._start_ns, now_ns=self._horizon.now_ns, cpu_time_ns=self._horizon.cpu_time_ns),
-            warnings.append,
         )
+        self._opened = self._opening.wait(OPEN_PATIENCE_S)
         max_hz = float(config["max_hz"])
         self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
         self._sampler.start()
@@ -126,8 +128,6 @@ class Collection:
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
         self._due_s = {"live": 0.0, "facts": 0.0}
-        for line in warnings:
-            self._warn(line)
 
     def run(self) -> None:
         """Record until the foreground says that the program has ended, then finish the capture."""
@@ -189,6 +189,7 @@ class Collection:
         began_s = time.monotonic()
         self._owners.adopt()
         self._unrecorded.look()
+        self._read_too(self._opening.late())
         has_more = True
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._converter.step()
@@ -202,6 +203,16 @@ class Collection:
         if self._config["live"] and self._is_due("live", LIVE_S):
             self._tell_live()
         return min(TICK_S, time.monotonic() - began_s) if has_more else TICK_S
+
+    def _read_too(self, opened: Opened) -> None:
+        """Read sources that were late to open, and say which are left out."""
+        for line in self._opening.news():
+            self._warn(line)
+        if opened:
+            self._sampler.add(opened)
+            self._writer.add_domains([domain for _, offered in opened for domain in offered])
+            self._opened += opened
+            self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
 
     def _take_samples(self) -> None:
         domains = [domain for _, offered in self._opened for domain in offered]
@@ -231,6 +242,7 @@ class Collection:
 
     def _finish(self, message: dict[str, Any]) -> None:
         self._signals.stop()
+        self._read_too(self._opening.give_up())
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._take_all()
         self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
