@@ -56,7 +56,7 @@ class Segments:
 
 def exclusive_segments(spans: Spans, runs: LaneRuns, origin_ns: int) -> Segments:
     """Return the time that each span has for itself, in pieces."""
-    start, end = _since(spans.start_ns, origin_ns), _since(spans.end_ns, origin_ns)
+    start, end = since(spans.start_ns, origin_ns), since(spans.end_ns, origin_ns)
     previous, last = previous_siblings(spans), last_children(spans)
     child = np.flatnonzero(spans.parent >= 0)
     parent = spans.parent[child]
@@ -74,18 +74,18 @@ def exclusive_segments(spans: Spans, runs: LaneRuns, origin_ns: int) -> Segments
 def busy_segments(spans: Spans, runs: LaneRuns, origin_ns: int) -> Segments:
     """Return when each lane had any stage open (and ran): the outermost spans, `stage` being theirs."""
     top = spans.parent < 0
-    start, end = _since(spans.start_ns[top], origin_ns), _since(spans.end_ns[top], origin_ns)
+    start, end = since(spans.start_ns[top], origin_ns), since(spans.end_ns[top], origin_ns)
     return _cut_and_ordered(Segments(spans.stage[top], spans.lane[top], start, end), runs, origin_ns)
 
 
 def inherited_segments(spans: Spans, lanes: Lanes, runs: LaneRuns, origin_ns: int) -> Segments:
     """Return when tasks and work items ran outside any stage of their own, `stage` being the one that made them."""
     run = np.flatnonzero(lanes.prefix[runs.lane] >= 0)
-    ran = Stretches(runs.lane[run], _since(runs.start_ns[run], origin_ns), _since(runs.end_ns[run], origin_ns))
+    ran = Stretches(runs.lane[run], since(runs.start_ns[run], origin_ns), since(runs.end_ns[run], origin_ns))
     inherits = np.zeros(len(lanes), np.bool_)
     inherits[ran.lane] = True
     top = np.flatnonzero((spans.parent < 0) & inherits[spans.lane])
-    staged = Stretches(spans.lane[top], _since(spans.start_ns[top], origin_ns), _since(spans.end_ns[top], origin_ns))
+    staged = Stretches(spans.lane[top], since(spans.start_ns[top], origin_ns), since(spans.end_ns[top], origin_ns))
     low_ns, high_ns = ran.start_ns.min(initial=0.0) - 1, ran.end_ns.max(initial=0.0) + 1
     row, start, end = clip_to_runs(ran, between_stretches(staged, low_ns, high_ns))
     kept = np.flatnonzero(end > start)
@@ -94,15 +94,20 @@ def inherited_segments(spans: Spans, lanes: Lanes, runs: LaneRuns, origin_ns: in
     return Segments(lanes.prefix[lane], lane, start[kept], end[kept])
 
 
-def _since(t_ns: Ints, origin_ns: int) -> Floats:
+def runs_since(runs: LaneRuns, origin_ns: int) -> Stretches:
+    """Return the runs as stretches of time since the start of the run."""
+    return Stretches(runs.lane, since(runs.start_ns, origin_ns), since(runs.end_ns, origin_ns))
+
+
+def since(t_ns: Ints, origin_ns: int) -> Floats:
+    """Return times in ns since the start of the run."""
     return (t_ns - origin_ns).astype(np.float64)
 
 
 def _cut_and_ordered(pieces: Segments, runs: LaneRuns, origin_ns: int) -> Segments:
     stage, lane, start, end = pieces.stage, pieces.lane, pieces.start_ns, pieces.end_ns
     if len(runs):
-        ran = Stretches(runs.lane, _since(runs.start_ns, origin_ns), _since(runs.end_ns, origin_ns))
-        row, start, end = clip_to_runs(Stretches(lane, start, end), ran)
+        row, start, end = clip_to_runs(Stretches(lane, start, end), runs_since(runs, origin_ns))
         stage, lane = stage[row], lane[row]
     kept = np.flatnonzero(end > start)
     kept = kept[np.argsort(start[kept], kind="stable")]

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     """Takes the original; returns the wrapper, and what has it do nothing but call the original from then on."""
 
 
+def take_us_out(error: BaseException) -> None:
+    """Take the frame of the wrapper that handles `error` out of its traceback: the next thing is a bare `raise`.
+
+    Python 3.10 puts it back.
+    """
+    if error.__traceback__ is not None:
+        error.__traceback__ = error.__traceback__.tb_next
+
+
 class Patch:
     """One method of a class, replaced by a wrapper of itself until `undo`."""
 

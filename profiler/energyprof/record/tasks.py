@@ -12,7 +12,7 @@ from time import perf_counter_ns as now_ns
 
 from energyprof.model.events import LANE, SPAWN
 from energyprof.record.lanes import LANE_KEY, guests, local, new_lane_number
-from energyprof.record.patch import Patch
+from energyprof.record.patch import Patch, take_us_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,11 @@ def _marking_run(original: Callable[[Any], Any], kinds: tuple[type, ...]) -> tup
     def _run(self: Any) -> Any:
         task = getattr(self._callback, "__self__", None)
         if not isinstance(task, kinds):
-            return original(self)
+            try:
+                return original(self)
+            except BaseException as error:  # only SystemExit and KeyboardInterrupt leave a step
+                take_us_out(error)
+                raise
         try:
             code = task._energyprof_lane  # type: ignore[attr-defined]  # LANE_KEY; getattr costs twice as much
         except AttributeError:
@@ -64,11 +68,10 @@ def _marking_run(original: Callable[[Any], Any], kinds: tuple[type, ...]) -> tup
         extend((code, now_ns()))
         try:
             result = original(self)
-        except BaseException as error:  # only SystemExit and KeyboardInterrupt leave a step
+        except BaseException as error:  # as above
             mine["running"] = before
             extend((before, now_ns()))
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            take_us_out(error)
             raise
         mine["running"] = before
         extend((before, now_ns()))
@@ -96,8 +99,7 @@ def _announcing_create_task(original: Callable[..., Any], kinds: tuple[type, ...
         try:
             task = original(self, *args, **kwargs)
         except BaseException as error:
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
+            take_us_out(error)
             raise
         finally:
             if is_eager:

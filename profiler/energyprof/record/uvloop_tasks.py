@@ -7,7 +7,7 @@ from time import perf_counter_ns as now_ns
 
 from energyprof.model.events import LANE, SPAWN
 from energyprof.record.lanes import guests, local, new_lane_number
-from energyprof.record.patch import Patch
+from energyprof.record.patch import Patch, take_us_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class _Steps:
         try:
             return self._coroutine.send(value)
         except BaseException as error:  # StopIteration, too: that is how a coroutine returns
-            _take_us_out_of(error)
+            take_us_out(error)
             raise
         finally:
             _switch(before)
@@ -55,7 +55,7 @@ class _Steps:
         try:
             return self._coroutine.throw(*raised)
         except BaseException as error:
-            _take_us_out_of(error)
+            take_us_out(error)
             raise
         finally:
             _switch(before)
@@ -79,11 +79,6 @@ def _switch(code: int) -> int:
     return before
 
 
-def _take_us_out_of(error: BaseException) -> None:
-    if error.__traceback__ is not None:
-        error.__traceback__ = error.__traceback__.tb_next
-
-
 def _announcing_create_task(original: Callable[..., Any]) -> tuple[Any, Callable[[], None]]:
     is_silent = False
 
@@ -95,7 +90,7 @@ def _announcing_create_task(original: Callable[..., Any]) -> tuple[Any, Callable
         try:
             task = original(self, _Steps(coro, LANE + number), *args, **kwargs)
         except BaseException as error:
-            _take_us_out_of(error)
+            take_us_out(error)
             raise
         guests.append((number, str(task.get_name()) if hasattr(task, "get_name") else ""))
         return task
