@@ -19,11 +19,12 @@ from energyprof.record import lanes
 from energyprof.record.tasks import TaskLanes
 from energyprof.record.work_items import WorkItems
 
-ROUNDS = 60
-TASKS = 20
-STEPS = 100
-ITEMS = 300
-PAIRS = 2_000
+ROUNDS = 400
+TASKS = 5
+STEPS = 40
+ITEMS = 20
+PAIRS = 1_000
+"""Rounds are short and many: the quickest is one that nobody else on the machine has disturbed."""
 
 Row = tuple[str, float, str, float]
 
@@ -66,9 +67,8 @@ async def _making() -> None:
     async def work() -> None:
         pass
 
-    for _ in range(STEPS):
-        for task in [asyncio.ensure_future(work()) for _ in range(TASKS)]:
-            await task
+    for task in [asyncio.ensure_future(work()) for _ in range(TASKS * STEPS)]:
+        await task
 
 
 def _submit(pool: ThreadPoolExecutor) -> None:
@@ -86,6 +86,7 @@ def _added(marks: Marks, run: Callable[[], object]) -> float:
     """Return by how many clock pairs the quickest run with `marks` is slower than the quickest without."""
     run()
     bare, marked, pairs = [], [], []
+    gc.disable()
     for _ in range(ROUNDS):
         pairs.append(_took_ns(_clock_pairs))
         bare.append(_took_ns(run))
@@ -94,11 +95,11 @@ def _added(marks: Marks, run: Callable[[], object]) -> float:
             marked.append(_took_ns(run))
         finally:
             marks.remove()
+    gc.enable()
     return (min(marked) - min(bare)) / (min(pairs) / PAIRS)
 
 
 def _took_ns(run: Callable[[], object]) -> int:
-    gc.collect()
     begun_ns = now_ns()
     run()
     took_ns = now_ns() - begun_ns
