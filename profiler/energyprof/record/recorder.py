@@ -40,6 +40,8 @@ HELD_WHEN_BLOCKED_EVENTS = 200_000
 """The same while nothing can be written: a full disk, a folder that is gone, no descriptor left."""
 PIECE_EVENTS = (8_192, 65_536)
 """A frame holds at most this many, more when there is much to do: packing holds the GIL 0.04 us per event."""
+ABANDONED_AFTER = 10
+"""Flushes that find no folder until nobody is thought to be there: a live collector makes a deleted one again."""
 CLOSE_TIMEOUT_S = 0.04
 _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 
@@ -86,6 +88,7 @@ class Recorder:
         self._events_written = 0
         self._lost = 0
         self._lost_because = ""
+        self._misses = 0
         self._launched: list[dict[str, object]] = []
         """Rows of a LANES frame, not written yet."""
         self._warnings: list[str] = []
@@ -193,14 +196,15 @@ class Recorder:
         try:
             self._spool.open()
         except FileNotFoundError as error:
-            if os.path.isdir(self._folder):
-                self._hold(error)
-            else:
+            self._hold(error)
+            self._misses += 1
+            if self._misses >= ABANDONED_AFTER and not os.path.isdir(self._folder):
                 self.on_abandoned()
             return
         except OSError as error:
             self._hold(error)
             return
+        self._misses = 0
         try:
             self._write_events()
             for frame in self.stacks.frames() if self.stacks is not None else ():
@@ -237,8 +241,7 @@ class Recorder:
                     unwritten -= len(piece) // 2
                     self._events_written += len(piece) // 2
         except OSError as error:
-            self._lose(unwritten, str(error))
-            raise
+            self._lose(unwritten, str(error))  # the few words that say so may still fit
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
