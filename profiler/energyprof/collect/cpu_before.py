@@ -47,10 +47,17 @@ class CpuBefore:
 
 
 def cpu_used_by(pid: int, reader: CpuReader | None = None) -> dict[int, int]:
-    """Return the CPU time that each thread of a process has used so far, by tid, and under 0 that of the process."""
+    """Return the CPU time that each thread of a process has used so far, by tid, and under 0 that of the process.
+
+    Threads that the system does not tell, as where no file can be opened any more, are left out.
+    """
     reader = reader or cpu_reader()
     used_ns = {0: reader.process_clock(pid)()}
-    for tid in reader.thread_ids(pid):
+    try:
+        tids = reader.thread_ids(pid)
+    except OSError:
+        return used_ns
+    for tid in tids:
         try:
             thread = reader.open_thread(pid, tid)
             try:
