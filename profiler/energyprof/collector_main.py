@@ -29,7 +29,7 @@ from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.launch.control import COMMIT, CONFIG_NAME, LOST, Control
 from energyprof.launch.detached import close_inherited
 from energyprof.launch.root_process import RootProcess
-from energyprof.launch.run_folder import remove_run_folder
+from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import hold
 
 if TYPE_CHECKING:
@@ -127,6 +127,8 @@ class Collection:
         )
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
+        self._is_blocked = False
+        self._said: set[str] = set()
         self._due_s = {"live": 0.0, "facts": 0.0}
 
     def run(self) -> None:
@@ -138,7 +140,7 @@ class Collection:
             self._root.terminate(ORPHAN_PATIENCE_S)
             message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
         self._converter.seal()
-        said = {tid: used_ns for tid, used_ns in message.get("cpu_by_thread", ())}
+        said = dict(message.get("cpu_by_thread", ()))
         self._horizon.end(int(message["t_ns"]), int(message["cpu_ns"]), said)
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
@@ -178,7 +180,7 @@ class Collection:
 
     def _take_all(self) -> None:
         """Convert whatever is there and take what has been sampled."""
-        while self._converter.step():
+        while not self._is_blocked and self._converter.step():
             self._store()
             if self._is_due("live", LIVE_S):
                 self._control.tell("working")
@@ -187,10 +189,15 @@ class Collection:
     def _tick(self) -> float:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
         began_s = time.monotonic()
+        if is_restored(self._config["run_dir"]):
+            self._warn(
+                f"somebody deleted {self._config['run_dir']} during the run, and stages not yet stored are lost; "
+                "keep cleaners away from it, or set TMPDIR to another place"
+            )
         self._owners.adopt()
         self._unrecorded.look()
         self._read_too(self._opening.late())
-        has_more = True
+        has_more = not self._is_blocked
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._converter.step()
         if self._stacks == "auto" and self._converter.has_spans():
@@ -224,8 +231,11 @@ class Collection:
         try:
             if self._writer.commit():
                 self._converter.release()
+            self._is_blocked = False
         except CaptureError as error:
-            self._warn(str(error))  # said once, however often it comes
+            if not self._is_blocked:
+                self._warn(str(error))
+            self._is_blocked = True  # until there is room, spans are better kept in the spools than in memory
 
     def _tell_live(self) -> None:
         power_w, energy_j = self._sampler.live()
@@ -245,6 +255,8 @@ class Collection:
         self._read_too(self._opening.give_up())
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._take_all()
+        if self._is_blocked:
+            self._writer.commit(force=True)  # raises where there is no room yet: `recover` goes on from here
         self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
         sampled = self._state_costs()
         late = late_start(self._opened, self._start_ns, self._sampled_from_ns, int(message["t_ns"]))
@@ -270,8 +282,10 @@ class Collection:
         return sampled
 
     def _warn(self, line: str) -> None:
-        self._writer.warn(line)
-        self._control.tell("warning", message=line)
+        if line not in self._said:
+            self._said.add(line)
+            self._writer.warn(line)
+            self._control.tell("warning", message=line)
 
     def _is_due(self, what: str, every_s: float) -> bool:
         now_s = time.monotonic()

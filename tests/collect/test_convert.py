@@ -136,9 +136,9 @@ def test_an_end_closes_the_innermost_open_span_of_its_code_and_clips_those_insid
 
     sink = convert(tmp_path)
     assert sink.spans == [(0, "a", 10, 30, 0, False), (0, "a/b", 20, 30, 1, False)]
-    assert sink.warnings == [
+    assert [line.partition(";")[0] for line in sink.warnings] == [
         "1 ends of stages that were not open were ignored",
-        "1 spans were cut short as a stage around them ended first (a `with` across a `yield`?)",
+        "1 spans were cut short as a stage around them ended first",
     ]
 
 
@@ -150,7 +150,7 @@ def test_an_end_without_a_begin_is_ignored_and_counted(tmp_path: Path) -> None:
 
     sink = convert(tmp_path)
     assert sink.spans == [(0, "a", 10, 20, 0, False)]
-    assert sink.warnings == ["3 ends of stages that were not open were ignored"]
+    assert [line.partition(";")[0] for line in sink.warnings] == ["3 ends of stages that were not open were ignored"]
 
 
 def test_end_any_ends_whatever_is_innermost(tmp_path: Path) -> None:
@@ -316,17 +316,18 @@ def test_losses_and_costs_of_the_recorder_are_summed(tmp_path: Path) -> None:
         spool.events((1, 1), (-1, 2))
         spool.json(LOSS, {"dropped": 5, "reason": "memory"})
         spool.json(LOSS, {"dropped": 2, "reason": "memory"})
-        spool.json(FACTS, {"recorder_ns": 500_000_000, "events": 2, "warnings": ["from the recorder"]})
+        spool.json(FACTS, {"recorder_ns": 500_000_000, "events": 5, "warnings": ["from the recorder"]})
     sink = Sink()
     converter = Converter(SpoolWatcher(tmp_path), sink)
 
     converter.finish(10)
 
-    assert converter.recorder_facts() == RecorderFacts(recorder_s=1.0, spans=2, dropped=14)
+    assert converter.recorder_facts() == RecorderFacts(
+        recorder_s=1.0, spans=2, dropped=20
+    )  # 14 said, 6 that never came
     assert sink.warnings == [
         "from the recorder",
         "from the recorder",
-        "14 events were dropped by the recorder (memory cap or full disk)",
     ]
 
 
@@ -337,7 +338,9 @@ def test_a_code_without_a_name_is_kept_and_warned_about(tmp_path: Path) -> None:
 
     sink = convert(tmp_path)
     assert sink.spans == [(0, "<unnamed 3>", 1, 2, 0, False)]
-    assert sink.warnings == ["1 stage codes came without a name"]
+    assert sink.warnings == [
+        "1 stage names were lost with a deleted spool; keep cleaners away from the temporary folder"
+    ]
 
 
 def test_paths_beyond_the_limit_become_other() -> None:

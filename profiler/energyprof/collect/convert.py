@@ -19,6 +19,7 @@ import numpy as np
 
 from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_lanes import LaneTable
+from energyprof.collect.convert_losses import Losses
 from energyprof.collect.convert_process import Process, Run, ThreadEvents
 from energyprof.collect.convert_progress import WHOLE, Journal
 from energyprof.collect.convert_spans import LaneEvents, OpenSpan, convert_events
@@ -211,7 +212,7 @@ class Converter:
         return RecorderFacts(
             recorder_s=sum(process.recorder_ns for process in processes) / 1e9,
             spans=self._spans,
-            dropped=sum(process.dropped for process in processes),
+            dropped=sum(process.dropped + process.missing() for process in processes),
         )
 
     def last_ns(self) -> int:
@@ -276,6 +277,7 @@ class Converter:
             process.dropped += content["dropped"]
         elif frame.kind == FACTS:
             process.recorder_ns = max(process.recorder_ns, content.get("recorder_ns", 0))
+            process.events_told = max(process.events_told, content.get("events", 0))
             for message in content.get("warnings", ()):
                 self._sink.warn(message)
 
@@ -369,14 +371,12 @@ class Converter:
             self._origins = []
 
     def _warn_of_losses(self) -> None:
-        processes = self._processes.values()
-        for amount, what in (
-            (sum(p.dropped for p in processes), "events were dropped by the recorder (memory cap or full disk)"),
-            (sum(len(p.resolver.unnamed) for p in processes), "stage codes came without a name"),
-            (sum(self._watcher.damaged.values()), "bytes of a spool could not be read: a process was cut off writing"),
-            (0 if self._is_part else self._stray, "ends of stages that were not open were ignored"),
-            (self._clipped, "spans were cut short as a stage around them ended first (a `with` across a `yield`?)"),
-            (self._stages.overflowed, "stage paths beyond the limit are counted as `<other>`"),
-        ):
-            if amount:
-                self._sink.warn(f"{amount:,} {what}")
+        losses = Losses(
+            unnamed=sum(len(process.resolver.unnamed) for process in self._processes.values()),
+            damaged_bytes=sum(self._watcher.damaged.values()),
+            stray=0 if self._is_part else self._stray,
+            clipped=self._clipped,
+            overflowed=self._stages.overflowed,
+        )
+        for line in losses.lines():
+            self._sink.warn(line)

@@ -58,6 +58,8 @@ class Process:
         """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
         self.recorder_ns = 0
         self.dropped = 0
+        self.events_read = self.events_told = 0
+        """Events that came, and those that the recorder says it has written: of others the files are gone."""
         self.lanes: dict[int, int] = {}
         """Lane number to index."""
         self.new_lanes: list[tuple[int, int]] = []
@@ -138,6 +140,7 @@ class Process:
     def thread_events(self, number: int, payload: bytes) -> ThreadEvents:
         """Return the events of one EVENTS frame of the thread whose own lane is `number`."""
         pairs = np.frombuffer(payload, "<i8", count=len(payload) // 16 * 2).reshape(-1, 2)
+        self.events_read += len(pairs)
         own = self.lane(number, "thread")
         thread = self._threads.setdefault(number, _Thread(own, own))
         code = pairs[:, 0]
@@ -177,12 +180,17 @@ class Process:
         """Return the time of its last event so far."""
         return max((thread.last_ns for thread in self._threads.values()), default=self.started_ns)
 
+    def missing(self) -> int:
+        """Return how many events were written and never came."""
+        return max(0, self.events_told - self.events_read)
+
     def state(self) -> dict[str, Any]:
         """Return what its events and figures have left behind, as JSON values."""
         return {
             "closed_ns": self.closed_ns,
             "recorder_ns": self.recorder_ns,
             "dropped": self.dropped,
+            "events": (self.events_read, self.events_told),
             "threads": [
                 (number, thread.own, thread.running, thread.since_ns, thread.last_ns)
                 for number, thread in self._threads.items()
@@ -194,6 +202,7 @@ class Process:
         self.closed_ns = state["closed_ns"]
         self.recorder_ns = state["recorder_ns"]
         self.dropped = state["dropped"]
+        self.events_read, self.events_told = state["events"]
         self._threads = {number: _Thread(*rest) for number, *rest in state["threads"]}
         self._placed = {number for number, index in self.lanes.items() if self._lane_table.is_placed(index)}
 

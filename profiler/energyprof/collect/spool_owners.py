@@ -24,7 +24,11 @@ class SpoolOwners:
 
     def adopt(self) -> None:
         """Look for new spools."""
-        for file in os.listdir(self._folder):
+        try:
+            files = os.listdir(self._folder)
+        except OSError:  # somebody has deleted it, or no descriptor is left: it will be looked at again
+            return
+        for file in files:
             spool = file.partition(".")[0]
             pid = spool.partition("-")[0]
             if file.endswith(SPOOL_SUFFIX) and pid.isdecimal() and spool not in self._known:

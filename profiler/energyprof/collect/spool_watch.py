@@ -6,6 +6,7 @@ and `release` deletes it once the caller has stored its content.
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -102,9 +103,14 @@ class SpoolWatcher:
     def _look(self) -> None:
         if self._reach is not None:
             return
-        for path in sorted(self._folder.glob(f"*{SPOOL_SUFFIX}")):
-            name, _, number = path.name[: -len(SPOOL_SUFFIX)].rpartition(".")
-            if not name or not number.isdecimal():
+        try:
+            files = sorted(os.listdir(self._folder))
+        except OSError:  # not there yet, deleted by somebody, or no descriptor is left: it will be looked at again
+            return
+        for file in files:
+            path = self._folder / file
+            name, _, number = file.removesuffix(SPOOL_SUFFIX).rpartition(".")
+            if not file.endswith(SPOOL_SUFFIX) or not name or not number.isdecimal():
                 continue
             spool = self._spools.setdefault(name, _Spool(name, current=int(number)))
             if spool.ended or int(number) < spool.current:
