@@ -4,14 +4,19 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from energyprof.in_process.handle import profile
     from energyprof.record.stage import stage
     from energyprof.run import load
 
-__all__ = ["__version__", "load", "stage"]
+__all__ = ["__version__", "load", "profile", "stage"]
 
 __version__ = "0.1.0"
 
-_HOMES = {"load": "energyprof.run", "stage": "energyprof.record.stage"}
+_HOMES = {
+    "load": "energyprof.run",
+    "profile": "energyprof.in_process.handle",
+    "stage": "energyprof.record.stage",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -12,13 +12,33 @@ from energyprof.record.faults import note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from energyprof.interfaces import Instrument
     from energyprof.record.imports import ImportWatcher
     from energyprof.record.recorder import Recorder
+    from energyprof.record.stacks import StackSampler
+
+    class Removable(Protocol):
+        """What has been installed."""
+
+        def remove(self) -> None: ...
+
 
 RUN_DIR = "ENERGYPROF_RUN_DIR"
 INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
 """JSON list of [name, framework, "module:attr", source file of the plugin]."""
+STACKS = "ENERGYPROF_STACKS"
+"""`on`, or `auto`: as long as nobody else looks at the program; anything else: no sampling of stacks."""
+LANES = {
+    "_posixsubprocess": "energyprof.record.launches:ForkExec",
+    "asyncio": "energyprof.record.tasks:TaskLanes",
+    "concurrent.futures.thread": "energyprof.record.work_items:WorkItems",
+    "multiprocessing.forkserver": "energyprof.record.forkserver:ForkserverChildren",
+    "os": "energyprof.record.launches:OsLaunches",
+    "uvloop": "energyprof.record.uvloop_tasks:UvloopTasks",
+}
+"""What makes lanes of a module's tasks and processes, installed when the program itself imports the module."""
 
 
 def start() -> None:
@@ -34,6 +54,28 @@ def start() -> None:
         note(run_dir, "starting the recorder")
 
 
+def begin(run_dir: str, instruments: str) -> None:
+    """Record this process, which asks for it by itself, until `stop`; raises OSError if nothing can be written."""
+    recording = Recording(run_dir)
+    try:
+        recording.start(instruments)
+    except BaseException:
+        recording.stop()
+        raise
+    _Running.recording = recording
+
+
+def recorded_into() -> str:
+    """Return the run folder that this process records into, or nothing."""
+    return "" if _Running.recording is None else _Running.recording.run_dir
+
+
+def flush() -> None:
+    """Write what has been recorded so far."""
+    if _Running.recording is not None:
+        _Running.recording.flush()
+
+
 def stop() -> None:
     """Write what has been recorded and undo everything; a second call does nothing."""
     recording, _Running.recording = _Running.recording, None
@@ -47,28 +89,42 @@ class Recording:
     def __init__(self, run_dir: str) -> None:
         self.run_dir = run_dir
         self._recorder: Recorder | None = None
+        self._stacks: StackSampler | None = None
         self._watcher: ImportWatcher | None = None
         self._awaited: dict[str, list[tuple[str, str, str]]] = {}
-        self._installed: list[tuple[str, Instrument]] = []
+        self._installed: list[tuple[str, Removable]] = []
 
     def start(self, instruments: str) -> None:
         """Start the recorder, then wait for the frameworks of `instruments` (JSON as in INSTRUMENTS)."""
+        from energyprof.record.imports import ImportWatcher
         from energyprof.record.recorder import Recorder
 
         recorder = Recorder(self.run_dir)
+        recorder.on_abandoned = stop
         recorder.start()
         self._recorder = recorder
         if instruments:
-            from energyprof.record.imports import ImportWatcher
             from energyprof.record.json_text import from_json
 
             for name, framework, target, file in from_json(instruments):
                 self._awaited.setdefault(framework, []).append((name, target, file))
-            self._watcher = ImportWatcher(self._install)
-            self._watcher.watch(list(self._awaited))
+        self._watcher = ImportWatcher(self._arrived)
+        self._watcher.watch(list({**LANES, **self._awaited}))
+        if os.environ.get(STACKS) in {"on", "auto"}:
+            from energyprof.record.stacks import StackSampler
+
+            self._stacks = StackSampler(recorder, asked_for=os.environ[STACKS] == "on")
+            self._stacks.start()
+
+    def flush(self) -> None:
+        """Write what has been recorded so far."""
+        if self._recorder is not None:
+            self._recorder.flush()
 
     def stop(self) -> None:
         """Undo everything, the latest first."""
+        if self._stacks is not None:
+            self._stacks.stop()
         if self._watcher is not None:
             self._watcher.stop()
         while self._installed:
@@ -82,6 +138,23 @@ class Recording:
                 self._recorder.close()
             except Exception:  # neither must ours
                 note(self.run_dir, "closing the recorder")
+
+    def _arrived(self, module: str) -> None:
+        if module in LANES:
+            self._make_lanes(module)
+        if module in self._awaited:
+            self._install(module)
+
+    def _make_lanes(self, module: str) -> None:
+        from energyprof.record.imports import load_plugin
+
+        try:
+            lanes = load_plugin(LANES[module], "")()
+            lanes.install()
+        except Exception:  # an error of ours must not break the program's import
+            note(self.run_dir, f"making lanes for {module}")
+        else:
+            self._installed.append((module, lanes))
 
     def _install(self, framework: str) -> None:
         from energyprof.record.imports import load_plugin

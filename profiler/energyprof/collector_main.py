@@ -6,27 +6,32 @@ Ctrl-C and the prompt wait for no driver. It ends when the foreground says so, o
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
+from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_clock import CpuClock
-from energyprof.collect.open_sources import lead_out_ns, open_sources
+from energyprof.collect.horizon import Horizon
+from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
 from energyprof.collect.process_tree import process_tree
-from energyprof.collect.sampler import Sampler
+from energyprof.collect.sampler import Sampler, SamplerFacts
+from energyprof.collect.stack_signals import StackSignals
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
-from energyprof.launch.control import END, LOST, Control
+from energyprof.launch.control import COMMIT, CONFIG_NAME, LOST, Control
+from energyprof.launch.detached import close_inherited
 from energyprof.launch.root_process import RootProcess
-from energyprof.launch.run_folder import remove_run_folder
+from energyprof.launch.run_folder import is_restored, remove_run_folder
+from energyprof.launch.run_notes import hold
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from energyprof.capture.writer import CaptureWriter
 
 TICK_S = 0.08
@@ -34,19 +39,27 @@ CONVERT_S = 0.04
 """Longest stretch of conversion at a time; between two the collector sleeps as long: half a core at most."""
 LIVE_S = 0.3
 FACTS_S = 2.0
+OPEN_PATIENCE_S = 0.2
+"""How long the first reading of all sources waits for one whose driver takes its time."""
 DRIVER_PATIENCE_S = 1.0
 ORPHAN_PATIENCE_S = 5.0
 
 
-def main() -> None:
-    """Serve one run; the foreground starts this with its pipes as standard input and output."""
+def main(run_dir: str | None = None) -> None:
+    """Serve one run; the foreground starts this with its pipes as standard input and output.
+
+    A program that profiles itself starts it with a FIFO and a file instead, and `run_dir`, where the configuration is.
+    """
+    if run_dir is not None:
+        close_inherited()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     # With Python's 5 ms a converting main thread would make every sampling thread that late.
     sys.setswitchinterval(0.0005)
     control = Control(os.dup(0), os.dup(1))
     os.dup2(2, 1)  # what a driver prints goes to the log, not between our events
-    config = control.wait(None)
+    config = control.wait(None) if run_dir is None else _configuration(run_dir)
+    control.tell("begun")
     if config is None or config.get("op") == LOST:
         return
     try:
@@ -58,6 +71,9 @@ def main() -> None:
 
         traceback.print_exc()
         control.tell("failed", message=f"the collector failed: {type(error).__name__}: {error}")
+    else:
+        if run_dir is not None:
+            _leave(run_dir)
 
 
 class Collection:
@@ -68,63 +84,125 @@ class Collection:
         self._config = config
         self._control = control
         self._start_ns = int(config["start_ns"])
+        hold(config["run_dir"])
         self._root = RootProcess(int(config["root_pid"]))
-        self._clock = CpuClock(process_tree(int(config["root_pid"])), start_ns=self._start_ns)
-        self._ended_ns: int | None = None
-        warnings: list[str] = []
-        self._opened = open_sources(
+        root_pid = int(config["root_pid"])
+        before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self._start_ns)
+        self._clock = CpuClock(process_tree(root_pid), start_ns=self._start_ns, before=before)
+        self._clock.poll()  # a model's first reading must know what has been used so far, or the second one has it all
+        self._horizon = Horizon(self._clock, root_pid)
+        self._stacks = config.get("stacks", "off")
+        self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
+        if self._stacks != "off":
+            self._signals.start()
+        self._opening = Opening(
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
             _load,
-            SourceContext(start_ns=self._start_ns, now_ns=self._now_ns, cpu_time_ns=self._clock.total_ns),
-            warnings.append,
+            SourceContext(start_ns=self._start_ns, now_ns=self._horizon.now_ns, cpu_time_ns=self._horizon.cpu_time_ns),
         )
+        self._opened = self._opening.wait(OPEN_PATIENCE_S)
         max_hz = float(config["max_hz"])
         self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
         self._sampler.start()
         # Imported while the sensors are being read already: with numpy they take four times as long as all above.
-        from pathlib import Path
-
         from energyprof.collect.convert import Converter
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
+        from energyprof.collect.unrecorded import Unrecorded
         from energyprof.launch.host_facts import run_facts
 
         self._writer = _new_writer(Path(config["output"]))
         self._facts = run_facts(config, __version__, time.monotonic_ns())
         self._writer.set_run(self._facts)
         self._writer.add_domains([domain for _, offered in self._opened for domain in offered])
+        if self._stacks != "off":
+            self._writer.set_stacks(self._stacks)
         spool = Path(config["run_dir"]) / "spool"
-        self._converter = Converter(SpoolWatcher(spool), self._writer)
+        self._converter = Converter(
+            SpoolWatcher(spool),
+            self._writer,
+            signalled_ns=self._signals.began_ns,
+            is_part=bool(config.get("in_process")),
+        )
         self._owners = SpoolOwners(spool, self._clock.adopt)
+        self._unrecorded = Unrecorded(self._clock.pids)
+        self._is_blocked = False
+        self._said: set[str] = set()
         self._due_s = {"live": 0.0, "facts": 0.0}
-        for line in warnings:
-            self._warn(line)
 
     def run(self) -> None:
         """Record until the foreground says that the program has ended, then finish the capture."""
         self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
-        wait_s = TICK_S
-        while (message := self._control.wait(wait_s)) is None or message["op"] not in {END, LOST}:
-            wait_s = self._tick()
-        if message["op"] == LOST:
+        message = self._until_the_end()
+        is_lost = message["op"] == LOST
+        if is_lost:
             self._root.terminate(ORPHAN_PATIENCE_S)
             message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
+        self._converter.seal()
+        said = dict(message.get("cpu_by_thread", ()))
+        self._horizon.end(int(message["t_ns"]), int(message["cpu_ns"]), said)
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
         self._control.tell("done", path=self._config["output"], warnings=[])
-        if message["exit_code"] is None:
+        if is_lost:
             remove_run_folder(self._config["run_dir"])
+
+    def _until_the_end(self) -> dict[str, Any]:
+        """Record until told that the program has ended, or, where it has no foreground, until it is seen to have."""
+        wait_s = TICK_S
+        while True:
+            message = self._control.wait(wait_s)
+            if message is None and self._config.get("in_process") and self._root.has_ended():
+                message = self._control.wait(0.0) or {"op": LOST}  # it may just have said so
+            if message is not None and message["op"] == COMMIT:
+                self._commit(message["number"])
+            elif message is not None:
+                return message
+            wait_s = self._tick()
+
+    def _commit(self, number: int) -> None:
+        """Store all that is known now, what is open included, for somebody who reads the file while the run goes on."""
+        self._owners.adopt()
+        self._take_all()
+        now_ns = time.monotonic_ns()
+        self._facts = replace(self._facts, end_ns=now_ns)
+        self._writer.set_run(self._facts)
+        self._state_costs()
+        self._writer.set_open(self._converter.open_spans(now_ns))
+        failure = ""
+        try:
+            if self._writer.commit(force=True):
+                self._converter.release()
+        except CaptureError as error:
+            failure = str(error)
+        self._control.tell("committed", number=number, failure=failure)
+
+    def _take_all(self) -> None:
+        """Convert whatever is there and take what has been sampled."""
+        while not self._is_blocked and self._converter.step():
+            self._store()
+            if self._is_due("live", LIVE_S):
+                self._control.tell("working")
+        self._take_samples()
 
     def _tick(self) -> float:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
         began_s = time.monotonic()
+        if is_restored(self._config["run_dir"]):
+            self._warn(
+                f"somebody deleted {self._config['run_dir']} during the run, and stages not yet stored are lost; "
+                "keep cleaners away from it, or set TMPDIR to another place"
+            )
         self._owners.adopt()
-        has_more = True
+        self._unrecorded.look()
+        self._read_too(self._opening.late())
+        has_more = not self._is_blocked
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._converter.step()
-        self._writer.add_readings(self._sampler.drain())
-        self._writer.add_cpu(self._clock.drain())
+        if self._stacks == "auto" and self._converter.has_spans():
+            self._signals.stop()
+        self._take_samples()
         if self._is_due("facts", FACTS_S):
             self._facts = replace(self._facts, end_ns=time.monotonic_ns())
             self._writer.set_run(self._facts)
@@ -133,13 +211,31 @@ class Collection:
             self._tell_live()
         return min(TICK_S, time.monotonic() - began_s) if has_more else TICK_S
 
+    def _read_too(self, opened: Opened) -> None:
+        """Read sources that were late to open, and say which are left out."""
+        for line in self._opening.news():
+            self._warn(line)
+        if opened:
+            self._sampler.add(opened)
+            self._writer.add_domains([domain for _, offered in opened for domain in offered])
+            self._opened += opened
+            self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
+
+    def _take_samples(self) -> None:
+        domains = [domain for _, offered in self._opened for domain in offered]
+        self._writer.add_readings(self._horizon.readings(domains, self._sampler.drain()))
+        self._writer.add_cpu(self._horizon.cpu(self._clock.drain()))
+
     def _store(self) -> None:
         """Commit what is due; a disk that is full now may have room later, and the spools stay until then."""
         try:
             if self._writer.commit():
                 self._converter.release()
+            self._is_blocked = False
         except CaptureError as error:
-            self._warn(str(error))  # said once, however often it comes
+            if not self._is_blocked:
+                self._warn(str(error))
+            self._is_blocked = True  # until there is room, spans are better kept in the spools than in memory
 
     def _tell_live(self) -> None:
         power_w, energy_j = self._sampler.live()
@@ -154,21 +250,24 @@ class Collection:
             left_s = (until_ns - time.monotonic_ns()) * 1e-9
             time.sleep(max(0.0, min(left_s, self._tick())))
 
-    def _now_ns(self) -> int:
-        """Return the sources' time: for the last read the program's end, when a model knows all CPU time."""
-        return time.monotonic_ns() if self._ended_ns is None else self._ended_ns
-
     def _finish(self, message: dict[str, Any]) -> None:
-        self._clock.finish(int(message["cpu_ns"]))
-        self._ended_ns = int(message["t_ns"])
+        self._signals.stop()
+        self._read_too(self._opening.give_up())
         self._sampler.stop(DRIVER_PATIENCE_S)
-        while self._converter.step():
-            self._store()
-            if self._is_due("live", LIVE_S):
-                self._control.tell("working")
-        self._converter.finish(int(message["t_ns"]))
-        self._writer.add_readings(self._sampler.drain())
-        self._writer.add_cpu(self._clock.drain())
+        self._take_all()
+        if self._is_blocked:
+            self._writer.commit(force=True)  # raises where there is no room yet: `recover` goes on from here
+        self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
+        sampled = self._state_costs()
+        self._owners.adopt()
+        unseen = self._unrecorded.warning(self._config["command"], self._owners.has_any)
+        for line in (*([unseen] if unseen else ()), *sampled.warnings, *message.get("warnings", ())):
+            self._writer.warn(line)
+        self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
+        self._writer.finish()
+        self._converter.release()
+
+    def _state_costs(self) -> SamplerFacts:
         sampled = self._sampler.facts()
         self._writer.set_recorder(
             replace(
@@ -179,15 +278,13 @@ class Collection:
                 late_polls=sampled.late_polls,
             )
         )
-        for line in sampled.warnings:
-            self._writer.warn(line)
-        self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
-        self._writer.finish()
-        self._converter.release()
+        return sampled
 
     def _warn(self, line: str) -> None:
-        self._writer.warn(line)
-        self._control.tell("warning", message=line)
+        if line not in self._said:
+            self._said.add(line)
+            self._writer.warn(line)
+            self._control.tell("warning", message=line)
 
     def _is_due(self, what: str, every_s: float) -> bool:
         now_s = time.monotonic()
@@ -195,6 +292,19 @@ class Collection:
             return False
         self._due_s[what] = now_s + every_s
         return True
+
+
+def _configuration(run_dir: str) -> dict[str, Any]:
+    config: dict[str, Any] = json.loads(Path(run_dir, CONFIG_NAME).read_text(encoding="ascii"))
+    return config
+
+
+def _leave(run_dir: str) -> None:
+    """Let the program read the last word in the run folder, which it then removes; do that for it if it does not."""
+    deadline_s = time.monotonic() + ORPHAN_PATIENCE_S
+    while os.path.exists(run_dir) and time.monotonic() < deadline_s:
+        time.sleep(TICK_S)
+    remove_run_folder(run_dir)
 
 
 def _new_writer(path: Path) -> CaptureWriter:

@@ -12,6 +12,10 @@ class EnergyprofError(Exception):
     exit_code = USAGE
 
 
+class EnergyprofWarning(UserWarning):
+    """Said inside a program that profiles itself: the recording lies elsewhere, or is not complete."""
+
+
 class InputError(EnergyprofError):
     """Something the user handed over cannot be used: a missing script, a foreign or damaged file, a wrong option."""
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from energyprof import discover
 from energyprof.attribute.fit import attribute
-from energyprof.capture.reader import read_run, read_trace
+from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
 from energyprof.collect.choose import choose_automatically, examine
 from energyprof.errors import CaptureError, PluginError
@@ -30,22 +30,26 @@ class Run:
     """One recorded run. Everything is worked out when it is first asked for, and kept.
 
     The fit is read from the file where it is stored there; else it is done, and stored if the file can be written.
+    Of a run that goes on, what is known so far is read at once, and nothing is stored.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, is_live: bool = False) -> None:
         """Open a `.eprof` file; raises CaptureError if it cannot be read."""
         self.path = path
         self._progress: Progress | None = None
-        self._facts = read_run(path)
+        self._so_far = read_trace(path, is_live=True) if is_live else None
+        self._facts = read_run(path) if self._so_far is None else summary_of(self._so_far, finished=False)
 
     @cached_property
     def trace(self) -> Trace:
         """Everything recorded, spans and readings included."""
-        return read_trace(self.path)
+        return read_trace(self.path) if self._so_far is None else self._so_far
 
     @cached_property
     def attribution(self) -> Attribution:
         """Who spent the energy, with intervals and the ledger."""
+        if self._so_far is not None:
+            return attribute(self._so_far)
         stored = read_attribution(self.path)
         if stored is not None:
             return stored

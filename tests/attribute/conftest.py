@@ -30,6 +30,7 @@ class Lane:
     kind: str = "thread"
     parent: int = -1
     prefix: str | None = None
+    host: int = -1
 
 
 def _ns(t_ms: float) -> int:
@@ -109,6 +110,7 @@ def _lanes(rows: Sequence[Lane], index: Mapping[str, int]) -> Lanes:
         kind=np.array([LANE_KINDS.index(lane.kind) for lane in rows], np.uint8),
         parent=np.array([lane.parent for lane in rows], np.int32),
         prefix=np.array([-1 if lane.prefix is None else index[lane.prefix] for lane in rows], np.int32),
+        host=np.array([lane.host for lane in rows], np.int32),
     )
 
 

@@ -200,8 +200,8 @@ def test_host_and_cpu_domains_ignore_device_lanes(make):
 def test_awaiting_stage_is_billed_nothing(make):
     lanes = [
         make.lane([], tid=7),
-        make.lane([("a", 0, 100)], runs=[(0, 20), (90, 100)], kind="task", tid=0, parent=0),
-        make.lane([("b", 20, 90)], runs=[(20, 90)], kind="task", tid=0, parent=0),
+        make.lane([("a", 0, 100)], runs=[(0, 20), (90, 100)], kind="task", tid=0, host=0),
+        make.lane([("b", 20, 90)], runs=[(20, 90)], kind="task", tid=0, host=0),
     ]
     trace = make.trace(lanes, [(make.domain(baseline_w=2.0), make.counter([10] * 10))])
 
@@ -211,7 +211,7 @@ def test_awaiting_stage_is_billed_nothing(make):
 def test_stage_around_a_coroutine_gives_way_to_the_coroutines_stage(make):
     lanes = [
         make.lane([("serve", 0, 100)]),
-        make.lane([("serve/request", 20, 80)], runs=[(10, 40), (60, 90)], kind="task", tid=0, parent=0, prefix="serve"),
+        make.lane([("serve/request", 20, 80)], runs=[(10, 40), (60, 90)], kind="task", tid=0, host=0, prefix="serve"),
     ]
     trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))])
 

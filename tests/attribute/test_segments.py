@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energyprof.attribute.nesting import last_children, outermost, previous_siblings
-from energyprof.attribute.segments import busy_segments, exclusive_segments
+from energyprof.attribute.segments import busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.threads import give_way, thread_of_lanes
 from energyprof.attribute.timeline import timeline
 
@@ -94,22 +94,42 @@ def test_only_the_outermost_of_recursive_spans_counts(make):
     assert outermost(trace.spans, depth).tolist() == [True, True, False, False]
 
 
-def test_coroutine_runs_on_the_thread_of_its_nearest_creator_with_one(make):
+def test_a_guest_runs_on_its_host_whoever_created_it(make):
     lanes = [
         make.lane(tid=7),
-        make.lane(tid=0, parent=0, kind="task"),
-        make.lane(tid=0, parent=1, kind="task"),
+        make.lane(tid=0, parent=0, host=0, kind="task"),
+        make.lane(tid=8, parent=0),
+        make.lane(tid=0, parent=1, host=2, kind="task"),
         make.lane(tid=0, parent=0, kind="process", pid=2),
-        make.lane(tid=0, parent=3, kind="task", pid=2),
     ]
 
-    assert thread_of_lanes(make.trace(lanes).lanes).tolist() == [0, 0, 0, 3, 3]
+    assert thread_of_lanes(make.trace(lanes).lanes).tolist() == [0, 0, 2, 2, 4]
+
+
+def test_a_guest_without_a_stage_works_for_the_one_that_made_it(make):
+    lanes = [
+        make.lane([("all", 0, 100)]),
+        make.lane(runs=[(0, 10), (20, 30)], kind="task", tid=0, host=0, prefix="all"),
+        make.lane([("all/x", 5, 22), ("all/y", 25, 27)], runs=[(0, 10), (20, 30)], kind="task", host=0, prefix="all"),
+        make.lane([("z", 0, 3)], runs=[(0, 10)], kind="task", tid=0, host=0),
+    ]
+    trace = make.trace(lanes)
+
+    found = inherited_segments(trace.spans, trace.lanes, trace.lane_runs, trace.run.start_ns)
+
+    assert pieces(trace, found) == [
+        (1, "all", 0, 10),
+        (1, "all", 20, 30),
+        (2, "all", 0, 5),
+        (2, "all", 22, 25),
+        (2, "all", 27, 30),
+    ]
 
 
 def test_threads_own_stage_gives_way_only_while_the_coroutine_has_a_stage(make):
     lanes = [
         make.lane([("serve", 0, 100)]),
-        make.lane([("x", 30, 50)], runs=[(10, 40), (45, 90)], kind="task", tid=0, parent=0),
+        make.lane([("x", 30, 50)], runs=[(10, 40), (45, 90)], kind="task", tid=0, host=0),
         make.lane([("other", 0, 100)]),
     ]
     trace = make.trace(lanes)

@@ -33,7 +33,7 @@ def test_threads_add_up(make):
 def test_awaiting_counts_as_wall_but_not_as_own_or_cpu_time(make):
     lanes = [
         make.lane([], tid=7, cpu=[(t, t) for t in range(0, 101, 10)]),
-        make.lane([("a", 0, 100)], runs=[(0, 20), (90, 100)], kind="task", tid=0, parent=0),
+        make.lane([("a", 0, 100)], runs=[(0, 20), (90, 100)], kind="task", tid=0, host=0),
     ]
 
     assert times(make.trace(lanes)) == {"a": (1, 100, 30, 30)}

@@ -77,7 +77,7 @@ def large_trace(spans: int = 10**6, readings: int = 10**5, leaves: int = 50, lan
         domains=(domain,),
         readings={domain.id: Readings(t_ns, t_ns, raw, np.zeros(len(raw), np.uint8))},
         stages=stages,
-        lanes=Lanes(np.ones(lanes, np.int32), ids.astype(np.int32), ids, np.zeros(lanes, np.uint8), none, none),
+        lanes=Lanes(np.ones(lanes, np.int32), ids.astype(np.int32), ids, np.zeros(lanes, np.uint8), none, none, none),
         spans=_spans(rng, spans // lanes // (LEAVES + 1), lanes, (leaves, end_ns)),
         lane_runs=LaneRuns(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64)),
         cpu=cpu,

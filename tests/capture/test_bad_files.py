@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 
 from energyprof.capture import CaptureWriter, read_attribution, read_run, read_trace
+from energyprof.capture.database import create, roll_back
+from energyprof.capture.open_file import has_sidecar
 from energyprof.errors import CaptureError
 from energyprof.model.recording import LaneRow, LocalStage, SpanChunk
 from energyprof.model.trace import RunFacts
@@ -190,7 +192,10 @@ def test_an_unfinished_file_shows_what_had_been_stored(crashed: Path) -> None:
     assert len(trace.spans) == 100
     assert trace.run.end_ns == 99_010
     assert trace.warnings == (
-        "the recording was not finished (its collector was stopped); shown is what had been stored by then",
+        (
+            "the recording was not finished (its collector was stopped); shown is what had been stored by then; "
+            "complete it with: energyprof recover FILE"
+        ),
     )
     assert not read_run(crashed).finished
 
@@ -232,3 +237,49 @@ def test_a_full_disk_is_an_error_after_which_storing_goes_on(tmp_path: Path) -> 
     writer.finish()
 
     assert len(read_trace(path).spans) == 20_000
+
+
+class _Dying(sqlite3.Connection):
+    """Ends the process, as a kill does, at the statement with this number."""
+
+    left = 0
+
+    def executescript(self, script: str) -> sqlite3.Cursor:  # type: ignore[override]  # one argument serves here
+        for statement in script.split(";")[:-1]:
+            made = self.execute(statement)
+        return made
+
+    def execute(self, *words: object) -> sqlite3.Cursor:  # type: ignore[override]  # whatever it is called with
+        type(self).left -= 1
+        if not self.left:
+            os._exit(9)
+        return super().execute(*words)  # type: ignore[arg-type]  # as above
+
+
+def _make_and_die(path: Path, statement: int) -> int:
+    """Make a capture in a process of its own that ends before the statement; return that process's status."""
+    child = os.fork()
+    if child == 0:
+        connect = sqlite3.connect
+        sqlite3.connect = lambda *words, **more: connect(*words, **more, factory=_Dying)  # type: ignore[assignment]
+        _Dying.left = statement
+        create(path)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_a_kill_while_the_file_is_made_leaves_an_empty_file_or_a_capture(tmp_path: Path) -> None:
+    found = []
+    for statement in range(1, 40):
+        path = tmp_path / f"{statement}.eprof"
+        status = _make_and_die(path, statement)
+
+        if has_sidecar(path, "-journal"):
+            roll_back(path)
+
+        found.append(path.stat().st_size > 0)
+        assert not found[-1] or not read_run(path).finished
+        if status == 0:
+            break
+    assert status == 0
+    assert set(found) == {False, True}

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from energyprof.cli.run_options import add_options, chosen_program, parsed_source, parted
+from energyprof.cli.run_options import add_options, chosen_program, parted
 from energyprof.errors import InputError
+from energyprof.sources import parsed_source
 
 
 def parse(*words: str) -> argparse.Namespace:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from energyprof.collect.convert import Converter
 from energyprof.collect.spool_watch import SpoolWatcher
 from energyprof.model.events import END_ANY, LANE, SPAWN
-from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
 from energyprof.model.spool import EVENTS, HEAD, LANES, NAMES, pack_frame, pack_json
 
@@ -48,6 +49,9 @@ class Collected:
 
     def add_lane_runs(self, runs: LaneRuns) -> None:
         self.runs += zip(runs.lane.tolist(), runs.start_ns.tolist(), runs.end_ns.tolist(), strict=True)
+
+    def keep_progress(self, progress: Callable[[], Progress]) -> None:
+        self.progress = progress
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)

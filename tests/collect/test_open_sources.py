@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from energyprof.collect.open_sources import lead_out_ns, open_sources
+from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
 from energyprof.errors import PluginError
 from energyprof.interfaces import PowerSource, Reading, SourceContext
 from energyprof.model.domain import Domain
@@ -53,15 +55,15 @@ GPU, CPU = domain("gpu:0"), domain("cpu", "model")
 def opened(sources: list[Source], wanted: Sequence[tuple[str, str]] = ()) -> tuple[list[str], list[str]]:
     """Return the names of the sources that were opened, and the warnings."""
     by_name = {source.name: source for source in sources}
-    warnings: list[str] = []
 
     def load(name: str) -> PowerSource:
         if name not in by_name:
             raise PluginError(f"no plugin {name!r}")
         return by_name[name]
 
-    found = open_sources(wanted, [*by_name, "broken"], load, SourceContext(), warnings.append)
-    return [source.name for source, _ in found], warnings
+    opening = Opening(wanted, [*by_name, "broken"], load, SourceContext())
+    found = opening.wait(20.0)
+    return [source.name for source, _ in found], opening.news()
 
 
 def test_sensors_go_before_models_and_a_plugin_that_cannot_be_loaded_is_said() -> None:
@@ -76,7 +78,7 @@ def test_where_no_sensor_can_be_opened_the_model_serves() -> None:
     names, warnings = opened([broken, Source("model", "model", CPU)])
 
     assert names == ["model"]
-    assert warnings[1:] == ["power source nvml could not be opened: OSError: driver trouble"]
+    assert warnings == ["power source nvml could not be opened: OSError: driver trouble", "no plugin 'broken'"]
     assert broken.closed == 1
 
 
@@ -97,6 +99,63 @@ def test_a_domain_offered_twice_is_read_once() -> None:
     assert names == ["nvml"]
     assert warnings == ["power source other is left out: gpu:0 is read by another; choose with --source"]
     assert second.closed == 1
+
+
+class Slow(Source):
+    """A source whose driver takes until `released`."""
+
+    def __init__(self, name: str, measures: Literal["sensor", "model", "replay"], *domains: Domain) -> None:
+        super().__init__(name, measures, *domains)
+        self.released = threading.Event()
+
+    def open(self, context: SourceContext) -> Sequence[Domain]:
+        self.released.wait(20.0)
+        return super().open(context)
+
+
+def names(opened: Opened) -> list[str]:
+    return [source.name for source, _ in opened]
+
+
+def test_a_source_that_takes_its_time_joins_the_others() -> None:
+    slow, quick = Slow("slow", "sensor", CPU), Source("quick", "sensor", GPU)
+    by_name: dict[str, PowerSource] = {"slow": slow, "quick": quick}
+    opening = Opening([("slow", ""), ("quick", "")], [], by_name.__getitem__, SourceContext())
+
+    at_first = opening.wait(0.05)
+    slow.released.set()
+    later = opening.wait(20.0)
+
+    assert (names(at_first), names(later), opening.late(), opening.news()) == (["quick"], ["slow"], [], [])
+
+
+def test_a_source_that_never_opens_is_said_at_the_end_and_the_model_serves() -> None:
+    slow, model = Slow("slow", "sensor", GPU), Source("model", "model", CPU)
+    by_name: dict[str, PowerSource] = {"slow": slow, "model": model}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+
+    at_first, at_last = opening.wait(0.05), opening.give_up()
+    (line,) = opening.news()
+    slow.released.set()
+
+    assert (names(at_first), names(at_last)) == ([], ["model"])
+    assert re.fullmatch(
+        r"power source slow could not be opened within \d\.\d s and is left out; mend its driver.*", line
+    )
+
+
+def test_a_sensor_later_than_the_models_patience_is_closed_again() -> None:
+    slow, model = Slow("slow", "sensor", GPU), Source("model", "model", CPU)
+    by_name: dict[str, PowerSource] = {"slow": slow, "model": model}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+    opening.give_up()
+    opening.news()
+
+    slow.released.set()
+    later = opening.wait(20.0)
+
+    assert (later, slow.closed) == ([], 1)
+    assert opening.news()[0].startswith("power source slow took more than 1 s to open and is left out")
 
 
 def test_the_lead_out_is_the_slowest_sensors_lag_and_period_up_to_a_bound() -> None:

@@ -68,6 +68,17 @@ def test_processes_take_turns(tmp_path: Path) -> None:
     assert [spool for spool, _ in read_all(watcher)] == ["7-1", "8-1", "7-1", "8-1"]
 
 
+def test_a_segment_that_came_while_others_were_read_is_not_missed(tmp_path: Path) -> None:
+    watcher = SpoolWatcher(tmp_path)
+    segment(tmp_path, 0).write_bytes(frame("one"))
+    first = watcher.read()
+
+    segment(tmp_path, 1).write_bytes(frame("two"))
+
+    assert first is not None
+    assert read_all(watcher) == [("7-1", "two")]
+
+
 def test_finished_segments_are_deleted_on_release_and_not_before(tmp_path: Path) -> None:
     watcher = SpoolWatcher(tmp_path)
     for number in range(3):
@@ -141,3 +152,17 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_yet_has_nothing_to_read(tmp_path: Path) -> None:
     assert SpoolWatcher(tmp_path / "spool").read() is None
+
+
+def test_a_sealed_watcher_leaves_what_is_written_later(tmp_path: Path) -> None:
+    watcher = SpoolWatcher(tmp_path)
+    segment(tmp_path, 0).write_bytes(frame("one"))
+
+    watcher.seal()
+    segment(tmp_path, 0).write_bytes(frame("one") + frame("two"))
+    segment(tmp_path, 1).write_bytes(frame("three"))
+    segment(tmp_path, 0, "8-1").write_bytes(frame("four"))
+    read = read_all(watcher)
+    watcher.close()
+
+    assert (read, watcher.damaged) == ([("7-1", "one")], {})

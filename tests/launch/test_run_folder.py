@@ -20,7 +20,7 @@ def test_the_folder_is_private_and_goes_where_temporary_files_go(
 
     assert os.path.dirname(path) == str(tmp_path)
     assert stat.S_IMODE(os.stat(path).st_mode) == 0o700
-    assert os.listdir(path) == ["spool"]
+    assert sorted(os.listdir(path)) == ["spool", "stacks"]
 
 
 def test_a_place_that_cannot_be_written_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from energyprof.model import spool as spool_format
-from energyprof.model.events import SPAWN
+from energyprof.model.events import LANE, SPAWN
 
 PACKAGE = Path(spool_format.__file__).parent.parent
 
@@ -34,7 +34,7 @@ class Spool:
     torn_bytes: int = 0
 
     def told(self, lane: int | None = None) -> list[str]:
-        """Return one lane's events (of the only one if not said) as `+name`, `-name` and `spawn N`."""
+        """Return one lane's events (of the only one if not said) as `+name`, `-name`, `spawn N` and `run N`."""
         if lane is None:
             assert len(self.events) <= 1, f"events on lanes {sorted(self.events)}"
             lane = next(iter(self.events), 0)
@@ -43,6 +43,8 @@ class Spool:
     def _word(self, code: int) -> str:
         if code >= SPAWN:
             return f"spawn {code - SPAWN}"
+        if code >= LANE:
+            return f"run {code - LANE}"
         return ("+" if code > 0 else "-") + str(self.names[abs(code)]["name"])
 
     def named(self, name: str) -> dict[str, Any]:
@@ -93,7 +95,11 @@ def _take(spool: Spool, frame: spool_format.Frame) -> None:
     if frame.kind == spool_format.NAMES:
         spool.names.update({row["code"]: row for row in frame.json()})
     elif frame.kind == spool_format.LANES:
-        spool.lanes.update({row["lane"]: row for row in frame.json()})
+        for row in frame.json():
+            for lane, name in zip(row.get("lanes", ()), row.get("names", ()), strict=True):
+                spool.lanes[lane] = {"lane": lane, "tid": 0, "kind": row["kind"], "name": name}
+            if "lane" in row:
+                spool.lanes[row["lane"]] = row
     elif frame.kind == spool_format.EVENTS:
         values = struct.unpack(f"<{len(frame.payload) // 8}q", frame.payload)
         spool.events.setdefault(frame.lane, []).extend(zip(values[::2], values[1::2], strict=True))

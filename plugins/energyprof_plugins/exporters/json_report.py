@@ -32,7 +32,7 @@ class JsonReport:
             "ledger": _rows(report.ledger),
             "stages": [_stage(row) for row in report.stages],
             "unsplit": _rows(report.unsplit),
-            "functions": _rows(report.functions),
+            "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],
             "edges": _rows(report.edges),
             "hotspots": list(report.hotspots),
             "overhead": _row(report.overhead),

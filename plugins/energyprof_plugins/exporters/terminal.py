@@ -16,6 +16,8 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
+from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
+from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import WIDE, entries, key, stage_table
 from energyprof_plugins.exporters.console.verdict import run_line, trust_lines, verdict
@@ -44,6 +46,7 @@ class Terminal:
         page.line()
         if counted_domains(report):
             self._stages(report, page, context)
+            self._functions(report, page, context)
             for line in ledger_lines(report, glyphs, page.wide):
                 page.wrapped(line, indent=8)
             page.hanging("sensors", sensor_lines(report, glyphs))
@@ -65,6 +68,15 @@ class Terminal:
         if entries(report):
             page.console.print(stage_table(report, page.glyphs, page.width, limit))
         page.wrapped(key(report), indent=5, style="dim")
+        page.line()
+
+    @staticmethod
+    def _functions(report: Report, page: _Page, context: RenderContext) -> None:
+        if not shown_functions(report):
+            return
+        limit = int(context.options.get("rows", FUNCTION_ROWS))
+        page.line(Text(page.glyphs.text(heading(report)), style="bold"))
+        page.console.print(function_table(report, page.glyphs, page.width, limit))
         page.line()
 
     @staticmethod

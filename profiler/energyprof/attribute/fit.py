@@ -10,11 +10,13 @@ import numpy as np
 from energyprof.attribute.baseline import baseline_w
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.cpu_time import CpuTimes, cpu_times
+from energyprof.attribute.functions import function_energy
 from energyprof.attribute.identify import Case, Ran, self_columns, subtrees, total_columns, unsplit_rows
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
-from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments
+from energyprof.attribute.sampled import Sampled, sampled
+from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Margins, Problem, split
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
@@ -41,9 +43,13 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     cpu = cpu_times(trace.cpu, trace.run.start_ns)
     segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
     times = stage_times(trace, segments, cpu)
-    ground = _Ground(trace, cpu, segments, times, subtrees(trace.stages))
-    tell(0.3)
+    tree = subtrees(trace.stages)
+    ground = _Ground(trace, cpu, segments, times, tree, None)
     domains, lanes = [], {False: ground.lanes(device=False)}
+    if len(trace.stacks.samples):
+        seen = sampled(trace.stacks, lanes[False].segments, trace.lanes, len(trace.stages), trace.run.start_ns)
+        ground = _Ground(trace, cpu, segments, times, tree, seen)
+    tell(0.3)
     for index, domain in enumerate(trace.domains):
         on_device = domain.driver == "device" and bool(np.any(trace.lanes.kind == _DEVICE))
         if on_device not in lanes:
@@ -57,6 +63,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
         follows=follows(trace.spans, len(trace.stages)),
         calls=calls(trace.spans, trace.lanes, len(trace.stages)),
         warnings=tuple(text for domain in domains for text in _warnings(domain)),
+        functions=None if ground.seen is None else ground.seen.table,
     )
     tell(1.0)
     return result
@@ -81,12 +88,15 @@ class _Ground:
     segments: Segments
     times: StageTimes
     tree: tuple[Ints, ...]
+    seen: Sampled | None
+    """None: no stacks were sampled."""
 
     def lanes(self, *, device: bool) -> _Lanes:
         trace = self.trace
         counts: Flags = (trace.lanes.kind == _DEVICE) == device
-        busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
-        segments = give_way(self.segments, busy, trace.lanes, trace.lane_runs)
+        inherited = inherited_segments(trace.spans, trace.lanes, trace.lane_runs, trace.run.start_ns)
+        busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns).with_more(inherited)
+        segments = give_way(self.segments.with_more(inherited), busy, trace.lanes, trace.lane_runs)
         segments = segments.of(counts[segments.lane])
         busy = give_way(busy, busy, trace.lanes, trace.lane_runs)
         line = timeline(busy.of(counts[busy.lane]))
@@ -115,6 +125,10 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         ran=Ran(lanes.own_ns, _covered_ns(lanes.segments, windows, len(trace.stages))),
     )
     own = self_columns(case, found, energy_uj)
+    functions = None
+    if ground.seen is not None:
+        by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
+        functions = function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None)
     start, end = (windows.start_ns[0], windows.end_ns[-1]) if len(windows) else (0.0, 0.0)
     return DomainAttribution(
         domain=domain.id,
@@ -130,6 +144,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         measured_start_ns=trace.run.start_ns + round(start),
         measured_end_ns=trace.run.start_ns + round(end),
         notes=(*windows.notes, *notes),
+        functions=functions,
     )
 
 

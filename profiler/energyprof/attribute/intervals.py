@@ -30,6 +30,21 @@ class Stretches:
         return len(self.lane)
 
 
+def between_stretches(taken: Stretches, low_ns: float, high_ns: float) -> Stretches:
+    """Return the rest of [low, high] on each lane that has any of `taken`, which are ordered by (lane, start)."""
+    if not len(taken):
+        return taken
+    first = np.append(True, taken.lane[1:] != taken.lane[:-1])
+    last = np.append(first[1:], True)
+    before_ns = np.where(first, low_ns, np.append(0.0, taken.end_ns[:-1]))
+    lane = np.concatenate((taken.lane, taken.lane[last]))
+    start_ns = np.concatenate((before_ns, taken.end_ns[last]))
+    end_ns = np.concatenate((taken.start_ns, np.full(np.count_nonzero(last), high_ns)))
+    kept = np.flatnonzero(end_ns > start_ns)
+    kept = kept[np.lexsort((start_ns[kept], lane[kept]))]
+    return Stretches(lane[kept], start_ns[kept], end_ns[kept])
+
+
 def clip_to_runs(stretches: Stretches, runs: Stretches) -> tuple[Ints, Floats, Floats]:
     """Cut stretches to when their lane ran; returns (row of the stretch it came from, start, end), unordered.
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from energyprof.attribute.cpu_time import CpuTimes
-from energyprof.attribute.measure import within
+from energyprof.attribute.intervals import Stretches, clip_to_runs
 from energyprof.attribute.nesting import outermost
-from energyprof.attribute.segments import Segments
+from energyprof.attribute.segments import Segments, runs_since, since
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import thread_of_lanes
 from energyprof.model.attribution import StageTimes
@@ -44,23 +44,17 @@ def _sum(stage: Index, amount: Floats, count: int) -> Ints:
 
 def _cpu_of_spans(trace: Trace, rows: Ints, cpu: CpuTimes) -> Floats:
     """Return the CPU time of each span's own thread while its lane ran; 0 where the thread was never read."""
-    lanes, runs, origin = trace.lanes, trace.lane_runs, trace.run.start_ns
-    lane = trace.spans.lane[rows]
-    start = (trace.spans.start_ns[rows] - origin).astype(np.float64)
-    end = (trace.spans.end_ns[rows] - origin).astype(np.float64)
-    host = thread_of_lanes(lanes)
-    result = np.zeros(len(rows))
-    bounds = np.searchsorted(lane, np.arange(len(lanes) + 1))  # spans are ordered by lane
-    run_bounds = np.searchsorted(runs.lane, np.arange(len(lanes) + 1))
-    for index in range(len(lanes)):
-        part = slice(int(bounds[index]), int(bounds[index + 1]))
-        measure = cpu.threads.get((int(lanes.pid[host[index]]), int(lanes.tid[host[index]])))
-        if measure is None or part.start == part.stop:
-            continue
-        run = slice(int(run_bounds[index]), int(run_bounds[index + 1]))
-        if run.start == run.stop:
-            result[part] = measure.at(end[part]) - measure.at(start[part])
-            continue
-        ran = ((runs.start_ns[run] - origin).astype(np.float64), (runs.end_ns[run] - origin).astype(np.float64))
-        result[part] = within(measure, ran, start[part], end[part])
-    return result
+    spans, lanes, origin_ns = trace.spans, trace.lanes, trace.run.start_ns
+    spent = Stretches(spans.lane[rows], since(spans.start_ns[rows], origin_ns), since(spans.end_ns[rows], origin_ns))
+    row, start_ns, end_ns = clip_to_runs(spent, runs_since(trace.lane_runs, origin_ns))
+    host = thread_of_lanes(lanes)[spent.lane[row]]
+    thread = (lanes.pid[host].astype(np.int64) << 32) | lanes.tid[host]
+    order = np.argsort(thread, kind="stable")
+    first = np.flatnonzero(np.diff(thread[order], prepend=-1))
+    used = np.zeros(len(row))
+    for part in np.split(order, first[1:]):
+        at = host[part[:1]].tolist()
+        measure = cpu.threads.get((int(lanes.pid[at[0]]), int(lanes.tid[at[0]]))) if at else None
+        if measure is not None:
+            used[part] = measure.at(end_ns[part]) - measure.at(start_ns[part])
+    return sum_by(row, used, len(rows))

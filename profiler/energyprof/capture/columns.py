@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from energyprof.model.power import Readings, ThreadCpu
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import LaneRuns
+from energyprof.model.stacks import Samples
 
-Columns = TypeVar("Columns", SpanChunk, LaneRuns, Readings, ThreadCpu)
+Columns = TypeVar("Columns", SpanChunk, LaneRuns, Readings, ThreadCpu, Samples)
 
 _DTYPES: dict[str, Any] = {
     **dict.fromkeys(("start_ns", "end_ns", "t_before_ns", "t_after_ns", "raw", "t_ns", "cpu_ns"), np.int64),
-    **dict.fromkeys(("stage", "lane", "depth", "pid", "tid"), np.int32),
+    **dict.fromkeys(("stage", "lane", "depth", "pid", "tid", "node", "line"), np.int32),
     "is_open": np.bool_,
     "status": np.uint8,
 }

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from energyprof.capture.columns import joined
-from energyprof.capture.facts import domains_of, recorder_of, run_of
+from energyprof.capture.facts import domains_of, open_of, recorder_of, run_of
 from energyprof.capture.open_file import read_facts
 from energyprof.capture.schema import ChunkKind, chunk_crc
+from energyprof.capture.stack_store import read_stacks
 from energyprof.capture.table_codec import (
     unpack_cpu,
     unpack_flows,
@@ -27,6 +28,7 @@ from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu
 from energyprof.model.recording import LocalStage
 from energyprof.model.span import Ints, LaneRuns
+from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RunFacts
 
 _NEEDED = ("run", "recorder", "domains", "warnings")
@@ -46,6 +48,9 @@ class Content:
         self.recorder = recorder_of(facts.get("recorder", {}))
         self.domains = domains_of(facts.get("domains", []))
         self.warnings: tuple[str, ...] = tuple(facts.get("warnings", ()))
+        self.open_spans = open_of([] if self.finished else facts.get("open", []))
+        """Spans that were open when the file was last written, cut off at that instant."""
+        self.stacks_mode = str(facts.get("stacks", "off"))
         self._chunks: dict[int, list[tuple[int, bytes]]] = {}
         stored = self._read_chunks(db)
         if self.finished and facts["finished"] != {"chunks": stored}:
@@ -75,16 +80,18 @@ class Content:
             raise CaptureError("its stages make no tree")
         return stages
 
-    def lanes(self) -> tuple[Ints, Ints, Ints, Ints]:
-        """Return the columns pid, number, tid, kind, row = lane; the last row of one counts."""
-        index, *columns = _columns([unpack_lanes(packed) for packed in self.take(ChunkKind.LANES)], 5)
+    def lanes(self) -> tuple[Ints, ...]:
+        """Return the columns pid, number, tid, kind, host, row = lane; the last row of one counts."""
+        index, *columns = _columns([unpack_lanes(packed) for packed in self.take(ChunkKind.LANES)], 6)
         count = int(index.max(initial=-1)) + 1
         if len(np.unique(index)) != count:
             raise CaptureError("lanes are missing from it")
-        table = np.zeros((4, count), np.int64)
+        table = np.zeros((len(columns), count), np.int64)
         for row, column in zip(table, columns, strict=True):
             row[index] = column
-        return table[0], table[1], table[2], table[3]
+        if int(table[4].max(initial=-1)) >= count:
+            raise CaptureError("lanes run on threads that are missing from it")
+        return tuple(table)
 
     def origins(self) -> dict[int, tuple[int, int]]:
         """Return creating lane and stage per created lane; the first row of a lane counts."""
@@ -114,6 +121,11 @@ class Content:
     def lane_runs(self) -> LaneRuns:
         """Return lane runs in the order in which they were stored."""
         return joined(LaneRuns, [unpack_lane_runs(packed) for packed in self.take(ChunkKind.LANE_RUNS)])
+
+    def stacks(self) -> Stacks:
+        """Return what sampling has seen."""
+        kinds = (ChunkKind.FUNCTIONS, ChunkKind.STACK_NODES, ChunkKind.SAMPLES)
+        return read_stacks(*map(self.take, kinds))
 
     def flows(self) -> list[Flows]:
         """Return observed flows between lane-relative stages."""

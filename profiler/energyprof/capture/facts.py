@@ -7,8 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
+import numpy as np
+
 from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
+from energyprof.model.recording import SpanChunk
 from energyprof.model.trace import RecorderFacts, RunFacts
 
 Made = TypeVar("Made")
@@ -27,6 +30,23 @@ def recorder_json(recorder: RecorderFacts) -> dict[str, Any]:
 def domains_json(domains: Sequence[Domain]) -> list[dict[str, Any]]:
     """Return domains as JSON values."""
     return [asdict(domain) for domain in domains]
+
+
+def open_json(spans: SpanChunk) -> list[list[int]]:
+    """Return open spans as JSON values, one row each."""
+    columns = (spans.stage, spans.lane, spans.start_ns, spans.end_ns, spans.depth)
+    return [[int(value) for value in row] for row in zip(*columns, strict=True)]
+
+
+def open_of(value: Any) -> SpanChunk:
+    """Return open spans; raises CaptureError where the rows make none."""
+    try:
+        table = np.array(value, np.int64).reshape(-1, 5)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CaptureError(f"its open spans cannot be understood ({error})") from error
+    stage, lane, start_ns, end_ns, depth = table.T
+    narrow = [column.astype(np.int32) for column in (stage, lane, depth)]
+    return SpanChunk(narrow[0], narrow[1], start_ns, end_ns, narrow[2], np.ones(len(table), np.bool_))
 
 
 def run_of(value: Any) -> RunFacts:

@@ -31,6 +31,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     _check_header(path)
     try:
         with _connection(path) as db:
+            db.execute("BEGIN")  # one state of the file for all that is read, even while the run goes on
             yield db
     except _SQLITE_FAULTS as error:
         raise damaged(path, str(error)) from error

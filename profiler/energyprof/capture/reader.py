@@ -20,9 +20,14 @@ from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Index, Lanes, Stage
+from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
 
-_UNFINISHED = "the recording was not finished (its collector was stopped); shown is what had been stored by then"
+_UNFINISHED = (
+    "the recording was not finished (its collector was stopped); shown is what had been stored by then; "
+    "complete it with: energyprof recover FILE"
+)
+_LIVE = "the run is still going on: figures so far"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,10 +47,10 @@ def read_run(path: str | Path) -> RunSummary:
     """Return the facts of a run, its stages and declared flows; raises CaptureError if the file cannot be read."""
     with opened(Path(path)) as db:
         content = Content(db)
+        open_ = content.open_spans
         places = [unpack_places(packed) for packed in content.take(ChunkKind.SPANS)]
-        none = np.zeros(0, np.int32)
-        stage = np.concatenate([none, *(part[0] for part in places)])
-        lane = np.concatenate([none, *(part[1] for part in places)])
+        stage = np.concatenate([open_.stage, *(part[0] for part in places)])
+        lane = np.concatenate([open_.lane, *(part[1] for part in places)])
         composed = _compose(content, stage, lane)
     return RunSummary(
         run=content.run,
@@ -58,12 +63,23 @@ def read_run(path: str | Path) -> RunSummary:
     )
 
 
-def read_trace(path: str | Path) -> Trace:
-    """Return everything a run recorded; raises CaptureError if the file cannot be read or does not check out."""
+def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
+    """Return what `read_run` says, of a trace that has been read: the file may have grown meanwhile."""
+    return RunSummary(
+        trace.run, trace.recorder, trace.domains, trace.stages, trace.flows, trace.warnings, finished=finished
+    )
+
+
+def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
+    """Return everything a run recorded; raises CaptureError if the file cannot be read or does not check out.
+
+    `is_live`: the run goes on, so that an unfinished file is as it should be.
+    """
     with opened(Path(path)) as db:
         content = Content(db)
-        chunk = joined(SpanChunk, [unpack_spans(packed) for packed in content.take(ChunkKind.SPANS)])
-        composed = _compose(content, chunk.stage, chunk.lane)
+        stored = [unpack_spans(packed) for packed in content.take(ChunkKind.SPANS)]
+        chunk = joined(SpanChunk, [*stored, content.open_spans])
+        composed = _compose(content, chunk.stage, chunk.lane, _LIVE if is_live else _UNFINISHED)
         readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
         if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
             raise CaptureError("lane runs belong to no lane")
@@ -86,7 +102,13 @@ def read_trace(path: str | Path) -> Trace:
         cpu=picked(cpu, np.lexsort((cpu.t_ns, cpu.tid, cpu.pid))),
         flows=composed.flows,
         warnings=composed.warnings,
+        stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
     )
+
+
+def _shows_functions(content: Content, stages: tuple[Stage, ...]) -> bool:
+    """Tell whether samples count: by itself sampling stops at the first stage, and has seen a part of the run only."""
+    return content.stacks_mode == "on" or stages == (PROGRAM,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,10 +120,10 @@ class _Composed:
     warnings: tuple[str, ...]
 
 
-def _compose(content: Content, stage: Index, lane: Index) -> _Composed:
+def _compose(content: Content, stage: Index, lane: Index, unfinished: str = _UNFINISHED) -> _Composed:
     """Put stages, lanes and flows together; `stage` (lane-relative) and `lane` are those of all spans."""
     local = content.stages()
-    pid, number, tid, kind = content.lanes()
+    pid, number, tid, kind, host = content.lanes()
     if int(stage.max(initial=-1)) >= len(local) or int(lane.max(initial=-1)) >= len(pid):
         raise CaptureError("spans belong to no stage or no lane")
     if min(int(stage.min(initial=0)), int(lane.min(initial=0))) < 0:
@@ -112,7 +134,7 @@ def _compose(content: Content, stage: Index, lane: Index) -> _Composed:
     calls = np.bincount(placed.stage, minlength=len(stages))
     edges, unknown = declared_edges(stages, tree.after, calls)
     edges = with_observed(edges, content.flows(), tree.first_places())
-    narrow = [column.astype(np.int32) for column in (pid, tid)]
-    lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix)
-    cut_off = () if content.finished else (_UNFINISHED,)
+    narrow = [column.astype(np.int32) for column in (pid, tid, host)]
+    lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix, narrow[2])
+    cut_off = () if content.finished else (unfinished,)
     return _Composed(stages, lanes, placed, as_columns(edges), (*content.warnings, *unknown, *cut_off))

@@ -10,8 +10,11 @@ Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. 
   `content` is packed columns (`codec`, `span_codec`, `table_codec`):
   STAGES lane-relative stages, a later row of an index replaces the earlier; LANES likewise; ORIGINS where lanes were
   created, the first of a lane counts; SPANS; LANE_RUNS; READINGS of the domain with number `part`: raw integers with
-  both poll times; CPU per thread; FLOWS between lane-relative stages.
+  both poll times; CPU per thread; FLOWS between lane-relative stages;
+  FUNCTIONS and STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
 * `result(name, version, crc, content)`: what analysis found (`value_codec`); `attribution` is replaced as a whole.
+* `progress(name, crc, content)` and `announced(id, name, crc, content)`: what it takes to go on after the collector was
+  killed (`progress`), stored in the same transaction as what was converted until then; empty in a finished file.
 
 `crc` covers the row's other columns, so a flipped bit is an error, never a wrong number. While a run goes the file is
 in journal_mode WAL; a finished one is in journal_mode DELETE and is opened immutable, which a read-only folder allows.
@@ -35,6 +38,8 @@ CREATE TABLE chunk (
     crc INTEGER NOT NULL, content BLOB NOT NULL
 );
 CREATE TABLE result (name TEXT PRIMARY KEY, version INTEGER NOT NULL, crc INTEGER NOT NULL, content BLOB NOT NULL);
+CREATE TABLE progress (name TEXT PRIMARY KEY, crc INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE announced (id INTEGER PRIMARY KEY, name TEXT NOT NULL, crc INTEGER NOT NULL, content BLOB NOT NULL);
 """
 
 
@@ -49,6 +54,9 @@ class ChunkKind(IntEnum):
     READINGS = 6
     CPU = 7
     FLOWS = 8
+    FUNCTIONS = 9
+    STACK_NODES = 10
+    SAMPLES = 11
 
 
 def chunk_crc(number: int, kind: int, part: int, rows: int, content: bytes) -> int:

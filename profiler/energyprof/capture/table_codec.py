@@ -49,14 +49,14 @@ def unpack_stages(packed: bytes) -> list[LocalStage]:
 
 def pack_lanes(lanes: Sequence[LaneRow]) -> bytes:
     """Return lanes packed: their numbers as columns, then their names."""
-    rows = np.array([(lane.index, lane.pid, lane.number, lane.tid, lane.kind) for lane in lanes], np.int64)
-    columns = pack_columns(tuple(rows.T), (1, 0, 1, 0, 0))
+    rows = np.array([(lane.index, lane.pid, lane.number, lane.tid, lane.kind, lane.host) for lane in lanes], np.int64)
+    columns = pack_columns(tuple(rows.T), (1, 0, 1, 0, 0, 0))
     return len(columns).to_bytes(4, "little") + columns + pack_json([lane.name for lane in lanes])
 
 
 def unpack_lanes(packed: bytes) -> list[Ints]:
-    """Return the columns index, pid, number, tid, kind; nobody needs the names yet."""
-    return unpack_columns(packed[4 : 4 + int.from_bytes(packed[:4], "little")], 5)
+    """Return the columns index, pid, number, tid, kind, host; nobody needs the names yet."""
+    return unpack_columns(packed[4 : 4 + int.from_bytes(packed[:4], "little")], 6)
 
 
 def pack_origins(origins: Sequence[LaneOrigin]) -> bytes:

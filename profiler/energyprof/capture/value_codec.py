@@ -19,15 +19,29 @@ from energyprof.model.attribution import (
     Attribution,
     DomainAttribution,
     EnergyColumns,
+    FunctionEnergy,
+    FunctionTable,
     LedgerLine,
     StageTimes,
     Unsplit,
 )
+from energyprof.model.stacks import Function
 from energyprof.model.trace import Flows
 
 _KINDS: Final[dict[str, type]] = {
     kind.__name__: kind
-    for kind in (Attribution, DomainAttribution, EnergyColumns, Flows, LedgerLine, StageTimes, Unsplit)
+    for kind in (
+        Attribution,
+        DomainAttribution,
+        EnergyColumns,
+        Flows,
+        Function,
+        FunctionEnergy,
+        FunctionTable,
+        LedgerLine,
+        StageTimes,
+        Unsplit,
+    )
 }
 _DTYPES: Final = {name: np.dtype(name) for name in ("<f8", "<i8", "<i4", "|u1", "|b1")}
 _LENGTH: Final = struct.Struct("<Q")

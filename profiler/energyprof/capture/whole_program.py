@@ -23,6 +23,6 @@ def program_span(run: RunFacts, lanes: Lanes, cpu: ThreadCpu) -> tuple[Lanes, Sp
         pid = cpu.pid[np.argmin(cpu.t_ns)] if len(cpu) else 0
         process = np.full(1, pid, np.int32)
         kind = np.full(1, LANE_KINDS.index("thread"), np.uint8)
-        lanes = Lanes(process, process, np.ones(1, np.int64), kind, none, none)
+        lanes = Lanes(process, process, np.ones(1, np.int64), kind, none, none, none)
     start_ns, end_ns = np.array([[run.start_ns], [max(run.end_ns, run.start_ns)]], np.int64)
     return lanes, Spans(index, index, start_ns, end_ns, none, np.zeros(1, np.bool_))

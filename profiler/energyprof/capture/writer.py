@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from energyprof.capture.chunk_buffer import ChunkBuffer
 from energyprof.capture.columns import picked
-from energyprof.capture.facts import domains_json, recorder_json, run_json, to_ascii
-from energyprof.capture.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES, ChunkKind, chunk_crc, named_crc
+from energyprof.capture.database import answered, create, reopen
+from energyprof.capture.facts import domains_json, domains_of, open_json, recorder_json, run_json, to_ascii
+from energyprof.capture.open_file import opened, read_facts
+from energyprof.capture.progress import forget_progress, store_progress
+from energyprof.capture.schema import ChunkKind, chunk_crc, named_crc
 from energyprof.capture.span_codec import pack_spans
+from energyprof.capture.stack_store import StackBuffer
 from energyprof.capture.table_codec import (
     pack_cpu,
     pack_flows,
@@ -25,29 +28,32 @@ from energyprof.capture.table_codec import (
     pack_readings,
     pack_stages,
 )
-from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu
-from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
+from energyprof.model.stacks import Function, Samples, StackNodes
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts
 
 AGE_NS = 4_000_000_000
 """Small pieces are stored at the latest after this long."""
-PAGE_BYTES = 1024
-"""A chunk of readings takes a few kilobytes: 10.2 bytes a reading with pages of 4096, 8.5 with these."""
-CHECKPOINT_BYTES = 4 << 20
 
 
 class CaptureWriter:
     """The one writer of a new `.eprof` file. Not thread-safe: the thread that made it uses it."""
 
-    def __init__(self, path: str | Path, monotonic_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        """Create the file; raises CaptureError if it exists already or its folder cannot be written."""
+    def __init__(
+        self, path: str | Path, monotonic_ns: Callable[[], int] = time.monotonic_ns, *, goes_on: bool = False
+    ) -> None:
+        """Create the file, or with `goes_on` open one that was never finished, without what analysis found in it.
+
+        Raises CaptureError if it exists already (does not exist), or if it or its folder cannot be written.
+        """
         self.path = Path(path)
         self._now_ns = monotonic_ns
-        self._facts: dict[str, object] = {"warnings": [], "domains": [], "recorder": recorder_json(RecorderFacts())}
+        no_cost = recorder_json(RecorderFacts())
+        self._facts: dict[str, object] = {"warnings": [], "domains": [], "open": [], "recorder": no_cost}
         self._changed = dict.fromkeys(self._facts)
         self._warnings: list[str] = []
         self._domains: list[Domain] = []
@@ -57,12 +63,29 @@ class CaptureWriter:
         self._flows: list[Flows] = []
         self._spans = ChunkBuffer(SpanChunk, pack_spans, _spans_in_order)
         self._runs = ChunkBuffer(LaneRuns, pack_lane_runs)
+        self._stacks = StackBuffer()
         self._readings: dict[int, ChunkBuffer[Readings]] = {}
         self._cpu = ChunkBuffer(ThreadCpu, pack_cpu, _cpu_in_order)
         self._waiting: list[tuple[int, int, int, bytes]] = []
         """Packed chunks (kind, part, rows, content) not stored yet."""
         self._chunks = 0
-        self._db: sqlite3.Connection | None = _create(self.path)
+        self._progress: Callable[[], Progress] | None = None
+        self._moved_ns = 0
+        self._state: dict[str, Any] = {}
+        self._announced: list[Announced] = []
+        if goes_on:
+            self._take_up()
+        self._db: sqlite3.Connection | None = reopen(self.path) if goes_on else create(self.path)
+
+    def _take_up(self) -> None:
+        """Take over what the file says already."""
+        with opened(self.path) as db:
+            facts = read_facts(db)
+            (self._chunks,) = db.execute("SELECT count(*) FROM chunk").fetchone()
+            self._stacks.take_up(db)
+        self._facts.update(facts)
+        self._warnings = [*facts.get("warnings", ())]
+        self._domains = [*domains_of(facts.get("domains", ()))]
 
     def set_run(self, run: RunFacts) -> None:
         """State the facts of the run; may be called again as more is known."""
@@ -115,14 +138,40 @@ class CaptureWriter:
         """Add spans; their stages and lanes have been added before."""
         self._spans.add(spans, self._now_ns())
 
+    def set_open(self, spans: SpanChunk) -> None:
+        """State which spans are open at the next `commit`, cut off at that instant; after it, none is."""
+        self._set("open", open_json(spans))
+
     def add_lane_runs(self, runs: LaneRuns) -> None:
         """Add stretches in which coroutine lanes ran."""
         self._runs.add(runs, self._now_ns())
+
+    def set_stacks(self, mode: str) -> None:
+        """State how functions are sampled: `on`, or `auto`: then they count only if the run shows no stage."""
+        self._set("stacks", mode)
+
+    def add_functions(self, functions: Sequence[Function]) -> None:
+        """Add functions, counted on from those added before."""
+        self._stacks.add_functions(functions)
+
+    def add_stack_nodes(self, nodes: StackNodes) -> None:
+        """Add calls of functions, counted on from those added before."""
+        self._stacks.add_nodes(nodes)
+
+    def add_samples(self, samples: Samples) -> None:
+        """Add samples of stacks."""
+        self._stacks.add_samples(samples, self._now_ns())
 
     def add_flows(self, flows: Flows) -> None:
         """Add observed data flow between lane-relative stages (the indices of `add_stages`)."""
         if len(flows):
             self._flows.append(flows)
+
+    def keep_progress(self, progress: Callable[[], Progress]) -> None:
+        """Have `progress()` stored together with all that came out of spools so far; it is asked once, just then."""
+        if self._progress is None:
+            self._moved_ns = self._now_ns()
+        self._progress = progress
 
     def commit(self, force: bool = False) -> bool:
         """Store what makes full chunks or has waited long enough; with `force` everything.
@@ -131,17 +180,20 @@ class CaptureWriter:
         CaptureError where the disk refuses; nothing is lost by that, the next call tries again.
         """
         now_ns = self._now_ns()
-        if force or self._spans.is_due(now_ns, AGE_NS) or self._runs.is_due(now_ns, AGE_NS):
+        moved = self._progress is not None and now_ns - self._moved_ns >= AGE_NS
+        spooled = (self._spans, self._runs, self._stacks)
+        if force or moved or any(part.is_due(now_ns, AGE_NS) for part in spooled):
             self._pack_recording()
         for number, buffer in self._readings.items():
             if len(buffer) and (force or buffer.is_due(now_ns, AGE_NS)):
                 self._pack(ChunkKind.READINGS, buffer.take(), part=number)
         if len(self._cpu) and (force or self._cpu.is_due(now_ns, AGE_NS)):
             self._pack(ChunkKind.CPU, self._cpu.take())
-        if self._waiting or force:
-            with _answered(self.path):
+        if self._waiting or self._state or force:
+            with answered(self.path):
                 self._store()
-        return not (len(self._spans) or len(self._runs) or self._stages or self._lanes or self._origins)
+        waiting = (*spooled, self._stages, self._lanes, self._origins)
+        return self._progress is None and not any(len(part) for part in waiting)
 
     def finish(self) -> None:
         """Store everything, mark the file finished, close it; a second call does nothing."""
@@ -149,7 +201,7 @@ class CaptureWriter:
             return
         self.commit(force=True)
         self._set("finished", {"chunks": self._chunks})
-        with _answered(self.path):
+        with answered(self.path):
             self._store()
             self._db.execute("PRAGMA journal_mode = DELETE")
             self._db.close()
@@ -172,6 +224,12 @@ class CaptureWriter:
         self._pack(ChunkKind.LANE_RUNS, self._runs.take())
         self._pack(ChunkKind.FLOWS, [(len(flows), pack_flows(flows)) for flows in self._flows])
         self._flows = []
+        self._waiting += self._stacks.take()
+        if self._progress is not None:
+            progress = self._progress()
+            self._state.update(progress.state)
+            self._announced += progress.announced
+            self._progress = None
 
     def _pack(self, kind: ChunkKind, packed: list[tuple[int, bytes]], part: int = 0) -> None:
         self._waiting += [(kind, part, rows, content) for rows, content in packed]
@@ -190,40 +248,15 @@ class CaptureWriter:
                 "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)",
                 [(name, named_crc(name, 0, value), value) for name, value in facts],
             )
+            if "finished" in self._changed:
+                forget_progress(db)
+            else:
+                store_progress(db, self._state, self._announced)
         self._chunks += len(self._waiting)
-        self._waiting = []
-        self._changed = {}
-
-
-def _create(path: Path) -> sqlite3.Connection:
-    """Create the file, its tables written before WAL begins: a cut-off capture can always be told for what it is."""
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644))
-    except FileExistsError:
-        raise CaptureError(f"{path} exists already and is never overwritten; choose another name with -o") from None
-    except OSError as error:
-        raise CaptureError(f"{path} cannot be written ({error.strerror}); choose another place with -o") from error
-    with _answered(path):
-        db = sqlite3.connect(path)
-        db.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        db.executescript(f"BEGIN; {TABLES} COMMIT;")
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = NORMAL")
-        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_BYTES // PAGE_BYTES}")
-    return db
-
-
-@contextmanager
-def _answered(path: Path) -> Iterator[None]:
-    """Turn what SQLite says about a disk into one line with the remedy."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise CaptureError(
-            f"{path} cannot be written ({error}); free some space or choose another place with -o"
-        ) from error
+        self._waiting, self._announced = [], []
+        self._changed, self._state = {}, {}
+        if self._facts.get("open"):
+            self._set("open", [])  # by the next time they may have ended
 
 
 def _spans_in_order(spans: SpanChunk) -> SpanChunk:

@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("energyprof.cli.run_command", "run a program and show where its joules go"),
     "report": ("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
     "graph": ("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
+    "recover": ("energyprof.cli.recover_command", "finish a run whose collector was killed"),
     "doctor": ("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
 }
 """Module and summary of each command."""
@@ -28,6 +29,7 @@ examples:
   energyprof run -m package.module          profile a module
   energyprof report                         the newest run in this folder once more
   energyprof graph RUN.eprof -o hot.png     its hotspot diagram
+  energyprof recover FOLDER                 finish a run that was cut off
   energyprof doctor                         what can be measured here
 
 `energyprof COMMAND --help` explains each command. In code: `with energyprof.stage("name"):` marks a stage.

@@ -11,7 +11,12 @@ from energyprof.errors import InputError
 
 def add_run_argument(parser: argparse.ArgumentParser) -> None:
     """Add the positional RUN."""
-    parser.add_argument("run", nargs="?", metavar="RUN", help="a .eprof file (default: the newest in this folder)")
+    parser.add_argument(
+        "run",
+        nargs="?",
+        metavar="RUN",
+        help="a .eprof file, or the folder of a run that was cut off (default: the newest file in this folder)",
+    )
 
 
 def resolve_run(name: str | None) -> Path:
@@ -19,7 +24,7 @@ def resolve_run(name: str | None) -> Path:
     if name is not None:
         path = Path(name)
         if path.is_dir():
-            raise InputError(f"{name} is a folder; name a .eprof file in it")
+            return _recovered(path)
         if not path.exists():
             raise InputError(f"no file {name}; energyprof run SCRIPT makes one")
         return path
@@ -27,3 +32,11 @@ def resolve_run(name: str | None) -> Path:
     if not found:
         raise InputError("no .eprof file in this folder; name one, or make one with: energyprof run SCRIPT")
     return Path(max(found)[1])
+
+
+def _recovered(folder: Path) -> Path:
+    from energyprof.recovery import is_run_folder, recover
+
+    if not is_run_folder(folder):
+        raise InputError(f"{folder} is a folder; name a .eprof file in it")
+    return recover(folder).path

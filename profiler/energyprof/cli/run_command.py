@@ -9,10 +9,11 @@ import time
 from collections import namedtuple
 
 from energyprof import discover
-from energyprof.cli.run_options import add_options, chosen_program, parsed_source, parted
+from energyprof.cli.run_options import add_options, chosen_program, parted
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.start import Started, start
+from energyprof.sources import check_sources, parsed_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ examples:
   energyprof run -m package.train --epochs 3        a module
   energyprof run -c 'import work; work.main()'      a line of code
   energyprof run --python venv/bin/python job.py    in another Python environment (3.10 or newer)
+  energyprof run -O -X dev pipeline.py              with options of Python
   energyprof run --exec -- ./simulate --fast        any other program
   energyprof run --source replay:power.csv job.py   power from a file; `energyprof doctor` lists the sources
   energyprof run -q -o job.eprof job.py             choose the file, print nothing but errors
@@ -57,12 +59,12 @@ def run(args: argparse.Namespace) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
     program = chosen_program(args)
     sources = tuple(parsed_source(text) for text in args.sources)
-    _check(sources)
+    check_sources(sources)
     output = claim_named(args.output) if args.output is not None else claim_default(program.stem)
     run_dir = ""
     try:
         run_dir = make_run_folder()
-        started = start(program, run_dir, discover.instrument_specs())
+        started = start(program, run_dir, discover.instrument_specs(), args.stacks)
     except BaseException:  # nothing runs: leave nothing behind
         os.unlink(output.path)
         if run_dir:
@@ -89,7 +91,7 @@ def _see_to_its_end(
     from energyprof.launch.session import Settings, follow
 
     line = LiveLine(sys.stderr, not (args.quiet or args.no_live) and terminal.is_terminal(sys.stderr))
-    settings = Settings(places.run_dir, places.output, sources, args.max_hz, line.is_wanted)
+    settings = Settings(places.run_dir, places.output, sources, args.max_hz, line.is_wanted, args.stacks)
     outcome = follow(started, settings, line, preload)
     started.arrivals.close()
     _clear_away(outcome, places, line)
@@ -110,7 +112,7 @@ def _clear_away(outcome: Outcome, places: _Places, line: LiveLine) -> None:
         return
     if not _holds_something(places.output) and os.path.exists(places.output):
         os.unlink(places.output)
-    line.say(f"the recording is not complete: {failure}; what there is has been kept in {places.run_dir}")
+    line.say(f"the recording is not complete: {failure}; complete it with: energyprof recover {places.run_dir}")
 
 
 def _holds_something(path: str) -> bool:
@@ -118,19 +120,3 @@ def _holds_something(path: str) -> bool:
         return os.path.getsize(path) > 0
     except OSError:
         return False
-
-
-def _check(sources: tuple[tuple[str, str], ...]) -> None:
-    """Refuse a source that is not installed, or a file or model that cannot serve; a driver is never touched here.
-
-    Raises PluginError or SourceError before the program has started.
-    """
-    if not sources:
-        return
-    from energyprof.collect.choose import choose_named
-    from energyprof.interfaces import PowerSource, SourceContext
-
-    for name, argument in sources:
-        source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
-        if source.measures != "sensor":
-            choose_named(source, argument, SourceContext())

@@ -19,6 +19,11 @@ SCRIPT [ARGS ...]         a Python file, a folder or zip file with __main__.py, 
                           any other program: device totals, and the Python children it has
 Options end where the program begins; what follows is the program's own.
 """
+_FLAGS = """\
+-b -B -E -i -I -O -OO -P -s -S -u -v -x -W ARG -X OPT
+                          handed to Python as they are, before the program: energyprof run -O -X dev job.py
+Behind -E, -I and -S no recorder can start: such a run has device totals and no stages. (-q is energyprof's own.)
+"""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +34,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("-c", dest="code", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     what.add_argument("--exec", dest="any_program", action="store_true", help=argparse.SUPPRESS)
     what.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
+    python = parser.add_argument_group("options of Python", _FLAGS)
+    for flag in "bBEiIOPsSuvx":
+        python.add_argument(f"-{flag}", dest="flags", action=_PythonFlag, nargs=0, help=argparse.SUPPRESS)
+    for flag in "WX":
+        python.add_argument(f"-{flag}", dest="flags", action=_PythonFlag, help=argparse.SUPPRESS)
+    parser.set_defaults(flags=())
     parser.add_argument("--python", metavar="PATH", help="the interpreter to run it with (default: energyprof's own)")
     parser.add_argument(
         "--source",
@@ -44,9 +55,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the recording (default: SCRIPT-TIME-PID.eprof in this folder)"
     )
+    stacks = parser.add_mutually_exclusive_group()
+    stacks.add_argument(
+        "--stacks",
+        dest="stacks",
+        action="store_const",
+        const="on",
+        default="auto",
+        help="find the costly functions by sampling, every 10 ms (by itself only while no stage and no layer is seen)",
+    )
+    stacks.add_argument("--no-stacks", dest="stacks", action="store_const", const="off", help="never sample functions")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
     parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
+
+
+class _PythonFlag(argparse.Action):
+    """Keeps an option of Python, in the order given."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse's signature
+        namespace: argparse.Namespace,
+        values: object,
+        option_string: str | None = None,
+    ) -> None:
+        value = (values,) if isinstance(values, str) else ()
+        namespace.flags = (*namespace.flags, option_string, *value)
 
 
 def parted(words: Sequence[str]) -> list[str]:
@@ -69,27 +104,23 @@ def chosen_program(args: argparse.Namespace) -> Program:
     words = [*args.words]
     if args.module is not None:
         module = [*args.module, *words]  # argparse parts them at a `--`
-        ways.append(("-m MODULE", lambda: module_program(_some(module, "-m MODULE"), args.python)))
+        ways.append(("-m MODULE", lambda: module_program(_some(module, "-m MODULE"), args.python, args.flags)))
     if args.code is not None:
         code = [*args.code, *words]
-        ways.append(("-c CODE", lambda: code_program(_some(code, "-c CODE"), args.python)))
+        ways.append(("-c CODE", lambda: code_program(_some(code, "-c CODE"), args.python, args.flags)))
     if not ways:
         words = words[1:] if words[:1] == ["--"] else words
         if args.any_program:
             ways.append(("--exec -- PROGRAM", lambda: other_program(_some(words, "--exec -- PROGRAM"))))
         else:
-            ways.append(("SCRIPT", lambda: script_program(_some(words, "SCRIPT"), args.python)))
+            ways.append(("SCRIPT", lambda: script_program(_some(words, "SCRIPT"), args.python, args.flags)))
     elif args.any_program:
         raise InputError(f"--exec and {ways[0][0]} are two ways to name the program; leave one out")
     if args.any_program and args.python is not None:
         raise InputError("--python and --exec do not go together; name the interpreter as the program")
+    if args.any_program and args.flags:
+        raise InputError(f"{args.flags[0]} is Python's and --exec runs any program; put it behind the program's name")
     return ways[0][1]()
-
-
-def parsed_source(text: str) -> tuple[str, str]:
-    """Return (name, argument) of `NAME` or `NAME:ARGUMENT`."""
-    name, _, argument = text.partition(":")
-    return name, argument
 
 
 def _some(words: Sequence[str], what: str) -> Sequence[str]:

@@ -21,7 +21,7 @@ class Finding:
 
 def examine(sources: Sequence[PowerSource], context: SourceContext) -> tuple[Finding, ...]:
     """Ask every source whether it can serve; a source that breaks while being asked cannot."""
-    return tuple(Finding(source, context, _reason(source, context)) for source in sources)
+    return tuple(Finding(source, context, why_unavailable(source, context)) for source in sources)
 
 
 def choose_automatically(findings: Sequence[Finding]) -> tuple[Finding, ...]:
@@ -34,13 +34,14 @@ def choose_automatically(findings: Sequence[Finding]) -> tuple[Finding, ...]:
 def choose_named(source: PowerSource, argument: str, context: SourceContext) -> Finding:
     """Return the source asked for by `--source NAME:ARGUMENT`; raises SourceError if it cannot serve."""
     own = replace(context, argument=argument)
-    reason = _reason(source, own)
+    reason = why_unavailable(source, own)
     if reason is not None:
         raise SourceError(f"power source {source.name} cannot be used: {reason}")
     return Finding(source, own, None)
 
 
-def _reason(source: PowerSource, context: SourceContext) -> str | None:
+def why_unavailable(source: PowerSource, context: SourceContext) -> str | None:
+    """Return None if the source can serve, else why not; a source that breaks while being asked cannot."""
     try:
         return source.why_unavailable(context)
     except Exception as error:  # the door says it never raises; a stranger's source may all the same

@@ -12,22 +12,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any, Protocol
 
 import numpy as np
 
+from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_lanes import LaneTable
+from energyprof.collect.convert_losses import Losses
 from energyprof.collect.convert_process import Process, Run, ThreadEvents
+from energyprof.collect.convert_progress import WHOLE, Journal
 from energyprof.collect.convert_spans import LaneEvents, OpenSpan, convert_events
+from energyprof.collect.convert_stacks import ProcessStacks, StackSink, StackTable
 from energyprof.collect.convert_stages import StageTable
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
-from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
-from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame
+from energyprof.model.spool import (
+    CODES,
+    END,
+    EVENTS,
+    FACTS,
+    HEAD,
+    LANES,
+    LOSS,
+    NAMES,
+    SAMPLES,
+    STACKS,
+    Frame,
+    read_frames,
+)
 from energyprof.model.trace import RecorderFacts
 
 
-class RecordingSink(Protocol):
+class RecordingSink(StackSink, Protocol):
     """Where converted pieces go; the capture's writer is one."""
 
     def add_stages(self, stages: Sequence[LocalStage]) -> None:
@@ -50,6 +68,10 @@ class RecordingSink(Protocol):
         """Take the stretches in which coroutine lanes ran."""
         ...
 
+    def keep_progress(self, progress: Callable[[], Progress]) -> None:
+        """Take what it takes to go on after all that was handed on before: `progress()`, to be asked once."""
+        ...
+
     def warn(self, message: str) -> None:
         """Take a warning for the report."""
         ...
@@ -59,20 +81,92 @@ class Converter:
     """Read spools piece by piece and hand columns to a sink. Not thread-safe; the collector's main loop owns it."""
 
     def __init__(
-        self, watcher: SpoolWatcher, sink: RecordingSink, now_ns: Callable[[], int] = time.monotonic_ns
+        self,
+        watcher: SpoolWatcher,
+        sink: RecordingSink,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+        signalled_ns: Callable[[str], int | None] = lambda _spool: None,
+        *,
+        is_part: bool = False,
     ) -> None:
+        """`signalled_ns` knows by spool when stack sampling gave its process the first signal.
+
+        `is_part`: the program ran before, so that stages may end here that had begun in a run before this one.
+        """
+        self._is_part = is_part
+        self._signalled_ns = signalled_ns
         self._watcher = watcher
         self._sink = sink
         self._now_ns = now_ns
         self._stages = StageTable()
         self._lanes = LaneTable()
         self._processes: dict[str, Process] = {}
+        self._children = Children(self._process)
+        self._stack_table = StackTable()
+        self._stacks: dict[str, ProcessStacks] = {}
         self._origins: list[LaneOrigin] = []
         self._open: dict[int, list[OpenSpan]] = {}
         """Per lane on which anything is open: outermost first."""
         self._main = self._latest = -1
         self._spans = self._stray = self._clipped = 0
         self._finished = False
+        self._journal = Journal()
+
+    def go_on(self, stages: Sequence[LocalStage], lanes: Sequence[LaneRow], progress: Progress) -> None:
+        """Take up where another converter was stopped; `progress` is all that it has had stored, with its sink's rows.
+
+        Before the first step.
+        """
+        self._stages.go_on(stages)
+        self._lanes.go_on(lanes)
+        for announced in progress.announced:
+            self._process(announced.spool).lanes.update(announced.lanes)
+        for announced in progress.announced:
+            for frame, _ in read_frames(announced.frames):
+                self._take(self._process(announced.spool), frame)
+        # What was announced has been handed on before.
+        self._stages.take_fresh()
+        self._lanes.take_fresh()
+        self._origins = []
+        for name, state in progress.state.items():
+            if name == WHOLE:
+                self._go_on_whole(state)
+                continue
+            self._watcher.go_on(name, state)
+            self._process(name).go_on(state)
+            if state["looked_ns"] is not None:
+                self._stacks_of(self._process(name)).looked_ns = state["looked_ns"]
+
+    def _go_on_whole(self, state: dict[str, Any]) -> None:
+        for lane, code, start_ns, stage in state["open"]:
+            self._open.setdefault(lane, []).append(OpenSpan(code, start_ns, stage))
+        self._latest = state["latest"]
+        self._spans, self._stray, self._clipped = state["spans"], state["stray"], state["clipped"]
+        self._stages.overflowed = state["overflowed"]
+        self._stack_table.go_on(state["stacks"])
+
+    def _progress(self) -> Progress:
+        state, announced = self._journal.take(self._state_of)
+        lanes = []
+        for process in self._processes.values():
+            if process.new_lanes:
+                lanes.append(Announced(process.spool, tuple(process.new_lanes), b""))
+                process.new_lanes = []
+        state[WHOLE] = {
+            "open": [(lane, *astuple(span)) for lane, stack in self._open.items() for span in stack],
+            "latest": self._latest,
+            "spans": self._spans,
+            "stray": self._stray,
+            "clipped": self._clipped,
+            "overflowed": self._stages.overflowed,
+            "stacks": self._stack_table.handed_on,
+        }
+        return Progress(state, (*lanes, *announced))
+
+    def _state_of(self, spool: str) -> dict[str, Any]:
+        stacks = self._stacks.get(spool)
+        looked_ns = None if stacks is None else stacks.looked_ns
+        return {**self._watcher.position(spool), **self._processes[spool].state(), "looked_ns": looked_ns}
 
     def step(self) -> bool:
         """Convert the next bounded piece; False: nothing new is there at present."""
@@ -82,14 +176,19 @@ class Converter:
         self._convert(piece)
         return True
 
+    def seal(self) -> None:
+        """Convert no more than what is there now; see `SpoolWatcher.seal`."""
+        self._watcher.seal()
+
     def release(self) -> None:
         """Delete the spool segments converted so far; only after the sink has stored what it was given."""
         self._watcher.release()
 
-    def finish(self, end_ns: int) -> None:
-        """Convert all the rest and hand on what is still open, cut at `end_ns` (or where its process closed before).
+    def finish(self, end_ns: int, ended_ns: Callable[[int, int], int | None] = lambda _pid, _since_ns: None) -> None:
+        """Convert all the rest and hand on what is still open, cut at `end_ns` or where its process ended before.
 
-        A second call does nothing.
+        `ended_ns` returns when the process that had a pid at some time ended, None: it is alive. A second call does
+        nothing.
         """
         if self._finished:
             return
@@ -97,8 +196,14 @@ class Converter:
         while self.step():
             pass
         self._watcher.close()
+        self._origins += self._children.rest(self._processes.values())
+        self._hand_on()
         for process in self._processes.values():
-            self._cut(process, end_ns if process.closed_ns is None else min(end_ns, process.closed_ns))
+            ended = [end_ns] if process.closed_ns is None else [end_ns, process.closed_ns]
+            seen_ns = ended_ns(process.pid, process.started_ns)
+            if seen_ns is not None:
+                ended.append(max(seen_ns, process.last_ns()))
+            self._cut(process, min(ended))
         self._warn_of_losses()
 
     def recorder_facts(self) -> RecorderFacts:
@@ -107,8 +212,16 @@ class Converter:
         return RecorderFacts(
             recorder_s=sum(process.recorder_ns for process in processes) / 1e9,
             spans=self._spans,
-            dropped=sum(process.dropped for process in processes),
+            dropped=sum(process.dropped + process.missing() for process in processes),
         )
+
+    def last_ns(self) -> int:
+        """Return when anything was recorded last, or a recorder closed; 0: never."""
+        return max((process.closed_ns or process.last_ns() for process in self._processes.values()), default=0)
+
+    def has_spans(self) -> bool:
+        """Tell whether any stage or module has been seen to begin."""
+        return self._spans > 0 or any(self._open.values())
 
     def current_stage(self) -> str:
         """Return the path of the innermost stage open on the main lane, else on the lane active last, else ''."""
@@ -123,9 +236,12 @@ class Converter:
                 events.append(process.thread_events(frame.lane, frame.payload))
             else:
                 self._take(process, frame)
+                self._journal.keep(piece.spool, frame)
         if events:
             self._take_events(process, events)
         self._hand_on()
+        self._journal.touch(piece.spool)
+        self._sink.keep_progress(self._progress)
 
     def _process(self, spool: str) -> Process:
         if spool not in self._processes:
@@ -135,11 +251,18 @@ class Converter:
     def _take(self, process: Process, frame: Frame) -> None:
         """Work off a frame that holds no events."""
         if frame.kind == END:
-            process.closed_ns = self._now_ns()
-            return
+            process.closed_ns = process.end_ns(frame.payload) or self._now_ns()
+        elif frame.kind in {CODES, STACKS, SAMPLES}:
+            self._take_stacks(process, frame)
+        else:
+            self._take_told(process, frame)
+
+    def _take_told(self, process: Process, frame: Frame) -> None:
         content: Any = frame.json()  # JSON of the recorder, whose shape `model.spool` documents
         if frame.kind == HEAD:
             process.take_head(content)
+            for other in replaced_by(process, self._processes.values()):
+                other.closed_ns = min(other.closed_ns or process.started_ns, process.started_ns)
         elif frame.kind == NAMES:
             for entry in content:
                 process.take_name(entry)
@@ -148,21 +271,37 @@ class Converter:
                 main = process.take_lane(entry)
                 if main is not None:
                     self._place_main_thread(process, main)
+                elif "pid" in entry:
+                    self._origins += self._children.told(process, entry)
         elif frame.kind == LOSS:
             process.dropped += content["dropped"]
         elif frame.kind == FACTS:
             process.recorder_ns = max(process.recorder_ns, content.get("recorder_ns", 0))
+            process.events_told = max(process.events_told, content.get("events", 0))
             for message in content.get("warnings", ()):
                 self._sink.warn(message)
 
+    def _stacks_of(self, process: Process) -> ProcessStacks:
+        return self._stacks.setdefault(process.spool, ProcessStacks(self._stack_table))
+
+    def _take_stacks(self, process: Process, frame: Frame) -> None:
+        stacks = self._stacks_of(process)
+        if frame.kind == CODES:
+            stacks.take_codes(frame.json())
+        elif frame.kind == STACKS:
+            stacks.take_stacks(frame.payload)
+        else:
+            signalled_ns = self._signalled_ns(process.spool)
+            samples = stacks.samples(frame.payload, process.pid, process.monotonic_ns, signalled_ns)
+            self._stack_table.hand_on(self._sink)
+            self._sink.add_samples(samples)
+
     def _place_main_thread(self, process: Process, main: int) -> None:
         """Put a forked or launched child below the stage in which its parent created it."""
-        if process.parent_spool is None:
-            if self._main < 0:
-                self._main = main
-        elif process.parent_lane:
-            created = self._process(process.parent_spool).lane(process.parent_lane, "process")
-            self._origins.append(LaneOrigin(main, created, -1, process.started_ns))
+        if process.parent_spool is not None:
+            self._origins += self._children.place(process, main)
+        elif self._main < 0:
+            self._main = main
 
     def _take_events(self, process: Process, parts: list[ThreadEvents]) -> None:
         self._add_runs([run for part in parts for run in part.runs])
@@ -178,7 +317,7 @@ class Converter:
         )
         done = convert_events(events, lanes, [self._open.pop(index, []) for index in lanes], process.resolver.resolve)
         self._open.update(done.still_open)
-        if process.parent_spool is None:  # a forked child rightly ends stages that its parent had begun
+        if not process.parent_lane:  # a forked child rightly ends stages that its parent had begun
             self._stray += done.stray
         self._clipped += done.clipped
         spawns = done.spawns
@@ -188,18 +327,24 @@ class Converter:
             self._origins.append(LaneOrigin(process.lane(number, "thread"), creator, stage, t_ns))
         self._add_spans(done.spans)
 
+    def open_spans(self, end_ns: int) -> SpanChunk:
+        """Return what is open now, cut off at `end_ns`."""
+        return self._open_on(sorted(self._open), end_ns)
+
     def _cut(self, process: Process, end_ns: int) -> None:
         """Hand on the spans and runs of a process that never ended."""
         self._add_runs(process.runs_cut_at(end_ns))
+        self._add_spans(self._open_on(sorted(process.lanes.values()), end_ns))
+
+    def _open_on(self, lanes: Sequence[int], end_ns: int) -> SpanChunk:
         rows = [
             (span.stage, lane, span.start_ns, max(end_ns, span.start_ns), depth)
-            for lane in sorted(process.lanes.values())
+            for lane in lanes
             for depth, span in enumerate(self._open.get(lane, ()))
         ]
-        stage, lane_column, start_ns, end_column_ns, depth_column = np.array(rows, np.int64).reshape(-1, 5).T
-        narrow = (column.astype(np.int32) for column in (stage, lane_column, depth_column))
-        stage_32, lane_32, depth_32 = narrow
-        self._add_spans(SpanChunk(stage_32, lane_32, start_ns, end_column_ns, depth_32, np.ones(len(rows), np.bool_)))
+        stage, lane_column, start_ns, end_column_ns, depth = np.array(rows, np.int64).reshape(-1, 5).T
+        narrow = [column.astype(np.int32) for column in (stage, lane_column, depth)]
+        return SpanChunk(narrow[0], narrow[1], start_ns, end_column_ns, narrow[2], np.ones(len(rows), np.bool_))
 
     def _add_spans(self, spans: SpanChunk) -> None:
         if len(spans):
@@ -226,14 +371,12 @@ class Converter:
             self._origins = []
 
     def _warn_of_losses(self) -> None:
-        processes = self._processes.values()
-        for amount, what in (
-            (sum(p.dropped for p in processes), "events were dropped by the recorder (memory cap or full disk)"),
-            (sum(len(p.resolver.unnamed) for p in processes), "stage codes came without a name"),
-            (sum(self._watcher.damaged.values()), "bytes of a spool could not be read: a process was cut off writing"),
-            (self._stray, "ends of stages that were not open were ignored"),
-            (self._clipped, "spans were cut short as a stage around them ended first (a `with` across a `yield`?)"),
-            (self._stages.overflowed, "stage paths beyond the limit are counted as `<other>`"),
-        ):
-            if amount:
-                self._sink.warn(f"{amount:,} {what}")
+        losses = Losses(
+            unnamed=sum(len(process.resolver.unnamed) for process in self._processes.values()),
+            damaged_bytes=sum(self._watcher.damaged.values()),
+            stray=0 if self._is_part else self._stray,
+            clipped=self._clipped,
+            overflowed=self._stages.overflowed,
+        )
+        for line in losses.lines():
+            self._sink.warn(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from energyprof.model.recording import LaneRow
@@ -26,6 +27,19 @@ class LaneTable:
         """Complete a lane with what its process announced."""
         self._rows[index] = replace(self._rows[index], pid=pid, tid=tid, kind=LANE_KINDS.index(kind), name=name)
         self._fresh[index] = None
+
+    def place(self, index: int, host: int) -> None:
+        """Note that a lane runs in the thread whose own lane is `host`."""
+        self._rows[index] = replace(self._rows[index], host=host)
+        self._fresh[index] = None
+
+    def is_placed(self, index: int) -> bool:
+        """Tell whether the thread of a lane is known."""
+        return self._rows[index].host >= 0
+
+    def go_on(self, rows: Iterable[LaneRow]) -> None:
+        """Take up with lanes that have been handed on before, row = index."""
+        self._rows = list(rows)
 
     def take_fresh(self) -> list[LaneRow]:
         """Return the lanes that are new or changed since the last call."""

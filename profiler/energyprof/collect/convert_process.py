@@ -44,21 +44,36 @@ class Process:
     """One process's side of the conversion; times come out as CLOCK_MONOTONIC."""
 
     def __init__(self, spool: str, stages: StageTable, lanes: LaneTable) -> None:
+        self.spool = spool
         pid = spool.partition("-")[0]
         self.pid = int(pid) if pid.isdecimal() else 0
         self.parent_spool: str | None = None
         self.parent_lane = 0
+        """Number of the lane that the parent announced at a fork; 0: launched, not forked."""
+        self.is_asked_for = False
+        """Forked on behalf of another process, which tells its pid."""
+        self.between: tuple[int, ...] = ()
         self.started_ns = 0
         self.closed_ns: int | None = None
-        """When the recorder was seen to have closed in order; None: it has not."""
+        """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
         self.recorder_ns = 0
         self.dropped = 0
+        self.events_read = self.events_told = 0
+        """Events that came, and those that the recorder says it has written: of others the files are gone."""
         self.lanes: dict[int, int] = {}
         """Lane number to index."""
+        self.new_lanes: list[tuple[int, int]] = []
+        """The same, as far as it was not asked for yet."""
+        self.main: int | None = None
+        """Index of the main thread's lane."""
+        self.threads: list[int] = []
+        """Indices of the lanes of threads that have recorded something."""
         self._names: dict[int, StageName] = {}
         self.resolver = StageResolver(stages, self._names)
         self._lane_table = lanes
         self._threads: dict[int, _Thread] = {}
+        self._placed: set[int] = set()
+        """Numbers of the lanes whose thread is known."""
         self._offset_ns: int | None = None
 
     def take_head(self, head: dict[str, Any]) -> None:
@@ -70,6 +85,16 @@ class Process:
         self._offset_ns = self.started_ns - head["perf_counter_ns"]
         self.parent_spool = head.get("parent_spool") or None
         self.parent_lane = head.get("parent_lane") or 0
+        self.is_asked_for = bool(head.get("asked_for", False))
+        self.between = tuple(head.get("between") or ())
+
+    def monotonic_ns(self, perf_counter_ns: int) -> int:
+        """Return the CLOCK_MONOTONIC of a time by the process's own clock."""
+        return perf_counter_ns + (self._offset_ns or 0)
+
+    def end_ns(self, payload: bytes) -> int | None:
+        """Return the CLOCK_MONOTONIC at which an END frame says the recorder closed; None if it does not say."""
+        return self.monotonic_ns(int.from_bytes(payload, "little")) if payload else None
 
     def take_name(self, entry: dict[str, Any]) -> None:
         """Take one announced stage name."""
@@ -87,23 +112,35 @@ class Process:
         self._names[entry["code"]] = stage
 
     def take_lane(self, entry: dict[str, Any]) -> int | None:
-        """Take one announced lane; return its index if it is the process's main thread."""
+        """Take an entry of a LANES frame; return the index of the process's main thread if it is that."""
+        if "lanes" in entry:
+            for number, name in zip(entry["lanes"], entry["names"], strict=True):
+                self._lane_table.describe(self.lane(number, "task"), self.pid, 0, "task", name)
+            return None
         kind = entry["kind"] if entry.get("kind") in LANE_KINDS else "thread"
         tid = entry.get("tid") or 0
         index = self.lane(entry["lane"], kind)
-        self._lane_table.describe(index, self.pid, tid, kind, entry.get("name") or "")
-        return index if tid == self.pid else None
+        pid = entry.get("pid") or self.pid
+        self._lane_table.describe(index, pid, tid, kind, entry.get("name") or "")
+        if kind == "thread":
+            self.threads.append(index)
+        if tid != self.pid:
+            return None
+        self.main = index
+        return index
 
     def lane(self, number: int, kind: str) -> int:
         """Return the index of a lane, making it known on first sight with what can be guessed."""
         index = self.lanes.get(number)
         if index is None:
             index = self.lanes[number] = self._lane_table.add(self.pid, number, kind)
+            self.new_lanes.append((number, index))
         return index
 
     def thread_events(self, number: int, payload: bytes) -> ThreadEvents:
         """Return the events of one EVENTS frame of the thread whose own lane is `number`."""
         pairs = np.frombuffer(payload, "<i8", count=len(payload) // 16 * 2).reshape(-1, 2)
+        self.events_read += len(pairs)
         own = self.lane(number, "thread")
         thread = self._threads.setdefault(number, _Thread(own, own))
         code = pairs[:, 0]
@@ -125,12 +162,49 @@ class Process:
     def _switch(self, thread: _Thread, code: Ints, t_ns: Ints) -> tuple[list[int], tuple[Run, ...]]:
         """Return the lanes that ran before, between and after the switches, and the stretches that ended."""
         numbers = (code - LANE).tolist()
-        known = {number: self.lane(number, "task") if number else thread.own for number in set(numbers)}
+        known = {number: self._guest(number, thread) if number else thread.own for number in set(numbers)}
         lanes = [thread.running, *(known[number] for number in numbers)]
         times = [thread.since_ns, *t_ns.tolist()]
         runs = tuple(run for run in zip(lanes[:-1], times[:-1], times[1:], strict=True) if run[0] != thread.own)
         thread.running, thread.since_ns = lanes[-1], times[-1]
         return lanes, runs
+
+    def _guest(self, number: int, thread: _Thread) -> int:
+        index = self.lane(number, "task")
+        if number not in self._placed:
+            self._placed.add(number)
+            self._lane_table.place(index, thread.own)
+        return index
+
+    def last_ns(self) -> int:
+        """Return the time of its last event so far."""
+        return max((thread.last_ns for thread in self._threads.values()), default=self.started_ns)
+
+    def missing(self) -> int:
+        """Return how many events were written and never came."""
+        return max(0, self.events_told - self.events_read)
+
+    def state(self) -> dict[str, Any]:
+        """Return what its events and figures have left behind, as JSON values."""
+        return {
+            "closed_ns": self.closed_ns,
+            "recorder_ns": self.recorder_ns,
+            "dropped": self.dropped,
+            "events": (self.events_read, self.events_told),
+            "threads": [
+                (number, thread.own, thread.running, thread.since_ns, thread.last_ns)
+                for number, thread in self._threads.items()
+            ],
+        }
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Take up where `state` was returned; its lanes and names are known again."""
+        self.closed_ns = state["closed_ns"]
+        self.recorder_ns = state["recorder_ns"]
+        self.dropped = state["dropped"]
+        self.events_read, self.events_told = state["events"]
+        self._threads = {number: _Thread(*rest) for number, *rest in state["threads"]}
+        self._placed = {number for number, index in self.lanes.items() if self._lane_table.is_placed(index)}
 
     def runs_cut_at(self, end_ns: int) -> list[Run]:
         """Return the stretches of lanes that still ran when the process ended."""

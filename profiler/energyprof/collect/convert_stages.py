@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,6 +89,11 @@ class StageTable:
             names.append(self.stages[index].name)
             index = self.stages[index].parent
         return tuple(reversed(names))
+
+    def go_on(self, stages: Iterable[LocalStage]) -> None:
+        """Take up with stages that have been handed on before, row = index."""
+        self.stages = list(stages)
+        self._known = {(stage.parent, stage.name, stage.kind, stage.is_module): stage.index for stage in self.stages}
 
     def take_fresh(self) -> list[LocalStage]:
         """Return the stages that are new or changed since the last call, parents first."""

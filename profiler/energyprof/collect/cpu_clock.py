@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_readers import CpuReader, ThreadReader, cpu_reader
 from energyprof.collect.process_tree import Tree
 
@@ -30,12 +31,14 @@ class _Clock:
     """CPU time of a process or thread; a reused id goes on from where its predecessor stood."""
 
     base_ns: int
+    before_ns: int
+    """What it had used before the run, which does not count."""
     last_ns: int = 0
     written_ns: int = -1
 
     def advance(self, cpu_ns: int) -> bool:
         """Take a new value; return whether it is one that has not been written yet."""
-        self.last_ns = max(self.last_ns, cpu_ns)
+        self.last_ns = max(self.last_ns, cpu_ns - self.before_ns)
         return self.last_ns != self.written_ns
 
 
@@ -54,13 +57,15 @@ class _Process:
     """When its threads were last looked for."""
     threads_due_ns: int = 0
     threads_births: int | None = None
+    ended_ns: int | None = None
+    """When its clock could not be read any more."""
     threads: dict[int, _Thread] = field(default_factory=dict)
 
 
 class CpuClock:
     """Read the CPU clocks of a process tree; `poll` and `close` belong to one thread, the rest to any."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - two clocks and three views of the system, by keyword
         self,
         tree: Tree,
         *,
@@ -68,25 +73,37 @@ class CpuClock:
         reader: CpuReader | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
         spent_ns: Callable[[], int] = time.thread_time_ns,
+        before: CpuBefore | None = None,
     ) -> None:
-        """Follow `tree`, whose root was started at `start_ns`; `spent_ns` is the CPU time of the polling thread."""
+        """Follow `tree`; the run began at `start_ns`, with its root or, if there is something `before`, later.
+
+        `spent_ns` is the CPU time of the polling thread.
+        """
         self._tree = tree
         self._reader = reader or cpu_reader()
         self._now_ns = now_ns
         self._spent_ns = spent_ns
         self._lock = threading.Lock()
         self._processes: dict[int, _Process] = {}
+        self._before = before
         self._ended_ns = 0
+        self._ended_before_ns = 0
         self._least_ns = 0
         self._tree_seen_ns = start_ns
         self._tree_due_ns = 0
         self._tree_births: int | None = None
+        self._ends: dict[int, list[int]] = {}
+        """By pid, which may have been given out again: when its processes ended."""
         self._written: dict[tuple[int, int], int] = {}
         self._rows: list[int] = []
 
     def adopt(self, pid: int) -> None:
         """Count a process to the program that is no visible descendant of it (its spool says that it is ours)."""
         self._tree.adopt(pid)
+
+    def pids(self) -> tuple[int, ...]:
+        """Return the processes that are followed now."""
+        return tuple(self._processes)
 
     def total_ns(self) -> int:
         """Return the CPU time used by the program and its descendants so far, read now; never decreases."""
@@ -95,10 +112,33 @@ class CpuClock:
                 self._read(process)
             return self._total_ns()
 
+    def ended_ns(self, pid: int, since_ns: int) -> int | None:
+        """Return when the process that was there at `since_ns` ended, that time itself if it was not seen after it.
+
+        None: it is alive.
+        """
+        with self._lock:
+            process = self._processes.get(pid)
+            last = [] if process is None or process.ended_ns is None else [process.ended_ns]
+            ends = [t_ns for t_ns in (*self._ends.get(pid, ()), *last) if t_ns >= since_ns]
+        if not ends and process is not None and process.ended_ns is None:
+            return None
+        return min(ends, default=since_ns)
+
     def finish(self, total_cpu_ns: int) -> None:
         """Take the final total from the program's own resource usage; it also knows children that were never seen."""
         with self._lock:
-            self._least_ns = max(self._least_ns, total_cpu_ns)
+            # Of a child that was there before the run, the program knows but the whole.
+            self._least_ns = max(self._least_ns, total_cpu_ns - self._ended_before_ns)
+
+    def settle(self, pid: int, used_ns: int) -> None:
+        """Take what a process that lives on had used when the run ended; what it uses from then on does not count."""
+        with self._lock:
+            process = self._processes.get(pid)
+            if process is not None:
+                process.read_ns = lambda: process.clock.before_ns + used_ns
+                process.clock.last_ns = used_ns
+                self._least_ns = 0
 
     def poll(self) -> bool:
         """Read every clock once and keep what changed; looks for processes and threads when that is due."""
@@ -146,6 +186,8 @@ class CpuClock:
         try:
             return process.clock.advance(process.read_ns())
         except OSError:
+            if process.ended_ns is None:
+                process.ended_ns = self._now_ns()
             return process.clock.last_ns != process.clock.written_ns
 
     def _find_processes(self, births: int | None) -> None:
@@ -158,8 +200,9 @@ class CpuClock:
             for pid in alive:
                 if pid not in self._processes:
                     # When the tree was last looked at it did not exist, hence had used nothing.
-                    clock = self._new_clock(pid, 0, self._tree_seen_ns, rows)
-                    self._processes[pid] = _Process(pid, clock, self._reader.process_clock(pid), self._tree_seen_ns)
+                    read_ns = self._reader.process_clock(pid)
+                    clock = self._new_clock((pid, 0), read_ns, self._tree_seen_ns, rows)
+                    self._processes[pid] = _Process(pid, clock, read_ns, self._tree_seen_ns)
             self._rows.extend(rows)
         self._tree_seen_ns = began_ns
         self._tree_births = births
@@ -167,7 +210,9 @@ class CpuClock:
 
     def _end(self, process: _Process, rows: list[int]) -> None:
         self._read(process)
+        self._ends.setdefault(process.pid, []).append(process.ended_ns or self._now_ns())
         self._ended_ns += process.clock.last_ns
+        self._ended_before_ns += process.clock.before_ns
         self._write(process.pid, 0, process.clock, self._now_ns(), rows)
         for tid, thread in process.threads.items():
             self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
@@ -205,7 +250,7 @@ class CpuClock:
                 reader = self._reader.open_thread(process.pid, tid)
             except OSError:
                 continue
-            clock = self._new_clock(process.pid, tid, process.threads_seen_ns, rows)
+            clock = self._new_clock((process.pid, tid), reader.read_ns, process.threads_seen_ns, rows)
             process.threads[tid] = _Thread(reader, clock)
         if len(new) <= OPENED_PER_POLL:
             process.threads_seen_ns = began_ns
@@ -217,9 +262,11 @@ class CpuClock:
         thread.reader.close()
         self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
 
-    def _new_clock(self, pid: int, tid: int, since_ns: int, rows: list[int]) -> _Clock:
-        base_ns = self._written.pop((pid, tid), None)
-        clock = _Clock(base_ns or 0)
+    def _new_clock(self, key: tuple[int, int], read_ns: Callable[[], int], since_ns: int, rows: list[int]) -> _Clock:
+        pid, tid = key
+        base_ns = self._written.pop(key, None)
+        before_ns = 0 if self._before is None or base_ns is not None else self._before.used_ns(pid, tid, read_ns)
+        clock = _Clock(base_ns or 0, before_ns)
         if base_ns is None:
             clock.written_ns = 0
             rows.extend((pid, tid, since_ns, 0))

@@ -27,8 +27,12 @@ class Tree(Protocol):
 
 
 def process_tree(root_pid: int, proc: str = "/proc") -> Tree:
-    """Return the tree below `root_pid`, read from /proc where there is one."""
-    return ProcTree(root_pid, proc) if os.path.exists(f"{proc}/self/stat") else PsutilTree(root_pid)
+    """Return the tree below `root_pid` but for this process, read from /proc where there is one.
+
+    The collector of a program that profiles itself is a child of the program where the program is process 1.
+    """
+    own_pid = os.getpid()
+    return ProcTree(root_pid, proc, own_pid) if os.path.exists(f"{proc}/self/stat") else PsutilTree(root_pid, own_pid)
 
 
 class ProcTree:
@@ -37,8 +41,10 @@ class ProcTree:
     A child whose parent ended before both were seen together has lost its ancestors: that is what `adopt` is for.
     """
 
-    def __init__(self, root_pid: int, proc: str = "/proc") -> None:
+    def __init__(self, root_pid: int, proc: str = "/proc", left_out: int = 0) -> None:
+        """Follow the tree below `root_pid`, but neither the process `left_out` nor what descends from it."""
         self._root_pid = root_pid
+        self._left_out = left_out
         self._proc = proc
         self._parents: dict[int, int] = {}
         self._started: dict[int, int] = {}
@@ -90,6 +96,7 @@ class ProcTree:
 
     def _admit_descendants(self) -> None:
         strangers = {pid: parent for pid, parent in self._parents.items() if pid not in self._started}
+        strangers.pop(self._left_out, None)
         while found := [pid for pid, parent in strangers.items() if parent in self._started]:
             for pid in found:
                 del strangers[pid]
@@ -114,7 +121,8 @@ class ProcTree:
 class PsutilTree:
     """The same where there is no /proc (macOS, Windows)."""
 
-    def __init__(self, root_pid: int) -> None:
+    def __init__(self, root_pid: int, left_out: int = 0) -> None:
+        self._left_out = left_out
         self._adopted: set[int] = {root_pid}
 
     def adopt(self, pid: int) -> None:
@@ -133,7 +141,8 @@ class PsutilTree:
         for pid in sorted(self._adopted):
             try:
                 process = psutil.Process(pid)
-                found = [process, *process.children(recursive=True)]
+                children = process.children(recursive=True)
+                found = [process, *(child for child in children if child.pid != self._left_out)]
             except psutil.Error:
                 self._adopted.discard(pid)
                 continue

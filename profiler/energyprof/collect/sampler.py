@@ -93,14 +93,13 @@ class Sampler:
     ) -> None:
         """Take open sources, each with the domains it announced; raises SourceError on a domain offered twice."""
         self._now_ns = now_ns
-        self._pollers = [Poller(source, domains, now_ns, start_ns) for source, domains in opened]
-        self._top = _top_level(self._pollers)
-        share = SOURCES_SHARE / max(1, len(opened))
-        self._source_loops = [
-            _Loop(poller, poller.source.name, _source_interval_ns(poller, max_hz), share, now_ns)
-            for poller in self._pollers
-        ]
-        self._loops = list(self._source_loops)
+        self._start_ns = start_ns
+        self._max_hz = max_hz
+        self._pollers: list[Poller] = []
+        self._top: list[tuple[Poller, DomainId]] = []
+        self._source_loops: list[_Loop] = []
+        self._loops: list[_Loop] = []
+        self._take_on(opened)
         if cpu_clock is not None:
             self._loops.append(_Loop(cpu_clock, "cpu clocks", interval_ns(None, max_hz), CLOCKS_SHARE, now_ns))
         self._hung: tuple[str, ...] = ()
@@ -109,6 +108,24 @@ class Sampler:
         """Start the threads; the first reads come at once."""
         for loop in self._loops:
             loop.thread.start()
+
+    def add(self, opened: Sequence[tuple[PowerSource, Sequence[Domain]]]) -> None:
+        """Poll sources that were opened after the start, too; raises SourceError as the constructor does."""
+        for loop in self._take_on(opened):
+            loop.thread.start()
+
+    def _take_on(self, opened: Sequence[tuple[PowerSource, Sequence[Domain]]]) -> list[_Loop]:
+        pollers = [Poller(source, domains, self._now_ns, self._start_ns) for source, domains in opened]
+        self._top = _top_level([*self._pollers, *pollers])
+        self._pollers += pollers
+        share = SOURCES_SHARE / max(1, len(self._pollers))
+        loops = [
+            _Loop(poller, poller.source.name, _source_interval_ns(poller, self._max_hz), share, self._now_ns)
+            for poller in pollers
+        ]
+        self._source_loops += loops
+        self._loops += loops
+        return loops
 
     def drain(self) -> Mapping[DomainId, Readings]:
         """Return the readings since the last drain, of the domains that have any; each reading is handed out once."""

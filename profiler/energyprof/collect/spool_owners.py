@@ -17,9 +17,18 @@ class SpoolOwners:
         self._adopt_pid = adopt_pid
         self._known: set[str] = set()
 
+    @property
+    def has_any(self) -> bool:
+        """Whether a spool has turned up so far, hence a recorder has started."""
+        return bool(self._known)
+
     def adopt(self) -> None:
         """Look for new spools."""
-        for file in os.listdir(self._folder):
+        try:
+            files = os.listdir(self._folder)
+        except OSError:  # somebody has deleted it, or no descriptor is left: it will be looked at again
+            return
+        for file in files:
             spool = file.partition(".")[0]
             pid = spool.partition("-")[0]
             if file.endswith(SPOOL_SUFFIX) and pid.isdecimal() and spool not in self._known:

@@ -6,9 +6,12 @@ and `release` deletes it once the caller has stored its content.
 
 from __future__ import annotations
 
+import os
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from energyprof.model.spool import END, FRAME, MAGIC, SPOOL_SUFFIX, Frame, read_frames
 
@@ -33,7 +36,7 @@ class _Spool:
     current: int = 0
     offset: int = 0
     ended: bool = False
-    done: list[Path] = field(default_factory=list)
+    done: dict[Path, None] = field(default_factory=dict)
     """Segments read through and not yet deleted."""
 
 
@@ -47,13 +50,18 @@ class SpoolWatcher:
         self._turn: deque[_Spool] = deque()
         self.damaged: dict[str, int] = {}
         """Bytes that could not be read, per spool whose damage is certain."""
+        self._reach: dict[Path, int] | None = None
+        """Once sealed: how far each segment is read."""
 
     def read(self) -> SpoolPiece | None:
         """Return the next new frames, or None when every spool has been read as far as it goes at present."""
-        if not self._turn:
-            self._look()
-            self._turn.extend(spool for spool in self._spools.values() if not spool.ended)
-        while self._turn:
+        has_looked = False
+        while self._turn or not has_looked:
+            if not self._turn:
+                has_looked = True  # after all others: what came to be while they were read is not missed
+                self._look()
+                self._turn.extend(spool for spool in self._spools.values() if not spool.ended)
+                continue
             spool = self._turn.popleft()
             frames = self._read(spool, closing=False)
             if frames:
@@ -61,10 +69,29 @@ class SpoolWatcher:
                 return SpoolPiece(spool.name, frames)
         return None
 
+    def seal(self) -> None:
+        """Read no further than the spools reach now: who still writes has outlived the program, and may never stop."""
+        self._look()
+        self._reach = {path: _size_of(path) for spool in self._spools.values() for path in spool.segments.values()}
+
     def close(self) -> None:
         """Give up on what cannot be read: all writers have ended, so a torn end will not grow any more."""
         for spool in self._spools.values():
             self._read(spool, closing=True)
+
+    def position(self, name: str) -> dict[str, Any]:
+        """Return how far a spool has been read, as JSON values."""
+        spool = self._spools[name]
+        damaged = self.damaged.get(name, 0)
+        return {"segment": spool.current, "offset": spool.offset, "ended": spool.ended, "damaged": damaged}
+
+    def go_on(self, name: str, position: Mapping[str, Any]) -> None:
+        """Go on with a spool where `position` was returned; what had been read before is only there to be deleted."""
+        self._spools[name] = _Spool(
+            name, current=position["segment"], offset=position["offset"], ended=position["ended"]
+        )
+        if position["damaged"]:
+            self.damaged[name] = position["damaged"]
 
     def release(self) -> None:
         """Delete the segments that had been read through; call it after their content has been stored."""
@@ -74,12 +101,21 @@ class SpoolWatcher:
             spool.done.clear()
 
     def _look(self) -> None:
-        for path in sorted(self._folder.glob(f"*{SPOOL_SUFFIX}")):
-            name, _, number = path.name[: -len(SPOOL_SUFFIX)].rpartition(".")
-            if not name or not number.isdecimal():
+        if self._reach is not None:
+            return
+        try:
+            files = sorted(os.listdir(self._folder))
+        except OSError:  # not there yet, deleted by somebody, or no descriptor is left: it will be looked at again
+            return
+        for file in files:
+            path = self._folder / file
+            name, _, number = file.removesuffix(SPOOL_SUFFIX).rpartition(".")
+            if not file.endswith(SPOOL_SUFFIX) or not name or not number.isdecimal():
                 continue
             spool = self._spools.setdefault(name, _Spool(name, current=int(number)))
-            if int(number) >= spool.current:
+            if spool.ended or int(number) < spool.current:
+                spool.done[path] = None
+            else:
                 spool.segments[int(number)] = path
 
     def _read(self, spool: _Spool, closing: bool) -> tuple[Frame, ...]:
@@ -91,7 +127,7 @@ class SpoolWatcher:
             spool.offset += used
             if any(frame.kind == END for frame in frames):
                 spool.ended = True
-                spool.done.extend(spool.segments.values())
+                spool.done.update(dict.fromkeys(spool.segments.values()))
                 spool.segments.clear()
             if frames:
                 return frames
@@ -99,7 +135,7 @@ class SpoolWatcher:
                 return ()
             if left:
                 self.damaged[spool.name] = self.damaged.get(spool.name, 0) + left
-            spool.done.append(spool.segments.pop(spool.current))
+            spool.done[spool.segments.pop(spool.current)] = None
             spool.offset = 0
             if later:
                 spool.current = min(later)
@@ -111,9 +147,10 @@ class SpoolWatcher:
         """Return whole frames from `offset` on, the bytes they took, and the bytes then left in the file."""
         try:
             with path.open("rb") as file:
-                size = file.seek(0, 2)
+                whole = file.seek(0, 2)
+                size = whole if self._reach is None else min(whole, self._reach.get(path, 0))
                 file.seek(offset)
-                read = file.read(self._bytes_per_step)
+                read = file.read(max(0, min(self._bytes_per_step, size - offset)))
                 wanted = _length_of_first(read)
                 if len(read) < wanted <= size - offset:
                     read += file.read(wanted - len(read))
@@ -124,7 +161,14 @@ class SpoolWatcher:
         for frame, end in read_frames(read):
             frames.append(frame)
             used = end
-        return tuple(frames), used, size - offset - used
+        return tuple(frames), used, size - offset - used if size == whole else 0
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # deleted by somebody else
+        return 0
 
 
 def _length_of_first(read: bytes) -> int:

@@ -73,7 +73,7 @@ class Collector:
             self._text += piece
         *lines, self._text = self._text.split(b"\n")
         for line in lines:
-            event = _parse(line)
+            event = parse(line)
             if event is not None:
                 self._note(event)
                 found.append(event)
@@ -108,7 +108,7 @@ class Collector:
         # Done means that the file is closed; what is left is the interpreter's own end, which nobody needs to wait for.
         os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-        return self._result or Result((), f"the collector ended early{_last_line(self._log)}")
+        return self._result or Result((), f"the collector ended early{last_line(self._log)}")
 
     def _note(self, event: Mapping[str, Any]) -> None:
         if event["event"] == "ready":
@@ -146,7 +146,7 @@ def _spawn(module: str, pipes: tuple[int, int], log: str, environment: Mapping[s
         return os.posix_spawn(sys.executable, argv, environment, file_actions=actions, setpgroup=0, setsigmask=mask)
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parse(line: bytes) -> dict[str, Any] | None:
     """Return the event; None for anything else, such as what a user's start-up hook prints."""
     try:
         event = json.loads(line)
@@ -155,7 +155,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) and "event" in event else None
 
 
-def _last_line(log: str) -> str:
+def last_line(log: str) -> str:
+    """Return the last line of its log in parentheses, or nothing: an error's own words come last."""
     try:
         with open(log, encoding="utf-8", errors="replace") as stream:
             lines = [line.strip() for line in stream if line.strip()]

@@ -1,4 +1,7 @@
-"""The collector's end of its two pipes: JSON lines from the foreground in, JSON lines to it out."""
+"""The collector's end of its two pipes: JSON lines from the foreground in, JSON lines to it out.
+
+Where the program itself has started it (`launch.helper`), a FIFO and a file of the run folder are the pipes.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ import time
 from typing import Any
 
 END = "end"
+COMMIT = "commit"
+CONFIG_NAME = "config.json"
+"""In the run folder: the configuration of a collector that the program itself has started."""
 LOST = "lost"
 """What `wait` makes of a foreground that hung up without a word: it was killed."""
 

@@ -9,15 +9,21 @@ from collections.abc import Mapping, Sequence
 RUN_DIR = "ENERGYPROF_RUN_DIR"
 PACKAGE = "ENERGYPROF_PACKAGE"
 INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
-OWN = (RUN_DIR, PACKAGE, INSTRUMENTS)
+STACKS = "ENERGYPROF_STACKS"
+OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS)
 
 
 def program_environment(
-    inherited: Mapping[str, str], package: str, run_dir: str, instruments: Sequence[tuple[str, str, str, str]]
+    inherited: Mapping[str, str],
+    package: str,
+    run_dir: str,
+    instruments: Sequence[tuple[str, str, str, str]],
+    stacks: str = "off",
 ) -> dict[str, str]:
     """Return the inherited environment, with ours added: our start-up folder first on PYTHONPATH, the user's behind.
 
-    `package` is the folder of energyprof itself; an instrument is (name, framework, "module:attribute", source file).
+    `package` is the folder of energyprof itself; an instrument is (name, framework, "module:attribute", source file);
+    `stacks` says whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`.
     """
     site = os.path.join(package, "record", "site")
     users = [entry for entry in _python_path(inherited) if entry != site]
@@ -28,6 +34,7 @@ def program_environment(
         RUN_DIR: run_dir,
         PACKAGE: package,
         INSTRUMENTS: json.dumps([list(instrument) for instrument in instruments]),
+        STACKS: stacks,
     }
 
 

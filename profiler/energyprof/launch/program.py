@@ -11,6 +11,8 @@ from energyprof.errors import InputError
 
 OLDEST_PYTHON = (3, 10)
 _LOOK_AHEAD = 4096
+_BYTE_CODE_MARK = b"\r\n"
+"""Third and fourth byte of every version's byte code (CPython, Lib/importlib/_bootstrap_external.py)."""
 
 
 # Importing typing for its NamedTuple would delay the program's start by 6 ms.
@@ -26,25 +28,25 @@ class Program(namedtuple("Program", "path argv command stem")):  # noqa: PYI024
     """Short name for files about this run."""
 
 
-def script_program(words: Sequence[str], python: str | None = None) -> Program:
-    """Return `python SCRIPT ARGS`; raises InputError where Python itself could not even begin to read SCRIPT."""
+def script_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+    """Return `python FLAGS SCRIPT ARGS`; raises InputError where Python itself could not even begin to read SCRIPT."""
     script = words[0]
-    if script == "-":
-        return _python_program((*words,), "stdin", python)
-    _check_script(script)
+    if script != "-":
+        _check_script(script)
+    stem = "stdin" if script == "-" else file_stem(script)
     # Python would take such a name for options of its own.
-    shown = os.path.join(os.curdir, script) if script.startswith("-") else script
-    return _python_program((shown, *words[1:]), _stem(script), python)
+    shown = os.path.join(os.curdir, script) if script.startswith("-") and script != "-" else script
+    return _python_program((*flags, shown, *words[1:]), stem, python)
 
 
-def module_program(words: Sequence[str], python: str | None = None) -> Program:
-    """Return `python -m MODULE ARGS`; whether the module exists is for Python to say, in its own words."""
-    return _python_program(("-m", *words), words[0], python)
+def module_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+    """Return `python FLAGS -m MODULE ARGS`; whether the module exists is for Python to say, in its own words."""
+    return _python_program((*flags, "-m", *words), words[0], python)
 
 
-def code_program(words: Sequence[str], python: str | None = None) -> Program:
-    """Return `python -c CODE ARGS`."""
-    return _python_program(("-c", *words), "code", python)
+def code_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+    """Return `python FLAGS -c CODE ARGS`."""
+    return _python_program((*flags, "-c", *words), "code", python)
 
 
 def other_program(words: Sequence[str]) -> Program:
@@ -53,7 +55,7 @@ def other_program(words: Sequence[str]) -> Program:
     path = find_executable(name)
     if path is None:
         raise InputError(f"no program {name}: {_why_not_executable(name)}")
-    return Program(path, tuple(words), tuple(words), _stem(name))
+    return Program(path, tuple(words), tuple(words), file_stem(name))
 
 
 def find_executable(name: str) -> str | None:
@@ -95,7 +97,7 @@ def _check_script(script: str) -> None:
 
 def _may_be_python(script: str, start: bytes) -> bool:
     """Return whether Python would read it: source, byte code, or a zip file; only clear cases are refused."""
-    if script.endswith(".pyc"):
+    if script.endswith(".pyc") or start[2:4] == _BYTE_CODE_MARK:
         return True
     if b"\0" in start:
         from zipfile import is_zipfile
@@ -153,7 +155,7 @@ def _why_not_executable(name: str) -> str:
     return f"it is not executable; try: chmod +x {name}"
 
 
-def _stem(path: str) -> str:
+def file_stem(path: str) -> str:
     """Return the name without folder and suffix: `jobs/train.py` gives `train`, `package/` gives `package`."""
     name = os.path.basename(os.path.abspath(path))
     return _safe(os.path.splitext(name)[0])

@@ -30,7 +30,7 @@ class RootProcess:
         """Ask the program to end (SIGTERM) and wait for that, but not for ever."""
         deadline_s = time.monotonic() + patience_s
         self._send(signal.SIGTERM)
-        while not self._has_ended() and time.monotonic() < deadline_s:
+        while not self.has_ended() and time.monotonic() < deadline_s:
             time.sleep(_GLANCE_S)
 
     def _send(self, number: int) -> None:
@@ -44,7 +44,8 @@ class RootProcess:
         except OSError:
             self._is_gone = True
 
-    def _has_ended(self) -> bool:
+    def has_ended(self) -> bool:
+        """Return whether the program is gone, or a zombie."""
         if self._descriptor is not None:
             return bool(select.select([self._descriptor], [], [], 0)[0])
         self._send(0)

@@ -6,6 +6,8 @@ import os
 
 from energyprof.errors import InputError
 
+PARTS = ("spool", "stacks")
+"""What a run folder holds: spools, and the gates of sampled processes."""
 _LAST_RESORTS = ("/tmp", "/var/tmp", "/usr/tmp")
 
 
@@ -19,12 +21,25 @@ def make_run_folder() -> str:
         path = os.path.join(place, f"energyprof-{os.urandom(6).hex()}")
         try:
             os.mkdir(path, 0o700)
-            os.mkdir(os.path.join(path, "spool"), 0o700)
+            for folder in PARTS:
+                os.mkdir(os.path.join(path, folder), 0o700)
         except OSError as error:
             reason = f"{place}: {error.strerror}"
             continue
         return path
     raise InputError(f"no temporary folder can be written ({reason}); set TMPDIR to one that can")
+
+
+def is_restored(path: str) -> bool:
+    """Make the folder again if somebody, a cleaner of temporary files, has deleted it; tell whether that was so."""
+    if os.path.isdir(os.path.join(path, "spool")):
+        return False
+    try:
+        for folder in PARTS:
+            os.makedirs(os.path.join(path, folder), 0o700, exist_ok=True)
+    except OSError:
+        return False  # nor can it be made again: what is recorded is lost, and counted
+    return True
 
 
 def temporary_places() -> list[str]:
@@ -41,4 +56,9 @@ def remove_run_folder(path: str) -> None:
     """Delete the folder and all in it; what a surviving child of the program still writes there goes with it."""
     from shutil import rmtree
 
-    rmtree(path, ignore_errors=True)
+    gone = f"{path}.gone"
+    try:
+        os.rename(path, gone)  # from here on nobody finds it, so that no file comes back while the others are deleted
+    except OSError:
+        gone = path
+    rmtree(gone, ignore_errors=True)

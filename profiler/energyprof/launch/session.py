@@ -12,6 +12,7 @@ from energyprof.launch.collector import MODULE, Collector, Result
 from energyprof.launch.environment import collector_environment
 from energyprof.launch.preload import Preload
 from energyprof.launch.pump import Ending, Pump
+from energyprof.launch.run_notes import note_config, note_ending
 from energyprof.launch.start import Started
 
 _LIVE_TICK_S = 0.2
@@ -29,6 +30,8 @@ class Settings(NamedTuple):
     """(name, argument); empty: chosen automatically."""
     max_hz: float = 100.0
     is_live: bool = False
+    stacks: str = "off"
+    """Whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`."""
     collector_module: str = MODULE
 
 
@@ -69,6 +72,7 @@ def follow(started: Started, settings: Settings, audience: Audience, preload: Ca
         "start_unix_ns": started.start_unix_ns,
         "max_hz": settings.max_hz,
         "live": settings.is_live,
+        "stacks": settings.stacks,
     }
     arrivals = started.arrivals
     watch.start(config, settings, started.package, arrivals.mask_for_program)
@@ -87,9 +91,12 @@ class _Watch:
         self._is_live = is_live
         self._collector: Collector | None = None
         self._failure = ""
+        self._run_dir = ""
 
     def start(self, config: Mapping[str, Any], settings: Settings, package: str, mask: set[int]) -> None:
         environment = collector_environment(os.environ, package)
+        self._run_dir = settings.run_dir
+        note_config(self._run_dir, config)
         try:
             self._collector = Collector(config, settings.run_dir, environment, mask, settings.collector_module)
         except OSError as error:
@@ -104,9 +111,11 @@ class _Watch:
         return _LIVE_TICK_S if self._is_live else _TICK_S
 
     def finish(self, ending: Ending, is_given_up: Callable[[], bool]) -> Result:
-        if self._collector is None:
-            return Result((), self._failure)
-        return self._collector.finish(ending, is_given_up)
+        collector = self._collector
+        result = Result((), self._failure) if collector is None else collector.finish(ending, is_given_up)
+        if result.failure:
+            note_ending(self._run_dir, ending._asdict())
+        return result
 
 
 def _is_given_up(arrivals: Arrivals) -> bool:

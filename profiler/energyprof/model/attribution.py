@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from energyprof.model.ids import DomainId
-from energyprof.model.span import Codes, Flags, Floats, Ints
+from energyprof.model.span import Codes, Flags, Floats, Index, Ints
+from energyprof.model.stacks import Function
 from energyprof.model.trace import Flows
 
 PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
@@ -68,6 +69,37 @@ class LedgerLine:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class FunctionTable:
+    """The functions that sampling saw, once for each stage they ran in; equal-length columns."""
+
+    functions: tuple[Function, ...]
+    stage: Index
+    """Stage index; -1: no stage was open."""
+    line: Index
+    """The line of the function seen most often; 0: unknown."""
+    samples: Ints
+    """Samples in which it was the innermost function."""
+    total_samples: Ints
+    """Samples in whose stack it stood."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FunctionEnergy:
+    """Energy of functions in one domain, row = row of the function table; decomposes stages, is never added to them."""
+
+    energy_j: Floats
+    """Of the function itself: what it called and was sampled is counted apart, C code is its own."""
+    low_j: Floats
+    high_j: Floats
+    total_j: Floats
+    """With all it called; recursion counts once."""
+    total_low_j: Floats
+    total_high_j: Floats
+    provenance: int
+    """Index into PROVENANCES."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DomainAttribution:
     """Everything found out about one domain."""
 
@@ -88,6 +120,8 @@ class DomainAttribution:
     measured_start_ns: int
     measured_end_ns: int
     notes: tuple[str, ...] = ()
+    functions: FunctionEnergy | None = None
+    """None: no stacks were sampled."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,3 +150,5 @@ class Attribution:
     """Which stage opened which (by spans), with counts."""
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    functions: FunctionTable | None = None
+    """None: no stacks were sampled."""

@@ -18,22 +18,35 @@ MAGIC: Final = 0x31525045  # "EPR1"
 
 HEAD: Final = 0
 """JSON object: version, pid, ppid, spool (id of the process's spool), segment, python, argv, perf_counter_ns and
-monotonic_ns read together, and for a forked or launched child parent_spool and parent_lane (the lane number that the
-parent's `SPAWN` event names; 0 when unknown)."""
+monotonic_ns read together, and for a forked or launched child parent_spool, parent_lane (the lane number that the
+parent's `SPAWN` event names; 0: the parent says so by pid in a LANES frame), between (pids of ancestors below the
+parent, the nearest first: a shell, say) and asked_for (true: forked, but on behalf of another process, which says by
+pid below which of its stages)."""
 NAMES: Final = 1
 """JSON list of objects: code, name, kind, and where known file, line, after (list of names), module (true for a dotted
 module name, which is one path component below the nearest enclosing stage that is no module)."""
 EVENTS: Final = 2
 """int64 pairs (code, t_ns) of the thread whose own lane number is the frame's `lane`, in order of time."""
 LANES: Final = 3
-"""JSON list of objects: lane, tid (native thread id, 0 if none), kind (`thread` | `task` | `process`), name."""
+"""JSON list of objects: lane, tid (native thread id, 0 if none), kind (`thread` | `task` | `process`), name, and for a
+process that was made by no fork pid, since_ns, until_ns (perf_counter_ns around its making; pid 0: not known). Many
+tasks may stand in one object: kind `task`, lanes and names, two lists of equal length."""
 LOSS: Final = 4
 """JSON object: dropped (events lost since the previous LOSS frame), reason."""
 FACTS: Final = 5
 """JSON object with figures of the recorder itself: recorder_ns (CPU time of recording so far: flushing as measured,
 events as calibrated), events (so far), warnings (list, each sent once)."""
 END: Final = 6
-"""Empty payload: the recorder closed in order; no frame follows in any segment of this spool."""
+"""int64: the `perf_counter_ns` at which the recorder closed in order; no frame follows in any segment of this spool."""
+CODES: Final = 7
+"""JSON list of objects: code (number), name (qualified where the interpreter knows it), file, line (the first one).
+They describe the functions that STACKS frames name."""
+STACKS: Final = 8
+"""int64: for each stack that is new its number, its depth and as many code numbers, innermost first."""
+SAMPLES: Final = 9
+"""int64 rows (t_ns, tid, stack, line): at t_ns (`perf_counter_ns`) this thread was in this stack, in this line of its
+innermost function (0: unknown). Rows of one t_ns, one for each thread looked at, stand together. A row of stack 0
+says that sampling began, anew too: what its process did before was not looked at."""
 
 SPOOL_VERSION: Final = 1
 SPOOL_SUFFIX: Final = ".spool"

@@ -7,7 +7,9 @@ arrive later than the created lane's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from energyprof.model.span import Flags, Index, Ints, StageKind
 
@@ -40,6 +42,8 @@ class LaneRow:
     kind: int
     """Index into LANE_KINDS."""
     name: str
+    host: int = -1
+    """Lane of the thread in which it was first seen to run, for a task or a work item; -1: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +72,24 @@ class SpanChunk:
 
     def __len__(self) -> int:
         return len(self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a process has told once and later frames rely on: names, threads, children."""
+
+    spool: str
+    lanes: tuple[tuple[int, int], ...]
+    """(number within its process, index over the whole run) of lanes met for the first time."""
+    frames: bytes
+    """The frames as they stood in the spool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the spools have been converted, and what it takes to go on from there."""
+
+    state: Mapping[str, Any] = field(default_factory=dict)
+    """JSON values by name; one stored earlier under the same name is replaced."""
+    announced: tuple[Announced, ...] = ()
+    """In the order in which it was read; adds to what was stored earlier."""

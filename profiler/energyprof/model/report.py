@@ -120,17 +120,48 @@ class UnsplitRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionEnergyRow:
+    """Energy of one sampled function in one domain."""
+
+    domain: DomainId
+    energy_j: float
+    low_j: float
+    high_j: float
+    total_j: float
+    total_low_j: float
+    total_high_j: float
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionRow:
-    """One sampled function; decomposes a stage's self energy or the outside line, never added to stages."""
+    """One sampled function; decomposes a stage's self energy or the outside line, never added to stages.
+
+    Energies are sums over all domains that count. A function that ran in several stages has a row for each.
+    """
 
     function: str
     file: str
     line: int
     stage: StageId | None
+    """None: no stage was open."""
     energy_j: float
+    """Of the function itself; C code counts to the function that called it."""
     low_j: float
     high_j: float
     provenance: Provenance
+    total_j: float = 0.0
+    """With all it called; recursion counts once."""
+    total_low_j: float = 0.0
+    total_high_j: float = 0.0
+    share: float | None = None
+    """Of all energy that was divided among functions, 0..1, own energy only; None where nothing was spent."""
+    samples: int = 0
+    """Samples in which it was the innermost function, and in whose stack it stood at all."""
+    total_samples: int = 0
+    hot_line: int | None = None
+    """The line seen most often; None: unknown."""
+    domains: tuple[FunctionEnergyRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,8 @@ class Lanes:
     """Lane in which it was created; -1: none."""
     prefix: Index
     """Stage that was open where it was created, under which all of its stages stand; -1: none."""
+    host: Index
+    """Lane of the thread it runs in, for a task or a work item; -1: it is no guest of a thread."""
 
     def __len__(self) -> int:
         return len(self.pid)

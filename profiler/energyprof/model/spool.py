@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from energyprof.model.frame import (
+    CODES,
     END,
     EVENTS,
     FACTS,
@@ -24,12 +25,15 @@ from energyprof.model.frame import (
     LOSS,
     MAGIC,
     NAMES,
+    SAMPLES,
     SPOOL_SUFFIX,
     SPOOL_VERSION,
+    STACKS,
     pack_frame,
 )
 
 __all__ = [
+    "CODES",
     "END",
     "EVENTS",
     "FACTS",
@@ -39,8 +43,10 @@ __all__ = [
     "LOSS",
     "MAGIC",
     "NAMES",
+    "SAMPLES",
     "SPOOL_SUFFIX",
     "SPOOL_VERSION",
+    "STACKS",
     "Frame",
     "pack_frame",
     "pack_json",

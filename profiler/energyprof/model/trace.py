@@ -11,6 +11,7 @@ from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
+from energyprof.model.stacks import Stacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +85,5 @@ class Trace:
     cpu: ThreadCpu
     flows: Flows
     warnings: tuple[str, ...] = ()
+    stacks: Stacks = field(default_factory=Stacks.none)
+    """Sampled functions; they decompose what stages spent themselves, and the time outside."""

@@ -36,11 +36,23 @@ def unfollow(recorder: Recorder) -> None:
         _Forks.recorder = None
 
 
+def followed() -> Recorder | None:
+    """Return the recorder of this process."""
+    return _Forks.recorder
+
+
+def is_pending() -> bool:
+    """Tell whether a thread is about to fork, or has just done so."""
+    return bool(_Forks.pending)
+
+
 def _before() -> None:
     recorder = _Forks.recorder
     if recorder is not None:
         try:
-            _Forks.pending[get_ident()] = recorder.before_fork()
+            # The fork server knows nothing of the stage that asked it for a child; who asked says so by pid.
+            is_asked_for = sys._getframe(1).f_globals.get("__name__") == "multiprocessing.forkserver"
+            _Forks.pending[get_ident()] = recorder.before_fork(is_asked_for)
         except Exception:  # an error of ours must not show in the program: hooks print theirs
             note(recorder.run_dir, "before a fork")
 

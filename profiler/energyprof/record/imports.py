@@ -27,6 +27,8 @@ class ImportWatcher:
         """Call `imported(name)` once for each of these top-level modules: at once, or when its import is complete."""
         self._awaited.update(modules)
         for name in modules:
+            if name in sys.builtin_module_names:
+                __import__(name)  # costs next to nothing, and its import could not be seen: its loader is a class
             module = sys.modules.get(name)
             if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
                 self._arrived(name)

@@ -27,6 +27,11 @@ def _text(value: object) -> str:
     if isinstance(value, int):
         return int.__repr__(value)
     if isinstance(value, (list, tuple)):
+        kinds = set(map(type, value))  # long lists of one kind are what is written most
+        if kinds == {int}:
+            return f"[{','.join(map(int.__repr__, value))}]"
+        if kinds == {str}:
+            return f"[{','.join(map(_quoted, value))}]"
         return f"[{','.join([_text(item) for item in value])}]"
     if isinstance(value, dict):
         return f"{{{','.join([f'{_quoted(key)}:{_text(item)}' for key, item in value.items()])}}}"

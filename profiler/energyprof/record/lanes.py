@@ -8,14 +8,16 @@ from _weakref import ref
 from itertools import count
 from time import perf_counter_ns
 
-from energyprof.model.events import SPAWN
+from energyprof.model.events import LANE, SPAWN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 LANE_KEY = "_energyprof_lane"
-"""Where a thread that was started inside a stage finds the lane number its creator has announced."""
+"""Where a thread that was started inside a stage finds the lane number its creator has announced; where a coroutine
+task or a work item keeps the code `LANE + number` of its own.
+"""
 
 
 class Lane:
@@ -50,6 +52,8 @@ class Local(threading.local):
     def __init__(self) -> None:
         self.buffer: list[int] = []
         self.ext: Callable[[tuple[int, int]], None] = self.buffer.extend
+        self.running = LANE
+        """The code that says which lane runs in this thread now; whoever puts another there puts it back."""
         self.alive = _Alive()
         self.lane = _enter(self.buffer, self.alive)
         on_first_event()
@@ -70,20 +74,29 @@ def keep_only_own_lane() -> None:
     """In a forked child: forget the threads that are not there, and what the parent had recorded in this one."""
     own = local.lane
     own.buffer.clear()
+    local.running = LANE
+    guests.clear()
     own.tid = get_native_id()
     lanes[:] = [own]
 
 
-def on_next_event(call: Callable[[], None]) -> None:
-    """Have `call` called when this thread records its next event, right after that."""
+def await_next_event() -> None:
+    """Have `on_first_event` called when this thread records its next event, right after that."""
     buffer = local.buffer
 
     def first(event: tuple[int, int]) -> None:
         local.ext = buffer.extend
         buffer.extend(event)
-        call()
+        on_first_event()  # that of whichever recorder is there by then
 
     local.ext = first
+
+
+def forget_events() -> None:
+    """Begin anew: the end of a stage that was open when a recorder closed may have been written after that."""
+    for lane in list(lanes):
+        del lane.buffer[:]
+    del guests[:]
 
 
 def announce_spawn() -> int:
@@ -96,14 +109,33 @@ def announce_spawn() -> int:
     return number
 
 
+def announce_guest(name: str) -> int:
+    """Record that a lane which runs in threads of others is created here; return the code that says it runs."""
+    number = new_lane_number()
+    local.ext((SPAWN + number, perf_counter_ns()))
+    guests.append((number, name))
+    return LANE + number
+
+
+def guest_rows(new: list[tuple[int, str]]) -> list[dict[str, object]]:
+    """Return the one entry of these guests in a LANES frame: there may be many, and each costs the flusher."""
+    if not new:
+        return []
+    return [{"kind": "task", "lanes": [number for number, _ in new], "names": [name for _, name in new]}]
+
+
 def nothing() -> None:
     """What is called while no recorder is there."""
 
 
+on_thread: Callable[[], None] = nothing
+"""Called in a thread that is about to start another."""
 on_first_event: Callable[[], None] = nothing
 """Called in a thread that has just got its lane; set by the recorder."""
 new_lane_number = count(1).__next__
 lanes: list[Lane] = []
 """Threads that have recorded something, the ended ones until their events are written. Append and remove only."""
+guests: list[tuple[int, str]] = []
+"""Number and name of the coroutine tasks and work items that have not been written yet."""
 local = Local()
 """The importing thread enters at once: `threading.local` asks no `__init__` of the thread that creates it later."""

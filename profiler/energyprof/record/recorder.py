@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 from _thread import RLock
-from time import perf_counter, thread_time_ns
+from time import perf_counter, perf_counter_ns, thread_time_ns
 
 from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
 from energyprof.model.frame import NAMES as NAMES_KIND
@@ -15,7 +15,7 @@ from energyprof.record.faults import note
 from energyprof.record.flusher import Flusher
 from energyprof.record.json_text import to_json
 from energyprof.record.names import NAMES
-from energyprof.record.spool_file import SpoolFile
+from energyprof.record.spool_file import Parent, SpoolFile
 from energyprof.record.stage import pair_cost_ns, set_active
 from energyprof.record.threads import ThreadSpawns
 
@@ -23,10 +23,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from energyprof.record.stack_rows import StackRows
+
 PARENT_SPOOL = "ENERGYPROF_PARENT_SPOOL"
 """Environment: the spool of the process that launched this one, with its folder."""
 
 FLUSH_PERIOD_S = 0.2
+ASIDE_PERIOD_S = 0.01
 LOOK_PERIOD_S = 0.05
 """With the thread's own delay, a kill costs at most 0.25 s of events; a burst is met before it fills the memory."""
 FLUSH_AT_EVENTS = 100_000
@@ -37,6 +40,8 @@ HELD_WHEN_BLOCKED_EVENTS = 200_000
 """The same while nothing can be written: a full disk, a folder that is gone, no descriptor left."""
 PIECE_EVENTS = (8_192, 65_536)
 """A frame holds at most this many, more when there is much to do: packing holds the GIL 0.04 us per event."""
+ABANDONED_AFTER = 10
+"""Flushes that find no folder until nobody is thought to be there: a live collector makes a deleted one again."""
 CLOSE_TIMEOUT_S = 0.04
 _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 
@@ -44,12 +49,12 @@ _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 class Forking:
     """What is known from before a fork, in the thread that forks."""
 
-    __slots__ = ("is_held", "lane", "recorder", "was_flushing")
+    __slots__ = ("is_held", "parent", "recorder", "was_flushing")
 
-    def __init__(self, recorder: Recorder, lane: int, was_flushing: bool, is_held: bool) -> None:
+    def __init__(self, recorder: Recorder, parent: Parent, was_flushing: bool, is_held: bool) -> None:
         self.recorder = recorder
-        self.lane = lane
-        """Number of the child's lane in the parent's spool."""
+        self.parent = parent
+        """What the child will say of us."""
         self.was_flushing = was_flushing
         self.is_held = is_held
 
@@ -61,13 +66,19 @@ class Recorder:
         self.run_dir = run_dir
         self.on_fork: list[Callable[[], None]] = []
         """Called in a forked child, after the recorder has been renewed there."""
+        self.on_abandoned: Callable[[], None] = self.close
+        """Called when the run folder is gone, and with it everybody who could read what is recorded."""
+        self.stacks: StackRows | None = None
+        """Samples of stacks to be written as well."""
+        self.look_aside: Callable[[], bool] = lambda: False
+        """Called by the flusher; True: it wants to be called again in ASIDE_PERIOD_S."""
         self._folder = os.path.join(run_dir, "spool")
         self._threads = ThreadSpawns()
         self._is_open = False
-        self._renew(None, 0)
+        self._renew(None)
 
-    def _renew(self, parent_spool: str | None, parent_lane: int) -> None:
-        self._spool = SpoolFile(self._folder, parent_spool, parent_lane)
+    def _renew(self, parent: Parent | None) -> None:
+        self._spool = SpoolFile(self._folder, parent)
         self._flusher = Flusher(self._tick, lambda: note(self.run_dir, "flushing"))
         # Re-entrant: a signal handler may fork or exit while its thread is flushing.
         self._flushing = RLock()
@@ -77,6 +88,9 @@ class Recorder:
         self._events_written = 0
         self._lost = 0
         self._lost_because = ""
+        self._misses = 0
+        self._launched: list[dict[str, object]] = []
+        """Rows of a LANES frame, not written yet."""
         self._warnings: list[str] = []
         self._busy_ns = 0
         self._pair_ns = 0.0
@@ -86,7 +100,13 @@ class Recorder:
         """Write the spool's head and have stages record from now on; raises OSError if the folder cannot be written."""
         parent = os.environ.get(PARENT_SPOOL, "")
         if os.path.dirname(parent) == self._folder:
-            self._spool = SpoolFile(self._folder, os.path.basename(parent))
+            from energyprof.record.launches import ancestors_below
+
+            spool = os.path.basename(parent)
+            pid = int(spool.partition("-")[0])
+            between = () if pid == os.getpid() else ancestors_below(pid)
+            self._spool = SpoolFile(self._folder, Parent(spool, between=between))
+        lanes.forget_events()
         self._spool.open()
         try:
             self._announce()
@@ -97,7 +117,7 @@ class Recorder:
         fork.follow(self)
         lanes.on_first_event = self._flusher.start
         if len(lanes.lanes) == 1 and lanes.lanes[0] is lanes.local.lane:
-            lanes.on_next_event(self._flusher.start)  # a program that marks nothing keeps to its own threads
+            lanes.await_next_event()  # a program that marks nothing keeps to its own threads
         else:
             self._flusher.start()
         self._threads.install()
@@ -118,7 +138,7 @@ class Recorder:
         self._flusher.stop()
         if self._is_free():
             try:
-                if self._spool.is_begun or any(lane.buffer for lane in lanes.lanes):
+                if self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes):
                     self._flush(last=True)
             finally:
                 self._flushing.release()
@@ -138,6 +158,16 @@ class Recorder:
             if self._is_open:
                 self._flush()
 
+    @property
+    def spool_id(self) -> str:
+        """What this process's spool is called."""
+        return self._spool.id
+
+    def wake(self) -> None:
+        """Have what comes without an event written too; does next to nothing where the flusher runs."""
+        if not fork.is_pending():
+            self._flusher.start()
+
     def warn(self, message: str) -> None:
         """Have the report say `message`."""
         self._warnings.append(message)
@@ -145,15 +175,19 @@ class Recorder:
     # --- in the flusher's thread -----------------------------------------------------------------------------------
 
     def _tick(self) -> float:
+        wait_s = self._flush_if_due()
+        return ASIDE_PERIOD_S if self.look_aside() else wait_s
+
+    def _flush_if_due(self) -> float:
         """Flush if it is time, and return the seconds until the next look."""
-        held = sum([len(lane.buffer) for lane in lanes.lanes]) // 2
+        held = len(self._launched) + sum([len(lane.buffer) for lane in lanes.lanes]) // 2
         now_s = perf_counter()
         if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
             return LOOK_PERIOD_S
         self._flushed_s = now_s
-        if held:
-            if not self._pair_ns:
-                self._pair_ns = pair_cost_ns()
+        if held and not self._pair_ns:
+            self._pair_ns = pair_cost_ns()
+        if held or self.stacks:
             self.flush()
         return LOOK_PERIOD_S if held else FLUSH_PERIOD_S
 
@@ -161,11 +195,20 @@ class Recorder:
         began_ns = thread_time_ns()
         try:
             self._spool.open()
+        except FileNotFoundError as error:
+            self._hold(error)
+            self._misses += 1
+            if self._misses >= ABANDONED_AFTER and not os.path.isdir(self._folder):
+                self.on_abandoned()
+            return
         except OSError as error:
             self._hold(error)
             return
+        self._misses = 0
         try:
             self._write_events()
+            for frame in self.stacks.frames() if self.stacks is not None else ():
+                self._write(frame)
             self._write_facts(began_ns, last)
         except OSError as error:
             self._lost_because = str(error)
@@ -198,8 +241,7 @@ class Recorder:
                     unwritten -= len(piece) // 2
                     self._events_written += len(piece) // 2
         except OSError as error:
-            self._lose(unwritten, str(error))
-            raise
+            self._lose(unwritten, str(error))  # the few words that say so may still fit
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
@@ -212,10 +254,15 @@ class Recorder:
             self._write(pack_frame(NAMES_KIND, 0, to_json([name.row() for name in names])))
             self._names_written += len(names)
         new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
-        if new:
-            self._write(pack_frame(LANES, 0, to_json([lane.row() for lane in new])))
+        guests = lanes.guests[:]
+        launched = self._launched[:]
+        rows = [*(lane.row() for lane in new), *lanes.guest_rows(guests), *launched]
+        if rows:
+            self._write(pack_frame(LANES, 0, to_json(rows)))
             for lane in new:
                 lane.announced = self._spool.id
+            del lanes.guests[: len(guests)]
+            del self._launched[: len(launched)]
 
     def _write_facts(self, began_ns: int, last: bool) -> None:
         if self._lost:
@@ -233,12 +280,13 @@ class Recorder:
             self._write(pack_frame(FACTS, 0, to_json(facts)))
             self._warnings = []
         if last:
-            self._write(pack_frame(END, 0, b""))
+            self._write(pack_frame(END, 0, perf_counter_ns().to_bytes(8, "little")))
 
     def _recording_ns(self) -> int:
         if self._events_written and not self._pair_ns:
             self._pair_ns = pair_cost_ns()
-        return int(self._events_written * self._pair_ns / 2)
+        sampling_ns = 0 if self.stacks is None else self.stacks.busy_ns
+        return int(self._events_written * self._pair_ns / 2) + sampling_ns
 
     def _hold(self, error: OSError) -> None:
         """Keep the events for later as long as they are few."""
@@ -246,39 +294,70 @@ class Recorder:
         if held > HELD_WHEN_BLOCKED_EVENTS:
             for lane in list(lanes.lanes):
                 del lane.buffer[:]
+            del lanes.guests[:]
             self._lose(held, str(error))
+        if self.stacks is not None and len(self.stacks) > HELD_WHEN_BLOCKED_EVENTS // 4:
+            self._lose(self.stacks.drop(), str(error))
 
     def _lose(self, events: int, because: str) -> None:
         self._lost += events
         self._lost_because = because
 
+    # --- around the launch of a program ----------------------------------------------------------------------------
+
+    def launching(self) -> int:
+        """Announce the process that this thread is about to make, and return the number of its lane."""
+        return self._announce_process()
+
+    def launched(self, lane: int, pid: int, since_ns: int) -> None:
+        """Say which process it was: `pid`, or if that is 0 any that was made since `since_ns`."""
+        times = {"since_ns": since_ns, "until_ns": perf_counter_ns()}
+        self._launched.append({"lane": lane, "tid": 0, "kind": "process", "name": "", "pid": pid, **times})
+
+    def replacing(self) -> None:
+        """Write all there is: another program may be about to take this process over."""
+        self._flush_safely()
+
+    def _announce_process(self) -> int:
+        number = lanes.announce_spawn()
+        if not self._spool.is_begun:  # a forked child that records nothing itself is still the parent of what it makes
+            self._flush_safely()
+        return number
+
+    def _flush_safely(self) -> None:
+        try:
+            self.flush()
+        except Exception:  # an error of ours must not break the program
+            note(self.run_dir, "flushing before a launch")
+
     # --- around a fork ---------------------------------------------------------------------------------------------
 
-    def before_fork(self) -> Forking:
-        """Announce the child; from here to `after_fork_in_*` nothing is written."""
+    def before_fork(self, is_asked_for: bool) -> Forking:
+        """Announce the child, `is_asked_for` by another process; from here to `after_fork_in_*` nothing is written."""
         was_flushing = self._flusher.stop()
+        parent = Parent(self._spool.id, self._announce_process(), is_asked_for=is_asked_for)
         is_held = self._writing.acquire(timeout=CLOSE_TIMEOUT_S)
-        return Forking(self, lanes.announce_spawn(), was_flushing, is_held)
+        return Forking(self, parent, was_flushing, is_held)
 
     def after_fork_in_parent(self, forking: Forking) -> None:
         """Go on; the flusher's thread waits for the next event where the program has no other recording thread."""
         if forking.is_held:
             self._writing.release()
         own = lanes.local.lane
-        if forking.was_flushing and any(lane is not own and lane.is_alive() is not None for lane in lanes.lanes):
+        others = any(lane is not own and lane.is_alive() is not None for lane in lanes.lanes)
+        if forking.was_flushing and (others or self.stacks is not None):
             self._flusher.start()
         else:
-            lanes.on_next_event(self._flusher.start)
+            lanes.await_next_event()
 
     def after_fork_in_child(self, forking: Forking) -> None:
         """Begin anew below the stage open at the fork; a spool appears with the child's first event."""
         lanes.keep_only_own_lane()
-        parent_spool = self._spool.id
         self._spool.shut()  # the parent may have been writing: this is the child's own copy of the descriptor
-        self._renew(parent_spool, forking.lane)
+        self._renew(forking.parent)
         os.environ[PARENT_SPOOL] = os.path.join(self._folder, self._spool.id)
         lanes.on_first_event = self._flusher.start
-        lanes.on_next_event(self._flusher.start)
+        lanes.await_next_event()
         for call in self.on_fork:
             try:
                 call()

@@ -13,6 +13,20 @@ from energyprof.record.json_text import to_json
 SEGMENT_BYTES = 8 << 20
 
 
+class Parent:
+    """Who made this process: by its spool, and the lane it announced if that is known."""
+
+    __slots__ = ("between", "is_asked_for", "lane", "spool")
+
+    def __init__(self, spool: str, lane: int = 0, *, between: tuple[int, ...] = (), is_asked_for: bool = False) -> None:
+        self.spool = spool
+        self.lane = lane
+        self.between = between
+        """Pids of the processes between it and us."""
+        self.is_asked_for = is_asked_for
+        """Another process had it make us."""
+
+
 class SpoolFile:
     """Writes segments of about SEGMENT_BYTES. Used by one thread at a time; every method may raise OSError.
 
@@ -20,13 +34,15 @@ class SpoolFile:
     daemon does) and opens its own must never find our frames in them, nor its descriptor numbers shifted.
     """
 
-    def __init__(self, folder: str, parent_spool: str | None = None, parent_lane: int = 0) -> None:
+    def __init__(self, folder: str, parent: Parent | None = None) -> None:
         self.folder = folder
         self.id = f"{os.getpid()}-{monotonic_ns()}"
-        self._parent_spool = parent_spool
-        self._parent_lane = parent_lane
+        self._parent = parent
         self._segment = -1
         self._size = 0
+        self._is_refused = False
+        """The segment took no more: a full disk, or a limit on the size of files, which the next one escapes."""
+        self._is_torn = False
         self._descriptor = -1
 
     @property
@@ -36,27 +52,43 @@ class SpoolFile:
 
     def open(self) -> None:
         """Get ready to write, in a new segment where the last one is full or has been taken away."""
-        if self.is_begun and self._size < SEGMENT_BYTES:
+        if self.is_begun and self._size < SEGMENT_BYTES and not self._is_refused:
             try:
-                self._descriptor = os.open(self._path(self._segment), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+                self._reopen()
                 return
             except FileNotFoundError:
                 pass  # the collector has consumed it, or the whole folder is gone, which the next line finds out
-        self._begin(self._segment + 1)
+        try:
+            self._begin(self._segment + 1)
+        except OSError:
+            if not self._is_refused or self._is_torn:
+                raise
+            self._reopen()  # where nothing new can be made, some words may still fit
 
     def write(self, frame: bytes) -> None:
         """Append a frame, in the next segment once this one is full; if it does not fit, leave the file as it was."""
-        if self._size >= SEGMENT_BYTES:
+        if self._size >= SEGMENT_BYTES or self._is_refused:
             self.shut()
-            self._begin(self._segment + 1)
-        written = os.write(self._descriptor, frame)
+            self.open()
+        self._append(frame)
+
+    def _append(self, frame: bytes) -> None:
+        whole = self._size
+        try:
+            written = os.write(self._descriptor, frame)
+        except OSError:
+            self._is_refused = True
+            raise
         if written == len(frame):
             self._size += written
             return
-        whole, self._size = self._size, SEGMENT_BYTES  # should the cut fail, nothing follows the torn frame
+        self._is_refused = self._is_torn = True
         os.ftruncate(self._descriptor, whole)
-        self._size = whole
+        self._is_torn = False
         raise OSError(ENOSPC, os.strerror(ENOSPC))
+
+    def _reopen(self) -> None:
+        self._descriptor = os.open(self._path(self._segment), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
 
     def shut(self) -> None:
         """Close the file until the next `open`."""
@@ -66,15 +98,18 @@ class SpoolFile:
 
     def _begin(self, segment: int) -> None:
         path = self._path(segment)
+        before = self._size
         self._descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._size = 0
         try:
-            self.write(pack_frame(HEAD, 0, to_json(self._head(segment))))
+            self._append(pack_frame(HEAD, 0, to_json(self._head(segment))))
         except OSError:
             self.shut()
             os.unlink(path)
+            self._size = before
             raise
         self._segment = segment
+        self._is_refused = self._is_torn = False
 
     def _path(self, segment: int) -> str:
         return os.path.join(self.folder, f"{self.id}.{segment:06d}{SPOOL_SUFFIX}")
@@ -91,7 +126,9 @@ class SpoolFile:
             "perf_counter_ns": perf_counter_ns(),
             "monotonic_ns": monotonic_ns(),
         }
-        if self._parent_spool is not None:
-            head["parent_spool"] = self._parent_spool
-            head["parent_lane"] = self._parent_lane
+        if self._parent is not None:
+            head["parent_spool"] = self._parent.spool
+            head["parent_lane"] = self._parent.lane
+            head["between"] = list(self._parent.between)
+            head["asked_for"] = self._parent.is_asked_for
         return head

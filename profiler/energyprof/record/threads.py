@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from functools import wraps
 
+from energyprof.record import lanes
 from energyprof.record.lanes import LANE_KEY, announce_spawn
 
 
@@ -24,6 +25,7 @@ class ThreadSpawns:
         def start(thread: threading.Thread) -> None:
             if not self._is_silent:
                 vars(thread)[LANE_KEY] = announce_spawn()  # past any __setattr__ of a subclass
+                lanes.on_thread()
             original(thread)
 
         self._original, self._wrapped = original, start

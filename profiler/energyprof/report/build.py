@@ -10,6 +10,7 @@ from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report import rows
 from energyprof.report.cautions import cautions
+from energyprof.report.functions import function_rows
 from energyprof.report.sums import exact_sum, measured_sum, stages_sum
 
 
@@ -35,7 +36,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         ledger=tuple(rows.ledger_row(found) for found in attribution.domains),
         stages=rows.stage_rows(stages, attribution, graph, stages_j),
         unsplit=rows.unsplit_rows(stages, attribution),
-        functions=(),
+        functions=function_rows(stages, attribution, counted),
         edges=rows.edge_rows(graph),
         hotspots=graph.hotspots,
         overhead=rows.overhead(recorder, this_run.wall_s),

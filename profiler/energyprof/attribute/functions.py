@@ -1,0 +1,182 @@
+"""The energy of functions: what each stage spent itself, and what was spent outside, divided among their samples.
+
+A sample stands for the time since its process was looked at before. Let e_wk be what stage k has of window w. The
+samples in k that lie in w divide it by the CPU time of their threads there (a device's energy: by time), and what a
+sample gets goes to its innermost function. Where k has energy in windows without a sample of its own, although its
+process was being looked at (k is shorter than the period), that part is divided as the rest of k's. What was spent
+while nobody looked is left out: functions add up to less then, never to more.
+
+The interval is that of a proportion (Wilson 1927, 95 %) with as many trials as the samples' weights are worth (Kish:
+the square of their sum over the sum of their squares), times the relative interval of the stage, or the model's error.
+Sampling at a fixed period does better than that, so it is on the safe side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from energyprof.attribute.cpu_time import CpuTimes
+from energyprof.attribute.intervals import ranges
+from energyprof.attribute.ledger import MICRO
+from energyprof.attribute.measure import within
+from energyprof.attribute.sampled import Sampled
+from energyprof.attribute.split import Problem
+from energyprof.attribute.sums import sum_by
+from energyprof.model.attribution import PROVENANCES, EnergyColumns, FunctionEnergy
+from energyprof.model.domain import Domain
+from energyprof.model.span import Floats, Ints
+
+Z_95 = 1.96
+BESIDE = 1e-6
+"""Weight of a thread beside the main one where nobody used CPU time: it counts if the main thread is elsewhere."""
+_MODEL = PROVENANCES.index("estimated (model)")
+_INFERRED = PROVENANCES.index("inferred")
+
+
+def function_energy(
+    seen: Sampled, domain: Domain, problem: Problem, stages: EnergyColumns, cpu: CpuTimes | None
+) -> FunctionEnergy:
+    """Return the energy of each row of the function table; `cpu`: CPU times where they divide this domain's energy."""
+    amount = _per_sample(seen, problem, cpu)
+    given = np.append(~stages.refused, True)  # a stage that cannot be told apart has nothing to be divided
+    amount = np.where(given[seen.stage], amount, 0.0)
+    count = seen.stages + 1
+    whole = sum_by(seen.stage, amount, count)
+    trials = _ratio(whole**2, sum_by(seen.stage, amount**2, count))
+    entries = len(seen.table.functions)
+    own, total = sum_by(seen.entry, amount, entries), np.zeros(entries)
+    for row, entry in seen.above:
+        total += sum_by(entry, amount[row], entries)
+    at = np.where(seen.table.stage < 0, seen.stages, seen.table.stage)
+    below, above = _stage_error(domain, stages)
+    case = _Case(whole[at], trials[at], below[at], above[at])
+    energy, low, high = case.interval(own)
+    total_energy, total_low, total_high = case.interval(total)
+    provenance = _MODEL if domain.provenance == "model" else _INFERRED
+    return FunctionEnergy(energy, low, high, total_energy, total_low, total_high, provenance)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Case:
+    """Per row of the function table what its interval rests on, all of the row's stage."""
+
+    whole_j: Floats
+    trials: Floats
+    below: Floats
+    above: Floats
+    """Factors from the energy to its bounds."""
+
+    def interval(self, part_j: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return parts of the whole with their bounds, in whole microjoules."""
+        share = np.clip(_ratio(part_j, self.whole_j), 0.0, 1.0)
+        trials = np.maximum(self.trials, 1.0)
+        scale = 1 + Z_95**2 / trials
+        middle = (share + Z_95**2 / (2 * trials)) / scale
+        half = Z_95 / scale * np.sqrt(share * (1 - share) / trials + Z_95**2 / (4 * trials**2))
+        low = np.clip(middle - half, 0.0, share) * self.whole_j * self.below
+        high = np.clip(middle + half, share, 1.0) * self.whole_j * self.above
+        rounded = np.floor(part_j * MICRO)  # their sum is never more than the whole
+        return (
+            rounded / MICRO,
+            np.minimum(np.floor(low * MICRO), rounded) / MICRO,
+            np.maximum(np.ceil(high * MICRO), rounded) / MICRO,
+        )
+
+
+def _stage_error(domain: Domain, stages: EnergyColumns) -> tuple[Floats, Floats]:
+    count = len(stages.energy_j) + 1
+    if domain.provenance == "model":
+        return np.full(count, 1 - domain.gain_error[0]), np.full(count, 1 + domain.gain_error[1])
+    spent = stages.energy_j > 0
+    safe = np.where(spent, stages.energy_j, 1.0)
+    below, above = (np.where(spent, bound / safe, 1.0) for bound in (stages.low_j, stages.high_j))
+    return np.append(below, 1.0), np.append(above, 1.0)
+
+
+def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats:
+    """Return the joules of each sample."""
+    windows, cells = problem.windows, problem.cells
+    if not len(windows) or not len(seen):
+        return np.zeros(len(seen))
+    watched = within(None, _stretches(seen), windows.start_ns, windows.end_ns) / windows.duration_ns()
+    energy = _cell_energy(problem) * watched[cells.window]
+    looks = _looks(seen, windows.start_ns, windows.end_ns)
+    key = looks.window * (seen.stages + 1) + seen.stage[looks.row]
+    cell = np.minimum(np.searchsorted(cells.key, key), len(cells.key) - 1)
+    own = np.flatnonzero(cells.key[cell] == key)
+    looks, cell = looks.at(own), cell[own]
+    amount = sum_by(looks.row, energy[cell] * _weights(seen, looks, cell, cpu), len(seen))
+    missed = np.ones(len(cells.key), np.bool_)
+    missed[cell] = False
+    lost = sum_by(cells.stage, np.where(missed, energy, 0.0), seen.stages + 1)
+    got = sum_by(seen.stage, amount, seen.stages + 1)
+    return amount * (1 + _ratio(lost, got))[seen.stage]
+
+
+def _stretches(seen: Sampled) -> tuple[Floats, Floats]:
+    """Return starts and ends of the stretches in which any process was looked at."""
+    order = np.argsort(seen.start_ns, kind="stable")
+    start, until = seen.start_ns[order], np.maximum.accumulate(seen.end_ns[order])
+    begins = np.flatnonzero(np.append(True, start[1:] > until[:-1]))
+    return start[begins], until[np.append(begins[1:] - 1, len(until) - 1)]
+
+
+def _cell_energy(problem: Problem) -> Floats:
+    """Return what each stage has of each window as the ledger has it: idle is no part of what was spent outside."""
+    windows, cells = problem.windows, problem.cells
+    dynamic = np.maximum(windows.energy_j - problem.baseline_w * windows.duration_ns() * 1e-9, 0.0)
+    base = np.where(cells.stage < cells.stages, problem.baseline_w * cells.time_ns * 1e-9, 0.0)
+    return problem.share * dynamic[cells.window] + base
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Looks:
+    """What samples have of windows: the stretch from start to end."""
+
+    row: Ints
+    """The sample."""
+    window: Ints
+    start_ns: Floats
+    end_ns: Floats
+
+    def at(self, rows: Ints) -> _Looks:
+        """Return some of them."""
+        return _Looks(self.row[rows], self.window[rows], self.start_ns[rows], self.end_ns[rows])
+
+
+def _looks(seen: Sampled, start_ns: Floats, end_ns: Floats) -> _Looks:
+    """Cut the samples' times at the windows [start, end]."""
+    first = np.searchsorted(end_ns, seen.start_ns, "right")
+    beyond = np.searchsorted(start_ns, seen.end_ns, "left")
+    count = np.maximum(beyond - first, 0)
+    row = np.repeat(np.arange(len(seen)), count)
+    window = ranges(first, count)
+    start = np.maximum(seen.start_ns[row], start_ns[window])
+    end = np.minimum(seen.end_ns[row], end_ns[window])
+    return _Looks(row, window, start, end).at(np.flatnonzero(end > start))
+
+
+def _weights(seen: Sampled, looks: _Looks, cell: Ints, cpu: CpuTimes | None) -> Floats:
+    """Return which part of its cell each look stands for; those of a cell add up to 1."""
+    if not len(cell):
+        return np.zeros(0)
+    start, end, cells = looks.start_ns, looks.end_ns, int(cell.max()) + 1
+    is_main = seen.tid[looks.row] == seen.pid[looks.row]
+    time = (end - start) * np.where(is_main, 1.0, BESIDE)
+    by_time = _ratio(time, sum_by(cell, time, cells)[cell])
+    if cpu is None:
+        return by_time
+    used = np.zeros(len(cell))
+    thread = ((seen.pid.astype(np.int64) << 32) | seen.tid)[looks.row]
+    for one in np.unique(thread).tolist():
+        mine = np.flatnonzero(thread == one)
+        measure = cpu.threads.get((one >> 32, one & 0xFFFFFFFF))
+        used[mine] = end[mine] - start[mine] if measure is None else measure.at(end[mine]) - measure.at(start[mine])
+    total = sum_by(cell, used, cells)[cell]
+    return np.where(total > 0, _ratio(used, total), by_time)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.where(whole > 0, part / np.where(whole > 0, whole, 1.0), 0.0)

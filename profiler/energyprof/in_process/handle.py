@@ -1,0 +1,255 @@
+"""`energyprof.profile`: what a program holds in its hand while a part of it is profiled, and afterwards."""
+
+from __future__ import annotations
+
+import html
+import os
+import warnings
+import weakref
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from energyprof.errors import EnergyprofError, EnergyprofWarning, InputError, InternalError
+from energyprof.in_process.session import Session, Wish, start_or_join
+from energyprof.sources import parsed_source
+
+if TYPE_CHECKING:
+    from energyprof.model.report import Report
+    from energyprof.run import Run
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+_HERTZ = (0.1, 1000.0)
+
+
+class Profile:
+    """A part of the program that is profiled: a `with` block, a decorated function, or from `start` to `stop`.
+
+    It may be used again: each use is a run with a file of its own. Inside another one it is a view of that run.
+    """
+
+    def __init__(self, wish: Wish, quiet: bool) -> None:
+        self._wish = wish
+        self._quiet = quiet
+        self._uses: list[tuple[Session | None, bool]] = []
+        """What goes on, the innermost last: the run (None: another process's), and whether it is ours to end."""
+        self._session: Session | None = None
+        self._is_foreign = False
+        self._finished: Run | None = None
+        self.warnings: tuple[str, ...] = ()
+        """What is to be said of the recording itself: it lies elsewhere, or is not complete."""
+
+    @property
+    def path(self) -> Path | None:
+        """The recording, or None where there is none: not started yet, or it belongs to another process's run."""
+        return Path(self._session.path) if self._session is not None and self._session.path else None
+
+    @property
+    def running(self) -> bool:
+        """Whether it goes on."""
+        return bool(self._uses)
+
+    def start(self) -> Profile:
+        """Profile from here until `stop`; raises InputError where another run goes on that is not the one asked for."""
+        session, is_new = start_or_join(self._wish)
+        if session is not None and session.owner() is None:
+            session.owner = weakref.ref(self)
+        self._uses.append((session, is_new))
+        self._session, self._is_foreign, self._finished = session, session is None, None
+        if is_new:
+            self._say()
+        return self
+
+    def stop(self) -> Profile:
+        """Stop profiling and finish the file; does nothing if it does not go on."""
+        self._end(0, ())
+        return self
+
+    def __enter__(self) -> Profile:  # noqa: PYI034 - Self is no part of Python 3.10's typing
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._end(0, ())
+            return
+        try:
+            self._end(*_ending(error))
+        except EnergyprofWarning:  # where warnings are errors; the block's own error says more
+            return
+
+    def _end(self, exit_code: int | None, remarks: Sequence[str]) -> None:
+        if not self._uses:
+            return
+        session, is_outermost = self._uses.pop()
+        if session is None or not session.is_running:
+            return
+        # Who started it may be gone without a word: a notebook's cell that is run again loses its first handle.
+        if is_outermost or (session.owner() in {None, self} and not self._uses):
+            session.end(exit_code, remarks)
+            self._say()
+
+    def _say(self) -> None:
+        """Give the warnings that are new."""
+        said, session = self.warnings, self._session
+        self.warnings = () if session is None else tuple(session.warnings)
+        for line in self.warnings if not self._quiet else ():
+            if line not in said:
+                warnings.warn(line, EnergyprofWarning, stacklevel=4)
+
+    @overload
+    def __call__(
+        self, function: Callable[..., Coroutine[Any, Any, Any]]
+    ) -> Callable[..., Coroutine[Any, Any, Any]]: ...
+    @overload
+    def __call__(self, function: Function) -> Function: ...
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` profiled each time it is called, into a file of its own."""
+        from inspect import isasyncgenfunction, iscoroutinefunction, isgeneratorfunction
+
+        if isinstance(function, type) or not callable(function):
+            raise TypeError(f"`profile` takes a function, not {function!r}")
+        if isgeneratorfunction(function) or isasyncgenfunction(function):
+            raise TypeError(
+                "a generator is left and entered many times; profile what consumes it, mark it with `stage`"
+            )
+        if iscoroutinefunction(function):
+
+            @wraps(function)
+            async def profiled_coroutine(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return await function(*args, **kwargs)
+
+            return profiled_coroutine
+
+        @wraps(function)
+        def profiled(*args: Any, **kwargs: Any) -> Any:
+            with self:
+                return function(*args, **kwargs)
+
+        return profiled
+
+    # --- what it found ---------------------------------------------------------------------------------------------
+
+    def report(self) -> Report:
+        """Return every row and figure: those so far while it goes on, else those of the whole run.
+
+        Working them out takes about a second, in this process. Raises EnergyprofError where there are none.
+        """
+        return self._run().report()
+
+    def render(self, name: str = "terminal", **options: Any) -> str | bytes:
+        """Return the report in a format, as `energyprof report --format NAME` does."""
+        return self._run().render(name, **options)
+
+    def stages(self) -> list[dict[str, Any]]:
+        """Return one row for each stage, ready for a table: `pandas.DataFrame(run.stages())`."""
+        return [
+            {
+                "stage": row.stage,
+                "parent": row.parent,
+                "kind": row.kind,
+                "calls": row.calls,
+                "wall_s": row.wall_s,
+                "cpu_s": row.cpu_s,
+                "self_energy_j": row.self_sum.energy_j,
+                "energy_j": row.total_sum.energy_j,
+                "low_j": row.total_sum.low_j,
+                "high_j": row.total_sum.high_j,
+                "provenance": row.total_sum.provenance,
+            }
+            for row in self.report().stages
+        ]
+
+    @property
+    def energy_j(self) -> float | None:
+        """The energy of all power domains together in joules, stages or not; None: no power was recorded."""
+        report = self.report()
+        return report.measured.energy_j if report.domains else None
+
+    def __str__(self) -> str:
+        try:
+            return str(self.render()).rstrip("\n")
+        except EnergyprofError as error:
+            return f"{self!r}: {error}"
+
+    def __repr__(self) -> str:
+        if self._is_foreign:
+            state = "part of another process's run"
+        elif self._session is None:
+            state = "not started"
+        else:
+            state = "running" if self._session.is_running else "finished"
+        return f"<energyprof.profile {state}{f', {os.fspath(self.path)}' if self.path else ''}>"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of a cell's value."""
+        text = repr(self) if self.running or self._session is None else str(self)
+        return f"<pre>{html.escape(text)}</pre>"
+
+    def _run(self) -> Run:
+        from energyprof.run import Run
+
+        session = self._session
+        if self._is_foreign:
+            raise InputError(
+                "this part belongs to the run of `energyprof run`, or of the process that started this one, and only "
+                "that run has figures; start the program without it to have them here"
+            )
+        if session is None:
+            raise InputError("nothing has been profiled yet; use `with energyprof.profile() as run:`, or start()")
+        if not session.is_ours:
+            raise InputError("this run belongs to the process that this one was forked from; ask for figures there")
+        if self._finished is not None:
+            return self._finished
+        failure = session.commit() if session.is_running else session.failure
+        if not session.path or not os.path.exists(session.path) or not os.path.getsize(session.path):
+            raise InternalError(f"there are no figures: {failure or session.failure}")
+        if session.is_running:
+            return Run(Path(session.path), is_live=not failure)
+        self._finished = Run(Path(session.path))
+        return self._finished
+
+
+def _ending(error: BaseException) -> tuple[int | None, tuple[str, ...]]:
+    """Return the exit status and the remark for a block that an exception has left."""
+    if isinstance(error, SystemExit):
+        code = error.code
+        return (0 if code is None else code & 0xFF if isinstance(code, int) else 1), ()
+    return None, (f"the profiled block was left by {type(error).__name__}",)
+
+
+@overload
+def profile(output: Function) -> Function: ...
+@overload
+def profile(
+    output: str | os.PathLike[str] | None = None,
+    *,
+    sources: str | Sequence[str] = (),
+    max_hz: float = 100.0,
+    quiet: bool = False,
+) -> Profile: ...
+def profile(
+    output: str | os.PathLike[str] | Callable[..., Any] | None = None,
+    *,
+    sources: str | Sequence[str] = (),
+    max_hz: float = 100.0,
+    quiet: bool = False,
+) -> Profile | Callable[..., Any]:
+    """Profile a part of this program: `with energyprof.profile() as run: ...`, then `print(run)` or `run.report()`.
+
+    Also a decorator, and `run = energyprof.profile().start(); ...; run.stop()` over several cells of a notebook. The
+    recording goes into `output`, which must not exist, or a new file in the current folder (`run.path`). `sources` are
+    those of `energyprof run --source`; `quiet` keeps what else would be an EnergyprofWarning in `run.warnings`.
+    Children that are started inside are recorded too. Inside another profile it is a view of that run.
+    """
+    if callable(output):
+        return Profile(Wish(), quiet)(output)
+    if not _HERTZ[0] <= max_hz <= _HERTZ[1]:
+        raise InputError(f"max_hz is {max_hz}; choose {_HERTZ[0]:g} to {_HERTZ[1]:g}")
+    named = (sources,) if isinstance(sources, str) else tuple(sources)
+    path = None if output is None else os.fspath(output)
+    return Profile(Wish(path, tuple(parsed_source(name) for name in named), max_hz), quiet)

@@ -1,0 +1,251 @@
+"""One run of this process by itself, from start to end: the recorder inside, the collector as its helper.
+
+At most one goes on at a time, and none in a process that is recorded already.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from energyprof import bootstrap, discover
+from energyprof.collect.cpu_before import cpu_used_by
+from energyprof.errors import InputError
+from energyprof.in_process.surroundings import ChildEnvironment, stem_and_command
+from energyprof.launch.environment import collector_environment
+from energyprof.launch.helper import Helper
+from energyprof.launch.output_file import claim_default, claim_named
+from energyprof.launch.run_folder import make_run_folder, remove_run_folder
+from energyprof.launch.run_notes import note_ending
+from energyprof.record.json_text import to_json
+from energyprof.record.recorder import PARENT_SPOOL
+from energyprof.sources import check_sources
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Wish(NamedTuple):
+    """What is asked for."""
+
+    output: str | None = None
+    sources: tuple[tuple[str, str], ...] = ()
+    max_hz: float = 100.0
+
+    def is_met_by(self, session: Session) -> bool:
+        """Return whether a run that goes on does for this one, too."""
+        is_same_file = self.output is None or os.path.abspath(self.output) == session.path
+        return is_same_file and self.sources in {(), session.sources}
+
+
+class Session:
+    """A run that has been started. Its methods are for this process; a forked child has a recording of its own."""
+
+    def __init__(self, wish: Wish) -> None:
+        """Start recorder and collector; raises InputError, PluginError or SourceError where the wish cannot be met.
+
+        What the machine refuses (a full disk, no process, no descriptor) is a warning: the program goes on without.
+        """
+        check_sources(wish.sources)
+        self.sources = wish.sources
+        self.path = "" if wish.output is None else claim_named(wish.output).path
+        self.failure = ""
+        """Why the recording is not complete; empty as long as it is."""
+        self.warnings: list[str] = []
+        self.is_running = True
+        self.owner: Callable[[], object | None] = lambda: None
+        """Return who ends it, as long as there is somebody."""
+        self._pid = os.getpid()
+        self._run_dir = ""
+        self._helper: Helper | None = None
+        self._environment: ChildEnvironment | None = None
+        self._talking = threading.Lock()
+        try:
+            self._start(wish.max_hz)
+        except (OSError, InputError) as error:
+            self._give_up(f"nothing is profiled: {error}")
+        except BaseException:
+            self._give_up("")
+            raise
+
+    def _start(self, max_hz: float) -> None:
+        stem, command = stem_and_command()
+        if not self.path:
+            output = claim_default(stem)
+            self.path = output.path
+            self.warnings += [output.remark] if output.remark else []
+        self._run_dir = make_run_folder()
+        instruments = discover.instrument_specs()
+        inherited = collector_environment(os.environ, _PACKAGE)
+        self._environment = ChildEnvironment(_PACKAGE, self._run_dir, instruments)
+        bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
+        self._environment.set()
+        start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
+        self._cpu_before = cpu_used_by(self._pid)
+        config = {
+            "run_dir": self._run_dir,
+            "output": self.path,
+            "command": list(command),
+            "sources": [list(source) for source in self.sources],
+            "root_pid": self._pid,
+            "start_ns": start_ns,
+            "start_unix_ns": start_unix_ns,
+            "max_hz": max_hz,
+            "live": False,
+            "in_process": True,
+            "cpu_before": list(self._cpu_before.items()),
+        }
+        self._helper = Helper(config, inherited)
+        self._children_ns = _children_ns()
+
+    def _give_up(self, failure: str) -> None:
+        """Leave nothing behind of what could not be started."""
+        if self._helper is not None:
+            self._helper.abandon()
+            self._helper = None
+        if bootstrap.recorded_into():
+            bootstrap.stop()
+        if self._environment is not None:
+            self._environment.restore()
+            self._environment = None
+        if self._run_dir:
+            remove_run_folder(self._run_dir)
+        if self.path:
+            os.unlink(self.path)
+        self.path, self.failure = "", failure
+        self.warnings = [failure]
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this process has started it: a forked child knows it, too."""
+        return os.getpid() == self._pid
+
+    def commit(self) -> str:
+        """Have all that is known so far stored in the file; return why that failed, or nothing."""
+        bootstrap.flush()
+        with self._talking:
+            return self.failure if self._helper is None else self._helper.commit()
+
+    def end(self, exit_code: int | None, remarks: Sequence[str] = ()) -> None:
+        """Stop recording and finish the file; a second call does nothing.
+
+        Where it is interrupted the collector finishes the file by itself.
+        """
+        if not self.is_running:
+            return
+        self.is_running = False
+        t_ns, cpu_now = time.monotonic_ns(), cpu_used_by(os.getpid())
+        try:
+            bootstrap.stop()
+        finally:
+            if self._environment is not None:
+                self._environment.restore()
+            if self._helper is not None and self.is_ours:
+                used_ns = {tid: at_end_ns - self._cpu_before.get(tid, 0) for tid, at_end_ns in cpu_now.items()}
+                ending = {
+                    "t_ns": t_ns,
+                    "exit_code": exit_code,
+                    "cpu_ns": used_ns[0] + _children_ns() - self._children_ns,
+                    "cpu_by_thread": list(used_ns.items()),
+                    "warnings": list(remarks),
+                }
+                self._finish(self._helper, ending)
+
+    def _finish(self, helper: Helper, ending: Mapping[str, Any]) -> None:
+        """Wait for the file, and remove what nobody needs any more; what failed is kept and said."""
+        self.failure = "it was interrupted before the collector had finished"
+        with self._talking:
+            self.failure = helper.finish(ending).failure
+        if not self.failure:
+            remove_run_folder(self._run_dir)
+            return
+        if os.path.exists(self.path) and not os.path.getsize(self.path):
+            os.unlink(self.path)
+        note_ending(self._run_dir, ending)
+        remedy = f"complete it with: energyprof recover {self._run_dir}"
+        self.warnings.append(f"the recording is not complete: {self.failure}; {remedy}")
+
+
+class _Active:
+    """The run that this process records by itself."""
+
+    session: Session | None = None
+    lock = threading.RLock()
+    is_hooked = False
+
+
+def current() -> Session | None:
+    """Return the run that goes on in this process, or that goes on in the one it was forked from."""
+    session = _Active.session
+    return session if session is not None and session.is_running else None
+
+
+def recorded_by_another() -> bool:
+    """Return whether this process is recorded in a run that another process has started."""
+    session = current()
+    return bool(bootstrap.recorded_into()) and (session is None or not session.is_ours)
+
+
+def start_or_join(wish: Wish) -> tuple[Session | None, bool]:
+    """Return the run that goes on here (None: another process's), or a new one, and whether it is new.
+
+    Raises InputError where one goes on that is not what is asked for.
+    """
+    with _Active.lock:
+        _hook()
+        if bootstrap.recorded_into() and not os.path.isdir(bootstrap.recorded_into()):
+            bootstrap.stop()  # the run of the process that made this one is over
+        if recorded_by_another():
+            if wish.output is not None or wish.sources:
+                raise InputError(
+                    "this process is being recorded by `energyprof run`, or by the process that started it; leave "
+                    "output and sources away to be part of that run, or start the program without it"
+                )
+            return None, False
+        session = current()
+        if session is not None and session.is_ours:
+            if not wish.is_met_by(session):
+                raise InputError(
+                    f"this process is being profiled already, into {session.path}; leave output and sources away to be "
+                    "part of that run, or stop it first"
+                )
+            return session, False
+        _refuse_another_copy()
+        _Active.session = Session(wish)
+        return _Active.session, True
+
+
+def _refuse_another_copy() -> None:
+    """Two copies of the recorder would patch each other's patches."""
+    spool = os.environ.get(PARENT_SPOOL, "")
+    if os.path.basename(spool).startswith(f"{os.getpid()}-") and os.path.isdir(os.path.dirname(spool)):
+        raise InputError(
+            f"another copy of energyprof records this process already, into {os.path.dirname(spool)}; "
+            "stop it first, and import energyprof only once"
+        )
+
+
+def _hook() -> None:
+    if not _Active.is_hooked:
+        _Active.is_hooked = True
+        atexit.register(_end_with_the_program)
+        os.register_at_fork(after_in_child=_renew_lock)
+
+
+def _end_with_the_program() -> None:
+    session = _Active.session
+    if session is not None:
+        session.end(None, ("the profile was still running when the program ended",))
+
+
+def _renew_lock() -> None:
+    _Active.lock = threading.RLock()  # a thread that is not here may have held it
+
+
+def _children_ns() -> int:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round((usage.ru_utime + usage.ru_stime) * 1e9)

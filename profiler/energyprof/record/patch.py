@@ -1,0 +1,44 @@
+"""A method of somebody else's class wrapped for as long as we record."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    Wrap: TypeAlias = Callable[[Callable[..., Any]], tuple[Any, Callable[[], None]]]
+    """Takes the original; returns the wrapper, and what has it do nothing but call the original from then on."""
+
+
+def take_us_out(error: BaseException) -> None:
+    """Take the frame of the wrapper that handles `error` out of its traceback: the next thing is a bare `raise`.
+
+    Python 3.10 puts it back.
+    """
+    if error.__traceback__ is not None:
+        error.__traceback__ = error.__traceback__.tb_next
+
+
+class Patch:
+    """One method of a class, replaced by a wrapper of itself until `undo`."""
+
+    def __init__(self, owner: type, name: str, wrap: Wrap) -> None:
+        self._owner = owner
+        self._name = name
+        self._own = vars(owner).get(name)
+        original = getattr(owner, name)
+        self._wrapper, self._silence = wrap(original)
+        for attribute in ("__doc__", "__module__", "__name__", "__qualname__"):
+            setattr(self._wrapper, attribute, getattr(original, attribute, None))
+        setattr(owner, name, self._wrapper)
+
+    def undo(self) -> None:
+        """Put the original back, or only fall silent where somebody has put something else in its place since."""
+        self._silence()
+        if vars(self._owner).get(self._name) is not self._wrapper:
+            return
+        if self._own is None:
+            delattr(self._owner, self._name)  # it was inherited
+        else:
+            setattr(self._owner, self._name, self._own)

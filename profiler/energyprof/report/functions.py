@@ -1,0 +1,72 @@
+"""The rows of sampled functions, costliest first."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, FunctionTable
+from energyprof.model.domain import Provenance
+from energyprof.model.ids import DomainId
+from energyprof.model.report import FunctionEnergyRow, FunctionRow
+from energyprof.model.span import Stage
+from energyprof.report.sums import exact_sum, weakest
+
+
+def function_rows(
+    stages: tuple[Stage, ...], attribution: Attribution, counted: AbstractSet[DomainId]
+) -> tuple[FunctionRow, ...]:
+    """Return one row for each function and stage it ran in; sums are over the domains `counted`."""
+    table = attribution.functions
+    if table is None:
+        return ()
+    per_domain = [_energy_rows(found) for found in attribution.domains if found.functions is not None]
+    energies = list(zip(*per_domain, strict=True)) or [()] * len(table.functions)
+    all_j = exact_sum([row.energy_j for rows in energies for row in rows if row.domain in counted])
+    rows = [_row(stages, table, at, energies[at], counted, all_j) for at in range(len(table.functions))]
+    return tuple(
+        sorted(rows, key=lambda row: (-row.energy_j, -row.samples, -row.total_j, row.file, row.line, row.function))
+    )
+
+
+def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
+    stages: tuple[Stage, ...],
+    table: FunctionTable,
+    at: int,
+    domains: tuple[FunctionEnergyRow, ...],
+    counted: AbstractSet[DomainId],
+    all_j: float,
+) -> FunctionRow:
+    function, stage = table.functions[at], int(table.stage[at])
+    summed = [row for row in domains if row.domain in counted]
+    energy_j = exact_sum([row.energy_j for row in summed])
+    return FunctionRow(
+        function=function.name,
+        file=function.file,
+        line=function.line,
+        stage=stages[stage].id if stage >= 0 else None,
+        energy_j=energy_j,
+        low_j=exact_sum([row.low_j for row in summed]),
+        high_j=exact_sum([row.high_j for row in summed]),
+        provenance=weakest([row.provenance for row in summed]),
+        total_j=exact_sum([row.total_j for row in summed]),
+        total_low_j=exact_sum([row.total_low_j for row in summed]),
+        total_high_j=exact_sum([row.total_high_j for row in summed]),
+        share=energy_j / all_j if all_j > 0 else None,
+        samples=int(table.samples[at]),
+        total_samples=int(table.total_samples[at]),
+        hot_line=int(table.line[at]) or None,
+        domains=domains,
+    )
+
+
+def _energy_rows(found: DomainAttribution) -> list[FunctionEnergyRow]:
+    energy = found.functions
+    if energy is None:
+        return []
+    names = ("energy_j", "low_j", "high_j", "total_j", "total_low_j", "total_high_j")
+    columns = [getattr(energy, name).tolist() for name in names]
+    provenance: Provenance = PROVENANCES[energy.provenance]
+    return [
+        FunctionEnergyRow(found.domain, own, low, high, total, total_low, total_high, provenance)
+        for own, low, high, total, total_low, total_high in zip(*columns, strict=True)
+    ]

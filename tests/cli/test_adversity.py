@@ -1,0 +1,182 @@
+"""Full disks, vanished folders, no descriptors: the program is unharmed, one line says it, the losses are counted."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyprof.run import load
+
+STEPS = 40
+BUSY = f"""
+import energyprof, sys, time
+with energyprof.stage("train"):
+    for _ in range({STEPS}):
+        for _ in range(200):
+            with energyprof.stage("step"): pass
+        time.sleep(0.02)
+print("done")
+sys.exit(3)
+"""
+CALLS = STEPS * 200
+COUNTED = re.compile(r"(\d+) events were lost, so some calls and times are missing; .*")
+
+
+def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Wait for something to come true; fails if it does not."""
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited in vain"
+        time.sleep(0.02)
+
+
+def calls(path: Path, stage: str) -> int:
+    return sum(row.calls for row in load(path).report().stages if row.stage == stage)
+
+
+def test_a_limit_on_the_size_of_files_costs_events_and_they_are_counted(place: Any) -> None:
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))\n"
+    place.write("job.py", limit + BUSY.replace("0.02", "0.05"))
+
+    ran = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py")
+
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"done\n", b"", 3)
+    report = load(place.folder / "a.eprof").report()
+    assert report.overhead.dropped > 0
+    assert 0 < calls(place.folder / "a.eprof", "train/step") < CALLS
+    assert len([line for line in report.warnings if COUNTED.fullmatch(line)]) == 1
+
+
+CAPPED = """
+import energyprof, resource, sys, time
+def work(name, rounds):
+    for _ in range(rounds):
+        with energyprof.stage(name): pass
+work("before", 1000)
+time.sleep(0.4)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, limit))
+for _ in range(12):
+    work("lost", 60_000)
+    time.sleep(0.1)
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+time.sleep(0.4)
+work("after", 1000)
+print(grown // 1024)
+"""
+
+
+def test_memory_is_capped_while_nothing_can_be_written_and_the_report_counts_the_loss(place: Any) -> None:
+    place.write("job.py", CAPPED)
+
+    ran = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py")
+
+    report = load(place.folder / "a.eprof").report()
+    assert ran.stderr == b""
+    assert int(ran.stdout) < 60  # MiB; 1.4 million events take some 140
+    assert {row.stage: row.calls for row in report.stages if row.stage != "lost"} == {"before": 1000, "after": 1000}
+    assert report.overhead.dropped == 2 * (12 * 60_000 - calls(place.folder / "a.eprof", "lost"))
+
+
+PLUGIN = """
+import resource, time
+from energyprof.interfaces import Reading
+from energyprof.model.domain import Domain
+
+class Filling:
+    name = "filling"
+    measures = "sensor"
+    def why_unavailable(self, context): return None
+    def open(self, context):
+        limit = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (16_384, limit))  # of the collector: its disk is full from here on
+        return [Domain(self.name, self.name, "sensor", "energy", 1e-3, "cpu")]
+    def read(self): return [Reading(self.name, time.monotonic_ns() // 100_000)]
+    def close(self): pass
+"""
+
+
+def test_what_a_full_disk_keeps_out_of_the_recording_can_be_recovered(place: Any, tmp_path: Path) -> None:
+    about = tmp_path / "strange" / "filling-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about.parent / "filling.py").write_text(PLUGIN)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: filling\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[energyprof.power_sources]\nfilling = filling:Filling\n")
+    place.write("job.py", BUSY.replace("time.sleep(0.02)", "time.sleep(0.15)"))
+    strange = {"PYTHONPATH": str(about.parent)}
+
+    ran = place.run("-q", "--no-graph", "--source", "filling", "-o", "a.eprof", "job.py", environment=strange)
+    said = ran.stderr.decode().splitlines()
+    done = place.call(place.command(*said[-1].rpartition(": energyprof ")[2].split()))
+
+    assert (ran.stdout, ran.returncode) == (b"done\n", 3)
+    assert [line.partition(" (")[0] for line in said[:-1]] == [f"energyprof: {place.folder}/a.eprof cannot be written"]
+    assert said[-1].startswith("energyprof: the recording is not complete: ")
+    assert done.returncode == 0, done.stderr
+    assert calls(place.folder / "a.eprof", "train/step") == CALLS
+    assert load(place.folder / "a.eprof").report().run.exit_code == 3
+    assert place.leftovers() == []
+
+
+DELETED = """
+import energyprof, os, sys, time
+with energyprof.stage("first"): time.sleep(0.4)
+print("deleting", flush=True)
+sys.stdin.readline()
+for _ in range(100):
+    with energyprof.stage("second"): time.sleep(0.002)
+time.sleep(0.4)
+with energyprof.stage("third"): time.sleep(0.1)
+sys.exit(4)
+"""
+
+
+def test_a_run_folder_that_a_cleaner_deletes_is_made_again(place: Any) -> None:
+    place.write("job.py", DELETED)
+    words = place.command("run", "-q", "--no-graph", "-o", "a.eprof", "job.py")
+    process = place.start(words, stdin=subprocess.PIPE)
+    assert process.stdout.readline() == b"deleting\n"
+    until(lambda: (place.folder / "a.eprof").stat().st_size > 0)
+    (folder,) = place.leftovers()
+
+    shutil.rmtree(place.temporary / folder)
+    until(lambda: place.leftovers() == [folder])
+    stdout, stderr = process.communicate(b"\n", timeout=30)
+
+    (line,) = stderr.decode().splitlines()
+    assert (stdout, process.returncode) == (b"", 4)
+    assert line.startswith(f"energyprof: somebody deleted {place.temporary / folder} during the run, ")
+    stages = {row.stage: row.calls for row in load(place.folder / "a.eprof").report().stages}
+    assert (stages["second"], stages["third"]) == (100, 1)
+    assert place.leftovers() == []
+
+
+def test_sixteen_descriptors_are_enough(place: Any) -> None:
+    place.write("job.py", BUSY)
+    words = " ".join(place.command("run", "--no-graph", "-o", "a.eprof", "job.py"))
+
+    ran = place.call(["/bin/sh", "-c", f"ulimit -n 16; exec {words}"])
+
+    assert (ran.stdout, ran.returncode) == (b"done\n", 3)
+    assert b"recording a.eprof" in ran.stderr
+    assert calls(place.folder / "a.eprof", "train/step") == CALLS
+
+
+@pytest.mark.parametrize("home", ["/proc/nobody", ""])
+def test_a_home_that_cannot_be_written_goes_unnoticed(place: Any, home: str) -> None:
+    place.write("job.py", BUSY)
+    place.environment.pop("XDG_CACHE_HOME")
+
+    ran = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py", environment={"HOME": home})
+
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"done\n", b"", 3)
+    assert calls(place.folder / "a.eprof", "train/step") == CALLS

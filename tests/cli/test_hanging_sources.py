@@ -1,0 +1,104 @@
+"""A driver that hangs in a read or in its opening delays neither Ctrl-C nor the prompt, and costs no other source."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from energyprof.run import load
+
+PLUGINS = """
+import time
+from energyprof.interfaces import Reading
+from energyprof.model.domain import Domain
+
+class Source:
+    measures = "sensor"
+    def why_unavailable(self, context): return None
+    def open(self, context):
+        return [Domain(self.name, self.name, "sensor", "energy", 1e-3, "cpu")]
+    def read(self): return [Reading(self.name, time.monotonic_ns() // 100_000)]
+    def close(self): pass
+
+class Good(Source):
+    name = "good"
+
+class HangsReading(Source):
+    name = "hangs_reading"
+    reads = 0
+    def read(self):
+        self.reads += 1
+        if self.reads > 3: time.sleep(30)
+        return super().read()
+
+class HangsOpening(Source):
+    name = "hangs_opening"
+    def open(self, context):
+        time.sleep(30)
+        return super().open(context)
+"""
+ENTRY_POINTS = """
+[energyprof.power_sources]
+good = strange_sensors:Good
+hangs_reading = strange_sensors:HangsReading
+hangs_opening = strange_sensors:HangsOpening
+"""
+PROGRAM = """
+import energyprof, time
+try:
+    with energyprof.stage("serve"):
+        print("ready", flush=True)
+        time.sleep(20)
+except KeyboardInterrupt:
+    raise SystemExit(5)
+"""
+PATIENCE_S = 2.0
+
+
+def install(folder: Path) -> dict[str, str]:
+    """Put a stranger's package with three sources on the path; return the environment that has it."""
+    about = folder / "strange_sensors-1.0.dist-info"
+    about.mkdir(parents=True)
+    (folder / "strange_sensors.py").write_text(PLUGINS)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strange-sensors\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(ENTRY_POINTS)
+    return {"PYTHONPATH": str(folder)}
+
+
+def interrupted(place: Any, environment: dict[str, str], output: str, *sources: str) -> float:
+    """Run the program for a while with these sources, interrupt it, and return the seconds until the prompt is back."""
+    words = [word for source in sources for word in ("--source", source)]
+    process = place.start(place.command("run", "-q", "--no-graph", *words, "-o", output, "job.py"), environment)
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(1.0)  # what is measured below is the end of a run that had begun to read
+    began_s = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    stdout, _ = process.communicate(timeout=40)
+    waited_s = time.monotonic() - began_s
+    assert (stdout, process.returncode) == (b"", 5)
+    return waited_s
+
+
+def test_hanging_drivers_delay_nobody_and_the_others_are_read(place: Any, tmp_path: Path) -> None:
+    environment = install(tmp_path / "strange")
+    place.write("job.py", PROGRAM)
+
+    alone_s = interrupted(place, environment, "alone.eprof", "good")
+    together_s = interrupted(place, environment, "all.eprof", "hangs_opening", "hangs_reading", "good")
+    by_itself_s = interrupted(place, environment, "auto.eprof")
+
+    assert max(together_s, by_itself_s) - alone_s < PATIENCE_S
+    for name in ("all.eprof", "auto.eprof"):
+        report = load(place.folder / name).report()
+        reads = {row.domain: row.reads for row in report.domains}
+        assert reads["good"] > 5
+        assert reads["hangs_reading"] == 3
+        assert report.stages[0].self_energy[list(reads).index("good")].energy_j > 0.3
+        lost = [
+            line for line in report.warnings if line.startswith(("power source hangs_opening", "hangs_reading did"))
+        ]
+        assert len(lost) == 2, report.warnings
+    assert place.leftovers() == []
+    assert place.members() == []

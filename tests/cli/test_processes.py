@@ -1,0 +1,187 @@
+"""Children of every making stand in the report below the stage that made them, each with its own calls and times."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+LAUNCHES = """\
+import multiprocessing, os, shlex, subprocess, sys
+import energyprof
+
+CODE = "import energyprof\\nwith energyprof.stage('child'): pass\\n"
+CHILD = [sys.executable, "-c", CODE]
+LINE = f'true; "{sys.executable}" -c "{CODE}"; true'
+
+
+@energyprof.stage
+def work(number):
+    return number
+
+
+def start(context):
+    process = context.Process(target=work, args=(1,))
+    process.start()
+    process.join()
+
+
+def main():
+    stage = energyprof.stage
+    with stage("popen"):
+        subprocess.run(CHILD, check=True)
+    with stage("shell"):
+        subprocess.run(LINE, shell=True, check=True)
+    with stage("shells"):
+        subprocess.run(["sh", "-c", f"sh -c {shlex.quote(LINE)}; true"], check=True)
+    with stage("system"):
+        os.system(LINE)
+    with stage("posix_spawn"):
+        os.waitpid(os.posix_spawn(sys.executable, CHILD, os.environ), 0)
+    with stage("spawnv"):
+        os.spawnv(os.P_WAIT, sys.executable, CHILD)
+    with stage("preexec"):
+        subprocess.run(CHILD, check=True, preexec_fn=os.getpid)
+    with stage("bare"):
+        subprocess.run(CHILD, check=True, env={"PATH": os.environ["PATH"]})
+    for method in "fork", "spawn", "forkserver":
+        with stage(method):
+            start(multiprocessing.get_context(method))
+    with stage("forkserver again"):
+        start(multiprocessing.get_context("forkserver"))
+    with stage("daemon"):
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                with stage("grandchild"):
+                    return
+            os._exit(0)
+        os.close(writing)
+        os.wait()
+        os.read(reading, 1)  # until the grandchild has ended
+    with stage("fork and exec"):
+        if os.fork() == 0:
+            os.execv(sys.executable, CHILD)
+        os.wait()
+    with stage("failed exec"):
+        try:
+            os.execv("/no/such/program", ["it"])
+        except FileNotFoundError as error:
+            print(error)
+    if os.fork() == 0:
+        with stage("other exec"):
+            os.execvp("true", ["true"])
+    os.wait()
+    sys.stdout.flush()
+    with stage("exec"):
+        os.execv(sys.executable, CHILD)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+def report_of(place: Any) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(place.call(place.command("report", "job.eprof", "--format", "json")).stdout)
+    return report
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> dict[str, Any]:
+    place = workplace_class(tmp_path_factory.mktemp("launched"), tmp_path_factory.mktemp("cache"))
+    place.write("job.py", LAUNCHES)
+    done = place.run("-o", "job.eprof", "job.py")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == b"[Errno 2] No such file or directory\n"
+    assert [name for name in place.leftovers() if name.startswith("energyprof")] == []
+    return report_of(place)
+
+
+MADE_BY_LAUNCH = ("popen", "shell", "shells", "system", "posix_spawn", "spawnv", "preexec", "fork and exec", "exec")
+MADE_BY_MULTIPROCESSING = ("fork", "spawn", "forkserver", "forkserver again")
+
+
+@pytest.mark.parametrize("made_by", MADE_BY_LAUNCH)
+def test_a_launched_python_stands_below_the_stage_that_launched_it(launched: Any, made_by: str) -> None:
+    calls = {tuple(stage["path"]): stage["calls"] for stage in launched["stages"]}
+
+    assert (calls[made_by,], calls[made_by, "child"]) == (1, 1)
+
+
+@pytest.mark.parametrize("made_by", MADE_BY_MULTIPROCESSING)
+def test_a_worker_stands_below_the_stage_that_started_it(launched: Any, made_by: str) -> None:
+    calls = {tuple(stage["path"]): stage["calls"] for stage in launched["stages"]}
+
+    assert (calls[made_by,], calls[made_by, "work"]) == (1, 1)
+
+
+def test_nothing_else_is_in_the_graph(launched: Any) -> None:
+    tops = {stage["path"][0] for stage in launched["stages"]}
+
+    assert tops == {*MADE_BY_LAUNCH, *MADE_BY_MULTIPROCESSING, "bare", "daemon", "failed exec", "other exec"}
+    assert all(stage["calls"] == 1 for stage in launched["stages"])
+
+
+def test_a_daemon_stands_below_the_stage_that_forked_it_twice(launched: Any) -> None:
+    assert ["daemon", "grandchild"] in [stage["path"] for stage in launched["stages"]]
+
+
+def test_a_child_without_our_environment_is_not_recorded(launched: Any) -> None:
+    assert [stage["path"] for stage in launched["stages"] if stage["path"][0] == "bare"] == [["bare"]]
+
+
+def test_children_cause_no_warning_of_their_own(launched: Any) -> None:
+    words = ("ends of stages", "cut short", "without a name", "cut off")
+
+    assert [line for line in launched["warnings"] if any(word in line for word in words)] == []
+
+
+DAEMON = """\
+import os, sys
+import energyprof
+
+with energyprof.stage("daemonise"):
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(null, descriptor)
+        spans = 0
+        while len(os.listdir("/proc/self/task")) > 1 or spans < 1000:  # until the recorder's thread has gone
+            for _ in range(100):
+                with energyprof.stage("outlive"):
+                    spans += 1
+            if spans == 200_000:
+                os.write(writing, b"recorded")
+        open("quiet", "w").close()
+        os._exit(0)
+    os.wait()
+    os.read(reading, 8)
+"""
+
+
+def test_a_run_ends_with_its_program_whatever_a_daemon_goes_on_writing(place: Any) -> None:
+    place.write("job.py", DAEMON)
+
+    done = place.run("-o", "job.eprof", "job.py")
+    left = place.leftovers()
+    deadline_s = time.monotonic() + 20
+    while place.members() and time.monotonic() < deadline_s:
+        time.sleep(0.02)
+
+    report = report_of(place)
+    assert (done.returncode, left) == (0, [])
+    assert (place.folder / "quiet").exists()
+    assert place.members() == []
+    assert {stage["stage"]: stage["calls"] > 100_000 for stage in report["stages"]} == {
+        "daemonise": False,
+        "daemonise/outlive": True,
+    }
+    assert [line for line in report["warnings"] if "spool" in line or "dropped" in line] == []

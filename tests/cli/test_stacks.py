@@ -1,0 +1,314 @@
+"""Functions by sampling: their part of the energy on programs with known shares, and a program that does not notice."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyprof.capture import read_trace
+
+# No clock is read while the functions work: reading a thread's CPU time makes the scheduler look whether its slice is
+# over, so that on a busy machine threads are put aside, and signals arrive, mostly there.
+KNOWN = """\
+import json, random, time
+import numpy
+
+def loop(times):
+    total = 0
+    for _ in range(times):
+        for value in range(500):
+            total += value * value
+
+def builtins(times, values=list(range(3_000, 0, -1))):
+    for _ in range(times):
+        sum(values); sorted(values); max(values)
+
+def texts(times, rows=[{"a": number, "b": str(number)} for number in range(200)]):
+    for _ in range(times):
+        json.loads(json.dumps(rows))
+
+def fib(number):
+    return number if number < 2 else fib(number - 1) + fib(number - 2)
+
+def recursion(times):
+    for _ in range(times):
+        fib(12)
+
+def arrays(times, values=numpy.random.default_rng(0).random(1_500_000)):
+    for _ in range(times):
+        numpy.sort(values)
+
+def timed(work, times):
+    began = time.thread_time()
+    work(times)
+    return time.thread_time() - began
+
+budgets = [(loop, .036), (builtins, .03), (texts, .024), (recursion, .03)]
+plan = [(work, max(1, round(20 * budget_s / timed(work, 20)))) for work, budget_s in budgets]
+spent = {}
+shuffle = random.Random(1).shuffle
+for number in range(24):
+    order = [*plan, (arrays, 1)] if number % 3 == 0 else [*plan]
+    shuffle(order)
+    for work, times in order:
+        spent[work.__name__] = spent.get(work.__name__, 0.0) + timed(work, times)
+print(json.dumps(spent))
+"""
+
+
+def functions(place: Any, name: str = "job.eprof") -> list[dict[str, Any]]:
+    """Return the rows of a recording's functions."""
+    report = place.call(place.command("report", name, "--format", "json"))
+    assert report.returncode == 0, report.stderr
+    rows: list[dict[str, Any]] = json.loads(report.stdout)["functions"]
+    return rows
+
+
+def samples(folder: Path, name: str = "job.eprof") -> int:
+    """Return how many samples a recording holds."""
+    return len(read_trace(folder / name).stacks.samples)
+
+
+def test_shares_of_known_functions_are_within_five_points(place: Any) -> None:
+    place.write("known.py", KNOWN)
+
+    done = place.run("-q", "-o", "job.eprof", "known.py")
+
+    spent = json.loads(done.stdout)
+    rows = {row["function"]: row for row in functions(place) if row["file"].endswith("known.py")}
+    seen = {name: rows[name]["total_j"] for name in spent}
+    for name, cpu_s in spent.items():
+        true, found = cpu_s / sum(spent.values()), seen[name] / sum(seen.values())
+        assert abs(found - true) < 0.05, f"{name}: {found:.3f} of {true:.3f}, {rows[name]['samples']} samples"
+    assert rows["fib"]["total_j"] <= rows["recursion"]["total_j"]
+    assert rows["recursion"]["energy_j"] < 0.3 * rows["recursion"]["total_j"]
+    whole = sum(row["energy_j"] for row in rows.values())
+    assert whole <= rows["<module>"]["total_j"] <= 1.1 * whole  # numpy's own functions are no rows of this file
+    assert all(row["low_j"] <= row["energy_j"] <= row["high_j"] for row in rows.values())
+    assert {row["stage"] for row in rows.values()} == {"program"}
+    assert {row["provenance"] for row in rows.values()} == {"estimated (model)"}
+
+
+def test_a_sleeping_function_has_its_time_but_little_energy(place: Any) -> None:
+    place.write(
+        "job.py",
+        """\
+import time
+def nap(): time.sleep(.06)
+def work():
+    until = time.thread_time() + .06
+    while time.thread_time() < until:
+        sum(range(1_000))
+for _ in range(18):
+    nap()
+    work()
+""",
+    )
+
+    done = place.run("-o", "job.eprof", "job.py")
+
+    rows = {row["function"]: row for row in functions(place)}
+    assert b"functions (sampled every 10 ms" in done.stderr
+    assert rows["nap"]["samples"] > 30
+    assert rows["nap"]["share"] < 0.25
+    assert rows["work"]["share"] > 0.7
+
+
+def test_work_of_threads_and_forked_children_is_found_where_it_is_done(place: Any) -> None:
+    place.write(
+        "job.py",
+        """\
+import multiprocessing, threading, time
+def busy(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        for _ in range(100):
+            sum(range(1_000))
+def in_thread(): busy(.8)
+def in_child(): busy(.8)
+thread = threading.Thread(target=in_thread)
+thread.start()
+thread.join()
+child = multiprocessing.get_context("fork").Process(target=in_child)
+child.start()
+child.join()
+""",
+    )
+
+    place.run("-q", "-o", "job.eprof", "job.py")
+
+    rows = {row["function"]: row for row in functions(place)}
+    whole = sum(row["energy_j"] for row in rows.values())
+    assert rows["busy"]["share"] > 0.75
+    assert rows["in_child"]["total_j"] > 0.3 * whole
+    assert rows["in_thread"]["total_j"] > 0.2 * whole  # sampling begins when the collector has started
+
+
+WAITING = """\
+import os, select, signal, socket, subprocess, sys, threading, time
+def lasted(what):
+    began = time.monotonic()
+    result = what()
+    print(what.__name__, .2 <= time.monotonic() - began < 5, result)
+def sleep(): return time.sleep(.2)
+def selects(): return select.select([pipe[0]], [], [], .2)
+def poll():
+    poll = select.poll()
+    poll.register(pipe[0], select.POLLIN)
+    return poll.poll(200)
+def event(): return threading.Event().wait(.2)
+def receive():
+    try:
+        ends[0].recv(1)
+    except OSError as error:
+        return type(error).__name__
+def child(): return subprocess.run(["sleep", ".2"]).returncode
+def shell(): return os.system("sleep .2; exit 3")
+def sigwait(): return signal.sigtimedwait([signal.SIGUSR1], .2)
+def alarm():
+    # Once it waits for a signal, samples stop, for `pause` would end with any.
+    def rung(number, frame): pass
+    signal.signal(signal.SIGALRM, rung)
+    signal.setitimer(signal.ITIMER_REAL, .2)
+    return signal.pause()
+pipe, ends = os.pipe(), socket.socketpair()
+ends[0].settimeout(.2)
+for what in (sleep, selects, poll, event, receive, child, shell, sigwait, alarm):
+    lasted(what)
+print(sys.stdin.readline().strip(), os.isatty(1))
+sys.exit(7)
+"""
+
+
+def test_waiting_and_children_are_as_without_sampling(place: Any) -> None:
+    place.write("job.py", WAITING)
+    bare = place.call([place.command()[0].replace("energyprof", "python"), "job.py"], stdin=b"a line\n")
+
+    done = place.run("-q", "--stacks", "-o", "job.eprof", "job.py", stdin=b"a line\n")
+
+    assert (done.returncode, done.stdout, done.stderr) == (bare.returncode, bare.stdout, bare.stderr)
+    assert done.returncode == 7
+    assert done.stdout.count(b" True ") == 9
+    assert samples(place.folder) > 30
+
+
+BUSY = """\
+import os, signal, socket, sys, time
+def busy(seconds):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        sum(range(1_000))
+def gates(): return os.listdir(os.path.join(os.environ["ENERGYPROF_RUN_DIR"], "stacks"))
+def sampled():
+    stacks = os.path.join(os.environ["ENERGYPROF_RUN_DIR"], "stacks")
+    until = time.monotonic() + 20
+    touched = [os.stat(os.path.join(stacks, gate)).st_mtime_ns for gate in gates()]
+    while touched and touched == [os.stat(os.path.join(stacks, gate)).st_mtime_ns for gate in gates()]:
+        busy(.02)
+        if time.monotonic() > until: sys.exit("never sampled")
+    return bool(touched)
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (
+            """\
+print(sampled())
+got = []
+print(signal.signal(signal.SIGURG, lambda number, frame: got.append(number)))
+busy(.3)
+print(len(got), gates())
+os.kill(os.getpid(), signal.SIGURG)
+print(len(got))
+""",
+            "True\n0\n0 []\n1\n",
+        ),
+        (
+            """\
+ours, theirs = socket.socketpair()
+for end in (ours, theirs): end.setblocking(False)
+print(sampled(), signal.set_wakeup_fd(theirs.fileno()))
+busy(.3)
+print(gates())
+try:
+    print(ours.recv(10))
+except BlockingIOError:
+    print("silent")
+""",
+            "True -1\n[]\nsilent\n",
+        ),
+        (
+            """\
+import cProfile
+print(gates())
+profile = cProfile.Profile()
+profile.enable()
+busy(.2)
+profile.disable()
+print(any("energyprof" in str(entry.code) for entry in profile.getstats()))
+""",
+            "[]\nFalse\n",
+        ),
+    ],
+    ids=["handler", "wakeup", "profiler"],
+)
+def test_sampling_steps_aside_for_the_programs_own(place: Any, script: str, told: str) -> None:
+    place.write("job.py", BUSY + script)
+
+    done = place.run("-q", "-o", "job.eprof", "job.py")
+
+    assert done.stdout.decode().replace("Handlers.SIG_DFL", "0") == told
+    assert done.stderr == b""
+
+
+STAGED = """\
+import energyprof, time
+def prepare():
+    until = time.thread_time() + .4
+    while time.thread_time() < until: sum(range(1_000))
+def train():
+    until = time.thread_time() + .9
+    while time.thread_time() < until: sum(range(1_000))
+prepare()
+with energyprof.stage("training"):
+    train()
+"""
+
+
+def test_functions_of_stages_are_sampled_when_asked_for(place: Any) -> None:
+    place.write("job.py", STAGED)
+
+    place.run("-q", "--stacks", "-o", "job.eprof", "job.py")
+
+    rows = {row["function"]: row for row in functions(place)}
+    report = json.loads(place.call(place.command("report", "job.eprof", "--format", "json")).stdout)
+    (training,) = (row for row in report["stages"] if row["stage"] == "training")
+    assert rows["train"]["stage"] == "training"
+    assert rows["train"]["energy_j"] == pytest.approx(training["self_sum"]["energy_j"], rel=0.25)
+    assert rows["train"]["energy_j"] <= training["self_sum"]["energy_j"]
+    assert "prepare" not in rows or rows["prepare"]["stage"] is None
+
+
+def test_by_itself_sampling_ends_with_the_first_stage(place: Any) -> None:
+    place.write("job.py", STAGED)
+
+    done = place.run("-o", "job.eprof", "job.py")
+
+    assert functions(place) == []
+    assert b"functions (sampled" not in done.stderr
+
+
+def test_no_stacks_leaves_the_signal_alone(place: Any) -> None:
+    place.write(
+        "job.py", "import signal\nprint(signal.getsignal(signal.SIGURG) == signal.SIG_DFL)\nsum(range(10**7))\n"
+    )
+
+    done = place.run("-q", "--no-stacks", "-o", "job.eprof", "job.py")
+
+    assert done.stdout == b"True\n"
+    assert functions(place) == []

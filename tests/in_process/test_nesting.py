@@ -1,0 +1,189 @@
+"""Profiles inside profiles, one after the other, in children, and beside another profiler."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from energyprof.run import load
+
+
+def test_one_inside_another_is_a_view_of_the_same_run(programs: Any) -> None:
+    outcome = programs.run("""
+with energyprof.profile() as outer:
+    with stage("first"):
+        time.sleep(0.02)
+    with energyprof.profile() as inner:
+        with stage("second"):
+            time.sleep(0.02)
+    tell(same=inner.path == outer.path, so_far=[row["stage"] for row in inner.stages()],
+         running=[outer.running, inner.running])
+    with energyprof.profile(outer.path), stage("third"):
+        time.sleep(0.02)
+    for name, wish in {"output": {"output": "other.eprof"}, "sources": {"sources": "load_model"}}.items():
+        try:
+            with energyprof.profile(**wish):
+                tell(**{name: "ran"})
+        except energyprof.errors.InputError as error:
+            tell(**{name: str(error)})
+tell(path=str(outer.path), all=[row["stage"] for row in inner.stages()], equal=inner.energy_j == outer.energy_j)
+""")
+
+    facts = outcome.facts
+    refused = f"this process is being profiled already, into {facts['path']}; leave output and sources away to be part"
+    assert facts["same"]
+    assert facts["running"] == [True, False]
+    assert sorted(facts["so_far"]) == ["first", "second"]
+    assert sorted(facts["all"]) == ["first", "second", "third"]
+    assert facts["equal"]
+    assert facts["output"].startswith(refused)
+    assert facts["sources"].startswith(refused)
+    assert len(programs.place.recordings()) == 1
+
+
+def test_one_after_the_other_are_runs_of_their_own(programs: Any) -> None:
+    outcome = programs.run("""
+before = dict(os.environ)
+again = energyprof.profile()
+with again:
+    held = stage("held open")
+    held.__enter__()
+    with stage("one"):
+        time.sleep(0.02)
+paths = [again.path]
+held.__exit__(None, None, None)
+with again, stage("two"):
+    time.sleep(0.02)
+    tell(inside=sorted(os.environ.keys() - before.keys()))
+paths.append(again.path)
+tell(second=spans_of(again), warnings=trace_of(again).warnings)
+tell(files=len(set(paths)), restored=dict(os.environ) == before)
+again.start()
+again.path.unlink()
+os.environ["PYTHONPATH"] = "/mine"
+again.stop()
+tell(kept=os.environ["PYTHONPATH"])
+""")
+
+    facts = outcome.facts
+    assert facts["second"] == ["two"]
+    assert facts["warnings"] == []
+    assert facts["files"] == 2
+    assert facts["inside"][:4] == [
+        "ENERGYPROF_INSTRUMENTS",
+        "ENERGYPROF_PACKAGE",
+        "ENERGYPROF_PARENT_SPOOL",
+        "ENERGYPROF_RUN_DIR",
+    ]
+    assert facts["restored"]
+    assert facts["kept"] == "/mine"
+
+
+def test_under_energyprof_run_a_block_is_part_of_that_run(programs: Any) -> None:
+    programs.command("""
+with energyprof.profile() as run:
+    with stage("inner"):
+        time.sleep(0.05)
+try:
+    run.report()
+except energyprof.errors.InputError as error:
+    tell(report=str(error))
+tell(text=str(run), html=run._repr_html_(), path=run.path, state=repr(run))
+try:
+    energyprof.profile("own.eprof").start()
+except energyprof.errors.InputError as error:
+    tell(own=str(error))
+""")
+
+    done = programs.place.run("-q", "--no-graph", "job.py")
+
+    facts = programs.outcome(done).facts
+    assert done.returncode == 0
+    assert facts["report"].startswith("this part belongs to the run of `energyprof run`, ")
+    assert facts["state"] == "<energyprof.profile part of another process's run>"
+    assert facts["text"] == f"{facts['state']}: {facts['report']}"
+    assert facts["html"].startswith("<pre>&lt;energyprof.profile part of another")
+    assert facts["path"] is None
+    assert facts["own"].startswith("this process is being recorded by `energyprof run`, or by the process that started")
+    (recording,) = programs.place.recordings()
+    assert [row.stage for row in load(recording).report().stages] == ["inner"]
+
+
+def test_children_are_recorded_below_the_stage_that_made_them(programs: Any) -> None:
+    outcome = programs.run("""
+import multiprocessing, subprocess
+def forked():
+    with stage("forked"):
+        burn(0.05)
+
+with energyprof.profile() as run:
+    with stage("make"):
+        pid = os.fork()
+        if not pid:
+            with stage("child"):
+                burn(0.05)
+            try:
+                run.report()
+            except energyprof.errors.InputError as error:
+                refused = str(error).partition(";")[0]
+            run.stop()
+            with energyprof.profile("own.eprof") as own, stage("own"):
+                time.sleep(0.02)
+            tell(refused=refused, own=spans_of(own))
+            sys.exit(4)  # leaves the block of the parent as well
+        tell(status=os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        process = multiprocessing.get_context("fork").Process(target=forked)
+        process.start()
+        process.join()
+        code = "import energyprof, time\\nwith energyprof.stage('spawned'): time.sleep(0.05)"
+        subprocess.run([sys.executable, "-c", code], check=True)
+tell(spans=spans_of(run), warnings=trace_of(run).warnings)
+subprocess.run([sys.executable, "-c", code], check=True)
+""")
+
+    facts = outcome.facts
+    assert facts["status"] == 4
+    assert facts["refused"] == "this run belongs to the process that this one was forked from"
+    assert facts["spans"] == ["make", "make/child", "make/forked", "make/spawned"]
+    assert facts["own"] == ["own"]
+    assert facts["warnings"] == []
+
+
+def test_another_copy_of_the_recorder_is_an_error(programs: Any) -> None:
+    outcome = programs.run("""
+with energyprof.profile() as run:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "energyprof"]:
+        del sys.modules[name]
+    import energyprof as copy
+    try:
+        with copy.profile():
+            tell(begun=True)
+    except Exception as error:
+        tell(error=str(error), kind=type(error).__name__)
+with copy.profile() as own:  # now there is nothing in its way
+    with copy.stage("own"):
+        time.sleep(0.01)
+tell(spans=spans_of(own))
+""")
+
+    assert outcome.facts["kind"] == "InputError"
+    assert outcome.facts["error"].startswith("another copy of energyprof records this process already, into ")
+    assert outcome.facts["spans"] == ["own"]
+
+
+def test_torch_layers_are_seen_whether_torch_came_before_or_comes_inside(programs: Any) -> None:
+    outcome = programs.run("""
+with energyprof.profile() as first:
+    import torch
+    net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU())
+    call = torch.nn.Module.__call__
+    with torch.no_grad():
+        net(torch.ones(1, 4))
+bare = torch.nn.Module.__call__
+net(torch.ones(1, 4))
+with energyprof.profile() as second:
+    net(torch.ones(1, 4))
+tell(first=spans_of(first), second=spans_of(second), patched=call is not bare, undone=torch.nn.Module.__call__ is bare)
+""")
+
+    layers = ["Sequential", "Sequential.0", "Sequential.1"]
+    assert outcome.facts == {"first": layers, "second": layers, "patched": True, "undone": True}
