@@ -63,7 +63,7 @@ def test_one_stage_is_written_whole(sample):
         "parent": "outer",
         "kind": "module",
         "file": "pipeline.py",
-        "line": 11,
+        "line": 10,
         "calls": 3,
         "wall_s": 0.020003,
         "self_wall_s": 0.020003,
