@@ -209,3 +209,25 @@ except KeyError as error:
     )
 
     assert programs.outcome(done).facts == {"error": "'mine'", "context": "None", "warnings": 1}
+
+
+def test_a_warning_made_an_error_at_the_start_leaves_nothing_running(programs: Any) -> None:
+    (programs.place.folder / "gone").mkdir()
+    words = programs.command(
+        """
+os.chdir("gone")
+os.rmdir(os.getcwd())
+try:
+    energyprof.profile().start()
+except energyprof.errors.EnergyprofWarning as error:
+    tell(said=str(error), left=[name for name in os.environ if "ENERGYPROF" in name])
+""",
+        "-W",
+        "error",
+    )
+
+    facts = programs.outcome(programs.place.call(words)).facts
+
+    assert "the run is kept in" in facts["said"]
+    assert facts["left"] == []
+    programs.until(lambda: not programs.place.members())

@@ -17,6 +17,7 @@ with energyprof.profile() as outer:
             time.sleep(0.02)
     tell(same=inner.path == outer.path, so_far=[row["stage"] for row in inner.stages()],
          running=[outer.running, inner.running])
+    tell(early=len(inner.stages()))
     with energyprof.profile(outer.path), stage("third"):
         time.sleep(0.02)
     for name, wish in {"output": {"output": "other.eprof"}, "sources": {"sources": "load_model"}}.items():

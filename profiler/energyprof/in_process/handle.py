@@ -12,8 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from energyprof.errors import EnergyprofError, EnergyprofWarning, InputError, InternalError
-from energyprof.in_process.session import Session, Wish, start_or_join
+from energyprof.errors import EnergyprofError, EnergyprofWarning, InputError
+from energyprof.in_process.active import start_or_join
+from energyprof.in_process.figures import run_of, stage_rows
+from energyprof.in_process.session import Session, Wish
 from energyprof.sources import parsed_source
 
 if TYPE_CHECKING:
@@ -53,13 +55,20 @@ class Profile:
 
     def start(self) -> Profile:
         """Profile from here until `stop`; raises InputError where another run goes on that is not the one asked for."""
+        return self._start()
+
+    def _start(self) -> Profile:
         session, is_new = start_or_join(self._wish)
         if session is not None and session.owner() is None:
             session.owner = weakref.ref(self)
         self._uses.append((session, is_new))
         self._session, self._is_foreign, self._finished = session, session is None, None
         if is_new:
-            self._say()
+            try:
+                self._say()
+            except EnergyprofWarning:  # where warnings are errors
+                self._end(0, ())
+                raise
         return self
 
     def stop(self) -> Profile:
@@ -68,7 +77,7 @@ class Profile:
         return self
 
     def __enter__(self) -> Profile:  # noqa: PYI034 - Self is no part of Python 3.10's typing
-        return self.start()
+        return self._start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -147,22 +156,7 @@ class Profile:
 
     def stages(self) -> list[dict[str, Any]]:
         """Return one row for each stage, ready for a table: `pandas.DataFrame(run.stages())`."""
-        return [
-            {
-                "stage": row.stage,
-                "parent": row.parent,
-                "kind": row.kind,
-                "calls": row.calls,
-                "wall_s": row.wall_s,
-                "cpu_s": row.cpu_s,
-                "self_energy_j": row.self_sum.energy_j,
-                "energy_j": row.total_sum.energy_j,
-                "low_j": row.total_sum.low_j,
-                "high_j": row.total_sum.high_j,
-                "provenance": row.total_sum.provenance,
-            }
-            for row in self.report().stages
-        ]
+        return stage_rows(self.report())
 
     @property
     def energy_j(self) -> float | None:
@@ -191,27 +185,12 @@ class Profile:
         return f"<pre>{html.escape(text)}</pre>"
 
     def _run(self) -> Run:
-        from energyprof.run import Run
-
-        session = self._session
-        if self._is_foreign:
-            raise InputError(
-                "this part belongs to the run of `energyprof run`, or of the process that started this one, and only "
-                "that run has figures; start the program without it to have them here"
-            )
-        if session is None:
-            raise InputError("nothing has been profiled yet; use `with energyprof.profile() as run:`, or start()")
-        if not session.is_ours:
-            raise InputError("this run belongs to the process that this one was forked from; ask for figures there")
         if self._finished is not None:
             return self._finished
-        failure = session.commit() if session.is_running else session.failure
-        if not session.path or not os.path.exists(session.path) or not os.path.getsize(session.path):
-            raise InternalError(f"there are no figures: {failure or session.failure}")
-        if session.is_running:
-            return Run(Path(session.path), is_live=not failure)
-        self._finished = Run(Path(session.path))
-        return self._finished
+        run = run_of(self._session, self._is_foreign)
+        if self._session is not None and not self._session.is_running:
+            self._finished = run
+        return run
 
 
 def _ending(error: BaseException) -> tuple[int | None, tuple[str, ...]]:

@@ -1,16 +1,13 @@
-"""One run of this process by itself, from start to end: the recorder inside, the collector as its helper.
-
-At most one goes on at a time, and none in a process that is recorded already.
-"""
+"""One run of this process by itself, from start to end: the recorder inside, the collector as its helper."""
 
 from __future__ import annotations
 
-import atexit
 import os
 import resource
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from energyprof import bootstrap, discover
@@ -23,7 +20,6 @@ from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.run_notes import note_ending
 from energyprof.record.json_text import to_json
-from energyprof.record.recorder import PARENT_SPOOL
 from energyprof.sources import check_sources
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -38,6 +34,8 @@ class Wish(NamedTuple):
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
+        if not session.path:
+            return True  # it could not be started, nor could another
         is_same_file = self.output is None or os.path.abspath(self.output) == session.path
         return is_same_file and self.sources in {(), session.sources}
 
@@ -114,7 +112,7 @@ class Session:
             self._environment = None
         if self._run_dir:
             remove_run_folder(self._run_dir)
-        if self.path:
+        with suppress(OSError):
             os.unlink(self.path)
         self.path, self.failure = "", failure
         self.warnings = [failure]
@@ -163,87 +161,12 @@ class Session:
         if not self.failure:
             remove_run_folder(self._run_dir)
             return
-        if os.path.exists(self.path) and not os.path.getsize(self.path):
-            os.unlink(self.path)
+        with suppress(OSError):
+            if not os.path.getsize(self.path):
+                os.unlink(self.path)
         note_ending(self._run_dir, ending)
         remedy = f"complete it with: energyprof recover {self._run_dir}"
         self.warnings.append(f"the recording is not complete: {self.failure}; {remedy}")
-
-
-class _Active:
-    """The run that this process records by itself."""
-
-    session: Session | None = None
-    lock = threading.RLock()
-    is_hooked = False
-
-
-def current() -> Session | None:
-    """Return the run that goes on in this process, or that goes on in the one it was forked from."""
-    session = _Active.session
-    return session if session is not None and session.is_running else None
-
-
-def recorded_by_another() -> bool:
-    """Return whether this process is recorded in a run that another process has started."""
-    session = current()
-    return bool(bootstrap.recorded_into()) and (session is None or not session.is_ours)
-
-
-def start_or_join(wish: Wish) -> tuple[Session | None, bool]:
-    """Return the run that goes on here (None: another process's), or a new one, and whether it is new.
-
-    Raises InputError where one goes on that is not what is asked for.
-    """
-    with _Active.lock:
-        _hook()
-        if bootstrap.recorded_into() and not os.path.isdir(bootstrap.recorded_into()):
-            bootstrap.stop()  # the run of the process that made this one is over
-        if recorded_by_another():
-            if wish.output is not None or wish.sources:
-                raise InputError(
-                    "this process is being recorded by `energyprof run`, or by the process that started it; leave "
-                    "output and sources away to be part of that run, or start the program without it"
-                )
-            return None, False
-        session = current()
-        if session is not None and session.is_ours:
-            if not wish.is_met_by(session):
-                raise InputError(
-                    f"this process is being profiled already, into {session.path}; leave output and sources away to be "
-                    "part of that run, or stop it first"
-                )
-            return session, False
-        _refuse_another_copy()
-        _Active.session = Session(wish)
-        return _Active.session, True
-
-
-def _refuse_another_copy() -> None:
-    """Two copies of the recorder would patch each other's patches."""
-    spool = os.environ.get(PARENT_SPOOL, "")
-    if os.path.basename(spool).startswith(f"{os.getpid()}-") and os.path.isdir(os.path.dirname(spool)):
-        raise InputError(
-            f"another copy of energyprof records this process already, into {os.path.dirname(spool)}; "
-            "stop it first, and import energyprof only once"
-        )
-
-
-def _hook() -> None:
-    if not _Active.is_hooked:
-        _Active.is_hooked = True
-        atexit.register(_end_with_the_program)
-        os.register_at_fork(after_in_child=_renew_lock)
-
-
-def _end_with_the_program() -> None:
-    session = _Active.session
-    if session is not None:
-        session.end(None, ("the profile was still running when the program ended",))
-
-
-def _renew_lock() -> None:
-    _Active.lock = threading.RLock()  # a thread that is not here may have held it
 
 
 def _children_ns() -> int:

@@ -45,8 +45,8 @@ class Detached:
             os.kill(self._pid, signal.SIGKILL)
             if found.parent == os.getpid():
                 os.waitpid(self._pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            return  # it was faster
+        except OSError:
+            return  # it was faster, or the program is no longer who started it
 
     def is_our_child(self) -> bool:
         """Return whether it must be waited for, so that it leaves no zombie."""
