@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
@@ -22,7 +21,6 @@ from energyprof.collect.horizon import Horizon
 from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler, SamplerFacts
-from energyprof.collect.stack_signals import StackSignals
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.launch.control import COMMIT, CONFIG_NAME, LOST, Control
@@ -32,6 +30,8 @@ from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import hold
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from energyprof.capture.writer import CaptureWriter
 
 TICK_S = 0.08
@@ -92,9 +92,6 @@ class Collection:
         self._clock.poll()  # a model's first reading must know what has been used so far, or the second one has it all
         self._horizon = Horizon(self._clock, root_pid)
         self._stacks = config.get("stacks", "off")
-        self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
-        if self._stacks != "off":
-            self._signals.start()
         self._opening = Opening(
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
@@ -106,6 +103,13 @@ class Collection:
         self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
         self._sampler.start()
         # Imported while the sensors are being read already: with numpy they take four times as long as all above.
+        from pathlib import Path
+
+        from energyprof.collect.stack_signals import StackSignals
+
+        self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
+        if self._stacks != "off":
+            self._signals.start()
         from energyprof.collect.convert import Converter
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
@@ -295,7 +299,8 @@ class Collection:
 
 
 def _configuration(run_dir: str) -> dict[str, Any]:
-    config: dict[str, Any] = json.loads(Path(run_dir, CONFIG_NAME).read_text(encoding="ascii"))
+    with open(os.path.join(run_dir, CONFIG_NAME), encoding="ascii") as stream:
+        config: dict[str, Any] = json.load(stream)
     return config
 
 

@@ -197,4 +197,4 @@ def test_a_stage_across_a_yield_is_clipped_and_said(place: Any) -> None:
         "consumer": 1,
     }
     assert calls["proper"] == 8, "three resumes each, the end of the first and the close of the second"
-    assert any("a `with` across a `yield`" in line for line in report.warnings)
+    assert any("none across a `yield`" in line for line in report.warnings)

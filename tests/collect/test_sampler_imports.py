@@ -10,7 +10,7 @@ FIRST_READ = """
 import sys
 before = set(sys.modules)
 import energyprof.collector_main
-from energyprof.collect.open_sources import open_sources
+from energyprof.collect.open_sources import Opening
 from energyprof.collect.sampler import Sampler
 from energyprof.interfaces import SourceContext
 from energyprof_plugins.power.load_model import LoadModel
@@ -23,7 +23,8 @@ class FirstRead(LoadModel):
         return self.read()
 
 load = {"load_model": FirstRead, "replay": Replay}
-sampler = Sampler(open_sources((), tuple(load), lambda name: load[name](), SourceContext(), print))
+opened = Opening((), tuple(load), lambda name: load[name](), SourceContext()).wait(10.0)
+sampler = Sampler(opened)
 sampler.start()
 sampler.stop(10.0)
 print(len(sampler.drain()["cpu"]) >= 2)

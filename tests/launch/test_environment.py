@@ -20,6 +20,7 @@ def test_the_users_python_path_keeps_its_order_behind_ours() -> None:
         "ENERGYPROF_RUN_DIR": "/tmp/run",
         "ENERGYPROF_PACKAGE": "/opt/energyprof",
         "ENERGYPROF_INSTRUMENTS": json.dumps([["t", "torch", "m:T", "/m.py"]]),
+        "ENERGYPROF_STACKS": "off",
     }
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
-from energyprof.model.power import Readings, ThreadCpu
+
+if TYPE_CHECKING:
+    from energyprof.model.power import Readings, ThreadCpu
 
 _NEVER_NS = 2**63 - 1
 
@@ -67,6 +68,11 @@ class Horizon:
         """Return CPU times of threads; of a program that lives on, those until the end, then what it said itself."""
         if not self._lives_on:
             return rows
+        # Not at the top: the sensors are read before numpy is loaded.
+        import numpy as np
+
+        from energyprof.model.power import ThreadCpu
+
         said, self._said = self._said, {}
         late = (rows.pid == self._root_pid) & (rows.t_ns > self._end_ns)
         tids, used_ns = np.array(list(said), np.int32), np.array(list(said.values()), np.int64)
@@ -82,5 +88,7 @@ class Horizon:
 
     def _until_the_end(self, rows: Readings, last_ns: int) -> Readings:
         """Return the rows of a model that belong to the run; time never goes back, whatever was read before."""
+        from energyprof.model.power import Readings
+
         kept = (rows.t_after_ns <= self._end_ns) & (rows.t_before_ns >= last_ns)
         return Readings(*(getattr(rows, column.name)[kept] for column in fields(Readings)))
