@@ -64,12 +64,11 @@ except TypeError as error:
     print(error)
 """
 POOLS = """\
-import os, sys, threading, time
+import threading, time
 import numpy, torch
 from energyprof import stage
 
 torch.set_num_threads(2)
-# A pool's threads must do what they do alone: one that spins while it waits would be work of its own.
 square = numpy.random.default_rng(0).random((700, 700))
 tensor = torch.rand(700, 700)
 square @ square, tensor @ tensor
@@ -89,7 +88,7 @@ waiting = threading.Thread(target=wait)
 waiting.start()
 with stage("numpy"):
     in_numpy = cpu_of_pools(lambda: square @ square, 1.0)
-time.sleep(0.3)
+# No pause here: the pool's threads spin on for a while, and only `wait` would be open to be credited with that.
 with stage("torch"):
     in_torch = cpu_of_pools(lambda: torch.mm(tensor, tensor), 1.0)
 done.set()
@@ -173,7 +172,9 @@ def test_pools_of_blas_and_torch_credit_the_stage_that_launched_them(place: Any)
     waiting_j = waits.self_sum.energy_j - idle_w * (waits.wall_s - together_s / 2)
     working_j = sum(row.self_sum.energy_j for row in works) - idle_w * together_s / 2
     assert waits.cpu_s < 0.1
-    assert waiting_j < 0.1 * working_j
+    # 0.00 to 0.03 of it as a rule, 0.10 at worst with two other programs on two cores: in a window in which the main
+    # thread never got a core, what its pool used is split by time. Split by time always, it is 0.33 to 0.38.
+    assert waiting_j < 0.2 * working_j
 
 
 def test_a_stage_across_a_yield_is_clipped_and_said(place: Any) -> None:
@@ -197,4 +198,4 @@ def test_a_stage_across_a_yield_is_clipped_and_said(place: Any) -> None:
         "consumer": 1,
     }
     assert calls["proper"] == 8, "three resumes each, the end of the first and the close of the second"
-    assert any("none across a `yield`" in line for line in report.warnings)
+    assert any("spans were cut short" in line and "across a `yield`" in line for line in report.warnings)
