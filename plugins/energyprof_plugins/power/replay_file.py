@@ -14,6 +14,7 @@ from statistics import median
 from energyprof.errors import SourceError
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
+from energyprof_plugins.power.replay_parents import check_parents
 
 REQUIRED = ("domain", "t_ns", "value", "unit")
 OPTIONS = ("period", "window", "wrap", "parent", "gain_error")
@@ -21,7 +22,8 @@ SCALES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "W": 1.0, "mW": 1e-3, "uW": 1e-6}
 TIMES_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1}
 BAD_ROWS_NAMED = 5
 REMEDY = (
-    "each row is domain,t_ns,value,unit with whole nanoseconds, a value of 0 or more, and unit J, mJ, uJ, W, mW or uW"
+    "each row is domain,t_ns,value,unit with whole nanoseconds, each once in a domain, a value of 0 or more, "
+    "and unit J, mJ, uJ, W, mW or uW"
 )
 
 
@@ -43,6 +45,8 @@ class _Draft:
 
     unit: str
     rows: list[tuple[int, float]] = field(default_factory=list)
+    lines: dict[int, int] = field(default_factory=dict)
+    """By time, the line that gave it."""
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -61,6 +65,7 @@ def read_series(path: str) -> tuple[Series, ...]:
         series.append(_series(path, DomainId(id_), draft, options))
     if unknown := comments.keys() - drafts.keys() - {""}:
         raise SourceError(f"{path} describes domain {min(unknown)!r}, which has no rows; it has: {', '.join(drafts)}")
+    check_parents(path, {one.domain.id: one.domain.parent for one in series})
     return tuple(series)
 
 
@@ -79,7 +84,7 @@ def _read_rows(path: str, lines: Iterable[str]) -> tuple[dict[str, dict[str, str
         if header is None:
             header = _checked_header(path, number, cells)
             continue
-        fault = _read_row(dict(zip(header, cells, strict=False)), drafts)
+        fault = _read_row(number, dict(zip(header, cells, strict=False)), drafts)
         if fault is not None:
             bad.append(f"line {number}: {fault}")
             if len(bad) == BAD_ROWS_NAMED:
@@ -108,7 +113,7 @@ def _read_comment(path: str, number: int, words: list[str], comments: dict[str, 
         comments.setdefault(id_, {})[key] = value
 
 
-def _read_row(row: dict[str, str], drafts: dict[str, _Draft]) -> str | None:
+def _read_row(number: int, row: dict[str, str], drafts: dict[str, _Draft]) -> str | None:
     """Add one row to its domain; return what is wrong with it, if anything."""
     id_, unit = row.get("domain", ""), row.get("unit", "")
     if not id_:
@@ -130,6 +135,8 @@ def _read_row(row: dict[str, str], drafts: dict[str, _Draft]) -> str | None:
     draft = drafts.setdefault(id_, _Draft(unit))
     if draft.unit != unit:
         return f"unit {unit!r} of {id_}, which began in {draft.unit!r}"
+    if draft.lines.setdefault(t_ns, number) != number:
+        return f"t_ns {t_ns} of {id_} is on line {draft.lines[t_ns]} already"
     draft.rows.append((t_ns, value))
     for key in OPTIONS:
         if row.get(key):

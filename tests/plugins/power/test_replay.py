@@ -171,6 +171,33 @@ def test_first_five_bad_rows_are_named_with_line_value_and_remedy(tmp_path):
             f"power.csv has bad rows: line 2: value '1e30' at 0 ns is too large; {REMEDY}",
         ),
         (
+            HEADER + "gpu:0,5,1,W\ngpu:1,5,1,W\ngpu:0,9,1,W\ngpu:0,5,2,W\n",
+            f"power.csv has bad rows: line 5: t_ns 5 of gpu:0 is on line 2 already; {REMEDY}",
+        ),
+        (
+            "# gpu:0 parent=psys\n" + HEADER + "gpu:0,0,1,W\ngpu:0,1,1,W\n",
+            (
+                "power.csv: parent=psys of 'gpu:0' has no rows; give it some, leave the parent out, "
+                "or name one of: gpu:0"
+            ),
+        ),
+        (
+            "# gpu:0 parent=gpu:0\n" + HEADER + "gpu:0,0,1,W\ngpu:0,1,1,W\n",
+            (
+                "power.csv: domain 'gpu:0' contains itself (gpu:0 in gpu:0); "
+                "leave out the parent of the one that contains the others"
+            ),
+        ),
+        (
+            "# a parent=b\n# b parent=c\n# c parent=b\n"
+            + HEADER
+            + "".join(f"{id_},{t_ns},1,W\n" for id_ in "abc" for t_ns in (0, 1)),
+            (
+                "power.csv: domain 'b' contains itself (b in c in b); "
+                "leave out the parent of the one that contains the others"
+            ),
+        ),
+        (
             HEADER + "gpu:0,0,1,W\n",
             "power.csv: domain 'gpu:0' has one row only, which lasts no time; give it a second",
         ),
