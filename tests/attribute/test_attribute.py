@@ -351,6 +351,16 @@ def test_model_ends_with_what_it_knew_at_the_end(make):
     assert found.updates == 3
 
 
+def test_model_that_missed_the_end_is_divided_there(make):
+    readings = make.readings([(0, 0), (30, 300_000), (50, 700_000), (60, 900_000)])
+    trace = make.trace([[("a", 0, 40)]], [(make.domain(provenance="model"), readings)], end_ms=40)
+
+    found = attribute(trace).domains[0]
+
+    assert found.ledger == LedgerLine("cpu", 0.5, 0.5, 0.0, 0.0, 0.0, 0.0)
+    assert (found.self_energy.reason, found.measured_end_ns) == (("",), trace.run.end_ns)
+
+
 def test_stage_that_never_ran_spent_nothing(make):
     trace = make.trace([[("a", 0, 100)]], [(make.domain(), make.counter([10] * 10))], stages=["never"])
 

@@ -16,6 +16,8 @@ from energyprof.attribute.windows import Polls, Windows
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings
 
+_NEVER_NS = 2**63 - 1
+
 
 def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int) -> Windows:
     """Return the windows that the readings measure within the run, which lasted from `start_ns` to `end_ns`."""
@@ -29,8 +31,11 @@ def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int) -> W
 def _polls(domain: Domain, readings: Readings, origin_ns: int, end_ns: int) -> Polls:
     usable = readings.status == ReadStatus.OK
     if domain.provenance == "model":
-        # It reads once more at the very end, when all CPU time is known; what it said after that, it did not know yet.
-        usable &= readings.t_after_ns <= end_ns
+        # It reads once more at the very end, when all CPU time is known; what it said of later, it did not know yet.
+        # Where that one is missing, the next covers the run up to its end, in proportion.
+        usable &= readings.t_after_ns <= readings.t_after_ns[usable & (readings.t_after_ns >= end_ns)].min(
+            initial=_NEVER_NS
+        )
     rows = np.flatnonzero(usable)
     resets = np.append(0, np.cumsum(readings.status == ReadStatus.RESET))[rows]
     before = (readings.t_before_ns[rows] - origin_ns).astype(np.float64)
