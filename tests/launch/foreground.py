@@ -6,6 +6,7 @@ import os
 import sys
 
 from energyprof.launch.arrivals import KernelQueue, WakeupPipe
+from energyprof.launch.canary import Canary
 from energyprof.launch.ending import end_like
 from energyprof.launch.program import other_program
 from energyprof.launch.pump import Pump
@@ -14,7 +15,9 @@ from energyprof.launch.start import start_program
 arrivals = {"kernel": KernelQueue, "pipe": WakeupPipe}[sys.argv[1]]()
 program = other_program(sys.argv[2:])
 pid = start_program(program, os.environ, arrivals.mask_for_program)
-ending = Pump(pid, arrivals, on_tick=lambda: 60.0, on_stop=lambda: None).run()
+canary = Canary()
+ending = Pump(pid, arrivals, canary, on_tick=lambda: 60.0, on_stop=lambda: None).run()
+canary.close()
 arrivals.close()
 if "SHOW_CPU" in os.environ:
     print(f"cpu_ns {ending.cpu_ns}", file=sys.stderr, flush=True)

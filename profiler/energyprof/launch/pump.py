@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from energyprof.launch.arrivals import Arrival, Arrivals
+from energyprof.launch.canary import Canary
 
 
 class Ending(NamedTuple):
@@ -26,11 +27,18 @@ class Pump:
     """Waits for one program. `on_tick` is called between signals, `on_stop` before we stop with the program."""
 
     def __init__(
-        self, pid: int, arrivals: Arrivals, *, on_tick: Callable[[], float], on_stop: Callable[[], None]
+        self,
+        pid: int,
+        arrivals: Arrivals,
+        canary: Canary,
+        *,
+        on_tick: Callable[[], float],
+        on_stop: Callable[[], None],
     ) -> None:
         """`on_tick` returns the seconds until it wants to be called again."""
         self._pid = pid
         self._arrivals = arrivals
+        self._canary = canary
         self._on_tick = on_tick
         self._on_stop = on_stop
         self._is_stopped = False
@@ -42,6 +50,7 @@ class Pump:
             ending = self._reap()
             if ending is not None:
                 return ending
+            self._canary.look()
             if arrival is not None:
                 self._relay(arrival)
 
@@ -68,4 +77,6 @@ class Pump:
             return  # it signalled its own group or its parent: it meant us, or has had it already
         if arrival.signum == signal.SIGCONT and not self._is_stopped:
             return  # the shell continues the whole group, and only somebody's `kill -CONT` us alone
+        if os.getpgid(self._pid) == os.getpgrp() and self._canary.has_had(arrival):
+            return  # sent to the whole group, and so to the program
         os.kill(self._pid, arrival.signum)  # it cannot be another's pid: it has not been reaped yet

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from energyprof.launch.arrivals import Arrivals
+from energyprof.launch.canary import Canary
 from energyprof.launch.collector import MODULE, Collector, Result
 from energyprof.launch.environment import collector_environment
 from energyprof.launch.preload import Preload
@@ -77,7 +78,11 @@ def follow(started: Started, settings: Settings, audience: Audience, preload: Ca
     arrivals = started.arrivals
     watch.start(config, settings, started.package, arrivals.mask_for_program)
     loading = Preload(preload)
-    ending = Pump(started.pid, arrivals, on_tick=watch.tick, on_stop=audience.clear).run()
+    canary = Canary()
+    try:
+        ending = Pump(started.pid, arrivals, canary, on_tick=watch.tick, on_stop=audience.clear).run()
+    finally:
+        canary.close()
     loading.hurry()
     audience.clear()
     return Outcome(ending, watch.finish(ending, lambda: _is_given_up(arrivals)))
