@@ -5,9 +5,9 @@ Standard library only at run time, for instruments import it inside the profiled
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
@@ -58,11 +58,13 @@ class PowerSource(Protocol):
     """Read the power domains of one kind of hardware, or model them.
 
     Life: constructed without arguments, `why_unavailable`, `open`, many `read`s, `close` (twice is safe). Only the
-    collector calls it, from one thread.
+    collector calls it, from one thread. A source may besides be a `PartedSource`, a `FactSource` or a `ShareSource`.
     """
 
     name: str
     measures: Literal["sensor", "model", "replay"]
+    rank: int
+    """Where two sources offer the same domain the one of lower rank is read; built-in ones have 10 to 90."""
 
     def why_unavailable(self, context: SourceContext) -> str | None:
         """Return None if `open` can serve, else one line: the fact and the remedy. Never raises."""
@@ -78,6 +80,48 @@ class PowerSource(Protocol):
 
     def close(self) -> None:
         """Release everything; a second call does nothing."""
+        ...
+
+
+class Part(Protocol):
+    """One device of a source, read in a thread of its own: if its driver hangs, the other parts are read on."""
+
+    name: str
+    domains: Sequence[Domain]
+
+    def read(self) -> Iterable[Reading | ReadFailure]:
+        """Read the part's domains once, as `PowerSource.read` does."""
+        ...
+
+
+@runtime_checkable
+class PartedSource(Protocol):
+    """A source whose devices answer independently of each other, such as several GPUs."""
+
+    def parts(self) -> Sequence[Part]:
+        """Return the parts after `open`, each domain in exactly one; the parts are read, the source itself is not."""
+        ...
+
+
+@runtime_checkable
+class FactSource(Protocol):
+    """A source that knows more of its devices than power: limits, clocks, temperature, utilisation."""
+
+    def facts(self) -> Mapping[DomainId, Mapping[str, float]]:
+        """Return the figures of now by domain and name; never raises.
+
+        Units end the names: `power_limit_w`, `sm_clock_hz`, `temperature_c`, `utilization_ratio`. Asked for about once
+        a second; what is not known is left out.
+        """
+        ...
+
+
+@runtime_checkable
+class ShareSource(Protocol):
+    """A source that knows which processes use its devices."""
+
+    def process_shares(self) -> Mapping[DomainId, Mapping[int, float]]:
+        """Return by domain the part, 0..1, of the device's work done by each process (pid) of late. Never raises."""
         ...
 
 

@@ -63,6 +63,7 @@ class ScriptedSource:
     """Answer each read with the next step of a script; after the last one every domain has ENDED."""
 
     measures: Literal["sensor", "model", "replay"] = "replay"
+    rank = 50
 
     def __init__(self, domains: Sequence[Domain], script: Iterable[Step], name: str = "scripted") -> None:
         self.name = name
@@ -113,6 +114,7 @@ class SimulatedSensor:
     """
 
     measures: Literal["sensor", "model", "replay"] = "sensor"
+    rank = 50
 
     def __init__(  # noqa: PLR0913 - one argument for each habit of a sensor, named at the call
         self,

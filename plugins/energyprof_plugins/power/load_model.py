@@ -89,6 +89,7 @@ class LoadModel:
 
     name = "load_model"
     measures: Literal["sensor", "model", "replay"] = "model"
+    rank = 90
 
     def __init__(self) -> None:
         self._now_ns: Callable[[], int] = lambda: 0

@@ -35,6 +35,7 @@ class Replay:
 
     name = "replay"
     measures: Literal["sensor", "model", "replay"] = "replay"
+    rank = 10
 
     def __init__(self) -> None:
         self._series: tuple[Series, ...] = ()

@@ -1,7 +1,7 @@
 """Tell a signal sent to our whole process group, which the program has had, from one sent to us alone.
 
-The kernel says who sent a signal, not to how many. So one more process stands in the group: a `cat` that reads a pipe of
-ours and that nobody knows of. A signal to the group ends it, and how it ended says by which; a signal to us alone
+The kernel says who sent a signal, not to how many. So one more process stands in the group: a `cat` that reads a pipe
+of ours and that nobody knows of. A signal to the group ends it, and how it ended says by which; a signal to us alone
 leaves it alive. Whatever goes wrong with it (no `cat`, killed by a stranger), signals are passed on: to have one twice
 is better than to miss it.
 """
@@ -12,9 +12,12 @@ import os
 import select
 import signal
 import time
+from typing import TypeAlias
 
 from energyprof.launch.arrivals import WATCHED, Arrival
 from energyprof.launch.program import find_executable
+
+FileAction: TypeAlias = "tuple[int, int, int] | tuple[int, int, str, int, int]"
 
 GRACE_S = 0.02
 """A group's processes are signalled one after the other, and by some senders in as many calls."""
@@ -94,7 +97,7 @@ class Canary:
         self._started_s = time.monotonic()
         its_stdin, self._air = os.pipe()
         self._breath, its_stdout = os.pipe()
-        actions = [
+        actions: list[FileAction] = [
             (os.POSIX_SPAWN_DUP2, its_stdin, 0),
             (os.POSIX_SPAWN_DUP2, its_stdout, 1),
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
@@ -114,7 +117,7 @@ class Canary:
         os.close(self._breath)
 
 
-def _spawn_without_core(path: str, actions: list[tuple[int, int, int] | tuple[int, int, str, int, int]]) -> int:
+def _spawn_without_core(path: str, actions: list[FileAction]) -> int:
     """Start it deaf to Ctrl-Z and mortal to the rest, whatever we ignore, and without a core file after SIGQUIT."""
     import resource
 

@@ -54,10 +54,15 @@ class Domain:
     """Relative error common to all readings, each >= 0: true energy lies in [E*(1-first), E*(1+second)]."""
     baseline_w: float | None = None
     """Idle power where the source knows it (a model does); None: found from the gaps between stages."""
+    max_power_w: float | None = None
+    """More cannot flow; None: not known. What exceeds it is no power, and between two reads a counter cannot wrap more
+    often than it allows."""
 
     def __post_init__(self) -> None:
         if self.scale <= 0:
             raise ValueError(f"scale of {self.id} must be positive, got {self.scale}")
+        if self.max_power_w is not None and self.max_power_w <= 0:
+            raise ValueError(f"max_power_w of {self.id} must be positive, got {self.max_power_w}")
         if min(self.gain_error) < 0:
             raise ValueError(f"gain_error of {self.id} must not be negative, got {self.gain_error}")
 
