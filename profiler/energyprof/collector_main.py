@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
+from energyprof.collect.choose import sensor_root
 from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.horizon import Horizon
@@ -96,7 +97,12 @@ class Collection:
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
             _load,
-            SourceContext(start_ns=self._start_ns, now_ns=self._horizon.now_ns, cpu_time_ns=self._horizon.cpu_time_ns),
+            SourceContext(
+                start_ns=self._start_ns,
+                now_ns=self._horizon.now_ns,
+                cpu_time_ns=self._horizon.cpu_time_ns,
+                root=sensor_root(),
+            ),
         )
         self._opened = self._opening.wait(OPEN_PATIENCE_S)
         max_hz = float(config["max_hz"])

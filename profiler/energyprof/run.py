@@ -12,7 +12,7 @@ from energyprof import discover
 from energyprof.attribute.fit import attribute
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
-from energyprof.collect.choose import choose_automatically, examine
+from energyprof.collect.choose import choose_automatically, examine, sensor_root
 from energyprof.errors import CaptureError, PluginError
 from energyprof.graph.build import build_graph
 from energyprof.interfaces import Exporter, PowerSource, RenderContext, SourceContext
@@ -119,7 +119,12 @@ def _exporter(name: str) -> Exporter:
 def power_source_findings() -> list[dict[str, Any]]:
     """Return every installed power source as JSON-ready rows: usable or why not, its domains, if a run would use it."""
     sources, broken = _power_sources()
-    context = SourceContext(now_ns=time.monotonic_ns, start_ns=time.monotonic_ns(), cpu_time_ns=time.process_time_ns)
+    context = SourceContext(
+        now_ns=time.monotonic_ns,
+        start_ns=time.monotonic_ns(),
+        cpu_time_ns=time.process_time_ns,
+        root=sensor_root(),
+    )
     findings = examine(sources, context)
     used = {finding.source.name for finding in choose_automatically(findings)}
     rows = []

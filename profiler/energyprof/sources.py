@@ -19,10 +19,10 @@ def check_sources(sources: Sequence[tuple[str, str]]) -> None:
     if not sources:
         return
     from energyprof import discover
-    from energyprof.collect.choose import choose_named
+    from energyprof.collect.choose import choose_named, sensor_root
     from energyprof.interfaces import PowerSource, SourceContext
 
     for name, argument in sources:
         source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
         if source.measures != "sensor":
-            choose_named(source, argument, SourceContext())
+            choose_named(source, argument, SourceContext(root=sensor_root()))

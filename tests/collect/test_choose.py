@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from energyprof.collect.choose import choose_automatically, choose_named, examine
+from energyprof.collect.choose import choose_automatically, choose_named, examine, sensor_root
 from energyprof.errors import SourceError
 from energyprof.interfaces import Reading, SourceContext
 from energyprof.model.domain import Domain
@@ -65,3 +65,9 @@ def test_a_source_asked_for_by_name_must_serve() -> None:
 
     with pytest.raises(SourceError, match=r"power source replay cannot be used: no file missing\.csv"):
         choose_named(REPLAY, "missing.csv", SourceContext())
+
+
+def test_sensors_are_looked_for_in_the_whole_machine_unless_a_folder_stands_in_for_it():
+    roots = [sensor_root(environment) for environment in ({}, {"ENERGYPROF_SYSROOT": ""}, {"ENERGYPROF_SYSROOT": "/x"})]
+
+    assert roots == ["/", "/", "/x"]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource, SourceContext
+
+SYSROOT = "ENERGYPROF_SYSROOT"
+"""For tests and stand-ins: the folder in which `/sys`, `/proc` and `/dev` are looked for."""
+
+
+def sensor_root(environment: Mapping[str, str] = os.environ) -> str:
+    """Return where sources look for `/sys`, `/proc` and `/dev`: `/`, unless ENERGYPROF_SYSROOT says another folder."""
+    return environment.get(SYSROOT) or "/"
 
 
 @dataclass(frozen=True)
