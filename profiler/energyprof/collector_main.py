@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
+from energyprof.collect.beginning import Beginning
 from energyprof.collect.choose import sensor_root
 from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_clock import CpuClock
@@ -24,8 +25,9 @@ from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler, SamplerFacts
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
-from energyprof.launch.control import COMMIT, CONFIG_NAME, LOST, Control
+from energyprof.launch.control import BEGIN, COMMIT, CONFIG_NAME, LOST, Control
 from energyprof.launch.detached import close_inherited
+from energyprof.launch.pulse import Pulse
 from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import hold
@@ -42,6 +44,8 @@ LIVE_S = 0.3
 FACTS_S = 2.0
 OPEN_PATIENCE_S = 0.2
 """How long the first reading of all sources waits for one whose driver takes its time."""
+FIRST_READ_PATIENCE_S = 0.2
+"""How long a program that profiles itself is kept waiting for the first answer of all sources that are open."""
 DRIVER_PATIENCE_S = 1.0
 ORPHAN_PATIENCE_S = 5.0
 
@@ -64,7 +68,9 @@ def main(run_dir: str | None = None) -> None:
     if config is None or config.get("op") == LOST:
         return
     try:
-        Collection(config, control).run()
+        with Pulse(control):
+            collection = Collection(config, control)
+        collection.run()
     except EnergyprofError as error:
         control.tell("failed", message=str(error))
     except Exception as error:  # a fault of ours: the details are in the log, and the program does not notice
@@ -93,6 +99,7 @@ class Collection:
         self._clock.poll()  # a model's first reading must know what has been used so far, or the second one has it all
         self._horizon = Horizon(self._clock, root_pid)
         self._stacks = config.get("stacks", "off")
+        self._beginning = Beginning()
         self._opening = Opening(
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
@@ -103,11 +110,15 @@ class Collection:
                 cpu_time_ns=self._horizon.cpu_time_ns,
                 root=sensor_root(),
             ),
+            begun_ns=self._beginning.wait_ns if config.get("in_process") else None,
         )
         self._opened = self._opening.wait(OPEN_PATIENCE_S)
         max_hz = float(config["max_hz"])
         self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
         self._sampler.start()
+        if config.get("in_process"):
+            self._sampler.await_first(FIRST_READ_PATIENCE_S)
+            control.tell("sampling")
         # Imported while the sensors are being read already: with numpy they take four times as long as all above.
         from pathlib import Path
 
@@ -167,9 +178,17 @@ class Collection:
                 message = self._control.wait(0.0) or {"op": LOST}  # it may just have said so
             if message is not None and message["op"] == COMMIT:
                 self._commit(message["number"])
+            elif message is not None and message["op"] == BEGIN:
+                self._begin(message["t_ns"], message["unix_ns"])
             elif message is not None:
                 return message
             wait_s = self._tick()
+
+    def _begin(self, t_ns: int, unix_ns: int) -> None:
+        """Have the run begin where the block does; its sensors have been read before that, so nothing is missed."""
+        self._facts = replace(self._facts, start_ns=t_ns, start_unix_ns=unix_ns)
+        self._writer.set_run(self._facts)
+        self._beginning.tell(t_ns)
 
     def _commit(self, number: int) -> None:
         """Store all that is known now, what is open included, for somebody who reads the file while the run goes on."""
@@ -264,6 +283,7 @@ class Collection:
         self._signals.stop()
         self._read_too(self._opening.give_up())
         self._sampler.stop(DRIVER_PATIENCE_S)
+        self._control.tell("working")
         self._take_all()
         if self._is_blocked:
             self._writer.commit(force=True)  # raises where there is no room yet: `recover` goes on from here
@@ -274,6 +294,7 @@ class Collection:
         for line in (*([unseen] if unseen else ()), *sampled.warnings, *message.get("warnings", ())):
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
+        self._control.tell("working")
         self._writer.finish()
         self._converter.release()
 

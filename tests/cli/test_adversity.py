@@ -54,6 +54,19 @@ def test_a_limit_on_the_size_of_files_costs_events_and_they_are_counted(place: A
     assert len([line for line in report.warnings if COUNTED.fullmatch(line)]) == 1
 
 
+def test_a_current_folder_that_is_gone_is_no_hindrance(place: Any) -> None:
+    place.write("job.py", BUSY)
+    gone = place.folder / "gone"
+    words = place.command("run", "-q", "--no-graph", "-o", str(place.folder / "a.eprof"), str(place.folder / "job.py"))
+
+    gone.mkdir()
+    ran = place.call(["sh", "-c", 'rmdir "$PWD" && exec "$@"', "sh", *words], cwd=gone)
+
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"done\n", b"", 3)
+    assert calls(place.folder / "a.eprof", "train/step") == CALLS
+    assert place.leftovers() == []
+
+
 CAPPED = """
 import energyprof, resource, sys, time
 def work(name, rounds):

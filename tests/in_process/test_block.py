@@ -64,6 +64,35 @@ tell(calls={name: row.calls for name, row in rows.items()}, warnings=report.warn
     assert facts["spans"] == ["train", "train/step", "train/step", "train/step"]
 
 
+def test_the_first_reading_is_older_than_the_block(programs: Any) -> None:
+    outcome = programs.run("""
+with energyprof.profile() as run:
+    with stage("first"):
+        burn(0.1)
+trace = trace_of(run)
+(readings,) = trace.readings.values()
+(start_ns,) = trace.spans.start_ns
+tell(early_ns=trace.run.start_ns - int(readings.t_after_ns[1]), before_ns=int(start_ns) - trace.run.start_ns)
+""")
+
+    facts = outcome.facts
+    assert facts["early_ns"] >= 0  # the row before it says that a model had used nothing at the start
+    assert facts["before_ns"] >= 0
+
+
+def test_a_replay_begins_with_the_block(programs: Any) -> None:
+    programs.place.write("power.csv", "domain,t_ns,value,unit\ncpu,0,0,J\ncpu,100000000,5,J\ncpu,200000000,5,J\n")
+
+    outcome = programs.run("""
+with energyprof.profile(sources="replay:power.csv") as run:
+    time.sleep(0.3)
+trace = trace_of(run)
+tell(first_ns=[int(readings.t_before_ns[0]) - trace.run.start_ns for readings in trace.readings.values()])
+""")
+
+    assert outcome.facts == {"first_ns": [0]}
+
+
 def test_what_the_program_did_before_is_not_billed(programs: Any) -> None:
     outcome = programs.run("""
 def other():

@@ -128,6 +128,32 @@ tell(warnings=run.warnings, report=run.report().warnings)
     assert [stage.id for stage in read_trace(programs.place.folder / "a.eprof").stages] == ["before", "after"]
 
 
+def test_a_collector_that_takes_long_to_load_is_waited_for(programs: Any) -> None:
+    """A busy machine or a slow disk, played by a start-up hook: a block may end before it has loaded numpy."""
+    hooks = programs.place.folder / "hooks"
+    hooks.mkdir()
+    (hooks / "sitecustomize.py").write_text("""
+import sys, time
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy" and "energyprof.collector_main" in sys.modules:
+            sys.meta_path.remove(self)
+            time.sleep(4)
+sys.meta_path.insert(0, Slow())
+""")
+
+    outcome = programs.run(
+        """
+with energyprof.profile() as run, stage("short"):
+    pass
+tell(warnings=run.warnings, spans=spans_of(run))
+""",
+        environment={"PYTHONPATH": str(hooks)},
+    )
+
+    assert outcome.facts == {"warnings": [], "spans": ["short"]}
+
+
 def test_a_folder_that_cannot_be_written_is_a_warning_and_the_run_is_kept_elsewhere(programs: Any) -> None:
     gone = programs.place.folder / "gone"
     gone.mkdir()

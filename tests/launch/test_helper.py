@@ -46,6 +46,9 @@ def slow():
     tell("done", warnings=[])
 def late():
     time.sleep(0.6); good()
+def sample_late():
+    tell("begun"); time.sleep(0.6); tell("sampling")
+    begun = heard(); tell("ready", lead_out_s=0.0); heard(); tell("done", warnings=[json.dumps(begun)])
 def hang():
     tell("begun"); tell("ready", lead_out_s=0.0); time.sleep(60)
 def hang_in_a_driver():
@@ -126,6 +129,29 @@ def test_one_that_fails_says_why(start: Any, behaviour: str, failure: str) -> No
 
     assert helper.commit() == failure
     assert helper.finish(END).failure == failure
+    helper.abandon()
+
+
+def test_a_block_waits_for_the_first_reading_and_tells_when_it_begins(start: Any) -> None:
+    helper = start("sample_late")
+
+    helper.await_sampling()
+    helper.begin(7, 8)
+
+    assert helper._is_sampling
+    assert helper.finish(END).warnings == ('{"op": "begin", "t_ns": 7, "unix_ns": 8}',)
+
+
+@pytest.mark.parametrize("behaviour", ["hang_in_a_driver", "die", "refuse"])
+def test_a_block_begins_without_a_reading_that_does_not_come(
+    start: Any, behaviour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(helper_module, "SAMPLING_PATIENCE_S", 2.0 if behaviour == "die" else 0.3)
+    helper = start(behaviour)
+
+    helper.await_sampling()
+
+    assert not helper._is_sampling
     helper.abandon()
 
 

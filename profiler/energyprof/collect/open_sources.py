@@ -34,8 +34,12 @@ class Opening:
         installed: Sequence[str],
         load: Callable[[str], PowerSource],
         context: SourceContext,
+        begun_ns: Callable[[], int] | None = None,
     ) -> None:
-        """Start at once."""
+        """Start at once. `begun_ns` waits for and returns when a run began that begins later than its collector.
+
+        A recorded series counts from there; what is read or modelled may well be read before.
+        """
         self._said: list[str] = []
         self._changed = threading.Condition()
         self._is_choosing = not wanted
@@ -44,7 +48,7 @@ class Opening:
         self._began_s = time.monotonic()
         named = wanted or [(name, "") for name in installed]
         self._attempts = [
-            _Attempt(name, load, replace(context, argument=argument), self._is_choosing, self._changed)
+            _Attempt(name, load, replace(context, argument=argument), self._is_choosing, self._changed, begun_ns)
             for name, argument in named
         ]
         for attempt in self._attempts:
@@ -129,13 +133,14 @@ class Opening:
 class _Attempt:
     """One source on its way; what it has come to is read under `changed`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what all attempts share
         self,
         name: str,
         load: Callable[[str], PowerSource],
         context: SourceContext,
         is_choosing: bool,
         changed: threading.Condition,
+        begun_ns: Callable[[], int] | None,
     ) -> None:
         self.name = name
         self.source: PowerSource | None = None
@@ -150,6 +155,7 @@ class _Attempt:
         self._context = context
         self._is_choosing = is_choosing
         self._changed = changed
+        self._begun_ns = begun_ns
         self.thread = threading.Thread(target=self._run, name=f"energyprof opens {name}", daemon=True)
 
     def _run(self) -> None:
@@ -182,7 +188,11 @@ class _Attempt:
 
     def _own_context(self, source: PowerSource) -> SourceContext:
         """Return the context; only a model's time stops with the run, what is recorded is read beyond its end."""
-        return self._context if source.measures == "model" else replace(self._context, now_ns=time.monotonic_ns)
+        if source.measures == "model":
+            return self._context
+        begun_ns = self._begun_ns if source.measures == "replay" else None
+        start_ns = self._context.start_ns if begun_ns is None else begun_ns()
+        return replace(self._context, start_ns=start_ns, now_ns=time.monotonic_ns)
 
     def _open(self, source: PowerSource) -> Sequence[Domain] | None:
         try:

@@ -109,6 +109,12 @@ class Sampler:
         for loop in self._loops:
             loop.thread.start()
 
+    def await_first(self, timeout_s: float) -> None:
+        """Wait until every source there is has been read once, but no longer than `timeout_s`."""
+        deadline_ns = time.monotonic_ns() + round(timeout_s * 1e9)
+        for loop in self._source_loops:
+            loop.polled_once.acquire(timeout=max(0, deadline_ns - time.monotonic_ns()) * 1e-9)
+
     def add(self, opened: Sequence[tuple[PowerSource, Sequence[Domain]]]) -> None:
         """Poll sources that were opened after the start, too; raises SourceError as the constructor does."""
         for loop in self._take_on(opened):
@@ -188,6 +194,9 @@ class _Loop:
         # A lock that `end` releases: an Event makes a lock of its own for each wait.
         self._ended = threading.Lock()
         self._ended.acquire()
+        self.polled_once = threading.Lock()
+        """Released with the first poll."""
+        self.polled_once.acquire()
 
     def end(self) -> None:
         """Have the thread poll a last time, close and end."""
@@ -204,6 +213,7 @@ class _Loop:
             self.polls += 1
             if self.polls == 1:
                 ask_prompt_wakeups()  # the first poll is as early as can be
+                self.polled_once.release()
             if began_ns - due_ns > LATE_NS:
                 self.late_polls += 1
             if self.polls <= POLLS_PER_ACCOUNT or self.polls % POLLS_PER_ACCOUNT == 0 or pace.interval_ns >= RARE_NS:

@@ -223,7 +223,8 @@ def profile(
     Also a decorator, and `run = energyprof.profile().start(); ...; run.stop()` over several cells of a notebook. The
     recording goes into `output`, which must not exist, or a new file in the current folder (`run.path`). `sources` are
     those of `energyprof run --source`; `quiet` keeps what else would be an EnergyprofWarning in `run.warnings`.
-    Children that are started inside are recorded too. Inside another profile it is a view of that run.
+    Children that are started inside are recorded too. Inside another profile it is a view of that run. The block begins
+    when all sensors have been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
     """
     if callable(output):
         return Profile(Wish(), quiet)(output)

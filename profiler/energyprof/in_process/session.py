@@ -80,8 +80,6 @@ class Session:
         instruments = discover.instrument_specs()
         inherited = collector_environment(os.environ, _PACKAGE)
         self._environment = ChildEnvironment(_PACKAGE, self._run_dir, instruments)
-        bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
-        self._environment.set()
         start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
         self._cpu_before = cpu_used_by(self._pid)
         config = {
@@ -99,6 +97,10 @@ class Session:
         }
         self._helper = Helper(config, inherited)
         self._children_ns = _children_ns()
+        self._helper.await_sampling()
+        bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
+        self._environment.set()
+        self._helper.begin(time.monotonic_ns(), time.time_ns())
 
     def _give_up(self, failure: str) -> None:
         """Leave nothing behind of what could not be started."""

@@ -18,6 +18,10 @@ PATIENCE_S = 2.0
 LONGEST_LEAD_OUT_S = 1.2
 LOG_NAME = "collector.log"
 MODULE = "energyprof.collector_main"
+NO_FOLDER = ("-P",) if sys.version_info >= (3, 11) else ()
+"""Keeps the current folder out of the path from the first import on: where that has been deleted, Python 3.13.0 cannot
+import any more.
+"""
 _START = "import sys; sys.path[:] = {path!r}; from {module} import main; main()"
 _GLANCE_S = 0.2
 
@@ -137,7 +141,7 @@ def _spawn(module: str, pipes: tuple[int, int], log: str, environment: Mapping[s
         (os.POSIX_SPAWN_OPEN, 2, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
     ]
     code = _START.format(path=list(sys.path), module=module)
-    argv = [sys.executable, "-c", code]
+    argv = [sys.executable, *NO_FOLDER, "-c", code]
     try:
         # A session of its own: Linux shares the cores out between sessions first, so that in the session of a busy
         # program up to half of the polls of a 10 ms timer came more than 5 ms late (2 cores, both busy).

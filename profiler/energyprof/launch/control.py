@@ -11,6 +11,8 @@ import select
 import time
 from typing import Any
 
+BEGIN = "begin"
+"""What a program that profiles itself says where its block begins: `t_ns`, `unix_ns`."""
 END = "end"
 COMMIT = "commit"
 CONFIG_NAME = "config.json"

@@ -14,12 +14,23 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from energyprof.launch.collector import LOG_NAME, LONGEST_LEAD_OUT_S, MODULE, PATIENCE_S, Result, last_line, parse
-from energyprof.launch.control import COMMIT, CONFIG_NAME, END
+from energyprof.launch.collector import (
+    LOG_NAME,
+    LONGEST_LEAD_OUT_S,
+    MODULE,
+    NO_FOLDER,
+    PATIENCE_S,
+    Result,
+    last_line,
+    parse,
+)
+from energyprof.launch.control import BEGIN, COMMIT, CONFIG_NAME, END
 from energyprof.launch.detached import Detached, Streams, start_detached
 
 START_PATIENCE_S = 20.0
-"""Until it says that it has begun, the collector loads Python and numpy and has touched no driver."""
+"""Until it says that it has begun, the collector loads Python and has touched no driver."""
+SAMPLING_PATIENCE_S = 2.0
+"""How long a block waits for the first reading: 0.2 s on a free machine, unless a driver hangs."""
 _GLANCE_S = (0.002, 0.02)
 _CODE = """\
 import sys
@@ -44,6 +55,7 @@ class Helper:
         self._log = os.path.join(self._run_dir, LOG_NAME)
         self._read = 0
         self._has_begun = False
+        self._is_sampling = False
         self._lead_out_s = LONGEST_LEAD_OUT_S
         self._commits = 0
         self._committed: tuple[int, str] = (0, "")
@@ -62,7 +74,20 @@ class Helper:
         code = _CODE.format(path=[os.path.abspath(entry) for entry in sys.path], module=module, run_dir=self._run_dir)
         streams = Streams(self._control, self._events, self._log)
         pid_file = os.path.join(self._run_dir, "collector.pid")
-        return start_detached([sys.executable, "-c", code], environment, streams, pid_file)
+        return start_detached([sys.executable, *NO_FOLDER, "-c", code], environment, streams, pid_file)
+
+    def await_sampling(self) -> None:
+        """Wait until all sensors have been read once, but not for ever: what is spent before that is never known."""
+        deadline_s = time.monotonic() + SAMPLING_PATIENCE_S
+        while not self._is_sampling and self._result is None and time.monotonic() < deadline_s:
+            if not self._process.is_alive():
+                return  # `finish` says so
+            time.sleep(_GLANCE_S[0])
+            self._hear()
+
+    def begin(self, t_ns: int, unix_ns: int) -> None:
+        """Tell it that the block begins, at this CLOCK_MONOTONIC and Unix time."""
+        self._say({"op": BEGIN, "t_ns": t_ns, "unix_ns": unix_ns})
 
     def commit(self) -> str:
         """Have everything so far stored; return why that failed, or nothing."""
@@ -127,7 +152,9 @@ class Helper:
 
     def _note(self, event: Mapping[str, Any]) -> None:
         self._has_begun = True
-        if event["event"] == "ready":
+        if event["event"] == "sampling":
+            self._is_sampling = True
+        elif event["event"] == "ready":
             self._lead_out_s = min(float(event.get("lead_out_s", 0.0)), LONGEST_LEAD_OUT_S)
         elif event["event"] == "warning":
             self.warnings.append(str(event.get("message", "")))
