@@ -267,10 +267,12 @@ class Collection:
             self._is_blocked = True  # until there is room, spans are better kept in the spools than in memory
 
     def _tell_live(self) -> None:
-        power_w, energy_j = self._sampler.live()
+        power_w, energy_j, estimated = self._sampler.live()
         elapsed_s = (time.monotonic_ns() - self._start_ns) * 1e-9
         stage = self._converter.current_stage()
-        self._control.tell("live", elapsed_s=elapsed_s, power_w=power_w, energy_j=energy_j, stage=stage)
+        self._control.tell(
+            "live", elapsed_s=elapsed_s, power_w=power_w, energy_j=energy_j, estimated=estimated, stage=stage
+        )
 
     def _lead_out(self, end_ns: int) -> None:
         """Go on sampling until the slowest sensor has shown the program's last moment."""

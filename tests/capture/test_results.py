@@ -35,6 +35,7 @@ ENERGY = EnergyColumns(
     data_share=np.array([1.0, 0.25]),
     provenance=np.array([0, 3], np.uint8),
     reason=("", "too short; use --repeat\n\ud800"),
+    unread=np.array([False, True]),
 )
 FLOWS = Flows(np.array([0], np.int32), np.array([1], np.int32), np.array([7]), np.array([0]))
 ATTRIBUTION = Attribution(
@@ -53,10 +54,11 @@ ATTRIBUTION = Attribution(
             failures=1,
             measured_start_ns=0,
             measured_end_ns=100,
+            covered_ns=90,
             notes=("a note",),
         ),
     ),
-    times=StageTimes(COUNTS, COUNTS, COUNTS, COUNTS),
+    times=StageTimes(COUNTS, COUNTS, COUNTS, COUNTS, COUNTS),
     follows=FLOWS,
     calls=Flows.none(),
     warnings=("w",),

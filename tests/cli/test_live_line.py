@@ -17,6 +17,11 @@ from energyprof.cli.live_line import LiveLine, live_text
             "energyprof 0:03 · 12.3 W · 45.6 J · train/forward",
         ),
         ({"elapsed_s": 3723.0, "power_w": 0.0, "energy_j": 2.5e6, "stage": ""}, "energyprof 1:02:03 · 0.0 W · 2.50 MJ"),
+        (
+            {"elapsed_s": 3.7, "power_w": 12.34, "energy_j": 45.6, "estimated": True, "stage": "train"},
+            "energyprof 0:03 · estimated 12.3 W · 45.6 J · train",
+        ),
+        ({"elapsed_s": 1.0, "power_w": None, "energy_j": None, "estimated": True}, "energyprof 0:01"),
         ({"elapsed_s": 61.0, "power_w": None, "energy_j": None, "stage": None}, "energyprof 1:01"),
         ({"elapsed_s": 0.0, "energy_j": 1234.0, "stage": "a\x1b[2Jb"}, "energyprof 0:00 · 1.23 kJ · a?[2Jb"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from energyprof.collect.gauge import Gauge
@@ -60,7 +62,7 @@ def test_single_power_reading_is_shown_as_it_is():
 
     gauge.take(0, 42_000)
 
-    assert (gauge.energy_j(), gauge.power_w(0)) == (0.0, 42.0)
+    assert (gauge.energy_j(), gauge.power_w(0)) == (None, 42.0)
 
 
 def test_power_of_a_sensor_silent_for_long_is_unknown_its_energy_is_not():
@@ -87,7 +89,21 @@ def test_contained_domain_is_not_added_and_an_orphan_is():
 
     sampler._pollers[0].poll()
 
-    assert sampler.live() == LivePower(power_w=14.0, energy_j=0.0)
+    assert sampler.live() == LivePower(power_w=14.0, energy_j=None, estimated=False)
+
+
+def test_figures_with_a_modelled_part_are_estimated_one_within_another_domain_aside():
+    clock = FakeClock()
+    package = domain("cpu:0:package", quantity="power")
+    model = replace(domain("cpu", quantity="power"), provenance="model")
+    inside = replace(model, parent=package.id)
+
+    live = [
+        Sampler([(ScriptedSource(domains, [7]), domains)], now_ns=clock.now_ns).live().estimated
+        for domains in ((package,), (package, model), (package, inside))
+    ]
+
+    assert live == [False, True, False]
 
 
 def test_live_without_readings_is_unknown():

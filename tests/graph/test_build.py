@@ -21,14 +21,15 @@ def column(energies, how=0, refused=()):
     flags = np.array([index in refused for index in range(len(energies))], np.bool_)
     count = len(energies)
     return EnergyColumns(
-        energy, energy * 0.9, energy * 1.1, flags, np.ones(count), np.full(count, how, np.uint8), ("",) * count
+        energy, energy * 0.9, energy * 1.1, flags, np.ones(count), np.full(count, how, np.uint8), ("",) * count,
+        np.zeros(count, np.bool_),
     )  # fmt: skip
 
 
 def domain_result(domain, own, total, how=0, refused=()):
     ledger = LedgerLine(domain.id, sum(own), sum(own), 0.0, 0.0, 0.0, 0.0)
     return DomainAttribution(
-        domain.id, column(own, how, refused), column(total, how), (), ledger, 0.0, None, 1, 1, 0, 0, 1
+        domain.id, column(own, how, refused), column(total, how), (), ledger, 0.0, None, 1, 1, 0, 0, 1, 1
     )  # fmt: skip
 
 
@@ -37,7 +38,7 @@ NO_FLOWS = Flows.none()
 
 def attribution(*domains, calls=NO_FLOWS, follows=NO_FLOWS):
     count = len(domains[0].self_energy.energy_j)
-    times = StageTimes(*(np.arange(1, count + 1, dtype=np.int64) * 10**9 for _ in range(4)))
+    times = StageTimes(*(np.arange(1, count + 1, dtype=np.int64) * 10**9 for _ in range(5)))
     return Attribution(1, domains, times, follows, calls)
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,13 +89,18 @@ def make_report(
     command: tuple[str, ...] = ("voice_assistant.py", "--requests", "200"),
     recorder: RecorderFacts | None = None,
     idle_share: float = 0.2,
+    covered: Mapping[DomainId, float] = {},
 ) -> Report:
-    """Return the report of a run with these stages; `after` and `follows` name (source id, target id)."""
+    """Return the report of a run with these stages; `after` and `follows` name (source id, target id).
+
+    `covered`: part of the run that the readings of a domain cover, where it is not all; 0: all reads failed.
+    """
     laid = Laid()
     for part in parts:
         laid.add(part, None)
     stages = tuple(laid.stages)
-    attribution = _attribution(laid, domains, idle_share, _flows(stages, follows))
+    coverage = [(covered.get(domain.id, 1.0), wall_s) for domain in domains]
+    attribution = _attribution(laid, domains, idle_share, _flows(stages, follows), coverage)
     graph = build_graph(stages, domains, attribution, _flows(stages, after))
     run = RunFacts(
         command=command,
@@ -121,15 +126,19 @@ def _flows(stages: tuple[Stage, ...], pairs: Sequence[tuple[str, str]]) -> Flows
     return Flows(source, target, np.full(len(pairs), 200), np.zeros(len(pairs), np.int64))
 
 
-def _attribution(laid: Laid, domains: tuple[Domain, ...], idle_share: float, follows: Flows) -> Attribution:
+def _attribution(
+    laid: Laid, domains: tuple[Domain, ...], idle_share: float, follows: Flows, coverage: list[tuple[float, float]]
+) -> Attribution:
     count = len(laid.stages)
     calls = np.array([part.calls for part in laid.parts], np.int64)
     own_ns = np.array([round(sum(part.self_j) * 2e7) + 1000 * part.calls for part in laid.parts], np.int64)
     wall_ns = _with_below(laid, own_ns)
     return Attribution(
         version=ATTRIBUTION_VERSION,
-        domains=tuple(_domain(laid, domain, place, idle_share) for place, domain in enumerate(domains)),
-        times=StageTimes(calls, wall_ns, own_ns, wall_ns),
+        domains=tuple(
+            _domain(laid, domain, place, idle_share, coverage[place]) for place, domain in enumerate(domains)
+        ),
+        times=StageTimes(calls, calls * 0, wall_ns, own_ns, wall_ns),
         follows=follows,
         calls=Flows.none() if not count else _opened(laid),
     )
@@ -151,9 +160,13 @@ def _with_below(laid: Laid, own: np.ndarray) -> np.ndarray:
     return total
 
 
-def _domain(laid: Laid, domain: Domain, place: int, idle_share: float) -> DomainAttribution:
+def _domain(
+    laid: Laid, domain: Domain, place: int, idle_share: float, coverage: tuple[float, float]
+) -> DomainAttribution:
+    covered, wall_s = coverage
     own_uj = np.array([round(part.self_j[place] * 1e6) if part.self_j else 0 for part in laid.parts], np.int64)
-    refused = np.array([part.refused for part in laid.parts], np.bool_)
+    unread = np.full(len(laid.parts), covered == 0)
+    refused = np.array([part.refused for part in laid.parts], np.bool_) | unread
     how = np.array([PROVENANCES.index(part.how) for part in laid.parts], np.uint8)
     if domain.provenance == "model":
         how[:] = PROVENANCES.index("estimated (model)")
@@ -161,9 +174,18 @@ def _domain(laid: Laid, domain: Domain, place: int, idle_share: float) -> Domain
     error = np.array([part.error for part in laid.parts], np.float64)
     below, above = (error, error) if domain.provenance == "sensor" else (domain.gain_error[0], domain.gain_error[1])
     low, high = np.round(energy * (1 - below), 6), np.round(energy * (1 + above), 6)
-    reasons = tuple("shorter than the sensor's period: repeat it" if part.refused else "" for part in laid.parts)
+    reasons = tuple(
+        (
+            "not covered by any reading"
+            if covered == 0
+            else "shorter than the sensor's period: repeat it"
+            if part.refused
+            else ""
+        )
+        for part in laid.parts
+    )
     share = np.where(refused, 0.2, 1.0)
-    self_energy = EnergyColumns(np.where(refused, 0, energy), low, high, refused, share, how, reasons)
+    self_energy = EnergyColumns(np.where(refused, 0, energy), low, high, refused, share, how, reasons, unread)
 
     total_uj, total_how = _with_below(laid, own_uj), how.copy()
     for index in range(len(laid.stages) - 1, -1, -1):
@@ -177,7 +199,7 @@ def _domain(laid: Laid, domain: Domain, place: int, idle_share: float) -> Domain
     below, above = (0.02, 0.02) if domain.provenance == "sensor" else domain.gain_error
     total = EnergyColumns(
         np.where(total_refused, 0, total_j), np.round(total_j * (1 - below), 6), np.round(total_j * (1 + above), 6),
-        total_refused, share, total_how, reasons,
+        total_refused | unread, share, total_how, reasons, unread,
     )  # fmt: skip
 
     groups: dict[int | None, list[int]] = {}
@@ -194,14 +216,13 @@ def _domain(laid: Laid, domain: Domain, place: int, idle_share: float) -> Domain
         round(stages_uj * 0.05) or 12_000_000,
         round(stages_uj * 0.004),
     )
-    measured_uj = stages_uj + idle_uj + outside_uj + left_uj
-    ledger = LedgerLine(
-        domain.id, measured_uj / 1e6, stages_uj / 1e6, idle_uj / 1e6, outside_uj / 1e6, 0.0, left_uj / 1e6
-    )
+    spent_uj = stages_uj + idle_uj + outside_uj + left_uj
+    ledger = LedgerLine(domain.id, spent_uj / 1e6, stages_uj / 1e6, idle_uj / 1e6, outside_uj / 1e6, 0.0, left_uj / 1e6)
     return DomainAttribution(
-        domain.id, self_energy, total, unsplit, ledger,
-        baseline_w=domain.baseline_w or 20.0, period_ns=domain.period_ns, updates=964, reads=9640, failures=0,
-        measured_start_ns=5_000_000_000, measured_end_ns=101_400_000_000,
+        domain.id, self_energy, total, () if covered == 0 else unsplit, None if covered == 0 else ledger,
+        baseline_w=domain.baseline_w or 20.0, period_ns=domain.period_ns, updates=964, reads=9640,
+        failures=9640 if covered == 0 else 0, measured_start_ns=5_000_000_000, measured_end_ns=101_400_000_000,
+        covered_ns=round(covered * wall_s * 1e9),
     )  # fmt: skip
 
 

@@ -33,6 +33,7 @@ def test_a_domain_row_says_how_it_was_read(sample):
         baseline_w=20.0,
         gain_error=(0.0, 0.0),
         counts=False,
+        mean_power_w=pytest.approx(report.ledger[1].measured_j / 96.4),
     )
 
 
@@ -42,7 +43,59 @@ def test_a_contained_domain_is_shown_and_never_added(sample):
     assert [row.domain for row in report.stages[0].self_energy] == ["cpu:0:package", "cpu:0:core"]
     assert report.stages[0].self_sum.energy_j == 1.0
     assert report.measured == SumRow(1.554, pytest.approx(1.50738), pytest.approx(1.60062), "measured", 1.554)
-    assert report.ledger[1] == LedgerRow("cpu:0:core", 0.3108, 0.2, 0.1, 0.01, 0.0, 0.0008)
+    assert report.ledger[1] == LedgerRow(
+        "cpu:0:core", 0.3108, 0.2, 0.1, 0.01, 0.0, 0.0008, provenance="measured", covered_s=96.4, covered_share=1.0
+    )
+
+
+def test_a_domain_of_which_no_read_succeeded_has_no_energy_and_enters_no_sum(sample):
+    parts = [sample.Part("a", (1.0, 50.0))]
+    report = sample.make_report(parts, (sample.CPU, sample.GPU), covered={sample.GPU.id: 0.0})
+
+    assert report.ledger[1] == LedgerRow(
+        "gpu:0", None, None, None, None, None, None, provenance="measured", covered_s=0.0, covered_share=0.0
+    )
+    assert [row.counts for row in report.domains] == [True, False]
+    assert report.domains[1].mean_power_w is None
+    gap = report.stages[0].self_energy[1]
+    assert (gap.energy_j, gap.low_j, gap.high_j) == (None, None, None)
+    alone = sample.make_report([sample.Part("a", (1.0,))], (sample.CPU,))
+    assert (report.measured, report.stages_sum) == (alone.measured, alone.stages_sum)
+    assert report.stages[0].self_sum == alone.stages[0].self_sum
+    assert any(line.startswith("gpu:0: all of its reads failed") for line in report.warnings)
+
+
+def test_where_the_containing_domain_was_not_read_the_contained_one_counts(sample):
+    parts = [sample.Part("a", (1.0, 0.2))]
+    report = sample.make_report(parts, (sample.CPU, sample.CORE), covered={sample.CPU.id: 0.0})
+
+    assert [row.counts for row in report.domains] == [False, True]
+    assert report.stages[0].self_sum.energy_j == 0.2
+
+
+@pytest.mark.parametrize("domains", [0, 1])
+def test_a_run_that_no_reading_covers_has_no_energies_anywhere(sample, domains):
+    parts = [sample.Part("a", (1.0,), (sample.Part("b", (2.0,)),))]
+    report = sample.make_report(parts, (sample.CPU,)[:domains], covered={sample.CPU.id: 0.0})
+
+    sums = [report.measured, report.stages_sum]
+    sums += [one for row in report.stages for one in (row.self_sum, row.total_sum)]
+    assert {(one.energy_j, one.low_j, one.high_j, one.share) for one in sums} == {(None, None, None, None)}
+    assert report.mean_power_w is None
+    assert {edge.energy_j for edge in report.edges} == {None}
+    assert {row.embodied_j for row in report.stages} == {None}
+
+
+def test_mean_power_is_that_of_the_time_measured_domain_by_domain(sample):
+    parts = [sample.Part("a", (100.0, 60.0))]
+    report = sample.make_report(
+        parts, (sample.CPU, sample.GPU), wall_s=10.0, covered={sample.CPU.id: 0.5, sample.GPU.id: 0.25}
+    )
+
+    cpu_j, gpu_j = (row.measured_j for row in report.ledger)
+    assert [row.covered_s for row in report.ledger] == [5.0, 2.5]
+    assert [row.mean_power_w for row in report.domains] == pytest.approx([cpu_j / 5.0, gpu_j / 2.5])
+    assert report.mean_power_w == pytest.approx(cpu_j / 5.0 + gpu_j / 2.5)
 
 
 def test_a_sum_is_as_weak_as_its_weakest_part(sample):
@@ -81,6 +134,6 @@ def test_stages_and_what_cannot_be_told_apart_make_the_stages_line(sample, run):
 def test_a_run_of_no_length_and_no_domain_has_finite_figures(sample):
     report = sample.make_report([sample.Part("a")], (), wall_s=0.0)
 
-    assert (report.measured, report.overhead.share) == (SumRow(0.0, 0.0, 0.0, "measured", None), 0.0)
+    assert (report.measured, report.overhead.share) == (SumRow(None, None, None, "measured", None), 0.0)
     assert report.stages[0].self_energy == ()
     assert report.warnings[0].startswith("no power was recorded")

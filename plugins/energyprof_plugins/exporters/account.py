@@ -14,10 +14,14 @@ import numpy as np
 from energyprof.model.ids import DomainId
 from energyprof.model.report import EnergyRow, Report
 from energyprof.model.span import Ints
+from energyprof_plugins.exporters.figures import percent
 
 FAMILIES: Final = {"gpu": "GPU", "cpu": "CPU", "dram": "DRAM"}
 OTHER: Final = "other"
 FAMILY_ORDER: Final = ("GPU", "CPU", "DRAM", OTHER)
+MODEL: Final = "estimated (model)"
+COVERED_FROM: Final = 0.995
+"""Part of the run whose energy is known from which that counts as all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class Known:
     refused: tuple[str, ...] = ()
     """Families of the domains in which it cannot be told from others."""
     nothing: bool = False
-    """True: refused in every domain."""
+    """True: refused in every domain, or no domain was read."""
 
     @property
     def energy_j(self) -> float:
@@ -39,14 +43,47 @@ class Known:
         return self.energy_uj / 1e6
 
     @property
-    def half_j(self) -> float:
-        """95 % half-width, the wider side."""
-        return max(self.energy_uj - self.low_uj, self.high_uj - self.energy_uj, 0) / 1e6
+    def bounds_j(self) -> tuple[float, float]:
+        """Lower and upper end of the 95 % interval in joules."""
+        return self.low_uj / 1e6, self.high_uj / 1e6
 
 
 def counted_domains(report: Report) -> frozenset[DomainId]:
     """Return the domains whose energies are added up."""
     return frozenset(row.domain for row in report.domains if row.counts)
+
+
+def sum_word(report: Report) -> str:
+    """Return how sums over all domains that count came about: a modelled part makes no sum a measured one."""
+    ways = {row.provenance == MODEL for row in report.domains if row.counts}
+    return "partly estimated" if len(ways) > 1 else "estimated" if True in ways else "measured"
+
+
+def unread_domains(report: Report) -> tuple[DomainId, ...]:
+    """Return the domains of whose energy nothing is known."""
+    return tuple(row.domain for row in report.ledger if row.measured_j is None)
+
+
+def covered_shares(report: Report) -> tuple[float, float]:
+    """Return the least and the greatest part of the run whose energy is known, of the domains that count."""
+    counted = counted_domains(report)
+    shares = [row.covered_share for row in report.ledger if row.domain in counted and row.covered_share is not None]
+    return min(shares, default=1.0), max(shares, default=1.0)
+
+
+def covered_text(report: Report) -> str:
+    """Return what part of the run the account covers; empty where that is all of it."""
+    least, most = covered_shares(report)
+    if least >= COVERED_FROM:
+        return ""
+    part = percent_covered(least)
+    upper = percent_covered(most)
+    return f"covers {part if part == upper else f'{part} to {upper}'} of the run; the energy of the rest is not known"
+
+
+def percent_covered(share: float) -> str:
+    """Return a part of the run in percent, which is 100 only where it is all of it."""
+    return percent(min(share, 0.99) if share < COVERED_FROM else 1.0, 0)
 
 
 def known(rows: Iterable[EnergyRow], counted: frozenset[DomainId]) -> Known:
@@ -62,7 +99,7 @@ def known(rows: Iterable[EnergyRow], counted: frozenset[DomainId]) -> Known:
         low_uj=sum(microjoules(row.low_j) for row in given),
         high_uj=sum(microjoules(row.high_j) for row in given),
         refused=tuple(dict.fromkeys(family(row.domain) for row in mine if row.energy_j is None)),
-        nothing=bool(mine) and not given,
+        nothing=not given,
     )
 
 
@@ -91,7 +128,7 @@ class StageEnergies:
     low_uj: list[int]
     high_uj: list[int]
     nothing: list[bool]
-    """True: refused in every domain."""
+    """True: refused in every domain, or no domain was read."""
 
     def sum(self, places: Sequence[int]) -> Known:
         """Return what is known of several stages together, families not told apart; bounds are added."""
@@ -116,8 +153,7 @@ def stage_energies(rows: Sequence[Sequence[EnergyRow]], counted: frozenset[Domai
 
     energy_uj = added([row.energy_j for _, row in given], given)
     low_uj, high_uj = added([row.low_j for _, row in given], given), added([row.high_j for _, row in given], given)
-    asked, answered = added([1.0] * len(mine), mine), added([1.0] * len(given), given)
-    nothing = (asked > 0) & (answered == 0)
+    nothing = added([1.0] * len(given), given) == 0
     return StageEnergies(energy_uj.tolist(), low_uj.tolist(), high_uj.tolist(), nothing.tolist())
 
 
@@ -133,9 +169,12 @@ def microjoules(energy_j: float | None) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The account over all domains that count, in whole microjoules."""
+    """The account over domains that count, in whole microjoules."""
 
     measured_uj: int
+    """What sensors measured."""
+    estimated_uj: int
+    """What models estimate of domains without a sensor."""
     stages_uj: int
     idle_uj: int
     outside_uj: int
@@ -144,9 +183,14 @@ class Ledger:
 
     @property
     def difference_uj(self) -> int:
-        """What was measured minus all parts."""
+        """What was spent minus all parts."""
         parts = self.stages_uj + self.idle_uj + self.outside_uj + self.others_uj + self.unattributed_uj
-        return self.measured_uj - parts
+        return self.spent_uj - parts
+
+    @property
+    def spent_uj(self) -> int:
+        """All energy of the domains, measured or estimated."""
+        return self.measured_uj + self.estimated_uj
 
 
 def ledger(report: Report, only: str | None = None) -> Ledger:
@@ -154,7 +198,8 @@ def ledger(report: Report, only: str | None = None) -> Ledger:
     counted = counted_domains(report)
     rows = [row for row in report.ledger if row.domain in counted and (only is None or family(row.domain) == only)]
     return Ledger(
-        measured_uj=sum(microjoules(row.measured_j) for row in rows),
+        measured_uj=sum(microjoules(row.measured_j) for row in rows if row.provenance != MODEL),
+        estimated_uj=sum(microjoules(row.measured_j) for row in rows if row.provenance == MODEL),
         stages_uj=sum(microjoules(row.stages_j) for row in rows),
         idle_uj=sum(microjoules(row.idle_j) for row in rows),
         outside_uj=sum(microjoules(row.outside_j) for row in rows),

@@ -11,6 +11,9 @@ UNITS: Final = (("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("\u00b5J", 
 COLUMN_UNITS: Final = UNITS[2:]
 """A table stays with joules however large they are."""
 COLUMN_DECIMALS: Final = 4
+WIDEST_PLUS_MINUS: Final = 0.5
+"""Half-width relative to the value up to which +- is written: beyond it `40 \u00b140` would say that it may be
+nothing, and of a model's error of -47 to +87 % only the wider side. Then both bounds are told."""
 
 
 def joules(energy_j: float) -> str:
@@ -19,16 +22,41 @@ def joules(energy_j: float) -> str:
     return f"{_signed(_digits(energy_j / factor, 3))} {unit}"
 
 
-def joules_with_error(energy_j: float, half_j: float) -> str:
-    """Return the value with its 95 % half-width in one unit, both to the place the half-width allows.
+def joules_with_bounds(
+    energy_j: float, low_j: float | None, high_j: float | None, unit: tuple[str, float] | None = None
+) -> str:
+    """Return the value with its 95 % interval in one unit: `12.0 \u00b10.3 kJ`, or `24 J (12 to 46)` where it is wide.
 
-    Where the half-width is 0 nobody stated an error, and none is claimed.
+    Where there are no bounds, or they coincide, nobody stated an error, and none is claimed. `unit`: see `unit_of`.
     """
-    if half_j <= 0:
-        return joules(energy_j)
-    unit, factor = _unit(max(abs(energy_j), half_j), UNITS)
-    value, half = with_error(energy_j / factor, half_j / factor)
-    return f"{value} \u00b1{half} {unit}"
+    low_j, high_j = (energy_j if low_j is None else low_j), (energy_j if high_j is None else high_j)
+    name, factor = unit or unit_of(energy_j if energy_j else high_j)
+    value, low, high = energy_j / factor, low_j / factor, high_j / factor
+    half = half_width(value, low, high)
+    if half <= 0:
+        return f"{_signed(_digits(value, 3))} {name}"
+    if is_wide(value, low, high):
+        shown, lowest, highest = with_bounds(value, low, high)
+        return f"{shown} {name} ({lowest} to {highest})"
+    shown, shown_half = with_error(value, half)
+    return f"{shown} \u00b1{shown_half} {name}"
+
+
+def unit_of(*energies_j: float) -> tuple[str, float]:
+    """Return the one unit, and its size in joules, for figures of one sentence: that of the largest of them.
+
+    Where another of them would be less than a hundredth of it, that of the smallest.
+    """
+    sizes_j = [abs(energy_j) for energy_j in energies_j if energy_j] or [0.0]
+    unit = _unit(max(sizes_j), UNITS)
+    return unit if min(sizes_j) >= unit[1] / 100 else _unit(min(sizes_j), UNITS)
+
+
+def joules_between(low_j: float, high_j: float) -> str:
+    """Return two energies in one unit: `571 to 613 J`, one if they look the same."""
+    unit, factor = unit_of(low_j, high_j)
+    low, high = (_signed(_digits(energy_j / factor, 3)) for energy_j in (low_j, high_j))
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
 
 
 def joules_within(energy_j: float, half_j: float) -> str:
@@ -57,6 +85,31 @@ def with_error(value: float, half: float) -> tuple[str, str]:
     decimals = min(wanted, max(0, 4 - before_point))
     shown_half = round(half, wanted) if decimals == wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
     return _signed(grouped(round(value, decimals), max(0, decimals))), grouped(shown_half, max(0, decimals))
+
+
+def is_wide(value: float, low: float, high: float) -> bool:
+    """Return whether an interval is told by its bounds rather than by +-."""
+    return half_width(value, low, high) > WIDEST_PLUS_MINUS * abs(value)
+
+
+def with_bounds(value: float, low: float, high: float) -> tuple[str, str, str]:
+    """Return a value and its bounds, rounded outwards to the place that the wider side allows.
+
+    The value itself never becomes 0 by that.
+    """
+    half = half_width(value, low, high)
+    if half <= 0:
+        return _signed(_digits(value, 4)), "", ""
+    decimals = min(_decimals(half), COLUMN_DECIMALS)
+    own = max(decimals, -math.floor(math.log10(abs(value)))) if value else decimals
+    scale = 10.0**decimals
+    lowest = math.floor(low * scale + 1e-9) / scale
+    highest = math.ceil(high * scale - 1e-9) / scale
+    texts = ((value, own), (lowest, decimals), (highest, decimals))
+    value_text, low_text, high_text = (
+        _signed(grouped(round(number, places), max(0, places))) if number else "0" for number, places in texts
+    )
+    return value_text, low_text, high_text
 
 
 def in_column(value: float, half: float) -> tuple[str, str]:

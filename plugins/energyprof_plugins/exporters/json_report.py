@@ -28,6 +28,7 @@ class JsonReport:
             "run": {**_row(report.run), "versions": dict(sorted(report.run.versions.items()))},
             "measured": _row(report.measured),
             "stages_sum": _row(report.stages_sum),
+            "mean_power_w": report.mean_power_w,
             "domains": _rows(report.domains),
             "ledger": _rows(report.ledger),
             "stages": [_stage(row) for row in report.stages],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shlex
 import textwrap
 from collections.abc import Iterable
@@ -19,13 +20,16 @@ from energyprof_plugins.exporters.console.account_lines import ledger_lines, ove
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.console.stage_table import WIDE, entries, key, stage_table
+from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key, stage_table
 from energyprof_plugins.exporters.console.verdict import run_line, trust_lines, verdict
 
 ROWS: Final = 12
 """Rows of the table unless option `rows` says otherwise."""
 NARROWEST: Final = 60
 WIDEST: Final = 200
+UNBROKEN: Final = "\ue000"
+"""Stands for the space within a figure while lines are broken: no name holds it (`visible` escapes it)."""
+WITHIN_FIGURE: Final = re.compile(r"(?<=\d) (?=\d{3}\b|%|[kMm\u00b5]?[JW]\b|[mn\u00b5]?s\b)")
 
 
 class Terminal:
@@ -40,7 +44,7 @@ class Terminal:
         width = max(NARROWEST, min(WIDEST, context.width))
         page = _Page(width, context)
         glyphs = page.glyphs
-        page.line(verdict(report, glyphs, page.wide))
+        page.line(verdict(report, glyphs, width))
         page.line(Text(run_line(report, glyphs), style="dim"))
         page.lines(trust_lines(report, glyphs), style="bold")
         page.line()
@@ -49,6 +53,7 @@ class Terminal:
             self._functions(report, page, context)
             for line in ledger_lines(report, glyphs, page.wide):
                 page.wrapped(line, indent=8)
+        if report.domains:
             page.hanging("sensors", sensor_lines(report, glyphs))
         page.wrapped(glyphs.text(overhead_line(report)), indent=10, style="dim")
         if report.warnings:
@@ -65,9 +70,10 @@ class Terminal:
             page.line()
             return
         limit = int(context.options.get("rows", ROWS))
-        if entries(report):
-            page.console.print(stage_table(report, page.glyphs, page.width, limit))
-        page.wrapped(key(report), indent=5, style="dim")
+        listing = Listing.of(report, limit)
+        if listing.shown or listing.rest:
+            page.console.print(stage_table(report, listing, page.glyphs, page.width))
+        page.wrapped(key(report, listing), indent=5, style="dim")
         page.line()
 
     @staticmethod
@@ -123,12 +129,14 @@ class _Page:
 
     def wrapped(self, text: str, indent: int, style: str = "") -> None:
         """Write one of our own lines; what does not fit goes on below, further in."""
+        text = WITHIN_FIGURE.sub(UNBROKEN, text)
         self.lines(textwrap.wrap(text, self.width, subsequent_indent=" " * indent, break_on_hyphens=False), style)
 
     def hanging(self, heading: str, lines: Iterable[str]) -> None:
         self.line(Text(heading, style="bold"))
         for line in lines:
-            self.console.print(Padding(Text(line), (0, 0, 0, 2)))
+            self.console.print(Padding(Text(WITHIN_FIGURE.sub(UNBROKEN, line)), (0, 0, 0, 2)))
 
     def text(self) -> str:
-        return "".join(f"{line.rstrip()}\n" for line in self._written.getvalue().splitlines())
+        written = self._written.getvalue().replace(UNBROKEN, " ")
+        return "".join(f"{line.rstrip()}\n" for line in written.splitlines())

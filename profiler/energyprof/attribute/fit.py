@@ -33,7 +33,6 @@ from energyprof.model.trace import Trace
 
 _DEVICE = LANE_KINDS.index("device")
 _NO_READINGS = Readings(*(np.zeros(0, np.int64),) * 3, status=np.zeros(0, np.uint8))
-UNATTRIBUTED_WARNING = 0.02
 
 
 def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> Attribution:
@@ -62,7 +61,6 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
         times=times,
         follows=follows(trace.spans, len(trace.stages)),
         calls=calls(trace.spans, trace.lanes, len(trace.stages)),
-        warnings=tuple(text for domain in domains for text in _warnings(domain)),
         functions=None if ground.seen is None else ground.seen.table,
     )
     tell(1.0)
@@ -122,11 +120,11 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         stages=trace.stages,
         tree=ground.tree,
         calls=ground.times.calls,
-        ran=Ran(lanes.own_ns, _covered_ns(lanes.segments, windows, len(trace.stages))),
+        ran=Ran(lanes.own_ns, _covered_ns(lanes.segments, windows, len(trace.stages)), len(windows) > 0),
     )
     own = self_columns(case, found, energy_uj)
     functions = None
-    if ground.seen is not None:
+    if ground.seen is not None and len(windows):
         by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
         functions = function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None)
     start, end = (windows.start_ns[0], windows.end_ns[-1]) if len(windows) else (0.0, 0.0)
@@ -135,7 +133,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         self_energy=own,
         total_energy=total_columns(case, found, energy_uj),
         unsplit=unsplit_rows(case, found, own, energy_uj),
-        ledger=ledger_line(domain.id, energy_uj, idle_uj, outside_uj, unattributed_uj),
+        ledger=ledger_line(domain.id, energy_uj, idle_uj, outside_uj, unattributed_uj) if len(windows) else None,
         baseline_w=baseline,
         period_ns=windows.period_ns,
         updates=windows.updates,
@@ -143,6 +141,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         failures=int(np.count_nonzero(readings.status != ReadStatus.OK)),
         measured_start_ns=trace.run.start_ns + round(start),
         measured_end_ns=trace.run.start_ns + round(end),
+        covered_ns=round(float(windows.duration_ns().sum())),
         notes=(*windows.notes, *notes),
         functions=functions,
     )
@@ -193,10 +192,3 @@ def _covered_ns(segments: Segments, windows: Windows, stages: int) -> Floats:
     gap = np.flatnonzero(windows.start_ns[1:] > windows.end_ns[:-1])
     measured = (windows.start_ns[np.append(0, gap + 1)], windows.end_ns[np.append(gap, len(windows) - 1)])
     return sum_by(segments.stage, within(None, measured, segments.start_ns, segments.end_ns), stages)
-
-
-def _warnings(domain: DomainAttribution) -> list[str]:
-    ledger = domain.ledger
-    if abs(ledger.unattributed_j) <= UNATTRIBUTED_WARNING * abs(ledger.measured_j):
-        return []
-    return [f"{domain.domain}: {ledger.unattributed_j:.3g} J of {ledger.measured_j:.3g} J could not be attributed"]

@@ -42,14 +42,21 @@ class Ran:
     own_ns: Floats
     covered_ns: Floats
     """The part of it in windows of known energy."""
+    is_read: bool = True
+    """False: the domain has no window of known energy at all."""
 
     def of_groups(self, groups: tuple[Ints, ...]) -> Ran:
         """Return the same for groups of stages."""
         own, covered = ([float(column[group].sum()) for group in groups] for column in (self.own_ns, self.covered_ns))
-        return Ran(np.array(own), np.array(covered))
+        return Ran(np.array(own), np.array(covered), self.is_read)
 
     def coverage(self) -> Floats:
-        """Return the part of each one's time in windows of known energy, 0..1; 1 for those that never ran."""
+        """Return the part of each one's time in windows of known energy, 0..1; 1 for those that never ran.
+
+        Where no reading covers any of the run, 0 for all: what the idle power of those was is not known either.
+        """
+        if not self.is_read:
+            return np.zeros(len(self.own_ns))
         ran = self.own_ns > 0
         return np.where(ran, self.covered_ns / np.where(ran, self.own_ns, 1.0), 1.0).clip(0.0, 1.0)
 
@@ -150,18 +157,20 @@ def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyCol
         low, high = _whole(energy * (1 - below), energy * (1 + above), energy_uj)
         provenance = np.full(len(energy), _MODEL, np.uint8)
         texts = tuple(reason_of_modelled(part) for part in coverage.tolist())
-        return EnergyColumns(energy, low, high, coverage <= 0, coverage, provenance, texts)
+        unread = coverage <= 0
+        return EnergyColumns(energy, low, high, unread, coverage, provenance, texts, unread)
     low, high = _whole(bounds.low_j, bounds.high_j, energy_uj)
     decided = bounds.data_share()
     share = decided * coverage
-    refused = (share < INFERRED_FROM) | (coverage <= 0)
+    unread = coverage <= 0
+    refused = (share < INFERRED_FROM) | unread
     measured = (share >= MEASURED_FROM) & (coverage >= COVERED_FROM) & (not case.host_clock)
     provenance = np.where(measured, _MEASURED, _INFERRED).astype(np.uint8)
     reason = tuple(
         reason_of(_ground(case, float(decided[row]), float(coverage[row]), bool(refused[row]), (calls, own_ns)))
         for row, (calls, own_ns) in enumerate(zip(case.calls.tolist(), ran.own_ns.tolist(), strict=True))
     )
-    return EnergyColumns(energy, low, high, refused, share, provenance, reason)
+    return EnergyColumns(energy, low, high, refused, share, provenance, reason, unread)
 
 
 def _ground(case: Case, decided: float, coverage: float, refused: bool, ran: tuple[int, float]) -> Ground:

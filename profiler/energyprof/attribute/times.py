@@ -32,6 +32,7 @@ def stage_times(trace: Trace, segments: Segments, cpu: CpuTimes) -> StageTimes:
     wall = spans.end_ns[top] - spans.start_ns[top]
     return StageTimes(
         calls=np.bincount(spans.stage, minlength=count).astype(np.int64),
+        resumes=np.zeros(count, np.int64),
         wall_ns=_sum(stage, wall.astype(np.float64), count),
         self_wall_ns=_sum(segments.stage, segments.end_ns - segments.start_ns, count),
         cpu_ns=_sum(stage, _cpu_of_spans(trace, top, cpu), count),

@@ -49,12 +49,19 @@ class LiveLine:
 
 
 def live_text(event: Mapping[str, Any]) -> str:
-    """Return `energyprof 1:02:03 · 45.6 W · 1.23 kJ · train/forward`; what is not known is left out."""
+    """Return `energyprof 1:02:03 · 45.6 W · 1.23 kJ · train/forward`; what is not known is left out.
+
+    Figures that hold those of a model are called estimated.
+    """
     parts = [f"energyprof {_clock(float(event['elapsed_s']))}"]
+    figures = []
     if event.get("power_w") is not None:
-        parts.append(f"{event['power_w']:.1f} W")
+        figures.append(f"{event['power_w']:.1f} W")
     if event.get("energy_j") is not None:
-        parts.append(_joules(float(event["energy_j"])))
+        figures.append(_joules(float(event["energy_j"])))
+    if figures and event.get("estimated"):
+        figures[0] = f"estimated {figures[0]}"
+    parts += figures
     if event.get("stage"):
         parts.append("".join(letter if letter.isprintable() else "?" for letter in str(event["stage"])))
     return " · ".join(parts)

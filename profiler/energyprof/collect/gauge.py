@@ -19,6 +19,7 @@ class Gauge:
         self._energy_j = 0.0
         self._last: tuple[int, int] | None = None
         self._seen_ns: int | None = None
+        self._has_gained = False
         self._marks: deque[tuple[int, float]] = deque()
 
     def take(self, t_ns: int, raw: int) -> None:
@@ -28,6 +29,7 @@ class Gauge:
             if t_ns <= last_ns:
                 return
             self._energy_j += self._gained_j(last_raw, raw, (t_ns - last_ns) * 1e-9)
+            self._has_gained = True
         self._last = (t_ns, raw)
         self._seen_ns = t_ns
         if not self._marks or t_ns - self._marks[-1][0] >= MARK_NS:
@@ -42,8 +44,8 @@ class Gauge:
         self._marks.clear()
 
     def energy_j(self) -> float | None:
-        """Return the joules seen so far; None where nothing was ever read."""
-        return None if self._seen_ns is None else self._energy_j
+        """Return the joules seen so far; None where no two readings say how many."""
+        return self._energy_j if self._has_gained else None
 
     def power_w(self, now_ns: int) -> float | None:
         """Return the mean power of about the last half second; None where nothing was read of late."""

@@ -9,7 +9,7 @@
     while running:                                                 # about every 0.25 s
         readings = sampler.drain()                                 # {DomainId: Readings}, domains with new rows only
         thread_cpu = clock.drain()                                 # ThreadCpu, perhaps of length 0
-        power_w, energy_j = sampler.live()                         # floats, or None where nothing is known
+        power_w, energy_j, estimated = sampler.live()              # floats, or None where nothing is known
     clock.finish(cpu_ns)                                           # the foreground's rusage, before the last reads
     sampler.stop(timeout_s=1.0)                                    # last reads, sources closed; hung ones abandoned
     sampler.drain(); clock.drain(); sampler.facts()                # what the last reads brought; SamplerFacts
@@ -62,7 +62,9 @@ class LivePower(NamedTuple):
     power_w: float | None
     """Mean of about the last half second; None: no domain was readable of late."""
     energy_j: float | None
-    """Since the first reading; None: nothing was ever read."""
+    """Since the first reading; None: there is no second one."""
+    estimated: bool = False
+    """True: a domain that is added up has a model instead of a sensor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,10 @@ class Sampler:
         figures = [poller.live(id_, now_ns) for poller, id_ in self._top]
         powers = [power_w for power_w, _ in figures if power_w is not None]
         energies = [energy_j for _, energy_j in figures if energy_j is not None]
-        return LivePower(sum(powers) if powers else None, sum(energies) if energies else None)
+        added = {id_ for _, id_ in self._top}
+        domains = (domain for poller in self._pollers for domain in poller.domains if domain.id in added)
+        estimated = any(domain.provenance == "model" for domain in domains)
+        return LivePower(sum(powers) if powers else None, sum(energies) if energies else None, estimated)
 
     def facts(self) -> SamplerFacts:
         """Return what sampling did and cost so far."""

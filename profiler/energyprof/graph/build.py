@@ -9,7 +9,7 @@ from energyprof.graph.embodied import embody
 from energyprof.graph.energy import StageEnergy, joules, sum_self, sum_total
 from energyprof.graph.flow import Pair, lift, opened, spine, uses_of
 from energyprof.model.attribution import Attribution
-from energyprof.model.domain import Domain, Provenance
+from energyprof.model.domain import Domain
 from energyprof.model.graph import Edge, EdgeKind, Node, StageGraph
 from energyprof.model.ids import StageId
 from energyprof.model.span import Stage
@@ -51,8 +51,8 @@ def _nodes(
     attribution: Attribution,
 ) -> tuple[Node, ...]:
     calls, wall_ns = attribution.times.calls.tolist(), attribution.times.wall_ns.tolist()
-    own_j, own_low_uj, own_high_uj, own_how = _columns(own)
-    total_j, total_low_uj, total_high_uj, total_how = _columns(total)
+    own_j, own_how, total_j, total_how = own.energies_j(), own.provenances(), total.energies_j(), total.provenances()
+    own_bounds, total_bounds = own.bounds_j(), total.bounds_j()
     nodes: list[Node] = []
     for index, stage in enumerate(stages):
         above = None if stage.parent is None else nodes[stage.parent]
@@ -64,11 +64,9 @@ def _nodes(
                 parent=None if above is None else above.stage,
                 depth=0 if above is None else above.depth + 1,
                 self_j=own_j[index],
-                self_low_j=joules(own_low_uj[index]),
-                self_high_j=joules(own_high_uj[index]),
+                self_bounds_j=own_bounds[index],
                 total_j=total_j[index],
-                total_low_j=joules(total_low_uj[index]),
-                total_high_j=joules(total_high_uj[index]),
+                total_bounds_j=total_bounds[index],
                 embodied_j=joules(embodied_uj[index]) if index in embodied_uj else None,
                 calls=calls[index],
                 wall_s=wall_ns[index] / 1e9,
@@ -77,11 +75,6 @@ def _nodes(
             )
         )
     return tuple(nodes)
-
-
-def _columns(energy: StageEnergy) -> tuple[list[float | None], list[int], list[int], list[Provenance]]:
-    """Return energies in joules, lower and upper bounds in microjoules, and provenances as Python values."""
-    return energy.energies_j(), energy.low_uj.tolist(), energy.high_uj.tolist(), energy.provenances()
 
 
 def _embody_levels(

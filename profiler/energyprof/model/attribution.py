@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.ids import DomainId
 from energyprof.model.span import Codes, Flags, Floats, Index, Ints
 from energyprof.model.stacks import Function
@@ -13,7 +14,7 @@ from energyprof.model.trace import Flows
 PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
 """Column `provenance` of EnergyColumns holds indices into this."""
 
-ATTRIBUTION_VERSION: Final = 1
+ATTRIBUTION_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +28,7 @@ class EnergyColumns:
     """Point estimate, only meaningful where not `refused`."""
     low_j: Floats
     high_j: Floats
-    """95 % interval (hard bounds where the method has them); present for refused stages too."""
+    """95 % interval (hard bounds where the method has them); present for refused stages too, unless `unread`."""
     refused: Flags
     """True: the data cannot tell this stage from others; its energy is part of one `Unsplit`."""
     data_share: Floats
@@ -35,6 +36,8 @@ class EnergyColumns:
     provenance: Codes
     reason: tuple[str, ...]
     """Why it is refused or not measured, in words with the remedy; empty where there is nothing to say."""
+    unread: Flags
+    """True: no reading covers any of its time, so that it is refused and not even bounds are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Unsplit:
 
 @dataclass(frozen=True, slots=True)
 class LedgerLine:
-    """One domain's account: measured = stages + idle + outside + others + unattributed, exact to 1 uJ."""
+    """One domain's account of the time covered: measured = sum of all parts, exact to 1 uJ."""
 
     domain: DomainId
     measured_j: float
@@ -109,7 +112,8 @@ class DomainAttribution:
     total_energy: EnergyColumns
     """Of the stage with all stages below it. Never refused as a whole row where a sum can be given."""
     unsplit: tuple[Unsplit, ...]
-    ledger: LedgerLine
+    ledger: LedgerLine | None
+    """None: no reading covers any of the run, so that nothing is known of its energy."""
     baseline_w: float | None
     """Idle power used; None: unknown (no gap between stages showed it), so idle is 0 and stages include it."""
     period_ns: int | None
@@ -119,6 +123,8 @@ class DomainAttribution:
     failures: int
     measured_start_ns: int
     measured_end_ns: int
+    covered_ns: int
+    """Time of the run in windows of known energy, which is what the ledger accounts for."""
     notes: tuple[str, ...] = ()
     functions: FunctionEnergy | None = None
     """None: no stacks were sampled."""
@@ -129,6 +135,9 @@ class StageTimes:
     """How often and how long each stage ran; equal-length columns, row = stage index."""
 
     calls: Ints
+    """Invocations; going on with a generator is none."""
+    resumes: Ints
+    """How often a generator was gone on with."""
     wall_ns: Ints
     """Inclusive; only the outermost of recursive spans counts."""
     self_wall_ns: Ints
@@ -152,3 +161,9 @@ class Attribution:
     notes: tuple[str, ...] = field(default=())
     functions: FunctionTable | None = None
     """None: no stacks were sampled."""
+
+
+def counted_domains(domains: tuple[Domain, ...], attribution: Attribution) -> frozenset[DomainId]:
+    """Return the domains whose energies may be added up: read at least once, and in no other one that was."""
+    read = {found.domain for found in attribution.domains if found.ledger is not None}
+    return counted_ids(domain for domain in domains if domain.id in read)

@@ -23,11 +23,10 @@ class Node:
     depth: int
     self_j: float | None
     """None: the data cannot tell it apart (refused in some domain)."""
-    self_low_j: float
-    self_high_j: float
+    self_bounds_j: tuple[float, float] | None
+    """Lower and upper; None: no reading covers it in some domain."""
     total_j: float | None
-    total_low_j: float
-    total_high_j: float
+    total_bounds_j: tuple[float, float] | None
     embodied_j: float | None
     """For top-level stages: own total plus the share of what its inputs embody; None elsewhere."""
     calls: int

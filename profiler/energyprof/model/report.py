@@ -44,20 +44,32 @@ class DomainRow:
     gain_error: tuple[float, float]
     """Relative error common to all of its figures, (below, above); not in the rows' own intervals of sensors."""
     counts: bool = True
-    """False: contained in another domain of this run; shown, never added to it."""
+    """False: contained in another domain that was read, or never read itself; shown, added to no sum."""
+    mean_power_w: float | None = None
+    """Over the time that was measured; None: none was."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One domain's account; the parts add up to measured_j exactly (1 uJ)."""
+    """One domain's account of the time covered; the parts add up to measured_j exactly (1 uJ).
+
+    None in all of them: no reading covers any of the run.
+    """
 
     domain: DomainId
-    measured_j: float
-    stages_j: float
-    idle_j: float
-    outside_j: float
-    others_j: float
-    unattributed_j: float
+    measured_j: float | None
+    """Of a model: what it estimates, see `provenance`."""
+    stages_j: float | None
+    idle_j: float | None
+    outside_j: float | None
+    others_j: float | None
+    unattributed_j: float | None
+    provenance: Provenance
+    """`measured` for a sensor, `estimated (model)` for a model."""
+    covered_s: float
+    """Time of the run whose energy is known."""
+    covered_share: float | None
+    """Of the run, 0..1; None: the run has no length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +78,9 @@ class EnergyRow:
 
     domain: DomainId
     energy_j: float | None
-    low_j: float
-    high_j: float
+    low_j: float | None
+    """None in both bounds: no reading covers any of its time."""
+    high_j: float | None
     provenance: Provenance
     data_share: float
     reason: str
@@ -78,8 +91,9 @@ class SumRow:
     """A figure over all domains that count, with its interval."""
 
     energy_j: float | None
-    low_j: float
-    high_j: float
+    low_j: float | None
+    """None in both bounds: no reading covers it."""
+    high_j: float | None
     provenance: Provenance
     share: float | None
     """Of all stage energy, 0..1; None where energy_j is None or nothing was spent."""
@@ -145,15 +159,15 @@ class FunctionRow:
     line: int
     stage: StageId | None
     """None: no stage was open."""
-    energy_j: float
-    """Of the function itself; C code counts to the function that called it."""
-    low_j: float
-    high_j: float
+    energy_j: float | None
+    """Of the function itself; C code counts to the function that called it. None, as all energies: nothing was read."""
+    low_j: float | None
+    high_j: float | None
     provenance: Provenance
-    total_j: float = 0.0
+    total_j: float | None = None
     """With all it called; recursion counts once."""
-    total_low_j: float = 0.0
-    total_high_j: float = 0.0
+    total_low_j: float | None = None
+    total_high_j: float | None = None
     share: float | None = None
     """Of all energy that was divided among functions, 0..1, own energy only; None where nothing was spent."""
     samples: int = 0
@@ -208,4 +222,6 @@ class Report:
     measured: SumRow
     """All domains that count, nested ones not added."""
     stages_sum: SumRow
+    mean_power_w: float | None
+    """Of all domains that count, each over the time it was measured; None: nothing was."""
     schema: str = SCHEMA

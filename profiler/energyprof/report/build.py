@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from energyprof.model.attribution import Attribution
-from energyprof.model.domain import Domain, counted_ids
+from energyprof.model.attribution import Attribution, counted_domains
+from energyprof.model.domain import Domain
 from energyprof.model.graph import StageGraph
 from energyprof.model.report import Report
 from energyprof.model.span import Stage
@@ -11,7 +11,7 @@ from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report import rows
 from energyprof.report.cautions import cautions
 from energyprof.report.functions import function_rows
-from energyprof.report.sums import exact_sum, measured_sum, stages_sum
+from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
 
 
 def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report needs, none of them optional
@@ -24,16 +24,21 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     graph: StageGraph,
 ) -> Report:
     """Return the rows of all formats; `warnings` are those of recording, to which those of analysis are added."""
-    by_id, counted = {domain.id: domain for domain in domains}, counted_ids(domains)
-    stages_j = exact_sum([found.ledger.stages_j for found in attribution.domains if found.domain in counted])
+    by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
+    stages_j = stages_energy_j(domains, attribution) or 0.0
     measured = measured_sum(domains, attribution, stages_j)
     this_run = rows.run_row(run)
+    powers_w = [
+        power_w
+        for found in attribution.domains
+        if found.domain in counted and (power_w := mean_power_w(found)) is not None
+    ]
     return Report(
         run=this_run,
         domains=tuple(
             rows.domain_row(by_id[found.domain], found, found.domain in counted) for found in attribution.domains
         ),
-        ledger=tuple(rows.ledger_row(found) for found in attribution.domains),
+        ledger=tuple(rows.ledger_row(by_id[found.domain], found, this_run.wall_s) for found in attribution.domains),
         stages=rows.stage_rows(stages, attribution, graph, stages_j),
         unsplit=rows.unsplit_rows(stages, attribution),
         functions=function_rows(stages, attribution, counted),
@@ -43,4 +48,6 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         warnings=cautions(run, recorder, domains, stages, attribution, warnings),
         measured=measured,
         stages_sum=stages_sum(domains, attribution, graph, measured),
+        # Domains may have been measured for different parts of the run: their powers add up, not their energies.
+        mean_power_w=sum(powers_w) if powers_w else None,
     )

@@ -63,11 +63,17 @@ def _replayed(domains: tuple[Domain, ...]) -> Iterator[str]:
 
 def _of_domain(found: DomainAttribution, domain: Domain, run: RunFacts, recorded: tuple[str, ...]) -> Iterator[str]:
     line = found.ledger
+    if line is None:
+        yield (
+            f"{domain.id}: {_why_unread(found)}, so its energy is not known and in no figure; "
+            "check the sensor with: energyprof doctor"
+        )
+        return
     yield from _uncovered(found, domain, run)
     if abs(line.unattributed_j) > UNATTRIBUTED_SHARE * abs(line.measured_j):
         share = f"{line.unattributed_j / line.measured_j:.1%}".replace("%", " %") if line.measured_j else "all"
         yield (
-            f"{domain.id}: {share} of the measured energy could not be attributed; "
+            f"{domain.id}: {share} of its energy could not be attributed; "
             "make stages longer than the sensor's period, or repeat them"
         )
     # The sampler that saw them fail has said why; a run cut short has no such line.
@@ -83,14 +89,19 @@ def _of_domain(found: DomainAttribution, domain: Domain, run: RunFacts, recorded
         )
 
 
+def _why_unread(found: DomainAttribution) -> str:
+    if found.failures and found.failures == found.reads:
+        return "all of its reads failed"
+    return "no reading covers any of the run"
+
+
 def _uncovered(found: DomainAttribution, domain: Domain, run: RunFacts) -> Iterator[str]:
     """A model knows what it has missed; a sensor does not."""
     wall_ns = run.end_ns - run.start_ns
-    covered_ns = min(found.measured_end_ns, run.end_ns) - max(found.measured_start_ns, run.start_ns)
-    if domain.provenance == "model" or wall_ns <= 0 or covered_ns >= (1 - UNCOVERED_SHARE) * wall_ns:
+    if domain.provenance == "model" or wall_ns <= 0 or found.covered_ns >= (1 - UNCOVERED_SHARE) * wall_ns:
         return
     yield (
-        f"{domain.id}: its readings cover {max(covered_ns, 0) * 1e-9:.3g} of {wall_ns * 1e-9:.3g} s, and the energy of "
+        f"{domain.id}: its readings cover {found.covered_ns * 1e-9:.3g} of {wall_ns * 1e-9:.3g} s, and the energy of "
         "the rest is not known; profile a longer run, or leave a CPU core free for the collector"
     )
 

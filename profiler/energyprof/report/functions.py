@@ -24,7 +24,10 @@ def function_rows(
     all_j = exact_sum([row.energy_j for rows in energies for row in rows if row.domain in counted])
     rows = [_row(stages, table, at, energies[at], counted, all_j) for at in range(len(table.functions))]
     return tuple(
-        sorted(rows, key=lambda row: (-row.energy_j, -row.samples, -row.total_j, row.file, row.line, row.function))
+        sorted(
+            rows,
+            key=lambda row: (-(row.energy_j or 0), -row.samples, -(row.total_j or 0), row.file, row.line, row.function),
+        )
     )
 
 
@@ -38,20 +41,24 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
 ) -> FunctionRow:
     function, stage = table.functions[at], int(table.stage[at])
     summed = [row for row in domains if row.domain in counted]
-    energy_j = exact_sum([row.energy_j for row in summed])
+
+    def added(name: str) -> float | None:
+        return exact_sum([getattr(row, name) for row in summed]) if summed else None
+
+    energy_j = added("energy_j")
     return FunctionRow(
         function=function.name,
         file=function.file,
         line=function.line,
         stage=stages[stage].id if stage >= 0 else None,
         energy_j=energy_j,
-        low_j=exact_sum([row.low_j for row in summed]),
-        high_j=exact_sum([row.high_j for row in summed]),
+        low_j=added("low_j"),
+        high_j=added("high_j"),
         provenance=weakest([row.provenance for row in summed]),
-        total_j=exact_sum([row.total_j for row in summed]),
-        total_low_j=exact_sum([row.total_low_j for row in summed]),
-        total_high_j=exact_sum([row.total_high_j for row in summed]),
-        share=energy_j / all_j if all_j > 0 else None,
+        total_j=added("total_j"),
+        total_low_j=added("total_low_j"),
+        total_high_j=added("total_high_j"),
+        share=energy_j / all_j if energy_j is not None and all_j > 0 else None,
         samples=int(table.samples[at]),
         total_samples=int(table.total_samples[at]),
         hot_line=int(table.line[at]) or None,

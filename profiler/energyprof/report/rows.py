@@ -21,7 +21,7 @@ from energyprof.model.report import (
 )
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
-from energyprof.report.sums import provenance_of
+from energyprof.report.sums import mean_power_w, provenance_of
 
 
 def run_row(run: RunFacts) -> RunRow:
@@ -53,20 +53,24 @@ def domain_row(domain: Domain, found: DomainAttribution, counts: bool) -> Domain
         baseline_w=found.baseline_w,
         gain_error=domain.gain_error,
         counts=counts,
+        mean_power_w=mean_power_w(found),
     )
 
 
-def ledger_row(found: DomainAttribution) -> LedgerRow:
-    """Return one domain's account."""
-    line = found.ledger
+def ledger_row(domain: Domain, found: DomainAttribution, wall_s: float) -> LedgerRow:
+    """Return one domain's account; of a domain without any reading nothing is known, which is not 0 J."""
+    line, covered_s = found.ledger, found.covered_ns / 1e9
     return LedgerRow(
-        line.domain,
-        line.measured_j,
-        line.stages_j,
-        line.idle_j,
-        line.outside_j,
-        line.others_j,
-        line.unattributed_j,
+        domain=domain.id,
+        measured_j=None if line is None else line.measured_j,
+        stages_j=None if line is None else line.stages_j,
+        idle_j=None if line is None else line.idle_j,
+        outside_j=None if line is None else line.outside_j,
+        others_j=None if line is None else line.others_j,
+        unattributed_j=None if line is None else line.unattributed_j,
+        provenance=provenance_of(domain),
+        covered_s=covered_s,
+        covered_share=min(covered_s / wall_s, 1.0) if wall_s > 0 else None,
     )
 
 
@@ -145,10 +149,11 @@ def _energy_rows(columns: list[tuple[DomainId, EnergyColumns]], stages: int) -> 
 
 def _column_rows(domain: DomainId, energy: EnergyColumns) -> list[EnergyRow]:
     told = zip(energy.energy_j.tolist(), energy.refused.tolist(), strict=True)
+    unread = energy.unread.tolist()
     columns = (
         [None if refused else energy_j for energy_j, refused in told],
-        energy.low_j.tolist(),
-        energy.high_j.tolist(),
+        [None if gap else low_j for low_j, gap in zip(energy.low_j.tolist(), unread, strict=True)],
+        [None if gap else high_j for high_j, gap in zip(energy.high_j.tolist(), unread, strict=True)],
         [PROVENANCES[code] for code in energy.provenance.tolist()],
         energy.data_share.tolist(),
         energy.reason,
@@ -161,10 +166,10 @@ def _share(energy_j: float | None, stages_j: float) -> float | None:
 
 
 def _self_sum(node: Node, stages_j: float) -> SumRow:
-    share = _share(node.self_j, stages_j)
-    return SumRow(node.self_j, node.self_low_j, node.self_high_j, node.provenance, share)
+    low_j, high_j = node.self_bounds_j or (None, None)
+    return SumRow(node.self_j, low_j, high_j, node.provenance, _share(node.self_j, stages_j))
 
 
 def _total_sum(node: Node, stages_j: float) -> SumRow:
-    share = _share(node.total_j, stages_j)
-    return SumRow(node.total_j, node.total_low_j, node.total_high_j, node.total_provenance, share)
+    low_j, high_j = node.total_bounds_j or (None, None)
+    return SumRow(node.total_j, low_j, high_j, node.total_provenance, _share(node.total_j, stages_j))

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from energyprof.model.attribution import PROVENANCES, Attribution
-from energyprof.model.domain import Domain, Provenance, counted_ids
+from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, counted_domains
+from energyprof.model.domain import Domain, Provenance
 from energyprof.model.graph import StageGraph
 from energyprof.model.report import SumRow
 
 
 def measured_sum(domains: tuple[Domain, ...], attribution: Attribution, stages_j: float) -> SumRow:
-    """Return the energy of all domains that count; its interval is what their sensors state about themselves."""
-    by_id, counted = {domain.id: domain for domain in domains}, counted_ids(domains)
-    parts = [(by_id[found.domain], found.ledger.measured_j) for found in attribution.domains if found.domain in counted]
+    """Return the energy of all domains that count; its interval is what their sensors state about themselves.
+
+    Where nothing was read, nothing is known of it: no figure and no bounds.
+    """
+    by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
+    parts = [
+        (by_id[found.domain], found.ledger.measured_j)
+        for found in attribution.domains
+        if found.domain in counted and found.ledger is not None
+    ]
+    if not parts:
+        return SumRow(None, None, None, weakest([provenance_of(domain) for domain in domains]), None)
     energy_j = exact_sum([energy_j for _, energy_j in parts])
     return SumRow(
         energy_j=energy_j,
@@ -24,10 +33,12 @@ def measured_sum(domains: tuple[Domain, ...], attribution: Attribution, stages_j
 
 def stages_sum(domains: tuple[Domain, ...], attribution: Attribution, graph: StageGraph, measured: SumRow) -> SumRow:
     """Return the stages line over all domains that count; its bounds are those of its stages, added up."""
-    counted = counted_ids(domains)
-    energy_j = exact_sum([found.ledger.stages_j for found in attribution.domains if found.domain in counted])
+    energy_j = stages_energy_j(domains, attribution)
+    if energy_j is None or measured.high_j is None:
+        return SumRow(None, None, None, measured.provenance, None)
     outermost = [node for node in graph.nodes if node.parent is None]
-    low_j, high_j = exact_sum([n.total_low_j for n in outermost]), exact_sum([n.total_high_j for n in outermost])
+    bounds = [node.total_bounds_j for node in outermost if node.total_bounds_j is not None]
+    low_j, high_j = exact_sum([low for low, _ in bounds]), exact_sum([high for _, high in bounds])
     return SumRow(
         energy_j=energy_j,
         low_j=min(low_j, energy_j),
@@ -35,6 +46,20 @@ def stages_sum(domains: tuple[Domain, ...], attribution: Attribution, graph: Sta
         provenance=weakest([node.total_provenance for node in outermost]),
         share=1.0 if energy_j > 0 else None,
     )
+
+
+def stages_energy_j(domains: tuple[Domain, ...], attribution: Attribution) -> float | None:
+    """Return what all stages spent in the domains that count; None: nothing was read."""
+    counted = counted_domains(domains, attribution)
+    ledgers = [found.ledger for found in attribution.domains if found.domain in counted]
+    return exact_sum([ledger.stages_j for ledger in ledgers if ledger is not None]) if ledgers else None
+
+
+def mean_power_w(found: DomainAttribution) -> float | None:
+    """Return the energy of one domain over the time it was measured; None: it was not."""
+    if found.ledger is None or found.covered_ns <= 0:
+        return None
+    return found.ledger.measured_j / (found.covered_ns * 1e-9)
 
 
 def exact_sum(energies_j: list[float]) -> float:

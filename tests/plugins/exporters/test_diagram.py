@@ -52,12 +52,12 @@ def test_every_run_is_drawn_without_complaint(sample, run):
 def test_boxes_say_what_they_cost(sample):
     found = boxes(picture(sample.digits()))
 
-    assert texts(found["train"][1]) == ["train", "self 9 ±6 J", "of 24 J (68.3 %)", "1 call · model"]
-    assert texts(found["conv2"][1]) == ["conv2", "6 ±4 J (18.2 %)", "460 calls · model"]
+    assert texts(found["train"][1]) == ["train", "self 9 J (5 to 16)", "of 24 J (68.3 %)", "1 call · model"]
+    assert texts(found["conv2"][1]) == ["conv2", "6 J (3 to 11), 18.2 %", "460 calls · model"]
     assert found["conv2"][0].splitlines()[:3] == [
         "train / Net / Net.conv2",
-        "self 6 ±4 J (95 %), estimated (model)",
-        "total 6.30 J (18.2 %) of measured",
+        "self 6 J (3 to 11) at 95 %, estimated (model)",
+        "total 6.30 J (18.2 %) of the run",
     ]
 
 
@@ -123,7 +123,37 @@ def test_a_modelled_run_is_labelled_on_the_picture(sample):
     said = texts(picture(sample.digits()))
 
     assert "estimated (model): no power sensor was read" in said
-    assert any(text.startswith("35 ±21 J estimated") for text in said)
+    assert any(text.startswith("35 J (20 to 56) estimated") for text in said)
+
+
+def test_a_sum_with_a_modelled_part_is_not_called_measured_on_the_picture(sample):
+    report = sample.make_report([sample.Part("a", (120.0, 30.0))], (sample.GPU, sample.MODEL))
+    said = texts(picture(report))
+
+    assert any("partly estimated" in text for text in said)
+    assert said[said.index("= total (J)") + 1 :][:3] == ["150.5", "37.6", "188.1"]
+    assert said[said.index("how") + 1 :][:3] == ["measured", "model", "mixed"]
+    modelled = texts(picture(sample.digits()))
+    assert [text for text in modelled if "measured" in text] == ["measured"]  # what a solid border means
+
+
+def test_what_was_not_read_is_drawn_without_joules_or_provenance(sample):
+    parts = [sample.Part("a", (120.0,), (sample.Part("b", (2.0,)),))]
+    drawn = picture(sample.make_report(parts, covered={sample.CPU.id: 0.0}))
+
+    found = boxes(drawn)
+    assert {name: texts(group)[1:] for name, (_, group) in found.items()} == {
+        "a": ["energy not known", "1 call"],
+        "b": ["energy not known", "1 call"],
+    }
+    assert not [tip for tip, _ in found.values() if " J" in tip]
+    assert "no reading covers this run; it took 96.4 s" in texts(drawn)
+
+
+def test_the_picture_says_how_much_of_the_run_it_covers(sample):
+    said = texts(picture(sample.make_report([sample.Part("a", (1.0,))], covered={sample.CPU.id: 0.5})))
+
+    assert "the ledger covers 50 % of the run; the energy of the rest is not known" in said
 
 
 def test_names_can_break_neither_source_nor_picture(sample):

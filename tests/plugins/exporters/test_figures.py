@@ -8,12 +8,15 @@ from energyprof_plugins.exporters.figures import (
     column_unit,
     in_column,
     joules,
-    joules_with_error,
+    joules_between,
+    joules_with_bounds,
     joules_within,
     percent,
     rounded_to_add_up,
     seconds,
+    unit_of,
     watts,
+    with_bounds,
     with_error,
 )
 
@@ -37,20 +40,59 @@ def test_prose_has_three_digits_and_the_unit_that_fits(energy_j, text):
 
 
 @pytest.mark.parametrize(
-    ("energy_j", "half_j", "text"),
+    ("energy_j", "below_j", "above_j", "text"),
     [
-        (957.0, 76.0, "960 ±80 J"),
-        (12_034.0, 312.0, "12.0 ±0.3 kJ"),
-        (11_619.6, 148.7, "11.62 ±0.15 kJ"),
-        (0.6, 0.36, "600 ±400 mJ"),
-        (0.02, 0.012, "20 ±12 mJ"),
-        (0.5, 12.0, "0 ±12 J"),
-        (3.0, 0.0, "3.00 J"),
-        (123.4567, 0.001, "123.5 ±0.1 J"),
+        (957.0, 76.0, 60.0, "960 ±80 J"),
+        (12_034.0, 312.0, 312.0, "12.0 ±0.3 kJ"),
+        (11_619.6, 148.7, 148.7, "11.62 ±0.15 kJ"),
+        (3.0, 0.0, 0.0, "3.00 J"),
+        (123.4567, 0.001, 0.001, "123.5 ±0.1 J"),
     ],
 )
-def test_a_value_is_never_finer_than_its_half_width(energy_j, half_j, text):
-    assert joules_with_error(energy_j, half_j) == text
+def test_a_value_is_never_finer_than_its_half_width(energy_j, below_j, above_j, text):
+    assert joules_with_bounds(energy_j, energy_j - below_j, energy_j + above_j) == text
+
+
+@pytest.mark.parametrize(
+    ("energy_j", "low_j", "high_j", "text"),
+    [
+        (24.3, 12.9, 45.4, "24 J (12 to 46)"),  # a model's -47 % to +87 %: +-21 would claim 3 J
+        (40.0, 0.0, 80.0, "40 J (0 to 80)"),  # as wide as the value: +-40 would read as nothing
+        (0.6, 0.24, 0.96, "600 mJ (200 to 1 000)"),
+        (0.3, 0.0, 40.0, "300 mJ (0 to 40 000)"),  # the value is not rounded to nothing
+        (0.0, 0.0, 3.4, "0 J (0 to 4)"),
+        (5_000.0, 2_600.0, 9_400.0, "5 kJ (2 to 10)"),
+    ],
+)
+def test_an_interval_too_wide_for_plus_minus_is_told_by_its_bounds(energy_j, low_j, high_j, text):
+    assert joules_with_bounds(energy_j, low_j, high_j) == text
+
+
+def test_a_figure_without_bounds_claims_no_error():
+    assert joules_with_bounds(3.0, None, None) == "3.00 J"
+
+
+def test_the_figures_of_one_sentence_share_a_unit_unless_one_would_vanish_in_it():
+    total, part = 1_080.0, 640.0
+
+    shown = [joules_with_bounds(j, j * 0.95, j * 1.05, unit_of(total, part)) for j in (total, part)]
+
+    assert shown == ["1.08 ±0.05 kJ", "0.64 ±0.03 kJ"]
+    assert [unit_of(12_000.0, 4.0)[0], unit_of(0.0, 0.0)[0], unit_of(5.0, 0.0)[0]] == ["J", "J", "J"]
+    assert [joules_between(571.0, 613.0), joules_between(900.0, 1_100.0), joules_between(2.0, 2.0)] == [
+        "571 to 613 J", "0.900 to 1.10 kJ", "2.00 J",
+    ]  # fmt: skip
+
+
+@given(st.floats(1e-6, 1e9), st.floats(0.0, 1.0), st.floats(0.0, 1e9))
+def test_printed_bounds_never_claim_less_than_they_are(value, part, above):
+    low, high = value * part, value + above
+
+    _, lowest, highest = with_bounds(value, low, high)
+
+    if lowest:
+        assert float(lowest.replace(" ", "")) <= low * (1 + 1e-6) + 1e-9
+        assert float(highest.replace(" ", "")) >= high * (1 - 1e-6) - 1e-9
 
 
 def test_a_total_beside_its_interval_is_no_finer_than_it():

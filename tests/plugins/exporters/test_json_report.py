@@ -35,6 +35,22 @@ def test_a_run_without_power_keeps_to_the_schema(sample):
     jsonschema.validate(rendered(report), SCHEMA, jsonschema.Draft202012Validator)
 
 
+@pytest.mark.parametrize("cpu", [0.0, 0.5])
+def test_a_domain_that_was_not_read_is_null_and_not_zero(sample, cpu):
+    parts = [sample.Part("a", (1.0, 5.0))]
+    report = sample.make_report(parts, (sample.CPU, sample.GPU), covered={sample.CPU.id: cpu, sample.GPU.id: 0.0})
+
+    document = rendered(report)
+
+    jsonschema.validate(document, SCHEMA, jsonschema.Draft202012Validator)
+    gap = document["ledger"][1]
+    assert {name for name, value in gap.items() if value is None} == {
+        "measured_j", "stages_j", "idle_j", "outside_j", "others_j", "unattributed_j",
+    }  # fmt: skip
+    assert (gap["covered_s"], document["ledger"][0]["covered_share"]) == (0.0, cpu)
+    assert (document["measured"]["energy_j"] is None) == (cpu == 0.0)
+
+
 @pytest.mark.parametrize("run", RUNS)
 def test_sums_are_exact_as_printed(sample, run):
     document = rendered(getattr(sample, run)())

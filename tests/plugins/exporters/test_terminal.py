@@ -29,25 +29,25 @@ def test_a_small_modelled_run_is_told_like_this(sample):
     report = sample.make_report(parts, (sample.MODEL,), wall_s=1.9, command=("pipeline.py",))
 
     assert rendered(report, width=80, options={"run": "my run.eprof"}) == (
-        "energyprof 66 % of an estimated 24 ±14 J went into train (16 ±9 J)\n"
+        "energyprof 66 % of an estimated 24 J (14 to 39) went into train: 16 J (9 to 26)\n"
         "pipeline.py · 1.9 s · mean 12.6 W\n"
         "estimated (model): no power sensor was read, every figure below is an estimate\n"
         "\n"
-        "stage (self energy)    J  ±95 %  share %                calls  J/call  how\n"
-        "──────────────────────────────────────────────────────────────────────────\n"
-        "train                  9      6     39.3  ████████████      1       9  E\n"
-        "train/step             6      4     26.8  ████████▏       460   0.014  E\n"
-        "load                 3.2    1.9     13.6  ████▏             1     3.2  E\n"
-        "how  E estimated (model)\n"
+        "stage (self)   J low high share %       how\n"
+        "───────────────────────────────────────────\n"
+        "train          9   5   16    39.3 █████ E\n"
+        "train/step     6   3   11    26.8 ███▍  E\n"
+        "load         3.2 1.9  5.2    13.6 █▊    E\n"
+        "how  E estimated (model); low, high  95 % interval\n"
         "\n"
         "ledger  19.05 stages + 3.81 idle + 0.95 outside stages + 0.00 other processes +\n"
         "        0.08 unattributed\n"
-        "        = 23.89 J   measured 23.89 J   difference 0 J\n"
+        "        = 23.89 J   estimated 23.89 J   difference 0 J\n"
         "sensors\n"
-        "  cpu 23.9 J · estimated (model): load_model (EPYC 2nd gen) −40 % to +60 % ·\n"
+        "  cpu 23.89 J · estimated (model): load_model (EPYC 2nd gen) −40 % to +60 % ·\n"
         "  every 10 ms\n"
-        "overhead  0.8 % of the time for 462 spans · collector 7.6 ms CPU · sampling 0.30\n"
-        "          % of a core\n"
+        "overhead  0.8 % of the time for 462 spans · collector 7.6 ms CPU · sampling\n"
+        "          0.30 % of a core\n"
         "\n"
         "warnings\n"
         "  no power sensor was read: cpu estimated by load_model (EPYC 2nd gen); see what\n"
@@ -57,6 +57,54 @@ def test_a_small_modelled_run_is_told_like_this(sample):
         "  energyprof graph 'my run.eprof'                  hotspot diagram\n"
         "  energyprof report 'my run.eprof' --format json   every figure\n"
     )
+
+
+def test_a_modelled_sum_is_never_called_measured(sample):
+    modelled = rendered(sample.digits())
+    mixed = rendered(sample.make_report([sample.Part("a", (120.0, 30.0))], (sample.CPU, sample.MODEL)))
+
+    assert not re.search(r"measured", modelled)
+    assert "= 188.1 J   measured 150.5 + estimated 37.6 J   difference 0 J" in mixed
+    assert mixed.startswith("energyprof 80 % of a partly estimated 188 ±27 J went into a: 150 ±20 J\n")
+
+
+def test_a_domain_that_was_not_read_is_said_to_be_unknown_and_prints_no_joules(sample):
+    parts = [sample.Part("a", (120.0, 30.0))]
+    report = sample.make_report(parts, (sample.CPU, sample.GPU), covered={sample.GPU.id: 0.0})
+
+    text = rendered(report)
+
+    assert "\ngpu:0: not read in this run, its energy is unknown and in no figure below\n" in text
+    assert "gpu:0 energy unknown · measured: nvml NVIDIA L4 · every 100 ms · 9 640 of 9 640 reads failed" in text
+    alone = rendered(sample.make_report([sample.Part("a", (120.0,))]))
+    assert lines_after(text, "ledger")[:2] == lines_after(alone, "ledger")[:2]
+
+
+def test_a_run_of_which_nothing_was_read_prints_no_joules(sample):
+    text = rendered(sample.make_report([sample.Part("a", (120.0,))], covered={sample.CPU.id: 0.0}))
+
+    assert text.startswith("energyprof no reading covers this run: its energy is not known\n")
+    assert "cpu:0:package energy unknown" in text
+    assert not re.search(r"\d [kmµ]?[JW]\b", text)
+
+
+@pytest.mark.parametrize("width", [60, 100])
+def test_the_ledger_says_how_much_of_the_run_it_covers_where_that_is_not_all(sample, width):
+    parts = [sample.Part("a", (120.0, 30.0))]
+    whole = sample.make_report(parts, (sample.CPU, sample.GPU))
+    part = sample.make_report(parts, (sample.CPU, sample.GPU), covered={sample.CPU.id: 0.811})
+
+    assert "covers" not in rendered(whole, width=width)
+    text = " ".join(rendered(part, width=width).split())
+    assert "covers 81 % to 100 % of the run; the energy of the rest is not known" in text
+    assert "every 1 ms · covers 81 % of the run" in text
+
+
+def test_no_figure_is_broken_between_two_lines(sample):
+    report = sample.make_report([sample.Part("a", (120.0, 30.0))], covered={sample.CPU.id: 0.0})
+
+    for width in range(60, 100):
+        assert not re.search(r"\d\n *(\d{3}\b|%|[kmµ]?[JWs]\b)", rendered(report, width=width))
 
 
 @pytest.mark.parametrize("run", RUNS)
@@ -186,9 +234,10 @@ def test_stages_that_no_reading_covers_are_counted(sample):
     parts = [sample.Part("load", (3.25,)), sample.Part("train", (9.4,), (sample.Part("step", (6.4,), calls=460),))]
     report = sample.make_report(parts, (sample.MODEL,), wall_s=1.9, command=("pipeline.py",))
 
-    one = rendered(uncovered(report, {"load"}))
+    one = rendered(uncovered(report, {"load"}), width=200)
     all_three = rendered(uncovered(report, {"load", "train", "train/step"}))
 
-    assert "\nhow  E estimated (model); no reading covers 1 stage, which the table leaves out\n" in one
+    told = "how  E estimated (model); low, high  95 % interval; no reading covers 1 stage, which the table leaves out"
+    assert f"\n{told}\n" in one
     assert "\nno reading covers 3 stages, which the table leaves out\n" in all_three
     assert "how" not in all_three

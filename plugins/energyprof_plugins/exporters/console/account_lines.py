@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from energyprof.model.report import DomainRow, Report
-from energyprof_plugins.exporters.account import ledger
+from energyprof_plugins.exporters.account import Ledger, covered_text, ledger, percent_covered
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.figures import (
     MINUS,
     column_unit,
     decimals_for,
     grouped,
-    joules,
     percent,
     rounded_to_add_up,
     seconds,
@@ -24,8 +23,7 @@ SENSORS_SHOWN = 8
 def ledger_lines(report: Report, glyphs: Glyphs, wide: bool) -> Iterator[str]:
     """Yield the account over all domains that count; the parts as printed add up to the sum as printed."""
     account = ledger(report)
-    unit, unit_j = column_unit(max(account.measured_uj, account.stages_uj) / 1e6)
-    uj_per_unit = unit_j * 1e6
+    unit, uj_per_unit, decimals = _ledger_unit(account)
     parts_uj = {
         "stages": account.stages_uj,
         "idle": account.idle_uj,
@@ -33,33 +31,57 @@ def ledger_lines(report: Report, glyphs: Glyphs, wide: bool) -> Iterator[str]:
         "other processes": account.others_uj,
         "unattributed": account.unattributed_uj,
     }
-    decimals = decimals_for(account.measured_uj / uj_per_unit)
     shown, total = rounded_to_add_up([part / uj_per_unit for part in parts_uj.values()], decimals)
-    measured = grouped(account.measured_uj / uj_per_unit, decimals)
-    difference = joules(account.difference_uj / 1e6)
+    spent = _spent(account, uj_per_unit, decimals)
+    difference = grouped(account.difference_uj / uj_per_unit, decimals if account.difference_uj else 0)
     if wide:
         signed = [f"- {part[1:]}" if part.startswith(MINUS) else f"+ {part}" for part in shown]
         line = " ".join(f"{part} {name}" for part, name in zip(signed, parts_uj, strict=True)).removeprefix("+ ")
         yield glyphs.text(f"ledger  {line}")
-        yield glyphs.text(f"        = {total} {unit}   measured {measured} {unit}   difference {difference}")
-        return
-    yield "ledger"
-    room = max(map(len, [*shown, total]))
-    for part, name in zip(shown, parts_uj, strict=True):
-        yield glyphs.text(f"  {part:>{room}} {unit}  {name}")
-    yield glyphs.text(f"= {total:>{room}} {unit}  measured {measured} {unit}, difference {difference}")
+        yield glyphs.text(f"        = {total} {unit}   {spent} {unit}   difference {difference} {unit}")
+    else:
+        yield "ledger"
+        room = max(map(len, [*shown, total]))
+        for part, name in zip(shown, parts_uj, strict=True):
+            yield glyphs.text(f"  {part:>{room}} {unit}  {name}")
+        yield glyphs.text(f"= {total:>{room}} {unit}  {spent} {unit}, difference {difference} {unit}")
+    covered = covered_text(report)
+    if covered:
+        yield glyphs.text(f"        {covered}" if wide else f"  {covered}")
+
+
+def _ledger_unit(account: Ledger) -> tuple[str, float, int]:
+    """Return the unit of the account, its size in microjoules, and the decimals that all its figures have."""
+    unit, unit_j = column_unit(max(account.spent_uj, account.stages_uj) / 1e6)
+    return unit, unit_j * 1e6, decimals_for(account.spent_uj / 1e6 / unit_j)
+
+
+def _spent(account: Ledger, uj_per_unit: float, decimals: int) -> str:
+    """Return what the parts must add up to; a modelled sum is never called measured."""
+    sides = {"measured": account.measured_uj, "estimated": account.estimated_uj}
+    given = {word: side / uj_per_unit for word, side in sides.items() if side} or {"measured": 0.0}
+    shown, _ = rounded_to_add_up(list(given.values()), decimals)
+    return " + ".join(f"{word} {side}" for word, side in zip(given, shown, strict=True))
 
 
 def sensor_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
     """Yield one line per power domain: its energy, where it comes from and how well it was read."""
-    measured_j = {row.domain: row.measured_j for row in report.ledger}
+    unit, uj_per_unit, decimals = _ledger_unit(ledger(report))
+    accounts = {row.domain: row for row in report.ledger}
     for row in report.domains[:SENSORS_SHOWN]:
+        account = accounts[row.domain]
+        if account.measured_j is None:
+            energy = "energy unknown"
+        else:
+            energy = f"{grouped(account.measured_j * 1e6 / uj_per_unit, decimals)} {unit}"
         facts = [
-            f"{glyphs.name(row.domain)} {joules(measured_j[row.domain])}",
+            f"{glyphs.name(row.domain)} {energy}",
             f"{row.provenance}: {glyphs.name(row.source)}{_error(row)}",
             *_reading(row),
         ]
-        if not row.counts:
+        if account.covered_share is not None and account.measured_j is not None and covered_text(report):
+            facts.append(f"covers {percent_covered(account.covered_share)} of the run")
+        if not row.counts and account.measured_j is not None:
             facts.append(f"part of {glyphs.name(row.parent or '')}, not added")
         yield glyphs.text(" \u00b7 ".join(facts))
     if len(report.domains) > SENSORS_SHOWN:

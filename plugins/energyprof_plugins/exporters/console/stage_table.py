@@ -16,12 +16,14 @@ from energyprof.model.ids import StageId
 from energyprof.model.report import Report, UnsplitRow
 from energyprof_plugins.exporters.account import counted_domains, known, ledger, microjoules
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.figures import column_unit, grouped, in_column, percent, with_error
+from energyprof_plugins.exporters.console.interval_columns import BOUNDS_KEY, IntervalColumns
+from energyprof_plugins.exporters.figures import column_unit, grouped, percent, with_error
 
 LETTERS: Final = {"measured": "M", "inferred": "I", "inferred (repeat mode)": "R", "estimated (model)": "E"}
 KEY: Final = {"inferred (repeat mode)": "repeat mode"}
 WIDE: Final = 80
-"""From this width on the table also has calls and joules per call."""
+"""From this width on the table also has calls and joules per call; where it has both bounds it needs `BOUNDS` more."""
+BOUNDS: Final = 12
 LONGEST_NAME: Final = 72
 NAMED: Final = 3
 """Members of a group that are named; the JSON report names all."""
@@ -59,13 +61,39 @@ def entries(report: Report) -> list[Entry]:
     return sorted(rows, key=lambda entry: (-entry.energy_uj, entry.order))
 
 
-def key(report: Report) -> str:
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Which rows the table has, and what it leaves out."""
+
+    shown: Sequence[Entry]
+    rest: Sequence[Entry]
+    letters: frozenset[str]
+    """Of all rows."""
+
+    @staticmethod
+    def of(report: Report, limit: int) -> Listing:
+        """Show the costliest rows, one more than `limit` rather than a remainder of one."""
+        rows = entries(report)
+        shown = rows if len(rows) <= limit + 1 else [entry for entry in rows[:limit] if entry.energy_uj > 0]
+        return Listing(shown, rows[len(shown) :], frozenset(entry.how[0] for entry in rows))
+
+    def largest_uj(self) -> int:
+        """Return the energy of the costliest row."""
+        return max((entry.energy_uj for entry in (*self.shown, *self.rest[:1])), default=0)
+
+    def figures(self, unit: str) -> IntervalColumns:
+        """Return how the energies are written."""
+        return IntervalColumns.of(unit, [(entry.energy_uj, entry.low_uj, entry.high_uj) for entry in self.shown])
+
+
+def key(report: Report, listing: Listing) -> str:
     """Return what the letters in the last column mean, those of this report only."""
-    used = {entry.how[0] for entry in entries(report)}
-    said = [f"{letter} {KEY.get(word, word)}" for word, letter in LETTERS.items() if letter in used]
+    said = [f"{letter} {KEY.get(word, word)}" for word, letter in LETTERS.items() if letter in listing.letters]
     if report.unsplit:
         said.append("*n  n stages not separable")
     lines = ["how  " + "  ".join(said)] if said else []
+    if listing.figures("").bounds:
+        lines.append(BOUNDS_KEY)
     missing = uncovered(report)
     if missing:
         stages = "no reading covers 1 stage" if missing == 1 else f"no reading covers {grouped(missing)} stages"
@@ -80,14 +108,11 @@ def uncovered(report: Report) -> int:
     return sum(known(row.self_energy, counted).nothing and row.stage not in together for row in report.stages)
 
 
-def stage_table(report: Report, glyphs: Glyphs, width: int, limit: int) -> Table:
+def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) -> Table:
     """Return the table, never wider than `width`; what is left out is one row that says how many and their joules."""
-    rows = entries(report)
-    shown = rows if len(rows) <= limit + 1 else [entry for entry in rows[:limit] if entry.energy_uj > 0]
-    rest = rows[len(shown) :]
-    largest_uj = max((entry.energy_uj for entry in rows), default=0)
-    each_uj = [entry.energy_uj / entry.calls for entry in shown if entry.calls]
-    columns = _Columns(glyphs, ledger(report).measured_uj, largest_uj, each_uj, width >= WIDE)
+    shown, rest = listing.shown, listing.rest
+    wide = width >= WIDE + (BOUNDS if listing.figures("").bounds else 0)
+    columns = _Columns(glyphs, ledger(report).spent_uj, listing, wide)
     lines = [columns.cells(entry) for entry in shown]
     if rest:
         lines.append(columns.remainder(len(rest), sum(entry.energy_uj for entry in rest)))
@@ -146,9 +171,11 @@ def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
 class _Columns:
     """Write figures in the unit that suits the largest of them, as many columns as there is room for."""
 
-    def __init__(self, glyphs: Glyphs, measured_uj: int, largest_uj: int, each_uj: Sequence[float], wide: bool) -> None:
-        self.glyphs, self.measured_uj, self.largest_uj, self.wide = glyphs, measured_uj, largest_uj, wide
-        self.unit, self.unit_j = column_unit(largest_uj / 1e6)
+    def __init__(self, glyphs: Glyphs, spent_uj: int, listing: Listing, wide: bool) -> None:
+        self.glyphs, self.spent_uj, self.largest_uj, self.wide = glyphs, spent_uj, listing.largest_uj(), wide
+        unit, self.unit_j = column_unit(self.largest_uj / 1e6)
+        self.figures = listing.figures(unit)
+        each_uj = [entry.energy_uj / entry.calls for entry in listing.shown if entry.calls]
         # One call of one stage is a million calls of another: the unit of the middle one suits most.
         self.each_unit, self.each_unit_j = column_unit(median(each_uj) / 1e6 if each_uj else 0.0)
         self.bar_width = 12 if wide else 5
@@ -158,34 +185,32 @@ class _Columns:
         first, middle = (
             ("stage (self energy)", ["calls", f"{self.each_unit}/call"]) if self.wide else ("stage (self)", [])
         )
-        return [first, *map(self.glyphs.text, [self.unit, "\u00b195 %", "share %", "", *middle, "how"])]
+        return [first, *map(self.glyphs.text, [*self.figures.headings(), "share %", "", *middle, "how"])]
 
     def cells(self, entry: Entry) -> list[str]:
         """Return the cells of one stage or group; its name is fitted in later."""
-        half_uj = max(entry.energy_uj - entry.low_uj, entry.high_uj - entry.energy_uj, 0)
-        value, half = in_column(self._in_unit(entry.energy_uj), self._in_unit(half_uj))
+        figure = self.figures.cells(*map(self._in_unit, (entry.energy_uj, entry.low_uj, entry.high_uj)))
         bar = self.glyphs.bar(max(entry.energy_uj, 0) / self.largest_uj if self.largest_uj else 0.0, self.bar_width)
         middle = ["", ""] if self.wide else []
         if self.wide and entry.calls:
             per_call = 1e6 * self.each_unit_j * entry.calls
-            each, _ = in_column(entry.energy_uj / per_call, half_uj / per_call)
-            middle = [grouped(entry.calls), each]
-        figures = map(self.glyphs.text, [value, half, self._share(entry.energy_uj)])
+            bounds = (uj / per_call for uj in (entry.energy_uj, entry.low_uj, entry.high_uj))
+            middle = [grouped(entry.calls), self.figures.cells(*bounds)[0]]
+        figures = map(self.glyphs.text, [*figure, self._share(entry.energy_uj)])
         return ["", *figures, bar, *map(self.glyphs.text, middle), entry.how]
 
     def remainder(self, count: int, energy_uj: int) -> list[str]:
         """Return the cells of what is not listed."""
         finest = self._in_unit(self.largest_uj) / 1000
-        figures = map(self.glyphs.text, [with_error(self._in_unit(energy_uj), finest)[0], "", self._share(energy_uj)])
+        figure = self.figures.value_only(with_error(self._in_unit(energy_uj), finest)[0])
+        figures = map(self.glyphs.text, [*figure, self._share(energy_uj)])
         return [f"+ {grouped(count)} smaller", *figures, "", *(["", ""] if self.wide else []), ""]
 
     def _in_unit(self, energy_uj: int) -> float:
         return energy_uj / 1e6 / self.unit_j
 
     def _share(self, energy_uj: int) -> str:
-        if self.measured_uj <= 0:
-            return ""
-        return percent(energy_uj / self.measured_uj).removesuffix(" %")
+        return percent(energy_uj / self.spent_uj).removesuffix(" %") if self.spent_uj > 0 else ""
 
 
 def _joint_entry(row: UnsplitRow, paths: dict[StageId, tuple[str, ...]]) -> Entry:

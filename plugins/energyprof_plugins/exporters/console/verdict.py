@@ -8,34 +8,38 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from energyprof.model.report import Report, StageRow
-from energyprof_plugins.exporters.account import Known, counted_domains, known
+from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, known, sum_word, unread_domains
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.console.stage_table import fit_path
-from energyprof_plugins.exporters.figures import half_width, joules_with_error, percent, seconds, watts
+from energyprof_plugins.exporters.console.stage_table import WIDE, fit_path
+from energyprof_plugins.exporters.figures import joules_with_bounds, percent, seconds, unit_of, watts
 from energyprof_plugins.exporters.visible import program_name
 
-MODEL = "estimated (model)"
 
+def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
+    """Return the one sentence: the share, the total with its interval, and the outermost stage that took most.
 
-def verdict(report: Report, glyphs: Glyphs, wide: bool) -> Text:
-    """Return the one sentence: the share, the total with its interval, and the outermost stage that took most."""
+    What that stage took follows where the line has room for it, in the same unit.
+    """
     whole = report.measured
     if not report.domains:
         return Text.assemble(("energyprof ", "dim"), "no power was recorded in this run")
-    energy_j = whole.energy_j or 0.0
-    amount = joules_with_error(energy_j, half_width(energy_j, whole.low_j, whole.high_j))
-    if whole.provenance == MODEL:
-        amount = f"an estimated {amount}"
-    culprit = _costliest(report)
+    if whole.energy_j is None:
+        return Text.assemble(("energyprof ", "dim"), "no reading covers this run: its energy is not known")
+    energy_j, culprit = whole.energy_j, _costliest(report)
+    unit = unit_of(energy_j, culprit[1].energy_j if culprit is not None else 0.0)
+    amount = joules_with_bounds(energy_j, whole.low_j, whole.high_j, unit)
+    word = sum_word(report)
+    amount = amount if word == "measured" else f"{'an' if word == 'estimated' else 'a'} {word} {amount}"
     if culprit is None or energy_j <= 0:
         why = ", no stage was recorded" if culprit is None else ": no reading shows what the stages took"
         return Text.assemble(("energyprof ", "dim"), (glyphs.text(amount), "bold"), why)
     row, total = culprit
-    detail = glyphs.text(f" ({joules_with_error(total.energy_j, total.half_j)})") if wide else ""
     share = glyphs.text(percent(total.energy_j / energy_j, 0))
-    name = fit_path((row.name,), 40 if wide else 24, glyphs)
+    name = fit_path((row.name,), 40 if width >= WIDE else 24, glyphs)
     said = glyphs.text(f" of {amount} went into ")
-    return Text.assemble(("energyprof ", "dim"), (share, "bold"), said, (name, "bold"), detail)
+    detail = glyphs.text(f": {joules_with_bounds(total.energy_j, *total.bounds_j, unit)}")
+    sentence = Text.assemble(("energyprof ", "dim"), (share, "bold"), said, (name, "bold"))
+    return sentence.append(detail) if sentence.cell_len + len(detail) <= width else sentence
 
 
 def run_line(report: Report, glyphs: Glyphs) -> str:
@@ -48,13 +52,17 @@ def run_line(report: Report, glyphs: Glyphs) -> str:
         facts.append(f"ended by {_signal_name(-run.exit_code)}")
     elif run.exit_code > 0:
         facts.append(f"exit status {run.exit_code}")
-    if report.measured.energy_j and run.wall_s > 0:
-        facts.append(f"mean {watts(report.measured.energy_j / run.wall_s)}")
+    if report.mean_power_w:
+        facts.append(f"mean {watts(report.mean_power_w)}")
     return glyphs.text(" \u00b7 ".join(facts))
 
 
 def trust_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
-    """Yield the line that labels modelled figures; a run whose domains are all measured needs none."""
+    """Yield the lines that say what is modelled or not known; a run whose domains are all measured needs none."""
+    unread = unread_domains(report)
+    if unread:
+        names = ", ".join(map(glyphs.name, unread))
+        yield f"{names}: not read in this run, its energy is unknown and in no figure below"
     modelled = [row for row in report.domains if row.provenance == MODEL]
     if modelled and len(modelled) == len(report.domains):
         yield f"{MODEL}: no power sensor was read, every figure below is an estimate"

@@ -14,8 +14,10 @@ from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, r
 from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.figures import (
     grouped,
+    half_width,
     joules,
-    joules_with_error,
+    joules_between,
+    joules_with_bounds,
     joules_within,
     percent,
     seconds,
@@ -63,7 +65,8 @@ def box_label(report: Report, box: Box, ink: str, *, bars: bool) -> str:
         lines.append(line(_spread(rows), 9, ink))
     how = provenance(rows)
     calls = sum(one.calls for one in rows)
-    lines.append(line(f"{grouped(calls)} call{'' if calls == 1 else 's'} \u00b7 {SHORT.get(how, how)}", 9, ink))
+    known_how = [] if box.own.nothing and box.total.nothing else [SHORT.get(how, how)]
+    lines.append(line(" \u00b7 ".join([f"{grouped(calls)} call{'' if calls == 1 else 's'}", *known_how]), 9, ink))
     if group.dearer is not None:
         lines.append(line(f"{group.dearer:.1f} \u00d7 the median of its {group.alike} siblings", 9, ink, bold=True))
     if box.own.refused and not box.own.nothing:
@@ -71,18 +74,18 @@ def box_label(report: Report, box: Box, ink: str, *, bars: bool) -> str:
     return label(table(lines))
 
 
-def rest_label(rest: Rest, measured_uj: int, ink: str) -> str:
+def rest_label(rest: Rest, spent_uj: int, ink: str) -> str:
     """Return the label of a remainder: how many stages, the costliest by name, their joules."""
     _, first = rest.names[0]
     more = " \u2026" if rest.count > 1 else ""
     head = f"+ {grouped(rest.count)}: {fit(first, 10, 110)}{more}"
-    return label(table([line(head, 10, ink), line(_amount(rest.energy_uj, measured_uj), 10, ink)]))
+    return label(table([line(head, 10, ink), line(_amount(rest.energy_uj, spent_uj), 10, ink)]))
 
 
-def joint_label(joint: Joint, measured_uj: int, ink: str) -> str:
+def joint_label(joint: Joint, spent_uj: int, ink: str) -> str:
     """Return the label of stages that cannot be told apart."""
-    half_uj = max(joint.energy_uj - joint.low_uj, joint.high_uj - joint.energy_uj, 0)
-    amount = f"{joules_with_error(joint.energy_uj / 1e6, half_uj / 1e6)} together{_of(joint.energy_uj, measured_uj)}"
+    together = joules_with_bounds(joint.energy_uj / 1e6, joint.low_uj / 1e6, joint.high_uj / 1e6)
+    amount = f"{together} together{_of(joint.energy_uj, spent_uj)}"
     names = fit(", ".join(map(visible, joint.names)), 9, 170)
     count = len(joint.members)
     head = f"{count} parts not separable" if count > 1 else "1 part not separable"
@@ -96,13 +99,14 @@ def box_tooltip(report: Report, box: Box) -> str:
     own_s, calls = sum(one.self_wall_s for one in rows), sum(one.calls for one in rows)
     told = [" / ".join(map(visible, rows[0].path)) + alike]
     if not own.nothing:
-        told.append(f"self {joules_with_error(own.energy_j, own.half_j)} (95 %), {provenance(rows)}")
-    told.append(f"total {joules(total.energy_j)}{_of(total.energy_uj, _measured_uj(report))} of measured")
+        told.append(f"self {joules_with_bounds(own.energy_j, *own.bounds_j)} at 95 %, {provenance(rows)}")
+    if not total.nothing:
+        told.append(f"total {joules(total.energy_j)}{_of(total.energy_uj, _spent_uj(report))} of the run")
     told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
     if rows[0].embodied_j is not None and len(rows) == 1:
         told.append(f"embodied in its result: {joules(rows[0].embodied_j)}")
-    each = f", {joules(total.energy_j / calls)} each" if calls else ""
-    power = f", {watts(own.energy_j / own_s)} while it ran itself" if own_s > 0 else ""
+    each = f", {joules(total.energy_j / calls)} each" if calls and not total.nothing else ""
+    power = f", {watts(own.energy_j / own_s)} while it ran itself" if own_s > 0 and not own.nothing else ""
     told.append(f"{grouped(calls)} calls{each}; {seconds(own_s)} of its own{power}")
     told += list(dict.fromkeys(visible(energy.reason) for one in rows for energy in one.self_energy if energy.reason))
     if rows[0].file is not None:
@@ -126,24 +130,29 @@ def joint_tooltip(joint: Joint) -> str:
 
 
 def _energies(report: Report, box: Box) -> list[str]:
-    measured_uj = _measured_uj(report)
+    spent_uj = _spent_uj(report)
     own, whole = box.own, box.total
-    told = "not separable" if own.nothing else joules_with_error(own.energy_j, own.half_j)
+    bounds = [(row.self_sum.low_j, row.self_sum.high_j) for row in box.rows]
+    known_bounds = [(low, high) for low, high in bounds if low is not None and high is not None]
+    if own.nothing and whole.nothing and not known_bounds:
+        return ["energy not known"]
+    if own.nothing:
+        told = "not separable" if known_bounds else "energy not known"
+    else:
+        told = joules_with_bounds(own.energy_j, *own.bounds_j)
     if whole.energy_uj == own.energy_uj and not box.group.children:
-        if own.nothing:
-            sums = [row.self_sum for row in box.rows]
-            return [f"{told}: {joules(sum(s.low_j for s in sums))} to {joules(sum(s.high_j for s in sums))}"]
-        return [f"{told}{_of(own.energy_uj, measured_uj)}"]
-    total = joules_within(whole.energy_j, whole.half_j)
-    return [f"self {told}", f"of {total}{_of(whole.energy_uj, measured_uj)}"]
+        if not own.nothing:
+            return [_with_share(told, own.energy_uj, spent_uj)]
+        if len(known_bounds) < len(bounds):
+            return [told]
+        return [f"{told}: {joules_between(sum(low for low, _ in known_bounds), sum(high for _, high in known_bounds))}"]
+    total = joules_within(whole.energy_j, half_width(whole.energy_j, *whole.bounds_j))
+    return [f"self {told}", f"of {total}{_of(whole.energy_uj, spent_uj)}"]
 
 
 def _spread(rows: Sequence[StageRow]) -> str:
     each = sorted(row.total_sum.energy_j for row in rows if row.total_sum.energy_j is not None)
-    if not each:
-        return "not separable"
-    low, high = joules(each[0]), joules(each[-1])
-    return f"each {low}" if low == high else f"each {low} to {high}"
+    return f"each {joules_between(each[0], each[-1])}" if each else "not separable"
 
 
 def _bar(own: Known) -> str:
@@ -159,13 +168,20 @@ def _bar(own: Known) -> str:
     return row(cell(f"<TABLE {frame}>{row(cells)}</TABLE>", 'ALIGN="LEFT" CELLPADDING="0"'))
 
 
-def _amount(energy_uj: int, measured_uj: int) -> str:
-    return joules(energy_uj / 1e6) + _of(energy_uj, measured_uj)
+def _amount(energy_uj: int, spent_uj: int) -> str:
+    return joules(energy_uj / 1e6) + _of(energy_uj, spent_uj)
 
 
-def _of(energy_uj: int, measured_uj: int) -> str:
-    return f" ({percent(energy_uj / measured_uj)})" if measured_uj > 0 else ""
+def _with_share(told: str, energy_uj: int, spent_uj: int) -> str:
+    """Return the figure with its share; one that ends in brackets gets no second pair of them."""
+    if told.endswith(")") and spent_uj > 0:
+        return f"{told}, {percent(energy_uj / spent_uj)}"
+    return f"{told}{_of(energy_uj, spent_uj)}"
 
 
-def _measured_uj(report: Report) -> int:
+def _of(energy_uj: int, spent_uj: int) -> str:
+    return f" ({percent(energy_uj / spent_uj)})" if spent_uj > 0 else ""
+
+
+def _spent_uj(report: Report) -> int:
     return round((report.measured.energy_j or 0.0) * 1e6)

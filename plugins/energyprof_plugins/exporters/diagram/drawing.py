@@ -22,6 +22,8 @@ BORDERS: Final = {
     "inferred (repeat mode)": {"style": "filled,dashed", "penwidth": "1.6", "peripheries": "2"},
     "estimated (model)": {"style": "filled,dotted", "penwidth": "2"},
 }
+UNKNOWN: Final = {"style": "filled", "penwidth": "1", "color": LIGHT["frame"]}
+"""Of a box whose energy is not known: it has no provenance."""
 
 MARGIN_PT: Final = "16"
 """Room around the boxes of a cluster: a line of text below the lowest one fits."""
@@ -38,7 +40,7 @@ class _Drawing:
     def __init__(self, report: Report, folded: Folded) -> None:
         self.report, self.folded = report, folded
         self.groups = folded.groups
-        self.measured_uj = microjoules(report.measured.energy_j)
+        self.spent_uj = microjoules(report.measured.energy_j)
         self.several_families = len(families_of(report)) > 1
         self.shown = frozenset(folded.shown)
         self.spine = [place for place in folded.shown if self.groups[place].parent is None]
@@ -109,7 +111,7 @@ class _Drawing:
             tooltip=graphviz.escape(anatomy.box_tooltip(self.report, box)),
             id=self._id(place),
             **{"class": f"h{step}"},
-            **BORDERS[anatomy.provenance(box.rows)],
+            **(UNKNOWN if box.own.nothing and box.total.nothing else BORDERS[anatomy.provenance(box.rows)]),
         )
 
     def _remainder(self, where: Any, place: int | None) -> None:  # graphviz ships no types
@@ -120,7 +122,7 @@ class _Drawing:
         identity = f"{self._id(place)}rest"
         where.node(
             identity,
-            anatomy.rest_label(rest, self.measured_uj, ink_on(HEAT[step])),
+            anatomy.rest_label(rest, self.spent_uj, ink_on(HEAT[step])),
             style="rounded,filled",
             fillcolor=HEAT[step],
             color=LIGHT["frame"],
@@ -141,7 +143,7 @@ class _Drawing:
         step = heat_step(self._share(joint.energy_uj))
         where.node(
             identity,
-            anatomy.joint_label(joint, self.measured_uj, ink_on(HEAT[step])),
+            anatomy.joint_label(joint, self.spent_uj, ink_on(HEAT[step])),
             style="rounded,filled,dashed",
             fillcolor=HEAT[step],
             penwidth="1.6",
@@ -237,7 +239,7 @@ class _Drawing:
         return energy_uj / self.folded.stages_uj if self.folded.stages_uj > 0 else 0.0
 
     def _width(self, energy_uj: int) -> str:
-        part = max(energy_uj, 0) / self.measured_uj if self.measured_uj > 0 else 0.0
+        part = max(energy_uj, 0) / self.spent_uj if self.spent_uj > 0 else 0.0
         return f"{0.7 + 9 * min(part, 1.0):.2f}"
 
     def _id(self, place: int | None) -> str:

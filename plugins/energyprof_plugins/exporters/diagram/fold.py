@@ -129,8 +129,9 @@ def _energies(report: Report, joints: Sequence[Joint]) -> tuple[Energies, list[i
     row_of = {row.stage: number for number, row in enumerate(report.stages)}
     parent = [None if row.parent is None else row_of[row.parent] for row in report.stages]
     parents = frozenset(parent)
+    told_together = frozenset(row_of[member] for joint in joints for member in joint.members)
     hidden = frozenset(
-        row for row, above in enumerate(parent) if above is not None and row not in parents and own.nothing[row]
+        row for row in told_together if parent[row] is not None and row not in parents and own.nothing[row]
     )
     children: list[list[int]] = [[] for _ in report.stages]
     for row, above in enumerate(parent):

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Final
 
 from energyprof.model.report import Report
-from energyprof_plugins.exporters.account import FAMILY_ORDER, family, ledger
+from energyprof_plugins.exporters.account import (
+    FAMILY_ORDER,
+    MODEL,
+    covered_text,
+    family,
+    ledger,
+    sum_word,
+    unread_domains,
+)
 from energyprof_plugins.exporters.diagram.anatomy import ROLES
 from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, table
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
@@ -14,8 +22,7 @@ from energyprof_plugins.exporters.figures import (
     column_unit,
     decimals_for,
     grouped,
-    half_width,
-    joules_with_error,
+    joules_with_bounds,
     percent,
     rounded_to_add_up,
     seconds,
@@ -25,6 +32,8 @@ from energyprof_plugins.exporters.visible import program_name, visible
 INK, DIM = LIGHT["ink"], LIGHT["dim"]
 SENSORS_SHOWN: Final = 6
 LINE_PT: Final = 330
+SENSOR_PT: Final = 430
+"""Plain letters of 9 pt are about a quarter narrower than the bold ones that widths are reckoned with."""
 
 
 def families_of(report: Report) -> list[str]:
@@ -49,14 +58,16 @@ def legend(report: Report, drawn: int, has_flow: bool, has_order: bool) -> str:
 def _run(report: Report, drawn: int) -> list[str]:
     run, whole, total = report.run, report.measured, len(report.stages)
     said = [font(fit(program_name(run.command), 17, LINE_PT), 17, INK, bold=True)]
-    if whole.energy_j is not None and report.domains:
-        amount = joules_with_error(whole.energy_j, half_width(whole.energy_j, whole.low_j, whole.high_j))
-        how = "estimated" if whole.provenance == "estimated (model)" else "measured"
-        said.append(font(f"{amount} {how} in {seconds(run.wall_s)}", 11, INK))
+    if whole.energy_j is not None:
+        amount = joules_with_bounds(whole.energy_j, whole.low_j, whole.high_j)
+        said.append(font(f"{amount} {sum_word(report)} in {seconds(run.wall_s)}", 11, INK))
     else:
-        said.append(font(f"no power was recorded in {seconds(run.wall_s)}", 11, INK))
-    if report.domains and all(one.provenance == "estimated (model)" for one in report.domains):
-        said.append(font("estimated (model): no power sensor was read", 10, INK, bold=True))
+        what = "no reading covers this run" if report.domains else "no power was recorded"
+        said.append(font(f"{what}; it took {seconds(run.wall_s)}", 11, INK))
+    if report.domains and all(one.provenance == MODEL for one in report.domains):
+        said.append(font(f"{MODEL}: no power sensor was read", 10, INK, bold=True))
+    if covered_text(report):
+        said.append(font(f"the ledger {covered_text(report)}", 9, INK, bold=True))
     machine = [run.host, *(run.versions[name] for name in ("cpu", "platform") if run.versions.get(name))]
     said.append(font(fit(", ".join(part for part in machine if part), 9, LINE_PT), 9, DIM))
     folded = ", rest folded" if drawn < total else ""
@@ -66,9 +77,9 @@ def _run(report: Report, drawn: int) -> list[str]:
     )
     for one in report.domains[:SENSORS_SHOWN]:
         period = f", every {seconds(one.period_s)}" if one.period_s is not None else ""
-        inside = "" if one.counts else ", not added"
+        inside = "" if one.counts else ", energy unknown" if one.domain in unread_domains(report) else ", not added"
         text = f"{visible(one.domain)}: {visible(one.source)}, {one.provenance}{period}{inside}"
-        said.append(font(fit(text, 9, LINE_PT), 9, DIM))
+        said.append(font(fit(text, 9, SENSOR_PT), 9, DIM))
     if len(report.domains) > SENSORS_SHOWN:
         said.append(font(f"and {len(report.domains) - SENSORS_SHOWN} more domains", 9, DIM))
     return said
@@ -76,7 +87,7 @@ def _run(report: Report, drawn: int) -> list[str]:
 
 def _ledger(report: Report, families: Sequence[str]) -> str:
     """Every column adds up as printed, and the last one is the sum of the printed others."""
-    largest_j = ledger(report).measured_uj / 1e6
+    largest_j = ledger(report).spent_uj / 1e6
     unit, unit_j = column_unit(largest_j)
     decimals = decimals_for(largest_j / unit_j)
     columns: list[list[str]] = []
@@ -92,7 +103,8 @@ def _ledger(report: Report, families: Sequence[str]) -> str:
         ]
     if len(families) > 1:
         columns.append([grouped(value, decimals).replace("-", "\u2212") for value in sums])
-    names = ("in stages", "idle", "outside any stage", "other processes", "unattributed", f"= measured ({unit})")
+    word = {"partly estimated": "total"}.get(sum_word(report), sum_word(report))
+    names = ("in stages", "idle", "outside any stage", "other processes", "unattributed", f"= {word} ({unit})")
     headings = [*families, *(["all"] if len(families) > 1 else [])]
     right = 'ALIGN="RIGHT" WIDTH="40"'
     rows = [row(cell(""), *(cell(font(text, 9, DIM), right) for text in headings))]
@@ -100,11 +112,19 @@ def _ledger(report: Report, families: Sequence[str]) -> str:
         bold = place == len(names) - 1
         figures = [cell(font(column[place], 9, INK, bold=bold), right) for column in columns]
         rows.append(row(cell(font(name, 9, INK, bold=bold)), *figures))
+    if word == "total":
+        ways = [_way(report, name) for name in families]
+        cells = [cell(font(text, 9, DIM), right) for text in (*ways, *(["mixed"] if len(families) > 1 else []))]
+        rows.append(row(cell(font("how", 9, DIM)), *cells))
     return table(rows, padding=2)
 
 
-def _number(printed: str) -> float:
-    return float(printed.replace(" ", "").replace("\u2212", "-"))
+def _way(report: Report, name: str) -> str:
+    """Return how the energy of one kind of hardware came about, in one word."""
+    account = ledger(report, name)
+    if not account.estimated_uj:
+        return "measured"
+    return "mixed" if account.measured_uj else "model"
 
 
 def _key(families: Sequence[str], has_flow: bool, has_order: bool) -> str:
