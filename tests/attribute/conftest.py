@@ -31,6 +31,8 @@ class Lane:
     parent: int = -1
     prefix: str | None = None
     host: int = -1
+    resumed: Sequence[float] = ()
+    """Starts of spans that go on with a generator."""
 
 
 def _ns(t_ms: float) -> int:
@@ -115,8 +117,9 @@ def _lanes(rows: Sequence[Lane], index: Mapping[str, int]) -> Lanes:
 
 
 def _spans(rows: Sequence[Lane], index: Mapping[str, int], origin_ns: int) -> Spans:
-    stage, lane_of, starts, ends, parents = [], [], [], [], []
+    stage, lane_of, starts, ends, parents, resumed = [], [], [], [], [], []
     for number, lane in enumerate(rows):
+        again = {origin_ns + _ns(start) for start in lane.resumed}
         spans = [(origin_ns + _ns(start), origin_ns + _ns(end), index[path]) for path, start, end in lane.spans]
         around: list[int] = []
         for start, end, which in sorted(spans, key=lambda span: (span[0], -span[1])):
@@ -127,6 +130,7 @@ def _spans(rows: Sequence[Lane], index: Mapping[str, int], origin_ns: int) -> Sp
             stage.append(which)
             lane_of.append(number)
             starts.append(start)
+            resumed.append(start in again)
             ends.append(end)
     return Spans(
         np.array(stage, np.int32),
@@ -135,6 +139,7 @@ def _spans(rows: Sequence[Lane], index: Mapping[str, int], origin_ns: int) -> Sp
         np.array(ends, np.int64),
         np.array(parents, np.int32),
         np.zeros(len(stage), np.bool_),
+        np.array(resumed, np.bool_),
     )
 
 

@@ -22,6 +22,17 @@ def test_calls_wall_own_and_cpu_time(make):
     assert times(make.trace([lane])) == {"a": (1, 100, 70, 50), "a/b": (2, 30, 30, 15)}
 
 
+def test_going_on_with_a_generator_is_counted_apart_and_its_time_all_the_same(make):
+    spans = [("use", 0, 100), ("use/give", 10, 20), ("use/give", 30, 50), ("use/give", 60, 70)]
+    trace = make.trace([make.lane(spans, resumed=(30, 60))])
+
+    found = attribute(trace)
+
+    assert times(trace) == {"use": (1, 100, 60, 0), "use/give": (1, 40, 40, 0)}
+    assert found.times.resumes.tolist() == [0, 2]
+    assert edges(trace, found.calls) == {("use", "use/give"): 1}
+
+
 def test_recursion_counts_calls_but_not_time_twice(make):
     assert times(make.trace([[("f", 0, 100), ("f", 10, 90), ("f", 20, 30)]])) == {"f": (3, 100, 100, 0)}
 

@@ -47,12 +47,12 @@ def test_bytes_left_over_are_an_error() -> None:
         unpack_columns(packed, 1)
 
 
-def chunk(rows: list[tuple[int, int, int, int, int, bool]]) -> SpanChunk:
-    """Make spans of (lane, start, depth, duration, stage, is_open), in the order that packing wants."""
-    table = np.array(sorted(rows), np.int64).reshape(-1, 6)
-    lane, start_ns, depth, duration, stage, is_open = table.T
+def chunk(rows: list[tuple[int, int, int, int, int, bool, bool]]) -> SpanChunk:
+    """Make spans of (lane, start, depth, duration, stage, is_open, resumed), in the order that packing wants."""
+    table = np.array(sorted(rows), np.int64).reshape(-1, 7)
+    lane, start_ns, depth, duration, stage, is_open, resumed = table.T
     narrow = [column.astype(np.int32) for column in (stage, lane, depth)]
-    return SpanChunk(narrow[0], narrow[1], start_ns, start_ns + duration, narrow[2], is_open.astype(np.bool_))
+    return SpanChunk(narrow[0], narrow[1], start_ns, start_ns + duration, narrow[2], is_open > 0, resumed > 0)
 
 
 SPAN_ROWS = st.lists(
@@ -63,18 +63,19 @@ SPAN_ROWS = st.lists(
         st.one_of(st.integers(0, 9), st.integers(2**33, 2**40)),
         st.integers(0, 400),
         st.booleans(),
+        st.booleans(),
     ),
     max_size=40,
 )
 
 
 @given(SPAN_ROWS)
-def test_spans_survive_even_where_they_do_not_nest(rows: list[tuple[int, int, int, int, int, bool]]) -> None:
+def test_spans_survive_even_where_they_do_not_nest(rows: list[tuple[int, int, int, int, int, bool, bool]]) -> None:
     spans = chunk(rows)
 
     back = unpack_spans(pack_spans(spans))
 
-    for column in ("stage", "lane", "start_ns", "end_ns", "depth", "is_open"):
+    for column in ("stage", "lane", "start_ns", "end_ns", "depth", "is_open", "resumed"):
         assert getattr(back, column).tolist() == getattr(spans, column).tolist(), column
 
 

@@ -90,7 +90,7 @@ CALLS = {
     "all/crowd": 1,
     "all/crowd/fetch": 20,
     **FETCHED,
-    "all/pages": 8,  # resumes: three items and the end, twice
+    "all/pages": 2,
     "all/use": 6,
     "all/fails": 1,
     "all/endless": 1,
@@ -163,6 +163,8 @@ def test_every_stage_stands_where_its_task_was_created(place: Any, words: list[s
     assert (ours.stdout, ours.stderr, ours.returncode) == (bare.stdout, bare.stderr, 0)
     report = report_of(place)
     assert {str(row.stage): row.calls for row in report.stages} == expected_calls()
+    # Two more items and the end, twice.
+    assert {str(row.stage): row.resumes for row in report.stages if row.resumes} == {"all/pages": 6}
     assert [line for line in report.warnings if "stages" in line or "spans" in line] == []
 
 

@@ -12,7 +12,7 @@ import pytest
 from energyprof.collect.convert import Converter
 from energyprof.collect.convert_stages import StageName, StageTable
 from energyprof.collect.spool_watch import SpoolWatcher
-from energyprof.model.events import END_ANY, LANE, SPAWN
+from energyprof.model.events import END_ANY, LANE, RESUME, SPAWN
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LANE_KINDS, LaneRuns
 from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, pack_frame, pack_json
@@ -29,6 +29,8 @@ class Sink:
     lanes: dict[int, LaneRow] = field(default_factory=dict)
     origins: list[LaneOrigin] = field(default_factory=list)
     spans: list[tuple[int, str, int, int, int, bool]] = field(default_factory=list)
+    resumed: list[tuple[str, int]] = field(default_factory=list)
+    """Path and start of the spans that go on with a generator."""
     runs: list[tuple[int, int, int]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -45,6 +47,8 @@ class Sink:
         columns = (spans.start_ns, spans.end_ns, spans.depth, spans.is_open)
         rows = zip(spans.lane.tolist(), spans.stage.tolist(), *(column.tolist() for column in columns), strict=True)
         self.spans += [(lane, self.path(stage), *rest) for lane, stage, *rest in rows]
+        again = zip(spans.stage[spans.resumed].tolist(), spans.start_ns[spans.resumed].tolist(), strict=True)
+        self.resumed += [(self.path(stage), start_ns) for stage, start_ns in again]
 
     def add_lane_runs(self, runs: LaneRuns) -> None:
         self.runs += zip(runs.lane.tolist(), runs.start_ns.tolist(), runs.end_ns.tolist(), strict=True)
@@ -113,6 +117,21 @@ def test_nested_stages_become_paths(tmp_path: Path) -> None:
         (0, "train/forward", 20, 30, 1, False),
         (0, "train/forward", 40, 50, 1, False),
     ]
+
+
+def test_going_on_with_a_generator_is_a_span_of_its_stage_and_no_call(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.names("use", "give")
+
+    spool.events((1, 10), (2, 20), (-2, 30), (RESUME + 2, 40), (-2, 50))
+    spool.events((-1, 60), (RESUME + 2, 70), (1, 80), (-2, 90), (RESUME + 2, 95))
+
+    sink = convert(tmp_path, end_ns=100)
+    assert [(path, start, end) for _, path, start, end, _, _ in sink.spans] == [
+        ("use", 10, 60), ("use/give", 20, 30), ("use/give", 40, 50),
+        ("give", 70, 90), ("give/use", 80, 90), ("give", 95, 100),
+    ]  # fmt: skip
+    assert sink.resumed == [("use/give", 40), ("give", 70), ("give", 95)]
 
 
 def test_recursion_stays_one_stage(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 import energyprof
 from energyprof import stage
+from energyprof.model.events import RESUME
 from energyprof.record.lanes import local
 from energyprof.record.names import NAMES
 from energyprof.record.stage import set_active
@@ -38,7 +39,11 @@ class _Told(list[str]):
 
     def check(self, *expected: str) -> None:
         names = {name.code: name.name for name in NAMES.since(0)}
-        told = [("+" if code > 0 else "-") + names[abs(code)] for code in local.buffer[::2]]
+        begins = [code for code in local.buffer[::2] if code > RESUME]  # told with ++
+        told = [
+            ("++" if code in begins else "+" if code > 0 else "-") + names[abs(code) % RESUME]
+            for code in local.buffer[::2]
+        ]
         assert told == (list(expected) if self.active else [])
 
 
@@ -137,7 +142,7 @@ def test_partials_and_builtins_can_be_stages(told: _Told) -> None:
     told.check("+add", "-add", "+max", "-max", "+max", "-max")
 
 
-def test_each_resume_of_a_generator_is_a_span_below_its_consumer(told: _Told) -> None:
+def test_each_resume_of_a_generator_is_a_span_below_its_consumer_and_no_call(told: _Told) -> None:
     @stage("numbers")
     def numbers() -> Iterator[int]:
         received = yield 1
@@ -149,8 +154,8 @@ def test_each_resume_of_a_generator_is_a_span_below_its_consumer(told: _Told) ->
         second = generator.send(7)
 
     assert (first, second, list(generator)) == (1, 7, [])
-    resume = ["+numbers", "-numbers"]
-    told.check("+consumer", *resume, *resume, "-consumer", *resume)
+    resume = ["++numbers", "-numbers"]
+    told.check("+consumer", "+numbers", "-numbers", *resume, "-consumer", *resume)
     assert inspect.isgeneratorfunction(numbers)
     assert inspect.isgenerator(generator)
 
@@ -225,6 +230,8 @@ def test_an_async_generator_is_closed_and_thrown_into(told: _Told) -> None:
 
     assert asyncio.run(main()) == ["start", "caught", "start"]
     assert seen == ["finally", "finally"]
+    once, again = ["+stream", "-stream"], ["++stream", "-stream"]
+    told.check(*once, *again, *again, *once, *again)
 
 
 @pytest.mark.parametrize("wrong", [3, None, b"bytes", 1.5])

@@ -67,6 +67,7 @@ def _stage(row: StageRow) -> dict[str, Any]:
         "file": row.file,
         "line": row.line,
         "calls": row.calls,
+        "resumes": row.resumes,
         "wall_s": row.wall_s,
         "self_wall_s": row.self_wall_s,
         "cpu_s": row.cpu_s,

@@ -119,7 +119,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         host_clock=domain.driver == "device" and not on_device,
         stages=trace.stages,
         tree=ground.tree,
-        calls=ground.times.calls,
+        pieces=ground.times.calls + ground.times.resumes,
         ran=Ran(lanes.own_ns, _covered_ns(lanes.segments, windows, len(trace.stages)), len(windows) > 0),
     )
     own = self_columns(case, found, energy_uj)

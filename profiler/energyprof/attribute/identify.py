@@ -72,7 +72,8 @@ class Case:
     stages: tuple[Stage, ...]
     tree: tuple[Ints, ...]
     """For each stage itself and all stages below it, ascending."""
-    calls: Ints
+    pieces: Ints
+    """How often each stage ran in one piece: once for a call, and each time a generator was gone on with."""
     ran: Ran
 
 
@@ -136,7 +137,7 @@ def _unsplit(case: Case, found: Split, members: Ints, energy_uj: Ints) -> Unspli
     bounds = found.group(members)
     energy = int(energy_uj[members].sum())
     low, high = _whole(bounds.low_j, bounds.high_j, np.array([energy]))
-    ran = int(case.calls[members].sum()), float(case.ran.own_ns[members].sum())
+    ran = int(case.pieces[members].sum()), float(case.ran.own_ns[members].sum())
     decided = float(found.stages.data_share()[members].min())
     coverage = float(case.ran.of_groups((members,)).coverage()[0])
     return Unsplit(
@@ -167,15 +168,15 @@ def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyCol
     measured = (share >= MEASURED_FROM) & (coverage >= COVERED_FROM) & (not case.host_clock)
     provenance = np.where(measured, _MEASURED, _INFERRED).astype(np.uint8)
     reason = tuple(
-        reason_of(_ground(case, float(decided[row]), float(coverage[row]), bool(refused[row]), (calls, own_ns)))
-        for row, (calls, own_ns) in enumerate(zip(case.calls.tolist(), ran.own_ns.tolist(), strict=True))
+        reason_of(_ground(case, float(decided[row]), float(coverage[row]), bool(refused[row]), (pieces, own_ns)))
+        for row, (pieces, own_ns) in enumerate(zip(case.pieces.tolist(), ran.own_ns.tolist(), strict=True))
     )
     return EnergyColumns(energy, low, high, refused, share, provenance, reason, unread)
 
 
 def _ground(case: Case, decided: float, coverage: float, refused: bool, ran: tuple[int, float]) -> Ground:
-    calls, own_ns = ran
-    return Ground(decided, coverage, refused, case.period_ns, own_ns / calls if calls else None, case.host_clock)
+    pieces, own_ns = ran
+    return Ground(decided, coverage, refused, case.period_ns, own_ns / pieces if pieces else None, case.host_clock)
 
 
 def _whole(low_j: Floats, high_j: Floats, energy_uj: Ints) -> tuple[Floats, Floats]:

@@ -17,10 +17,10 @@ def follows(spans: Spans, stages: int) -> Flows:
 
 
 def calls(spans: Spans, lanes: Lanes, stages: int) -> Flows:
-    """Return how often a stage opened another: directly, or by creating the lane on which it was outermost."""
-    inner = np.flatnonzero(spans.parent >= 0)
+    """Return how often a stage called another: directly, or by creating the lane on which it was outermost."""
+    inner = np.flatnonzero((spans.parent >= 0) & ~spans.resumed)
     prefix = lanes.prefix[spans.lane]
-    created = np.flatnonzero((spans.parent < 0) & (prefix >= 0))
+    created = np.flatnonzero((spans.parent < 0) & (prefix >= 0) & ~spans.resumed)
     source = np.concatenate((spans.stage[spans.parent[inner]], prefix[created]))
     return _counted(source, np.concatenate((spans.stage[inner], spans.stage[created])), stages)
 

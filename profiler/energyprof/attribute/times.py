@@ -31,8 +31,8 @@ def stage_times(trace: Trace, segments: Segments, cpu: CpuTimes) -> StageTimes:
     stage = spans.stage[top]
     wall = spans.end_ns[top] - spans.start_ns[top]
     return StageTimes(
-        calls=np.bincount(spans.stage, minlength=count).astype(np.int64),
-        resumes=np.zeros(count, np.int64),
+        calls=np.bincount(spans.stage[~spans.resumed], minlength=count).astype(np.int64),
+        resumes=np.bincount(spans.stage[spans.resumed], minlength=count).astype(np.int64),
         wall_ns=_sum(stage, wall.astype(np.float64), count),
         self_wall_ns=_sum(segments.stage, segments.end_ns - segments.start_ns, count),
         cpu_ns=_sum(stage, _cpu_of_spans(trace, top, cpu), count),

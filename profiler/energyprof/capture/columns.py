@@ -19,7 +19,7 @@ Columns = TypeVar("Columns", SpanChunk, LaneRuns, Readings, ThreadCpu, Samples)
 _DTYPES: dict[str, Any] = {
     **dict.fromkeys(("start_ns", "end_ns", "t_before_ns", "t_after_ns", "raw", "t_ns", "cpu_ns"), np.int64),
     **dict.fromkeys(("stage", "lane", "depth", "pid", "tid", "node", "line"), np.int32),
-    "is_open": np.bool_,
+    **dict.fromkeys(("is_open", "resumed"), np.bool_),
     "status": np.uint8,
 }
 

@@ -34,19 +34,19 @@ def domains_json(domains: Sequence[Domain]) -> list[dict[str, Any]]:
 
 def open_json(spans: SpanChunk) -> list[list[int]]:
     """Return open spans as JSON values, one row each."""
-    columns = (spans.stage, spans.lane, spans.start_ns, spans.end_ns, spans.depth)
+    columns = (spans.stage, spans.lane, spans.start_ns, spans.end_ns, spans.depth, spans.resumed)
     return [[int(value) for value in row] for row in zip(*columns, strict=True)]
 
 
 def open_of(value: Any) -> SpanChunk:
     """Return open spans; raises CaptureError where the rows make none."""
     try:
-        table = np.array(value, np.int64).reshape(-1, 5)
+        table = np.array(value, np.int64).reshape(-1, 6)
     except (TypeError, ValueError, OverflowError) as error:
         raise CaptureError(f"its open spans cannot be understood ({error})") from error
-    stage, lane, start_ns, end_ns, depth = table.T
+    stage, lane, start_ns, end_ns, depth, resumed = table.T
     narrow = [column.astype(np.int32) for column in (stage, lane, depth)]
-    return SpanChunk(narrow[0], narrow[1], start_ns, end_ns, narrow[2], np.ones(len(table), np.bool_))
+    return SpanChunk(narrow[0], narrow[1], start_ns, end_ns, narrow[2], np.ones(len(table), np.bool_), resumed > 0)
 
 
 def run_of(value: Any) -> RunFacts:

@@ -25,7 +25,8 @@ def ordered_spans(spans: SpanChunk, stage: Index) -> Spans:
         order[rows] = order[rows][np.lexsort((tied.depth, -tied.end_ns, tied.start_ns, tied.lane))]
         sorted_ = picked(spans, order)
     parent = _parents(sorted_)
-    return Spans(stage[order], sorted_.lane, sorted_.start_ns, sorted_.end_ns, parent, sorted_.is_open)
+    times = (sorted_.start_ns, sorted_.end_ns)
+    return Spans(stage[order], sorted_.lane, *times, parent, sorted_.is_open, sorted_.resumed)
 
 
 def ordered_runs(runs: LaneRuns) -> LaneRuns:

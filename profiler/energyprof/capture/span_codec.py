@@ -15,7 +15,7 @@ from energyprof.errors import CaptureError
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Index, Ints
 
-_COLUMNS = 7
+_COLUMNS = 8
 _PLACE_COLUMNS = 4
 
 
@@ -29,17 +29,18 @@ def pack_spans(spans: SpanChunk) -> bytes:
     step = np.diff(t_ns, prepend=t_ns[:1])
     first = begin[lane_first]
     step[first] = 0  # a lane's first time is kept apart, so that no step goes back
-    is_open = np.flatnonzero(spans.is_open)
-    columns = (spans.lane[lane_first], lane_first, t_ns[first], spans.stage, spans.depth, step, is_open)
-    return pack_columns(columns, (0, 1, 0, 0, 0, 0, 1))
+    flagged = (np.flatnonzero(spans.is_open), np.flatnonzero(spans.resumed))
+    columns = (spans.lane[lane_first], lane_first, t_ns[first], spans.stage, spans.depth, step, *flagged)
+    return pack_columns(columns, (0, 1, 0, 0, 0, 0, 1, 1))
 
 
 def unpack_spans(packed: bytes) -> SpanChunk:
     """Return the spans; raises CaptureError where the bytes do not fit together."""
-    lanes, lane_first, first_ns, stage, depth, step, is_open = unpack_columns(packed, _COLUMNS)
+    lanes, lane_first, first_ns, stage, depth, step, *flagged = unpack_columns(packed, _COLUMNS)
     rows = len(stage)
     _check_lanes(lanes, lane_first, first_ns, rows)
-    if len(depth) != rows or len(step) != 2 * rows or not _within(is_open, rows) or not _within(depth, 1 << 31):
+    fits = len(depth) == rows and len(step) == 2 * rows and all(_within(which, rows) for which in flagged)
+    if not fits or not _within(depth, 1 << 31):
         raise CaptureError("a block of spans does not fit together")
     depth_32 = depth.astype(np.int32)
     begin, end = _event_order(depth_32, lane_first)
@@ -47,10 +48,11 @@ def unpack_spans(packed: bytes) -> SpanChunk:
     first = begin[lane_first]
     lengths = np.diff(lane_first, append=rows)
     t_ns += np.repeat(first_ns - t_ns[first], 2 * lengths)
-    open_flags = np.zeros(rows, np.bool_)
-    open_flags[is_open] = True
+    is_open, resumed = np.zeros((2, rows), np.bool_)
+    is_open[flagged[0]] = True
+    resumed[flagged[1]] = True
     lane = np.repeat(lanes, lengths).astype(np.int32)
-    return SpanChunk(stage.astype(np.int32), lane, t_ns[begin], t_ns[end], depth_32, open_flags)
+    return SpanChunk(stage.astype(np.int32), lane, t_ns[begin], t_ns[end], depth_32, is_open, resumed)
 
 
 def unpack_places(packed: bytes) -> tuple[Index, Index]:

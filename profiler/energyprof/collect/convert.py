@@ -26,6 +26,7 @@ from energyprof.collect.convert_spans import LaneEvents, OpenSpan, convert_event
 from energyprof.collect.convert_stacks import ProcessStacks, StackSink, StackTable
 from energyprof.collect.convert_stages import StageTable
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
+from energyprof.model.events import RESUME
 from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
 from energyprof.model.spool import (
@@ -338,13 +339,14 @@ class Converter:
 
     def _open_on(self, lanes: Sequence[int], end_ns: int) -> SpanChunk:
         rows = [
-            (span.stage, lane, span.start_ns, max(end_ns, span.start_ns), depth)
+            (span.stage, lane, span.start_ns, max(end_ns, span.start_ns), depth, span.code > RESUME)
             for lane in lanes
             for depth, span in enumerate(self._open.get(lane, ()))
         ]
-        stage, lane_column, start_ns, end_column_ns, depth = np.array(rows, np.int64).reshape(-1, 5).T
+        stage, lane_column, start_ns, end_column_ns, depth, resumed = np.array(rows, np.int64).reshape(-1, 6).T
         narrow = [column.astype(np.int32) for column in (stage, lane_column, depth)]
-        return SpanChunk(narrow[0], narrow[1], start_ns, end_column_ns, narrow[2], np.ones(len(rows), np.bool_))
+        is_open = np.ones(len(rows), np.bool_)
+        return SpanChunk(narrow[0], narrow[1], start_ns, end_column_ns, narrow[2], is_open, resumed.astype(np.bool_))
 
     def _add_spans(self, spans: SpanChunk) -> None:
         if len(spans):

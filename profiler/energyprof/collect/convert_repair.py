@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from energyprof.model.events import END_ANY, SPAWN
+from energyprof.model.events import END_ANY, RESUME, SPAWN
 from energyprof.model.span import Ints
 
 
@@ -33,7 +33,7 @@ def repair(code: Ints, t_ns: Ints) -> Repaired:
     for event, when in zip(code.tolist(), t_ns.tolist(), strict=True):
         if event > 0:
             if event < SPAWN:
-                stack.append(event)
+                stack.append(event % RESUME)
             out.append((event, when))
         elif stack and event in (-stack[-1], END_ANY):
             stack.pop()

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energyprof.collect.convert_repair import repair
-from energyprof.model.events import END_ANY, SPAWN
+from energyprof.model.events import END_ANY, RESUME, SPAWN
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Flags, Index, Ints
 
@@ -26,6 +26,7 @@ class OpenSpan:
     """A span that has begun and not ended: what a lane carries from one piece of events to the next."""
 
     code: int
+    """Of the event that began it: `RESUME` still added where it goes on with a generator."""
     start_ns: int
     stage: int
 
@@ -102,6 +103,7 @@ def convert_events(
         end_ns=events.t_ns[end],
         depth=pairs.level[begin],
         is_open=np.zeros(len(begin), np.bool_),
+        resumed=events.code[begin] > RESUME,
     )
     still_open: dict[int, list[OpenSpan]] = {}
     for row in pairs.begin[~ended].tolist():
@@ -169,7 +171,7 @@ def _pair(rank: Ints, code: Ints) -> _Pairs:
     begin, end = rows[starts], following[starts]
     ended: Flags = end >= 0
     closing, opening = code[end], code[begin]
-    wrong = ended & (closing != -opening) & (closing != END_ANY)
+    wrong = ended & (closing != -(opening % RESUME)) & (closing != END_ANY)
     return _Pairs(level, begin, end, np.unique(rank[begin[wrong]]))
 
 
@@ -203,7 +205,7 @@ def _stages(pairs: _Pairs, code: Ints, resolve: Resolve) -> Index:
         if level < len(spawned_by_level):
             stage[spawned_by_level[level]] = _enclosing(stage, outer, spawned_by_level[level])
         if len(begins):
-            stage[begins] = resolve(_enclosing(stage, outer, begins), code[begins])
+            stage[begins] = resolve(_enclosing(stage, outer, begins), code[begins] % RESUME)
         outer = begins
     return stage
 

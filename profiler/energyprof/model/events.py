@@ -3,6 +3,7 @@
 `t_ns` is `time.perf_counter_ns()` of the recorded process. What a code means, by range:
 
 * `1 .. 2**31 - 1`: the stage with this code begins in the lane running in this thread; its negative: that stage ends;
+* `RESUME + code`: the stage goes on with a generator that has begun before, which is no call; it ends in the same way;
 * `LANE + k`: lane `k` of this process (a coroutine task, an executor's work item) now runs in this thread;
   `k = 0`: the thread's own lane again;
 * `SPAWN + k`: lane `k` (a thread, a task, a child process) was created here, below the stage open at this instant;
@@ -15,6 +16,7 @@ TYPE_CHECKING = False  # `typing` costs 13 ms, and the profiled program imports 
 if TYPE_CHECKING:
     from typing import Final
 
+RESUME: Final = 1 << 32
 LANE: Final = 1 << 40
 SPAWN: Final = 1 << 41
 END_ANY: Final = -(1 << 39)

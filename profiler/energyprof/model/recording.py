@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from energyprof.model.span import Flags, Index, Ints, StageKind
 
 
@@ -69,6 +71,12 @@ class SpanChunk:
     depth: Index
     """Nesting depth on its lane, 0: outermost."""
     is_open: Flags
+    resumed: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))
+    """True where it goes on with a call of a generator, and is no call; left out: none does."""
+
+    def __post_init__(self) -> None:
+        if not len(self.resumed):
+            object.__setattr__(self, "resumed", np.zeros(len(self.stage), np.bool_))
 
     def __len__(self) -> int:
         return len(self.stage)

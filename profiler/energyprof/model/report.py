@@ -111,6 +111,9 @@ class StageRow:
     file: str | None
     line: int | None
     calls: int
+    """Invocations."""
+    resumes: int
+    """How often a generator was gone on with; no calls."""
     wall_s: float
     self_wall_s: float
     cpu_s: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
 import numpy as np
@@ -74,6 +74,12 @@ class Spans:
     """Row of the enclosing span on the same lane; -1: outermost."""
     is_open: Flags
     """True where the end was never recorded (killed inside); `end_ns` is then the end of the run."""
+    resumed: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))
+    """True where it goes on with a call of a generator, and is no call; left out: none does."""
+
+    def __post_init__(self) -> None:
+        if not len(self.resumed):
+            object.__setattr__(self, "resumed", np.zeros(len(self.stage), np.bool_))
 
     def __len__(self) -> int:
         return len(self.stage)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache, partial, update_wrapper
 from types import FunctionType, coroutine
 
+from energyprof.model.events import RESUME
 from energyprof.record.names import NAMES, Name
 from energyprof.record.stage import Stage, stage_of, wrapper_globals
 
@@ -43,9 +44,9 @@ def decorated(function: Function, name: str | None = None, after: tuple[str, ...
     if flags & _COROUTINE:
         wrapper = _coroutine(function, stage_of(known))
     elif flags & _ASYNC_GENERATOR:
-        wrapper = _async_generator(function, stage_of(known))
+        wrapper = _async_generator(function, stage_of(known), Stage(known, RESUME))
     elif flags & _GENERATOR:
-        wrapper = _generator(function, stage_of(known))
+        wrapper = _generator(function, stage_of(known), Stage(known, RESUME))
         if flags & _ITERABLE_COROUTINE:
             wrapper = coroutine(wrapper)
     else:
@@ -132,16 +133,17 @@ def _coroutine(function: Callable[..., Any], stage: Stage) -> Callable[..., Coro
     return wrapper
 
 
-def _generator(function: Callable[..., Any], stage: Stage) -> Callable[..., Generator[Any, Any, Any]]:
+def _generator(function: Callable[..., Any], stage: Stage, again: Stage) -> Callable[..., Generator[Any, Any, Any]]:
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         inner = function(*args, **kwargs)
-        resume, value = inner.send, None
+        resume, value, running = inner.send, None, stage
         while True:
-            with stage:
+            with running:
                 try:
                     item = resume(value)
                 except StopIteration as end:
                     return end.value
+            running = again
             try:
                 value = yield item
                 resume = inner.send
@@ -151,16 +153,19 @@ def _generator(function: Callable[..., Any], stage: Stage) -> Callable[..., Gene
     return wrapper
 
 
-def _async_generator(function: Callable[..., Any], stage: Stage) -> Callable[..., AsyncGenerator[Any, Any]]:
+def _async_generator(
+    function: Callable[..., Any], stage: Stage, again: Stage
+) -> Callable[..., AsyncGenerator[Any, Any]]:
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         inner = function(*args, **kwargs)
-        resume, value = inner.asend, None
+        resume, value, running = inner.asend, None, stage
         while True:
-            with stage:
+            with running:
                 try:
                     item = await resume(value)
                 except StopAsyncIteration:
                     return
+            running = again
             try:
                 value = yield item
                 resume = inner.asend

@@ -78,10 +78,11 @@ class Stage(_Doors, metaclass=_Unbound):
 
     __slots__ = ("__weakref__", "after", "name")
 
-    def __init__(self, name: Name) -> None:
+    def __init__(self, name: Name, begin: int = 0) -> None:
+        """`begin` is added to the code of the event that begins it: `RESUME`, where it goes on with a generator."""
         self.name = name.name
         self.after = name.after
-        self._active_enter = _baked(_begin, {_CODE: name.code, _SELF: self})
+        self._active_enter = _baked(_begin, {_CODE: begin + name.code, _SELF: self})
         self._active_exit = _baked(_end, {_CODE: -name.code})
         self._idle_enter = repeat(self).__next__  # gives the stage back, and is C
         self._idle_exit = _nothing

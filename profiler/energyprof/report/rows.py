@@ -80,6 +80,7 @@ def stage_rows(
     """Return one row per stage; shares are of `stages_j`."""
     times = attribution.times
     self_wall_s, cpu_s = (times.self_wall_ns / 1e9).tolist(), (times.cpu_ns / 1e9).tolist()
+    resumes = times.resumes.tolist()
     own = _energy_rows([(found.domain, found.self_energy) for found in attribution.domains], len(stages))
     total = _energy_rows([(found.domain, found.total_energy) for found in attribution.domains], len(stages))
     return tuple(
@@ -92,6 +93,7 @@ def stage_rows(
             file=stage.file,
             line=stage.line,
             calls=node.calls,
+            resumes=resumes[index],
             wall_s=node.wall_s,
             self_wall_s=self_wall_s[index],
             cpu_s=cpu_s[index],

@@ -81,6 +81,7 @@ def test_one_stage_is_written_whole(sample):
         "file": "pipeline.py",
         "line": 10,
         "calls": 3,
+        "resumes": 0,
         "wall_s": 0.020003,
         "self_wall_s": 0.020003,
         "cpu_s": 0.020003,

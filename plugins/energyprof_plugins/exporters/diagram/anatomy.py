@@ -107,7 +107,9 @@ def box_tooltip(report: Report, box: Box) -> str:
         told.append(f"embodied in its result: {joules(rows[0].embodied_j)}")
     each = f", {joules(total.energy_j / calls)} each" if calls and not total.nothing else ""
     power = f", {watts(own.energy_j / own_s)} while it ran itself" if own_s > 0 and not own.nothing else ""
-    told.append(f"{grouped(calls)} calls{each}; {seconds(own_s)} of its own{power}")
+    resumes = sum(one.resumes for one in rows)
+    again = f", {grouped(resumes)} times gone on with" if resumes else ""
+    told.append(f"{grouped(calls)} calls{each}{again}; {seconds(own_s)} of its own{power}")
     told += list(dict.fromkeys(visible(energy.reason) for one in rows for energy in one.self_energy if energy.reason))
     if rows[0].file is not None:
         told.append(visible(f"{rows[0].file}:{rows[0].line}" if rows[0].line is not None else rows[0].file))
