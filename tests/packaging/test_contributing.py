@@ -143,6 +143,7 @@ def stage(name: str, total: SumRow, parent: str | None = None) -> StageRow:
         file=None,
         line=None,
         calls=1,
+        resumes=0,
         wall_s=1.0,
         self_wall_s=1.0,
         cpu_s=1.0,
