@@ -115,6 +115,7 @@ def test_markdown_never_prints_a_figure_that_the_report_refuses() -> None:
         overhead=Overhead(0.0, 0.0, 0, 0, 0.0, 0.0, 0.0, 0, 0),
         warnings=(),
         measured=known,
+        mean_power_w=12.3,
         stages_sum=known,
     )
 
