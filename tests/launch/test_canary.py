@@ -113,6 +113,35 @@ def test_a_program_that_has_left_the_group_is_told(program: list[str], tmp_path:
     assert process.communicate(timeout=30)[0] == "SIGTERM\n"
 
 
+SLOW_TO_DIE = """#!{python} -ES
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+open("stands", "w").close()
+while signal.SIGTERM not in signal.sigpending():
+    signal.sigtimedwait([], 0.005)
+signal.sigtimedwait([], 0.05)
+os.close(1)
+signal.sigtimedwait([], 0.2)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+"""
+
+
+def test_a_canary_that_takes_its_time_to_die_is_believed(program: list[str], tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    cat = tmp_path / "bin" / "cat"
+    cat.write_text(SLOW_TO_DIE.format(python=sys.executable))
+    cat.chmod(0o755)
+    process = started(program, tmp_path, PATH=str(tmp_path / "bin"))
+    deadline_s = time.monotonic() + 20
+    while not (tmp_path / "stands").exists():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+
+    os.killpg(process.pid, signal.SIGTERM)
+
+    assert process.communicate(timeout=30)[0] == "SIGTERM\n"
+
+
 def test_another_signal_soon_after_one_to_the_group_is_passed_on(program: list[str], tmp_path: Path) -> None:
     process = started(program, tmp_path)
     await_canary(process.pid)

@@ -42,10 +42,10 @@ class Canary:
         """Who sent what it died of, as soon as our own copy has come."""
         self._start()
 
-    def look(self) -> None:
+    def look(self, wait_options: int = os.WNOHANG) -> None:
         """Take note of its death and start another. To be called whenever a signal has come, and now and then."""
         if self._pid:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            pid, status = os.waitpid(self._pid, wait_options)
             if not pid:
                 return
             self._bury()
@@ -62,10 +62,11 @@ class Canary:
             return False
         self.look()
         if not self._was_for_all(arrival) and self._pid:
-            select.select([self._breath], [], [], GRACE_S)
-            if self._is_dying():  # on a busy machine it waits for a core even for that
-                select.select([self._breath], [], [], _DYING_S)
-            self.look()
+            has_died = self._breathes_out(GRACE_S)
+            if not has_died and self._is_dying():  # on a busy machine it waits for a core even for that
+                has_died = self._breathes_out(_DYING_S)
+            # Its output ends a little before itself.
+            self.look(0 if has_died else os.WNOHANG)
         return self._was_for_all(arrival)
 
     def close(self) -> None:
@@ -82,6 +83,9 @@ class Canary:
         if self._sender is None:
             self._sender = arrival.sender
         return self._sender == arrival.sender
+
+    def _breathes_out(self, timeout_s: float) -> bool:
+        return bool(select.select([self._breath], [], [], timeout_s)[0])
 
     def _is_dying(self) -> bool:
         """Return whether a signal waits for it (proc(5), SigPnd and ShdPnd)."""
