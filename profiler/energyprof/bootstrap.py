@@ -36,9 +36,10 @@ LANES = {
     "concurrent.futures.thread": "energyprof.record.work_items:WorkItems",
     "multiprocessing.forkserver": "energyprof.record.forkserver:ForkserverChildren",
     "os": "energyprof.record.launches:OsLaunches",
+    "threading": "energyprof.record.threads:ThreadSpawns",
     "uvloop": "energyprof.record.uvloop_tasks:UvloopTasks",
 }
-"""What makes lanes of a module's tasks and processes, installed when the program itself imports the module."""
+"""What makes lanes of a module's threads, tasks and processes, installed when the program itself imports the module."""
 
 
 def start() -> None:
@@ -104,7 +105,7 @@ class Recording:
         recorder.start()
         self._recorder = recorder
         if instruments:
-            from energyprof.record.json_text import from_json
+            from energyprof.model.json_text import from_json
 
             for name, framework, target, file in from_json(instruments):
                 self._awaited.setdefault(framework, []).append((name, target, file))

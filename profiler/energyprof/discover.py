@@ -7,13 +7,12 @@ cannot be read or written the index is made afresh each time.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import zlib
 from collections import namedtuple
 
 from energyprof.errors import PluginError
+from energyprof.model.json_text import from_json, to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,12 +80,12 @@ def _index() -> tuple[PluginSpec, ...]:
     key = _key(places)
     path = cache_folder()
     # A file for each environment: two that take turns would otherwise throw each other's index away every time.
-    name = zlib.crc32("\0".join([sys.executable, *places]).encode("utf-8", "surrogatepass"))
+    name = _digest("\0".join([sys.executable, *places]))
     file = os.path.join(path, f"plugins-{name:08x}.json") if path else ""
     if file:
         try:
             with open(file, encoding="utf-8") as stream:
-                stored = json.load(stream)
+                stored = from_json(stream.read())
             if stored["key"] == key:
                 return tuple(PluginSpec(*row) for row in stored["plugins"])
         except (OSError, ValueError, KeyError, TypeError):
@@ -95,6 +94,14 @@ def _index() -> tuple[PluginSpec, ...]:
     if file:
         _write(file, {"key": key, "plugins": found})
     return found
+
+
+def _digest(text: str) -> int:
+    """Return 32 bits of the text (FNV-1a); a library's checksum would cost an import."""
+    digest = 0x811C9DC5
+    for byte in text.encode("utf-8", "surrogatepass"):
+        digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return digest
 
 
 def _places() -> list[str]:
@@ -177,8 +184,8 @@ def _write(file: str, value: object) -> None:
     """Replace the file in one step, so that two runs at once never see half of it."""
     scratch = f"{file}.{os.getpid()}"
     try:
-        with open(scratch, "w", encoding="utf-8") as stream:
-            json.dump(value, stream)
+        with open(scratch, "wb") as stream:
+            stream.write(to_json(value))
         os.replace(scratch, file)
     except OSError:
         try:

@@ -6,7 +6,10 @@ import argparse
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from energyprof.cli.plain_words import plain_words
 from energyprof.cli.run_options import add_options, chosen_program, parted
 from energyprof.errors import InputError
 from energyprof.sources import parsed_source
@@ -73,3 +76,57 @@ def test_an_impossible_rate_is_a_usage_error(text: str, capsys: pytest.CaptureFi
 
     assert caught.value.code == 2
     assert "is no rate; choose 0.1 to 1000 Hz" in capsys.readouterr().err
+
+
+USUAL = [
+    ["-q"],
+    ["--quiet"],
+    ["--no-graph"],
+    ["--no-live"],
+    ["--stacks"],
+    ["--no-stacks"],
+    ["--python", "bin/python"],
+    ["--source", "replay:power.csv"],
+    ["--max-hz", "20"],
+    ["-o", "job.eprof"],
+    ["--output", "job.eprof"],
+    ["-O"],
+    ["-W", "error"],
+    ["-X", "dev"],
+]
+UNUSUAL = [
+    ["-h"],
+    ["--max-hz", "fast"],
+    ["--max-hz", "0"],
+    ["--max-hz", "nan"],
+    ["--max-hz=20"],
+    ["--source", "-x"],
+    ["-o", ""],
+    ["-qo", "job.eprof"],
+    ["--no-such"],
+    ["--exec"],
+    ["--"],
+    ["-o"],
+]
+PROGRAMS = [["job.py", "-q", "--epochs", "3"], ["-m", "json.tool", "-h"], ["-c", "pass"], ["-", "x"], ["-m"], [""], []]
+
+
+@given(st.lists(st.sampled_from(USUAL), max_size=4), st.sampled_from(PROGRAMS[:4]))
+def test_usual_words_need_no_argparse_and_mean_the_same(options: list[list[str]], program: list[str]) -> None:
+    words = [*(word for option in options for word in option), *program]
+
+    read = plain_words(parted(words))
+
+    if read is not None:
+        assert vars(read) == vars(parse(*words))
+    else:
+        assert {"--stacks", "--no-stacks"} & {*words}
+
+
+@given(st.lists(st.sampled_from([*USUAL, *UNUSUAL]), max_size=4), st.sampled_from(PROGRAMS))
+def test_what_is_read_without_argparse_is_what_argparse_reads(options: list[list[str]], program: list[str]) -> None:
+    words = [*(word for option in options for word in option), *program]
+
+    read = plain_words(parted(words))
+
+    assert read is None or vars(read) == vars(parse(*words))

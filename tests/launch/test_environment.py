@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from energyprof.launch.environment import collector_environment, program_environment
 
 SITE = "/opt/energyprof/record/site"
@@ -19,7 +17,7 @@ def test_the_users_python_path_keeps_its_order_behind_ours() -> None:
         "PYTHONPATH": f"{SITE}:/b:/a::/c",
         "ENERGYPROF_RUN_DIR": "/tmp/run",
         "ENERGYPROF_PACKAGE": "/opt/energyprof",
-        "ENERGYPROF_INSTRUMENTS": json.dumps([["t", "torch", "m:T", "/m.py"]]),
+        "ENERGYPROF_INSTRUMENTS": '[["t","torch","m:T","/m.py"]]',
         "ENERGYPROF_STACKS": "off",
     }
 

@@ -9,7 +9,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
-from energyprof.record.json_text import from_json, to_json
+from energyprof.model.json_text import from_json, to_json
 from energyprof.record.names import NAME_LENGTH_LIMIT, Names, shortened
 
 

@@ -242,7 +242,19 @@ def test_a_failing_sitecustomize_of_the_users_fails_as_ever(recording: Any) -> N
 
 
 def test_recording_starts_without_slow_imports(recording: Any) -> None:
-    slow = {"dataclasses", "enum", "inspect", "json", "re", "signal", "typing"}
+    slow = {
+        "collections",
+        "dataclasses",
+        "enum",
+        "functools",
+        "importlib",
+        "inspect",
+        "json",
+        "re",
+        "signal",
+        "threading",
+    }
+    slow |= {"types", "typing", "warnings"}
     text = f"import sys\nprint(sorted({slow} & set(sys.modules)))"
 
     recorded, bare = recording.run(text), recording.run_bare(text)

@@ -1,18 +1,21 @@
 """The command line: finds the command, prints errors in one line, gives the exit status. Only cli prints or exits.
 
-argparse, because importing a richer parser costs most of what a profiled program may start later; each command is a
-file of its own, imported only when it is asked for.
+argparse, because importing a richer parser costs most of what a profiled program may start later; the usual words of
+`run` are read even without it. Each command is a file of its own, imported only when it is asked for.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 
-from energyprof.cli.one_line_parser import OneLineParser
 from energyprof.cli.standard_streams import fill_closed_streams
 from energyprof.errors import INTERNAL, USAGE, EnergyprofError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
 
 COMMANDS = {
     "run": ("energyprof.cli.run_command", "run a program and show where its joules go"),
@@ -66,6 +69,8 @@ def _dispatch(arguments: list[str]) -> int:
     name = arguments[0] if arguments else ""
     if name in COMMANDS:
         return _run_command(name, arguments[1:])
+    import argparse
+
     parser = argparse.ArgumentParser(
         prog="energyprof",
         usage="energyprof COMMAND [OPTIONS] ...",
@@ -96,6 +101,18 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _run_command(name: str, arguments: list[str]) -> int:
     module = __import__(COMMANDS[name][0], fromlist=["_"])
+    words = getattr(module, "part", list)(arguments)
+    plain = getattr(module, "plain", None)
+    args = None if plain is None else plain(words)
+    if args is None:
+        args = _parser(name, module).parse_args(words)
+    status: int = module.run(args)
+    return status
+
+
+def _parser(name: str, module: Any) -> argparse.ArgumentParser:  # any of the command modules
+    from energyprof.cli.one_line_parser import OneLineParser
+
     parser = OneLineParser(
         prog=f"energyprof {name}",
         description=module.SUMMARY,
@@ -105,13 +122,13 @@ def _run_command(name: str, arguments: list[str]) -> int:
     )
     parser.hint = getattr(module, "HINT", "")
     module.configure(parser)
-    part = getattr(module, "part", list)
-    status: int = module.run(parser.parse_args(part(arguments)))
-    return status
+    return parser
 
 
 def _formatter(prog: str) -> argparse.HelpFormatter:
     """Lay out the help as wide as the terminal; left to itself argparse imports shutil for that, help or no help."""
+    import argparse
+
     try:
         columns = os.get_terminal_size(1).columns
     except OSError:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
 from collections import namedtuple
 
 from energyprof import discover
+from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_options import add_options, chosen_program, parted
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
@@ -17,6 +17,8 @@ from energyprof.sources import check_sources, parsed_source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
+
     from energyprof.cli.live_line import LiveLine
     from energyprof.launch.session import Outcome
 
@@ -55,7 +57,12 @@ def part(words: list[str]) -> list[str]:
     return parted(words)
 
 
-def run(args: argparse.Namespace) -> int:
+def plain(words: list[str]) -> RunWords | None:
+    """Return what the words say where that takes no argparse."""
+    return plain_words(words)
+
+
+def run(args: argparse.Namespace | RunWords) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
     program = chosen_program(args)
     sources = tuple(parsed_source(text) for text in args.sources)
@@ -81,7 +88,7 @@ class _Places(namedtuple("_Places", "run_dir output remark")):  # noqa: PYI024
 
 
 def _see_to_its_end(
-    args: argparse.Namespace, started: Started, places: _Places, sources: tuple[tuple[str, str], ...]
+    args: argparse.Namespace | RunWords, started: Started, places: _Places, sources: tuple[tuple[str, str], ...]
 ) -> int:
     time.sleep(HEAD_START_S)
     from energyprof.cli import terminal

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
-
 from energyprof.errors import InputError
 from energyprof.launch.program import Program, code_program, module_program, other_program, script_program
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+    from energyprof.cli.plain_words import RunWords
+
+# argparse is imported by whoever hands us a parser: most runs need none, and it delays the program's start.
+
 FASTEST_HZ = 1000.0
+LEAST_HZ = 0.1
+PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
+PYTHON_OPTIONS = frozenset({"-W", "-X"})
 _WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "-o", "--output", "-qo"})
 
 _WHAT = """\
@@ -28,6 +37,8 @@ Behind -E, -I and -S no recorder can start: such a run has device totals and no 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options; argparse hands over everything from the program's first word on untouched."""
+    import argparse
+
     parser.usage = "energyprof run [OPTIONS] (SCRIPT | -m MODULE | -c CODE | --exec -- PROGRAM) [ARGS ...]"
     what = parser.add_argument_group("what to run", _WHAT)
     what.add_argument("-m", dest="module", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
@@ -35,10 +46,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--exec", dest="any_program", action="store_true", help=argparse.SUPPRESS)
     what.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     python = parser.add_argument_group("options of Python", _FLAGS)
-    for flag in "bBEiIOPsSuvx":
-        python.add_argument(f"-{flag}", dest="flags", action=_PythonFlag, nargs=0, help=argparse.SUPPRESS)
-    for flag in "WX":
-        python.add_argument(f"-{flag}", dest="flags", action=_PythonFlag, help=argparse.SUPPRESS)
+    keep = _python_flag()
+    for flag in sorted(PYTHON_FLAGS):
+        python.add_argument(flag, dest="flags", action=keep, nargs=0, help=argparse.SUPPRESS)
+    for option in sorted(PYTHON_OPTIONS):
+        python.add_argument(option, dest="flags", action=keep, help=argparse.SUPPRESS)
     parser.set_defaults(flags=())
     parser.add_argument("--python", metavar="PATH", help="the interpreter to run it with (default: energyprof's own)")
     parser.add_argument(
@@ -70,18 +82,23 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
 
 
-class _PythonFlag(argparse.Action):
-    """Keeps an option of Python, in the order given."""
+def _python_flag() -> type[argparse.Action]:
+    import argparse
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse's signature
-        namespace: argparse.Namespace,
-        values: object,
-        option_string: str | None = None,
-    ) -> None:
-        value = (values,) if isinstance(values, str) else ()
-        namespace.flags = (*namespace.flags, option_string, *value)
+    class PythonFlag(argparse.Action):
+        """Keeps an option of Python, in the order given."""
+
+        def __call__(
+            self,
+            parser: argparse.ArgumentParser,  # noqa: ARG002 - argparse's signature
+            namespace: argparse.Namespace,
+            values: object,
+            option_string: str | None = None,
+        ) -> None:
+            value = (values,) if isinstance(values, str) else ()
+            namespace.flags = (*namespace.flags, option_string, *value)
+
+    return PythonFlag
 
 
 def parted(words: Sequence[str]) -> list[str]:
@@ -98,7 +115,7 @@ def parted(words: Sequence[str]) -> list[str]:
     return list(words)
 
 
-def chosen_program(args: argparse.Namespace) -> Program:
+def chosen_program(args: argparse.Namespace | RunWords) -> Program:
     """Return the program asked for; raises InputError where there is none, or more than one."""
     ways: list[tuple[str, Callable[[], Program]]] = []
     words = [*args.words]
@@ -130,10 +147,12 @@ def _some(words: Sequence[str], what: str) -> Sequence[str]:
 
 
 def _rate(text: str) -> float:
+    from argparse import ArgumentTypeError
+
     try:
         rate_hz = float(text)
     except ValueError:
         rate_hz = -1.0
-    if not 0.1 <= rate_hz <= FASTEST_HZ:
-        raise argparse.ArgumentTypeError(f"{text} is no rate; choose 0.1 to {FASTEST_HZ:g} Hz")
+    if not LEAST_HZ <= rate_hz <= FASTEST_HZ:
+        raise ArgumentTypeError(f"{text} is no rate; choose {LEAST_HZ:g} to {FASTEST_HZ:g} Hz")
     return rate_hz

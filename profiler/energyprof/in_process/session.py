@@ -19,7 +19,7 @@ from energyprof.launch.helper import Helper
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.run_notes import note_ending
-from energyprof.record.json_text import to_json
+from energyprof.model.json_text import to_json
 from energyprof.sources import check_sources
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))

@@ -7,13 +7,15 @@ two of one. A signal sent to our pid alone reached nobody else and must be passe
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # `signal` wraps it in enums, which delays the program
 import os
-import select
-import signal
 import time
 from abc import ABC, abstractmethod
 from collections import namedtuple
-from types import FrameType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
 
 WATCHED = frozenset(
     {
@@ -118,6 +120,8 @@ class WakeupPipe(Arrivals):
         self._waiting: list[int] = []
 
     def wait(self, timeout_s: float) -> Arrival | None:
+        import select
+
         deadline_s = time.monotonic() + timeout_s
         while not self._waiting:
             left_s = deadline_s - time.monotonic()

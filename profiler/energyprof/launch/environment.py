@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping, Sequence
+
+from energyprof.model.json_text import to_json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 RUN_DIR = "ENERGYPROF_RUN_DIR"
 PACKAGE = "ENERGYPROF_PACKAGE"
@@ -33,7 +37,7 @@ def program_environment(
         "PYTHONPATH": os.pathsep.join([site, *users]),
         RUN_DIR: run_dir,
         PACKAGE: package,
-        INSTRUMENTS: json.dumps([list(instrument) for instrument in instruments]),
+        INSTRUMENTS: to_json(instruments).decode(),
         STACKS: stacks,
     }
 

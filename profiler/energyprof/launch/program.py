@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from collections import namedtuple
-from collections.abc import Sequence
 
 from energyprof.errors import InputError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 OLDEST_PYTHON = (3, 10)
 _LOOK_AHEAD = 4096

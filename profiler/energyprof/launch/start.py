@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import _signal as signal  # type: ignore[import-not-found]  # as in `arrivals`
 import os
-import signal
 import time
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
 
 from energyprof.errors import InputError
 from energyprof.launch.arrivals import Arrivals, open_arrivals
 from energyprof.launch.environment import program_environment
 from energyprof.launch.program import Program
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 _RESTORED = tuple(getattr(signal, name) for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ") if hasattr(signal, name))
 """Python ignores these in itself; a program inherits what is ignored, so they are set back for it."""

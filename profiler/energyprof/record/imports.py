@@ -102,8 +102,8 @@ def load_plugin(target: str, file: str) -> Any:  # whatever the plugin's attribu
 
 def _load_file(name: str, file: str) -> ModuleType:
     # What `importlib.util` hands on, without the 5 ms of its import.
-    from importlib._bootstrap import module_from_spec
-    from importlib._bootstrap_external import spec_from_file_location
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import spec_from_file_location
 
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

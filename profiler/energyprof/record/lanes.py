@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from _thread import get_ident, get_native_id
+import os
+import sys
+from _thread import _local, get_ident, get_native_id
 from _weakref import ref
 from itertools import count
 from time import perf_counter_ns
@@ -13,6 +14,7 @@ from energyprof.model.events import LANE, SPAWN
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from threading import Thread
 
 LANE_KEY = "_energyprof_lane"
 """Where a thread that was started inside a stage finds the lane number its creator has announced; where a coroutine
@@ -46,7 +48,7 @@ class _Alive:
     __slots__ = ("__weakref__",)
 
 
-class Local(threading.local):
+class Local(_local):
     """What belongs to a thread; `__init__` runs by itself when a thread first touches it, so no event need check."""
 
     def __init__(self) -> None:
@@ -60,14 +62,21 @@ class Local(threading.local):
 
 
 def _enter(buffer: list[int], alive: _Alive) -> Lane:
-    # current_thread() would invent a thread object for a foreign thread, which the program could see.
-    thread = getattr(threading, "_active", {}).get(get_ident())
+    thread = python_threads().get(get_ident())
     number = None if thread is None else vars(thread).pop(LANE_KEY, None)
-    lane = Lane(
-        number or new_lane_number(), get_native_id(), "" if thread is None else str(thread.name), buffer, ref(alive)
-    )
+    tid = get_native_id()
+    name = str(thread.name) if thread is not None else "MainThread" if tid == os.getpid() else ""
+    lane = Lane(number or new_lane_number(), tid, name, buffer, ref(alive))
     lanes.append(lane)
     return lane
+
+
+def python_threads() -> dict[int, Thread]:
+    """Return the threads that the program knows of, by their idents; none before it imports `threading`.
+
+    To ask `current_thread()` would invent a thread object for a foreign thread, which the program could see.
+    """
+    return getattr(sys.modules.get("threading"), "_active", {})
 
 
 def keep_only_own_lane() -> None:
@@ -128,6 +137,8 @@ def nothing() -> None:
     """What is called while no recorder is there."""
 
 
+is_recording = False
+"""Whether stages record; what a stage goes by that is imported later than that is known."""
 on_thread: Callable[[], None] = nothing
 """Called in a thread that is about to start another."""
 on_first_event: Callable[[], None] = nothing

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import wraps
 from time import perf_counter_ns
 
 from energyprof.record import fork
+from energyprof.record.patch import resemble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class _Launches:
         original = getattr(module, name, None)
         if original is None:
             return None
-        wrapped = wraps(original)(wrapping(original))
+        wrapped = resemble(wrapping(original), original)
         self._put(module, name, original, wrapped)
         return wrapped
 

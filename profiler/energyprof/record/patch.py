@@ -1,4 +1,4 @@
-"""A method of somebody else's class wrapped for as long as we record."""
+"""Functions and methods of others, wrapped for as long as we record."""
 
 from __future__ import annotations
 
@@ -18,6 +18,18 @@ def take_us_out(error: BaseException) -> None:
     """
     if error.__traceback__ is not None:
         error.__traceback__ = error.__traceback__.tb_next
+
+
+def resemble(wrapper: Any, original: Any) -> Any:  # functions of any kind
+    """Give the wrapper of a function its looks, as `functools.wraps` does, whose import costs 3 ms; return it."""
+    for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
+        try:
+            setattr(wrapper, attribute, getattr(original, attribute))
+        except AttributeError:
+            continue
+    wrapper.__dict__.update(getattr(original, "__dict__", {}))
+    wrapper.__wrapped__ = original
+    return wrapper
 
 
 class Patch:

@@ -10,14 +10,13 @@ from time import perf_counter, perf_counter_ns, thread_time_ns
 
 from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
 from energyprof.model.frame import NAMES as NAMES_KIND
+from energyprof.model.json_text import to_json
 from energyprof.record import fork, lanes
+from energyprof.record.ends import pair_cost_ns
 from energyprof.record.faults import note
 from energyprof.record.flusher import Flusher
-from energyprof.record.json_text import to_json
 from energyprof.record.names import NAMES
 from energyprof.record.spool_file import Parent, SpoolFile
-from energyprof.record.stage import pair_cost_ns, set_active
-from energyprof.record.threads import ThreadSpawns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +72,6 @@ class Recorder:
         self.look_aside: Callable[[], bool] = lambda: False
         """Called by the flusher; True: it wants to be called again in ASIDE_PERIOD_S."""
         self._folder = os.path.join(run_dir, "spool")
-        self._threads = ThreadSpawns()
         self._is_open = False
         self._renew(None)
 
@@ -120,8 +118,7 @@ class Recorder:
             lanes.await_next_event()  # a program that marks nothing keeps to its own threads
         else:
             self._flusher.start()
-        self._threads.install()
-        set_active(True)
+        _set_active(True)
 
     def close(self) -> None:
         """Stop recording and write all there is; a second call does nothing.
@@ -131,8 +128,7 @@ class Recorder:
         if not self._is_open:
             return
         self._is_open = False
-        set_active(False)
-        self._threads.remove()
+        _set_active(False)
         fork.unfollow(self)
         lanes.on_first_event = lanes.nothing
         self._flusher.stop()
@@ -363,3 +359,12 @@ class Recorder:
                 call()
             except Exception:  # a plugin's error must not break the program
                 note(self.run_dir, "renewing an instrument after a fork")
+
+
+def _set_active(active: bool) -> None:
+    lanes.is_recording = active
+    stages = sys.modules.get("energyprof.record.stage")
+    # Not imported for its sake: the program has asked for no stage yet, or is doing so now and will see it.
+    set_active = getattr(stages, "set_active", None)
+    if set_active is not None:
+        set_active(active)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from _signal import SIGURG  # type: ignore[import-not-found]  # as in `flusher`
 from _thread import get_native_id
-from functools import update_wrapper
+
+from energyprof.record.patch import resemble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class SignalCalls:
                     error.__traceback__ = error.__traceback__.tb_next
                 raise
 
-        return update_wrapper(call, original)
+        wrap: Callable[..., Any] = resemble(call, original)
+        return wrap
 
 
 def _concerns_us(name: str, args: tuple[Any, ...]) -> bool:

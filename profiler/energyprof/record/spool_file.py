@@ -8,7 +8,7 @@ from errno import ENOSPC
 from time import monotonic_ns, perf_counter_ns
 
 from energyprof.model.frame import HEAD, SPOOL_SUFFIX, SPOOL_VERSION, pack_frame
-from energyprof.record.json_text import to_json
+from energyprof.model.json_text import to_json
 
 SEGMENT_BYTES = 8 << 20
 

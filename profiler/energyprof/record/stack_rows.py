@@ -7,7 +7,7 @@ import sys
 from itertools import count, repeat
 
 from energyprof.model.frame import CODES, SAMPLES, STACKS, pack_frame
-from energyprof.record.json_text import to_json
+from energyprof.model.json_text import to_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

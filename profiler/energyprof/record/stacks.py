@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import os
 import sys
-import threading
 from _signal import (  # type: ignore[import-not-found]  # what `signal` wraps in enums, whose import costs 7 ms
     SIG_DFL,
     SIGURG,
@@ -130,7 +129,7 @@ class StackSampler:
     def _sampling(self) -> Callable[[int, FrameType | None], None]:
         """Return the signal handler. What it needs are cells, not attributes: it is all that a sample costs."""
         rows, look_at_others = self.rows, self._look_at_others
-        active, gettrace, getprofile = _python_threads(), sys.gettrace, sys.getprofile
+        active, gettrace, getprofile = lanes.python_threads(), sys.gettrace, sys.getprofile
         told_ns, is_busy = 0, False
 
         def sampled(_signum: int, frame: FrameType | None) -> None:
@@ -165,7 +164,7 @@ class StackSampler:
         return sampled
 
     def _look_at_others(self, t_ns: int, but: int) -> None:
-        rows, active = self.rows, _python_threads()
+        rows, active = self.rows, lanes.python_threads()
         for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
             thread = active.get(ident)
             if thread is not None and ident != but:  # the flusher is no thread of the program's
@@ -173,12 +172,12 @@ class StackSampler:
 
     def _look_aside(self) -> bool:
         """In the flusher's thread: look at the other threads if the main thread cannot. False: there is no need."""
-        active = _python_threads()
+        active = lanes.python_threads()
         if not self._gate or len(active) < 2:
             return False
         t_ns = now_ns()
         if t_ns - self._heard_ns > UNHEARD_NS:
-            main = threading.main_thread().ident
+            main = sys.modules["threading"].main_thread().ident
             self._look_at_others(t_ns, main or 0)
         return True
 
@@ -186,11 +185,6 @@ class StackSampler:
         self.stop()
         if not isinstance(error, FileNotFoundError):  # the gate has been taken away: the run is over
             note(self._recorder.run_dir, "sampling the stacks")
-
-
-def _python_threads() -> dict[int, threading.Thread]:
-    """Return the threads that the program knows of, by their idents."""
-    return getattr(threading, "_active", {})
 
 
 def _has_wakeup_fd() -> bool:

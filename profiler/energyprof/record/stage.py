@@ -4,18 +4,20 @@ The hot path is laid out by measurement (tests/benchmarks/bench_stage.py). `with
 the type; here they are slots of the instance, so that what is called is a plain function with its code baked in:
 a bound method costs 18 ns more, a closure's cell 16 ns. The type attribute points at the pair of slots that
 records or at the pair that does nothing, and starting or stopping a recorder moves it: no event asks `if active`.
+
+A recorded program imports this file when it first wants a stage, not at its start.
 """
 
 from __future__ import annotations
 
 import sys
-import threading
 from _thread import get_ident
 from functools import lru_cache
 from itertools import repeat
 from time import perf_counter_ns as now_ns
-from types import FunctionType
 
+from energyprof.record import lanes
+from energyprof.record.ends import CODE, STAGE, baked, begin, end
 from energyprof.record.lanes import local
 from energyprof.record.names import NAMES, Name
 
@@ -29,30 +31,10 @@ if TYPE_CHECKING:
     After: TypeAlias = "str | Stage | tuple[str | Stage, ...]"
 
 CACHED_STAGES = 4_096
-_CODE = -1001
-_SELF = -1002
-"""Stand among the constants of the two templates for a stage's code and for the stage itself."""
-
-
-def _begin() -> object:
-    local.ext((-1001, now_ns()))
-    return -1002
-
-
-def _end(_kind: object, _error: object, _traceback: object) -> None:
-    local.ext((-1001, now_ns()))
 
 
 def _nothing(_kind: object, _error: object, _traceback: object) -> None:
     pass
-
-
-def _baked(
-    template: Callable[..., object], constants: dict[object, object], scope: dict[str, object] | None = None
-) -> Callable[..., object]:
-    code = template.__code__
-    baked = tuple([constants.get(value, value) for value in code.co_consts])
-    return FunctionType(code.replace(co_consts=baked), globals() if scope is None else scope)
 
 
 class _Doors:
@@ -78,12 +60,12 @@ class Stage(_Doors, metaclass=_Unbound):
 
     __slots__ = ("__weakref__", "after", "name")
 
-    def __init__(self, name: Name, begin: int = 0) -> None:
-        """`begin` is added to the code of the event that begins it: `RESUME`, where it goes on with a generator."""
+    def __init__(self, name: Name, shift: int = 0) -> None:
+        """`shift` is added to the code of the event that begins it: `RESUME`, where it goes on with a generator."""
         self.name = name.name
         self.after = name.after
-        self._active_enter = _baked(_begin, {_CODE: begin + name.code, _SELF: self})
-        self._active_exit = _baked(_end, {_CODE: -name.code})
+        self._active_enter = baked(begin, {CODE: shift + name.code, STAGE: self})
+        self._active_exit = baked(end, {CODE: -name.code})
         self._idle_enter = repeat(self).__next__  # gives the stage back, and is C
         self._idle_exit = _nothing
 
@@ -131,23 +113,7 @@ def set_active(active: bool) -> None:
     wrapper_globals["_ep_active"] = active
 
 
-set_active(False)
-
-
-def pair_cost_ns(rounds: int = 5, pairs: int = 100) -> float:
-    """Return what begin and end of an active stage cost this process, measured into a buffer of its own."""
-    scratch = threading.local()
-    scratch.ext = [].extend
-    scope: dict[str, object] = {"local": scratch, "now_ns": now_ns}
-    enter, leave = _baked(_begin, {}, scope), _baked(_end, {}, scope)
-    costs = []
-    for _ in range(rounds):
-        begun_ns = now_ns()
-        for _ in range(pairs):
-            enter()
-            leave(None, None, None)
-        costs.append((now_ns() - begun_ns) / pairs)
-    return min(costs)
+set_active(lanes.is_recording)
 
 
 class _Passing:

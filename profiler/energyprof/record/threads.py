@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-from functools import wraps
 
 from energyprof.record import lanes
 from energyprof.record.lanes import LANE_KEY, announce_spawn
+from energyprof.record.patch import resemble
 
 
 class ThreadSpawns:
@@ -21,16 +21,15 @@ class ThreadSpawns:
         """Replace `Thread.start`."""
         original = threading.Thread.start
 
-        @wraps(original)
         def start(thread: threading.Thread) -> None:
             if not self._is_silent:
                 vars(thread)[LANE_KEY] = announce_spawn()  # past any __setattr__ of a subclass
                 lanes.on_thread()
             original(thread)
 
-        self._original, self._wrapped = original, start
+        self._original, self._wrapped = original, resemble(start, original)
         self._is_silent = False
-        setattr(threading.Thread, "start", start)  # noqa: B010 - an assignment is an error to mypy
+        setattr(threading.Thread, "start", self._wrapped)  # noqa: B010 - an assignment is an error to mypy
 
     def remove(self) -> None:
         """Put it back, or fall silent if somebody has wrapped it since."""

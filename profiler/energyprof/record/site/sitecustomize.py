@@ -31,8 +31,8 @@ def _start_recording():
 
 
 def _load(name, file, search):
-    from importlib._bootstrap import module_from_spec
-    from importlib._bootstrap_external import spec_from_file_location
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import spec_from_file_location
 
     spec = spec_from_file_location(name, file, submodule_search_locations=search)
     module = module_from_spec(spec)
@@ -55,8 +55,8 @@ def _note(run_dir):
 
 
 def _run_users_own():
-    from importlib._bootstrap import module_from_spec
-    from importlib._bootstrap_external import PathFinder
+    from _frozen_importlib import module_from_spec
+    from _frozen_importlib_external import PathFinder
 
     spec = PathFinder.find_spec("sitecustomize")
     if spec is None or spec.loader is None:
