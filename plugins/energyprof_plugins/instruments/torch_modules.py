@@ -46,7 +46,7 @@ class TorchModules:
         names = ModuleNames(sink)
         sink.on_fork(names.renew_lock)
         self._module_class, self._original = Module, Module.__call__
-        self._call, self._silence = _recording_call(sink, names)
+        self._call, self._silence = _recording_call(sink, names, self._original)
         Module.__call__ = self._call
 
     def remove(self) -> None:
@@ -59,7 +59,9 @@ class TorchModules:
         self._call = self._silence = None
 
 
-def _recording_call(sink: SpanSink, names: ModuleNames) -> tuple[Callable[..., Any], Callable[[], None]]:
+def _recording_call(
+    sink: SpanSink, names: ModuleNames, original: Callable[..., Any]
+) -> tuple[Callable[..., Any], Callable[[], None]]:
     """Return the function to put in place of `Module.__call__`, and one that makes it stop recording."""
     from torch.compiler import is_compiling
 
@@ -74,11 +76,8 @@ def _recording_call(sink: SpanSink, names: ModuleNames) -> tuple[Callable[..., A
         code = code_of(id(self)) or learn(self)
         ext((code, now_ns()))
         try:
-            # As in Module._wrapped_call_impl, without its frame.
-            if self._compiled_call_impl is not None:
-                result = self._compiled_call_impl(*args, **kwargs)
-            else:
-                result = self._call_impl(*args, **kwargs)
+            # Not past it to `_call_impl`, which would save its frame: a traceback must show it as ever.
+            result = original(self, *args, **kwargs)
         except BaseException as error:
             ext((-code, now_ns()))
             if error.__traceback__ is not None:

@@ -11,7 +11,7 @@ import sys
 from time import perf_counter_ns
 
 from energyprof.record import fork
-from energyprof.record.patch import resemble
+from energyprof.record.patch import resemble, take_us_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +83,11 @@ def _launching(original: Callable[..., int]) -> Callable[..., int]:
         if recorder is None:
             return original(*arguments, **named)
         lane, since_ns = recorder.launching(), perf_counter_ns()
-        pid = original(*arguments, **named)
+        try:
+            pid = original(*arguments, **named)
+        except BaseException as error:
+            take_us_out(error)
+            raise
         recorder.launched(lane, pid, since_ns)
         return pid
 
@@ -96,7 +100,11 @@ def _replacing(original: Callable[..., None]) -> Callable[..., None]:
         if recorder is not None:
             recorder.launched(recorder.launching(), os.getpid(), perf_counter_ns())
             recorder.replacing()
-        original(*arguments, **named)
+        try:
+            original(*arguments, **named)
+        except BaseException as error:
+            take_us_out(error)
+            raise
 
     return replace
 
@@ -107,7 +115,11 @@ def _calling(original: Callable[..., int]) -> Callable[..., int]:
         if recorder is None:
             return original(*arguments, **named)
         lane, since_ns = recorder.launching(), perf_counter_ns()
-        status = original(*arguments, **named)
+        try:
+            status = original(*arguments, **named)
+        except BaseException as error:
+            take_us_out(error)
+            raise
         recorder.launched(lane, 0, since_ns)  # the C library keeps its shell's pid to itself
         return status
 

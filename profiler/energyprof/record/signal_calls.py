@@ -10,7 +10,7 @@ import os
 from _signal import SIGURG  # type: ignore[import-not-found]  # as in `flusher`
 from _thread import get_native_id
 
-from energyprof.record.patch import resemble
+from energyprof.record.patch import resemble, take_us_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,8 +57,7 @@ class SignalCalls:
             try:
                 return original(*args, **kwargs)
             except BaseException as error:
-                if error.__traceback__ is not None:
-                    error.__traceback__ = error.__traceback__.tb_next
+                take_us_out(error)
                 raise
 
         wrap: Callable[..., Any] = resemble(call, original)

@@ -6,7 +6,7 @@ import threading
 
 from energyprof.record import lanes
 from energyprof.record.lanes import LANE_KEY, announce_spawn
-from energyprof.record.patch import resemble
+from energyprof.record.patch import resemble, take_us_out
 
 
 class ThreadSpawns:
@@ -25,7 +25,11 @@ class ThreadSpawns:
             if not self._is_silent:
                 vars(thread)[LANE_KEY] = announce_spawn()  # past any __setattr__ of a subclass
                 lanes.on_thread()
-            original(thread)
+            try:
+                original(thread)
+            except BaseException as error:
+                take_us_out(error)
+                raise
 
         self._original, self._wrapped = original, resemble(start, original)
         self._is_silent = False
