@@ -58,7 +58,8 @@ class PowerSource(Protocol):
     """Read the power domains of one kind of hardware, or model them.
 
     Life: constructed without arguments, `why_unavailable`, `open`, many `read`s, `close` (twice is safe). Only the
-    collector calls it, from one thread. A source may besides be a `PartedSource`, a `FactSource` or a `ShareSource`.
+    collector calls it, from one thread. A source may besides be a `PartedSource`, a `FactSource`, a `ShareSource` or a
+    `RemarkingSource`.
     """
 
     name: str
@@ -123,6 +124,14 @@ class ShareSource(Protocol):
     def process_shares(self) -> Mapping[DomainId, Mapping[int, float]]:
         """Return by domain the part, 0..1, of the device's work done by each process (pid) of late. Never raises."""
         ...
+
+
+@runtime_checkable
+class RemarkingSource(Protocol):
+    """A source that has something to say of what it reads or leaves out, such as a device shared with others."""
+
+    remarks: Sequence[str]
+    """After `open`: lines, each of one fact, with its remedy where there is one. They become warnings of the run."""
 
 
 # --- instruments (run inside the profiled program: standard library only until their framework is imported) ---------

@@ -76,6 +76,17 @@ def test_wrong_nominal_period_is_corrected():
     assert windows.period_ns == pytest.approx(103 * MS, rel=2e-3)
 
 
+@pytest.mark.parametrize(("true_ms", "stated_ms"), [(30, 100), (100, 20)])
+def test_counter_that_updates_at_quite_another_period_than_stated_is_dated_by_its_own(make, true_ms, stated_ms):
+    sensor = SimulatedSensor(lambda: 0, [(0, 10.0)], period_ns=true_ms * MS, scale=1e-6)
+    stated = make.domain(period_ns=stated_ms * MS)
+
+    windows = recover(stated, poll(sensor, range(3 * MS, 3000 * MS, 7 * MS)), 0, FOREVER)
+
+    assert windows.period_ns == pytest.approx(true_ms * MS, rel=2e-3)
+    assert windows.edge_ns < 1.5 * MS
+
+
 def test_period_is_found_where_none_is_stated(make):
     sensor = SimulatedSensor(lambda: 0, [(0, 10.0)], period_ns=50 * MS, scale=1e-6)
 

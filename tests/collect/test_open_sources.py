@@ -72,6 +72,16 @@ def test_sensors_go_before_models_and_a_plugin_that_cannot_be_loaded_is_said() -
     assert opened(sources) == (["nvml"], ["no plugin 'broken'"])
 
 
+def test_what_a_source_remarks_on_is_said_if_it_is_read() -> None:
+    remarking, twice = Source("nvml", "sensor", GPU), Source("other", "sensor", GPU)
+    remarking.remarks = ["gpu:0 is divided by MIG"]  # type: ignore[attr-defined]
+    twice.remarks = ["never said"]  # type: ignore[attr-defined]
+
+    _, said = opened([remarking, twice])
+
+    assert len({"gpu:0 is divided by MIG", "never said"} & set(said)) == 1, "of two for one domain one is read"
+
+
 def test_where_no_sensor_can_be_opened_the_model_serves() -> None:
     broken = Source("nvml", "sensor", GPU, fault="driver trouble")
 

@@ -14,6 +14,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from nvml_world import GPU_IS_LOST, Gpu, NvmlWorld, use_here
 
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource, ReadFailure, Reading, SourceContext
@@ -30,13 +31,15 @@ START_NS = 1_000 * SECOND
 class World:
     """Where a source works, what breaks it while it is being read, and where it cannot work (None: anywhere)."""
 
-    clock: FakeClock
+    clock: FakeClock | NvmlWorld
     context: SourceContext
     kill: Callable[[], None]
     absent: SourceContext | None
+    vanish: Callable[[], None] = lambda: None
+    """Takes away what no context can: to be called before `absent` is used."""
 
 
-def context(root: Path, clock: FakeClock, **rest: object) -> SourceContext:
+def context(root: Path, clock: FakeClock | NvmlWorld, **rest: object) -> SourceContext:
     return SourceContext(start_ns=START_NS, now_ns=clock.now_ns, root=str(root), **rest)  # type: ignore[arg-type]
 
 
@@ -59,7 +62,24 @@ def replay_world(folder: Path) -> World:
     return World(clock, context(folder, clock, argument=str(path)), lambda: clock.advance(3600 * SECOND), absent)
 
 
-WORLDS: dict[str, Callable[[Path], World]] = {"load_model": load_model_world, "replay": replay_world}
+def nvml_world(folder: Path) -> World:
+    # Its clock is the one by which its GPUs spend energy.
+    machine = NvmlWorld.create(folder / "gpus", [Gpu(), Gpu()], fake_ns=START_NS)
+    machine.use_here()
+    return World(
+        machine,
+        context(folder, machine),
+        kill=lambda: machine.fail("energy", GPU_IS_LOST),
+        absent=context(folder, machine),
+        vanish=lambda: use_here(None),
+    )
+
+
+WORLDS: dict[str, Callable[[Path], World]] = {
+    "load_model": load_model_world,
+    "nvml": nvml_world,
+    "replay": replay_world,
+}
 
 
 @pytest.fixture(params=sorted(SOURCES))
@@ -112,6 +132,7 @@ def test_absent_hardware_is_one_line_with_a_remedy_and_open_agrees(source, world
         assert source.why_unavailable(replace(world.context, root="/nowhere")) is None
         return
 
+    world.vanish()
     reason = source.why_unavailable(world.absent)
 
     assert reason

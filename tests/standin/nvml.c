@@ -161,13 +161,16 @@ static uint64_t energy_mj(const gpu *g, int index) {
     int64_t t = now_ns(), seen_ns = update_ns(s, t) - s->lag_ns;
     fault *spike = fault_of(SPIKE, ENERGY, index, t);
     if (spike) return (uint64_t)spike->value;
+    int64_t update = seen_ns + s->lag_ns;
     double joules = joules_at(&g->power, seen_ns), start_mj = (double)g->counter_start;
     for (int64_t i = 0; i < w->faults; i++) {
         fault *f = &w->fault[i];
-        if (f->call != ENERGY || (f->gpu != index && f->gpu >= 0) || f->from_ns > seen_ns) continue;
-        if (f->kind == FREEZE) /* what flowed meanwhile is never counted */
-            joules -= joules_at(&g->power, seen_ns < f->to_ns ? seen_ns : f->to_ns) - joules_at(&g->power, f->from_ns);
-        if (f->kind == RESTART) joules = joules_at(&g->power, seen_ns) - joules_at(&g->power, f->from_ns), start_mj = 0;
+        if (f->call != ENERGY || (f->gpu != index && f->gpu >= 0) || f->from_ns > update) continue;
+        if (f->kind == FREEZE) { /* from update to update; what flowed meanwhile is never counted */
+            int64_t from = update_ns(s, f->from_ns), to = update < f->to_ns ? update : update_ns(s, f->to_ns);
+            joules -= joules_at(&g->power, to - s->lag_ns) - joules_at(&g->power, from - s->lag_ns);
+        }
+        if (f->kind == RESTART) joules = fmax(joules_at(&g->power, seen_ns) - joules_at(&g->power, f->from_ns), 0), start_mj = 0;
     }
     return (uint64_t)start_mj + quantised(s, joules * 1000.0);
 }

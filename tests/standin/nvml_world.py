@@ -187,10 +187,14 @@ class NvmlWorld:
         _add_step(self._world.gpu[gpu].power, at_ns, watts)
         return at_ns
 
+    def steps(self, gpu: int) -> list[tuple[int, float]]:
+        """Return the true power of a GPU: (since when, watts)."""
+        truth = self._world.gpu[gpu].power
+        return [(truth.at[row].t_ns, truth.at[row].watts) for row in range(truth.steps)]
+
     def energy_j(self, gpu: int, start_ns: int, end_ns: int) -> float:
         """Return the energy a GPU really spent between two instants."""
-        truth = self._world.gpu[gpu].power
-        steps = [(truth.at[row].t_ns, truth.at[row].watts) for row in range(truth.steps)]
+        steps = self.steps(gpu)
         ends = [t_ns for t_ns, _ in steps[1:]] + [ALWAYS]
         return sum(
             watts * max(0, min(end_ns, until_ns) - max(start_ns, t_ns)) * 1e-9

@@ -103,7 +103,7 @@ def habit(architecture: Architecture, channel: ChannelName) -> Habit:
         return Habit(_100_MS, None, lag_ns)
     if channel == "samples":
         # Each sample carries its own time. How often they are taken is not documented: it is found from the readings.
-        return Habit(None, None, lag_ns)
+        return Habit(None, None, (0, 0))
     if channel == "average" or (channel == "usage" and architecture.usage_averages):
         return Habit(architecture.period_ns, AVERAGE_NS, lag_ns)
     return Habit(architecture.period_ns, architecture.window_ns, lag_ns)

@@ -64,7 +64,8 @@ def counter_windows(domain: Domain, polls: Polls) -> Windows:
 
 def _bracketed(low: Floats, high: Floats, nominal_ns: int | None) -> tuple[Floats, float, int | None]:
     """Return the instants of updates that happened in (low, high], their uncertainty and the period found."""
-    grid = fit_grid(low, high, nominal_ns)
+    # Energy flows all the time, so that each update shows: where the period stated does not fit, their distances do.
+    grid = fit_grid(low, high, nominal_ns) or fit_grid(low, high, None)
     if grid is None:
         steps = np.diff(high)
         period = nominal_ns if nominal_ns is not None or not len(steps) else round(float(np.median(steps)))

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from energyprof.collect.choose import choose_named, why_unavailable
 from energyprof.errors import EnergyprofError
-from energyprof.interfaces import PowerSource, SourceContext
+from energyprof.interfaces import PowerSource, RemarkingSource, SourceContext
 from energyprof.model.domain import Domain
 
 Opened: TypeAlias = list[tuple[PowerSource, Sequence[Domain]]]
@@ -125,6 +125,8 @@ class Opening:
             )
         else:
             self._offered.update(domain.id for domain in domains)
+            if isinstance(source, RemarkingSource):
+                self._said += source.remarks
             return [(source, domains)]
         _close(source)
         return []

@@ -1,0 +1,110 @@
+"""Whole runs whose only sensor is a GPU with known true power: what the ledger says against what was spent."""
+
+from __future__ import annotations
+
+import pytest
+from nvml_run import run_pipeline
+from nvml_world import GPU_IS_LOST, MS, NOT_SUPPORTED, SECOND, Gpu, Sensor
+
+from energyprof.model.domain import ReadStatus
+
+POWER_ONLY = {"counter": None, "instant": None, "average": None}
+COUNTER_20 = Gpu(name="Tesla V100", capability=(7, 0), counter=Sensor(20 * MS, phase_ns=7 * MS))
+COUNTER_100 = Gpu(counter=Sensor(100 * MS, phase_ns=37 * MS, lag_ns=40 * MS))
+PART_TIME = Gpu(counter=None, instant=Sensor(100 * MS, phase_ns=37 * MS, window_ns=25 * MS))
+MEAN_1_S = Gpu(name="RTX 3090", capability=(8, 6), **POWER_ONLY, usage=Sensor(100 * MS, 13 * MS, SECOND))
+FAST_POWER = Gpu(name="Tesla V100", capability=(7, 0), **POWER_ONLY, usage=Sensor(20 * MS, 7 * MS, 10 * MS))
+KEPLER = Gpu(name="Tesla K40", capability=(3, 5), **POWER_ONLY, usage=Sensor(20 * MS, 7 * MS, response_ns=90 * MS))
+SAMPLES = Gpu(**POWER_ONLY, usage=None, buffer=Sensor(20 * MS, 7 * MS, 20 * MS))
+FULL_TIME_ERROR = 0.005
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("gpu", "window_s"),
+    [(COUNTER_20, 0.1), (COUNTER_100, 0.2), (MEAN_1_S, 1.2), (FAST_POWER, 0.1), (KEPLER, 0.4), (SAMPLES, 0.1)],
+    ids=["counter-20ms", "counter-100ms", "mean-1s", "power-10-of-20ms", "first-order", "driver-samples"],
+)
+def test_energy_of_the_gpu_is_the_true_one_within_half_a_per_cent(tmp_path, gpu, window_s):
+    outcome = run_pipeline(tmp_path, [gpu], window_s=window_s)
+
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=FULL_TIME_ERROR)
+    assert outcome.covered_truth_j > 0.9 * outcome.truth_j
+
+
+@pytest.mark.slow
+def test_energy_of_a_gpu_that_is_looked_at_part_of_the_time_is_true_within_the_printed_error(tmp_path):
+    outcome = run_pipeline(tmp_path, [PART_TIME])
+
+    (row,) = outcome.run.report().domains
+    below, above = row.gain_error
+    assert outcome.measured_j * (1 - below) <= outcome.covered_truth_j <= outcome.measured_j * (1 + above)
+
+
+@pytest.mark.slow
+def test_gpu_lost_in_the_middle_ends_in_a_gap_and_a_warning_and_the_other_is_read_on(tmp_path):
+    program = """
+import sys, time
+from nvml_world import GPU_IS_LOST, NvmlWorld
+world = NvmlWorld(sys.argv[1])
+while world.calls("energy") < 30:
+    time.sleep(0.01)
+time.sleep(0.5)
+world.fail("energy", GPU_IS_LOST, gpu=0, since_ns=time.monotonic_ns())
+time.sleep(1.5)
+"""
+
+    outcome = run_pipeline(tmp_path, [Gpu(), Gpu()], program=program)
+
+    lost, other = (outcome.trace.readings[id_].status for id_ in ("gpu:0", "gpu:1"))
+    assert set(lost.tolist()) == {ReadStatus.OK, ReadStatus.LOST}
+    assert set(other.tolist()) == {ReadStatus.OK}
+    assert any("fallen off the bus" in line for line in outcome.trace.warnings)
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.03)  # a second of it, edges included
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["freeze", "restart"])
+def test_counter_that_stands_or_begins_anew_costs_that_time_and_no_more(tmp_path, fault):
+    program = f"""
+import sys, time
+from nvml_world import NvmlWorld
+world = NvmlWorld(sys.argv[1])
+while world.calls("energy") < 30:
+    time.sleep(0.01)
+time.sleep(1.0)
+now_ns = time.monotonic_ns()
+world.freeze(now_ns, now_ns + 1_500_000_000) if {fault!r} == "freeze" else world.restart(now_ns)
+time.sleep(3.0)
+"""
+
+    outcome = run_pipeline(tmp_path, [COUNTER_100], program=program)
+
+    lost_s = (outcome.truth_j - outcome.covered_truth_j) / 20.0
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.02)
+    assert lost_s < (1.5 if fault == "freeze" else 0.0) + 2.0
+
+
+@pytest.mark.slow
+def test_energy_that_can_no_longer_be_read_is_missing_and_never_zero(tmp_path):
+    program = """
+import sys, time
+from nvml_world import NOT_SUPPORTED, NvmlWorld
+world = NvmlWorld(sys.argv[1])
+while world.calls("energy") < 30:
+    time.sleep(0.01)
+time.sleep(0.5)
+world.fail("energy", NOT_SUPPORTED, since_ns=time.monotonic_ns())
+time.sleep(1.0)
+"""
+
+    outcome = run_pipeline(tmp_path, [Gpu()], program=program)
+
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.02)
+    assert any("reads failed (NOT_SUPPORTED" in line for line in outcome.trace.warnings)
+
+
+def test_codes_are_those_of_the_driver():
+    import pynvml
+
+    assert (GPU_IS_LOST, NOT_SUPPORTED) == (pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_NOT_SUPPORTED)

@@ -1,0 +1,461 @@
+"""NVIDIA GPUs through the real pynvml, over a stand-in of the driver's library: channels, choice, faults."""
+
+from __future__ import annotations
+
+import nvml_world
+import pytest
+from nvml_world import (
+    AVERAGE,
+    GPU_IS_LOST,
+    MS,
+    NO_PERMISSION,
+    NOT_SUPPORTED,
+    RESET_REQUIRED,
+    SECOND,
+    TIMEOUT,
+    UNKNOWN,
+    Gpu,
+    Sensor,
+)
+
+from energyprof.errors import SourceError
+from energyprof.interfaces import FactSource, PartedSource, ReadFailure, Reading, ShareSource
+from energyprof.model.domain import Domain, ReadStatus
+from energyprof_plugins.power.nvml_gpu import REFUSALS
+
+START_NS = 1_000 * SECOND
+V100 = Gpu(name="Tesla V100", capability=(7, 0))
+GH200 = Gpu(name="NVIDIA GH200 480GB", capability=(9, 0), module=AVERAGE, rest=((0, 100.0),))
+NO_COUNTER = {"counter": None}
+ONE_SECOND = {"counter": None, "instant": None, "usage": AVERAGE}
+
+
+def test_energy_counter_is_read_in_the_drivers_own_integers(machine):
+    it = machine(Gpu(counter=Sensor(100 * MS), counter_start=5_000, steps=((START_NS, 60.0),)))
+    domains = it.open()
+
+    answers = it.read(250 * MS)
+
+    assert domains == {
+        "gpu:0": Domain(
+            id="gpu:0",
+            source="nvml energy counter (NVIDIA A100-SXM4-80GB)",
+            provenance="sensor",
+            quantity="energy",
+            scale=1e-3,
+            driver="device",
+            period_ns=100 * MS,
+            lag_ns=(0, 100 * MS),
+            gain_error=(0.05, 0.05),
+            max_power_w=800.0,
+        )
+    }
+    assert answers == [Reading("gpu:0", 5_000 + 12_000)]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "text", "period_ms", "window_ms", "lag_ms"),
+    [
+        (Gpu(**NO_COUNTER), "power, 25 of every 100 ms", 100, 25, 100),
+        (Gpu(**NO_COUNTER, instant=None), "power, 25 of every 100 ms", 100, 25, 100),
+        (Gpu(name="Tesla T4", capability=(7, 5), **NO_COUNTER, instant=None), "power", 100, 100, 100),
+        (Gpu(name="Tesla V100", capability=(7, 0), **NO_COUNTER, instant=None), "power, 10 of every 20 ms", 20, 10, 20),
+        (Gpu(name="Tesla K40", capability=(3, 5), **NO_COUNTER, instant=None), "power", 20, None, 200),
+        (Gpu(name="RTX 3090", capability=(8, 6), **NO_COUNTER), "power", 100, 100, 100),
+        (Gpu(name="RTX 3090", capability=(8, 6), **ONE_SECOND), "power, mean of 1 s", 100, 1000, 100),
+        (Gpu(name="H100", capability=(9, 0), **NO_COUNTER), "power, 25 of every 100 ms", 100, 25, 100),
+        (Gpu(name="H100", capability=(9, 0), **ONE_SECOND), "power, mean of 1 s", 100, 1000, 100),
+        (Gpu(name="GH200", capability=(9, 0), **NO_COUNTER), "power, 20 of every 100 ms", 100, 20, 100),
+        (Gpu(name="of 2030", capability=(19, 0), **ONE_SECOND), "power, mean of 1 s", 100, 1000, 100),
+    ],
+)
+def test_without_a_counter_power_is_read_and_what_it_averages_depends_on_the_architecture(
+    machine, gpu, text, period_ms, window_ms, lag_ms
+):
+    domain = machine(gpu).open()["gpu:0"]
+
+    assert domain.source == f"nvml {text} ({gpu.name})"
+    assert (domain.quantity, domain.scale) == ("power", 1e-3)
+    assert (domain.period_ns, domain.window_ns) == (period_ms * MS, None if window_ms is None else window_ms * MS)
+    assert domain.lag_ns == (0, lag_ms * MS)
+
+
+def test_power_is_the_mean_of_the_sensors_window(machine):
+    it = machine(Gpu(**NO_COUNTER, steps=((0, 100.0), (START_NS + 90 * MS, 300.0))))
+    it.open()
+
+    before, after = it.read(50 * MS), it.read(60 * MS)
+
+    assert before == [Reading("gpu:0", 100_000)]
+    assert after == [Reading("gpu:0", 100_000 + 80_000)]
+
+
+def test_driver_samples_bring_their_own_times_and_come_once_and_never_from_before_the_run(machine):
+    it = machine(Gpu(**NO_COUNTER, instant=None, average=None, usage=None, buffer=Sensor(20 * MS, window_ns=20 * MS)))
+    domain = it.open()["gpu:0"]
+
+    first, again, later = it.read(50 * MS), it.read(), it.read(30 * MS)
+
+    assert (domain.quantity, domain.period_ns, domain.lag_ns) == ("power", None, (0, 0))
+    assert first == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (0, 20, 40)]
+    assert again == []
+    assert later == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (60, 80)]
+
+
+def test_channel_can_be_chosen(machine):
+    assert machine(Gpu()).open("average")["gpu:0"].window_ns == SECOND
+
+
+def test_second_channel_is_contained_in_the_first_and_so_never_added(machine):
+    it = machine(Gpu())
+
+    domains = it.open("counter+instant")
+
+    assert {id_: (domain.quantity, domain.parent) for id_, domain in domains.items()} == {
+        "gpu:0": ("energy", None),
+        "gpu:0:instant": ("power", "gpu:0"),
+    }
+    assert {answer.domain for answer in it.read(SECOND)} == set(domains)
+
+
+@pytest.mark.parametrize("argument", ["joules", "counter+", "counter+counter"])
+def test_unknown_or_repeated_channel_is_refused_with_those_there_are(machine, argument):
+    assert "known are counter, instant, usage, average, samples" in machine(Gpu()).why(argument)
+
+
+def test_channel_that_the_gpu_does_not_have_is_refused_with_the_remedy(machine):
+    it = machine(Gpu(**NO_COUNTER))
+
+    assert it.why("counter") == (
+        "gpu:0 (NVIDIA A100-SXM4-80GB) does not tell counter (Not Supported); leave the choice to nvml: --source nvml"
+    )
+
+
+def test_power_of_zero_is_no_answer(machine):
+    it = machine(Gpu(**NO_COUNTER))
+    it.world.spike("instant", 0, 0, nvml_world.ALWAYS)
+
+    assert it.open()["gpu:0"].source.startswith("nvml power, 25 of every 100 ms")
+    assert it.read(SECOND) == [Reading("gpu:0", 60_000)]
+
+
+# --- which devices ---------------------------------------------------------------------------------------------------
+
+
+def test_only_gpus_left_to_the_program_are_read_under_the_numbers_of_nvml(machine):
+    it = machine(Gpu(), Gpu(), Gpu(), environment={"CUDA_VISIBLE_DEVICES": "2,1"})
+
+    domains = it.open()
+
+    assert list(domains) == ["gpu:1", "gpu:2"]
+    assert [part.name for part in it.source.parts()] == ["gpu:1", "gpu:2"]
+
+
+@pytest.mark.parametrize("visible", ["", "-1", "7"])
+def test_program_that_may_use_no_gpu_has_none_to_be_read(machine, visible):
+    it = machine(Gpu(), environment={"CUDA_VISIBLE_DEVICES": visible})
+
+    reason = it.why()
+
+    assert reason is not None
+    assert reason.startswith(f"CUDA_VISIBLE_DEVICES={visible!r} hides every GPU from the program")
+
+
+def test_mig_instance_is_read_as_its_whole_gpu_which_the_source_says(machine):
+    it = machine(Gpu(), Gpu(migs=("MIG-11", "MIG-22")), environment={"CUDA_VISIBLE_DEVICES": "MIG-22"})
+
+    domains = it.open()
+
+    assert domains["gpu:1"].source == "nvml energy counter (NVIDIA A100-SXM4-80GB, divided by MIG)"
+    assert list(domains) == ["gpu:1"]
+    assert it.source.remarks
+
+
+def test_module_of_a_superchip_contains_its_gpu(machine):
+    it = machine(GH200)
+
+    domains = it.open()
+
+    assert {id_: domain.parent for id_, domain in domains.items()} == {"gpu:0": "module:0", "module:0": None}
+    assert it.read(2 * SECOND)[1] == Reading("module:0", 160_000)
+
+
+def test_gpu_without_module_scope_has_no_module(machine):
+    assert list(machine(Gpu()).open()) == ["gpu:0"]
+
+
+def test_module_that_two_gpus_may_share_is_left_out_lest_it_counts_twice(machine):
+    twin = Gpu(name="NVIDIA GB200", capability=(10, 0), module=AVERAGE)
+
+    assert list(machine(twin, twin).open()) == ["gpu:0", "gpu:1"]
+
+
+def test_sixteen_gpus_are_sixteen_parts(machine):
+    it = machine(*[Gpu()] * 16)
+    it.open()
+
+    assert len(it.source.parts()) == 16
+    assert [answer.domain for answer in it.read(SECOND)] == [f"gpu:{index}" for index in range(16)]
+
+
+def test_gpu_that_tells_nothing_is_left_out_with_a_remark_while_the_others_are_read(machine):
+    it = machine(Gpu(), Gpu(**NO_COUNTER, instant=None, average=None, usage=None))
+
+    assert list(it.open()) == ["gpu:0"]
+    assert it.source.remarks[0].startswith("gpu:1 (NVIDIA A100-SXM4-80GB) tells neither energy nor power (Not Supp")
+
+
+def test_doors_beyond_reading_are_there(machine):
+    source = machine(Gpu()).source
+
+    assert isinstance(source, PartedSource)
+    assert isinstance(source, FactSource)
+    assert isinstance(source, ShareSource)
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        (NOT_SUPPORTED, ReadStatus.NOT_SUPPORTED),
+        (NO_PERMISSION, ReadStatus.NO_PERMISSION),
+        (TIMEOUT, ReadStatus.TIMEOUT),
+        (UNKNOWN, ReadStatus.UNKNOWN),
+        (GPU_IS_LOST, ReadStatus.LOST),
+        (RESET_REQUIRED, ReadStatus.RESET),
+        (2, ReadStatus.UNKNOWN),
+        (4711, ReadStatus.UNKNOWN),
+    ],
+)
+@pytest.mark.parametrize(("channel", "call"), [("counter", "energy"), ("instant", "instant"), ("usage", "usage")])
+def test_refused_read_is_a_failure_that_says_what_it_is(machine, channel, call, code, status):
+    it = machine(Gpu())
+    it.open(channel)
+    it.world.fail(call, code)
+
+    (answer,) = it.read(SECOND)
+
+    assert isinstance(answer, ReadFailure)
+    assert (answer.domain, answer.status) == ("gpu:0", status)
+    assert answer.message
+
+
+def test_whole_call_for_fields_may_fail_too(machine):
+    it = machine(Gpu())
+    it.open("instant")
+    it.world.fail("fields", TIMEOUT)
+
+    assert [answer.status for answer in it.read(SECOND)] == [ReadStatus.TIMEOUT]
+
+
+def test_passing_fault_costs_its_own_reads_only(machine):
+    it = machine(Gpu())
+    it.open()
+    it.world.fail("energy", UNKNOWN, since_ns=START_NS + SECOND, until_ns=START_NS + 2 * SECOND)
+
+    answers = [it.read(500 * MS)[0] for _ in range(5)]
+
+    assert [isinstance(answer, Reading) for answer in answers] == [True, False, False, True, True]
+
+
+def test_lost_gpu_is_not_asked_again_and_the_others_are(machine):
+    it = machine(Gpu(), Gpu())
+    it.open()
+    it.world.fail("energy", GPU_IS_LOST, gpu=1)
+    it.read(SECOND)
+    asked = it.world.calls("energy")
+
+    answers = [it.read(SECOND) for _ in range(5)]
+
+    assert it.world.calls("energy") == asked + 5
+    assert {type(pair[0]) for pair in answers} == {Reading}
+    assert {pair[1].status for pair in answers} == {ReadStatus.LOST}
+    assert list(it.source.facts()["gpu:1"]) == []
+
+
+def test_counter_that_ceases_to_exist_is_a_gap_and_never_becomes_watts(machine):
+    it = machine(Gpu())
+    it.open()
+    it.world.fail("energy", NOT_SUPPORTED)
+
+    answers = [answer for _ in range(REFUSALS + 3) for answer in it.read(SECOND)]
+
+    assert {answer.status for answer in answers} == {ReadStatus.NOT_SUPPORTED}
+
+
+def test_power_that_ceases_to_exist_is_read_another_way_that_means_the_same_after_a_marked_gap(machine):
+    it = machine(Gpu(**NO_COUNTER))
+    it.open()
+    it.world.fail("instant", NOT_SUPPORTED)
+
+    answers = [answer for _ in range(REFUSALS + 2) for answer in it.read(SECOND)]
+
+    assert [type(answer) for answer in answers] == [ReadFailure] * REFUSALS + [Reading] * 2
+
+
+def test_power_is_never_replaced_by_a_mean_over_another_time(machine):
+    it = machine(Gpu(name="RTX 3090", capability=(8, 6), **NO_COUNTER, usage=AVERAGE))
+    it.open()
+    it.world.fail("instant", NOT_SUPPORTED)
+
+    answers = [answer for _ in range(REFUSALS + 2) for answer in it.read(SECOND)]
+
+    assert {type(answer) for answer in answers} == {ReadFailure}
+
+
+def test_counter_that_stands_still_while_power_flows_is_a_gap_that_breaks_it_and_not_zero(machine):
+    it = machine(Gpu(steps=((0, 250.0),)))
+    it.open()
+    it.world.freeze(START_NS + 2 * SECOND, START_NS + 5 * SECOND)
+
+    answers = [(it.world.now_ns() - START_NS, one) for _ in range(700) for one in it.read(10 * MS)]
+
+    failures = [(t_ns, one) for t_ns, one in answers if isinstance(one, ReadFailure)]
+    assert {(one.status, one.message) for _, one in failures} == {
+        (ReadStatus.RESET, "the counter stands still while 250 W flow")
+    }
+    assert 2.4 * SECOND <= failures[0][0] <= 2.8 * SECOND
+    assert 4 <= len(failures) <= 7
+    silent_ns = [t_ns for t_ns, one in answers if isinstance(one, Reading) and failures[0][0] < t_ns < 5 * SECOND]
+    assert silent_ns == []
+
+
+def test_counter_of_a_gpu_that_is_off_may_stand(machine):
+    it = machine(Gpu(steps=((0, 0.0),), usage=None, average=None))
+    it.open("counter")
+
+    assert {type(one) for _ in range(400) for one in it.read(10 * MS)} == {Reading}
+
+
+def test_slow_call_only_takes_its_time(machine):
+    it = machine(Gpu())
+    it.open()
+    it.world.fail("energy", 0, delay_ns=3 * SECOND)
+
+    answers = it.read()
+
+    assert isinstance(answers[0], Reading)
+    assert it.world.now_ns() == START_NS + 3 * SECOND
+
+
+# --- opening and closing ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("call", "code", "fact"),
+    [
+        ("init", 9, "the NVIDIA kernel driver is not loaded; try: sudo modprobe nvidia"),
+        ("init", 18, "of different versions"),
+        ("init", 4, "sudo usermod -aG GROUP $USER"),
+        ("init", 17, "docker run --gpus all"),
+        ("init", 15, "fallen off the bus"),
+        ("init", 999, "NVML cannot be initialised (Unknown Error, error 999); see what nvidia-smi"),
+        ("count", 999, "NVML cannot be initialised (Unknown Error, error 999)"),
+        ("handle", 15, "gpu:0 does not answer and is left out (GPU is lost); see nvidia-smi"),
+        ("energy usage fields buffer", 4, "gpu:0 (NVIDIA A100-SXM4-80GB): NVML may not open the GPUs' device files"),
+        ("energy usage fields buffer", 3, "such as hwmon on a Jetson"),
+        ("energy usage fields buffer", 999, "tells neither energy nor power (Unknown Error)"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line_with_its_remedy_and_open_agrees(machine, call, code, fact):
+    it = machine(Gpu())
+    for one in call.split():
+        it.world.fail(one, code)
+
+    reason = it.why()
+
+    assert reason is not None
+    assert fact in reason
+    assert "; " in reason
+    assert "\n" not in reason
+    with pytest.raises(SourceError) as raised:
+        it.open()
+    assert str(raised.value) == reason
+    assert it.world.calls("shutdown") == it.world.calls("init") - 2 * (call == "init")
+
+
+def test_driver_that_shows_no_gpu_says_how_a_container_gets_one(machine):
+    assert "docker run --gpus all" in machine().why()
+
+
+def test_driver_is_initialised_once_for_asking_and_opening_and_given_back_once(machine):
+    it = machine(Gpu())
+
+    it.why()
+    it.why()
+    it.open()
+    it.source.close()
+    it.source.close()
+
+    assert (it.world.calls("init"), it.world.calls("shutdown")) == (1, 1)
+
+
+def test_closed_source_answers_nothing_and_can_be_opened_again(machine):
+    it = machine(Gpu())
+    it.open()
+    it.source.close()
+
+    assert (it.read(SECOND), list(it.source.parts())) == ([], [])
+    assert list(it.open()) == ["gpu:0"]
+
+
+# --- facts and processes ---------------------------------------------------------------------------------------------
+
+
+def test_facts_of_each_gpu_in_si_units(machine):
+    it = machine(Gpu())
+    it.open()
+
+    assert it.source.facts() == {
+        "gpu:0": {
+            "power_limit_w": 400.0,
+            "sm_clock_hz": 1.41e9,
+            "mem_clock_hz": 1.593e9,
+            "temperature_c": 41.0,
+            "utilization_ratio": 0.87,
+        }
+    }
+
+
+def test_fact_that_the_gpu_does_not_have_is_left_out_and_not_asked_for_again(machine):
+    it = machine(Gpu())
+    it.open()
+    it.world.fail("temperature", NOT_SUPPORTED)
+
+    facts = [it.source.facts()["gpu:0"] for _ in range(3)]
+
+    assert "temperature_c" not in facts[0]
+    assert it.world.calls("temperature") == 1
+
+
+def test_shares_are_parts_of_the_work_done_and_stand_until_the_driver_renews_them(machine):
+    it = machine(Gpu(processes=((100, 60), (200, 20), (300, 0))))
+    it.open()
+
+    first, second = it.source.process_shares(), it.source.process_shares()
+    it.world.processes(0, (100, 10))
+    it.world.advance(SECOND)
+
+    assert first == second == {"gpu:0": {100: 0.75, 200: 0.25}}
+    assert it.source.process_shares() == {"gpu:0": {100: 1.0}}
+
+
+def test_without_utilisation_a_process_that_is_alone_has_all_and_several_are_not_known(machine):
+    it = machine(Gpu(processes=((100, 60),)), Gpu(processes=((100, 60), (200, 20))))
+    it.open()
+    it.world.fail("process", NOT_SUPPORTED, until_ns=START_NS + 1)
+    it.source.process_shares()
+    it.world.advance(SECOND)
+
+    assert it.source.process_shares() == {"gpu:0": {100: 1.0}}
+
+
+def test_process_that_has_gone_is_no_longer_said_to_work(machine):
+    it = machine(Gpu(processes=((100, 60),)))
+    it.open()
+    it.source.process_shares()
+    it.world.fail("process", UNKNOWN)
+
+    assert it.source.process_shares() == {}
