@@ -33,17 +33,21 @@ class Run:
     Of a run that goes on, what is known so far is read at once, and nothing is stored.
     """
 
-    def __init__(self, path: Path, *, is_live: bool = False) -> None:
-        """Open a `.eprof` file; raises CaptureError if it cannot be read."""
+    def __init__(self, path: Path, *, is_live: bool = False, is_new: bool = False) -> None:
+        """Open a `.eprof` file; raises CaptureError if it cannot be read.
+
+        `is_new`: it has just been recorded, so that the fit will need all of it and its facts need not be read apart.
+        """
         self.path = path
         self._progress: Progress | None = None
         self._so_far = read_trace(path, is_live=True) if is_live else None
-        self._facts = read_run(path) if self._so_far is None else summary_of(self._so_far, finished=False)
+        self._read = read_trace(path) if is_new else self._so_far
+        self._facts = read_run(path) if self._read is None else summary_of(self._read, finished=not is_live)
 
     @cached_property
     def trace(self) -> Trace:
         """Everything recorded, spans and readings included."""
-        return read_trace(self.path) if self._so_far is None else self._so_far
+        return read_trace(self.path) if self._read is None else self._read
 
     @cached_property
     def attribution(self) -> Attribution:
@@ -99,8 +103,8 @@ def load(path: str | Path) -> Run:
 
 
 def analyse(path: str | Path, progress: Progress | None = None) -> Run:
-    """Do the fit of a finished run and store it with the run; `progress` is told the part done, 0..1."""
-    run = Run(Path(path))
+    """Do the fit of a run just recorded and store it with the run; `progress` is told the part done, 0..1."""
+    run = Run(Path(path), is_new=True)
     run._progress = progress
     run.report()
     return run

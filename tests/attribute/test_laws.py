@@ -9,6 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from energyprof.attribute import attribute
+from energyprof.attribute.identify import Subtrees
+from energyprof.model.ids import StageId
+from energyprof.model.span import Stage
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 UJ = 1.01e-6
@@ -208,3 +211,19 @@ def test_stages_merged_into_one_spend_their_sum(make, lanes, powers, baseline):
     energy = {str(stage.id): value for stage, value in zip(apart.stages, before.self_energy.energy_j, strict=True)}
     joint = {str(stage.id): value for stage, value in zip(together.stages, after.self_energy.energy_j, strict=True)}
     assert abs(joint.get("a", 0.0) - energy.get("a", 0.0) - energy.get("b", 0.0)) <= 2 * UJ
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=30))
+def test_a_subtree_is_a_stage_and_all_that_stand_below_it(seeds):
+    parents = [None if seed % (index + 1) == index else seed % (index + 1) for index, seed in enumerate(seeds)]
+    stages = tuple(Stage(StageId(str(at)), str(at), (str(at),), parent) for at, parent in enumerate(parents))
+    column = np.array([seed % 1000 for seed in seeds], np.int64)
+    below = [{index} for index in range(len(stages))]
+    for index in range(len(stages) - 1, -1, -1):
+        if parents[index] is not None:
+            below[parents[index]] |= below[index]
+
+    tree = Subtrees.of(stages)
+
+    assert [tree.members(index).tolist() for index in range(len(stages))] == [sorted(members) for members in below]
+    assert tree.sums(column).tolist() == [sum(int(column[one]) for one in members) for members in below]

@@ -130,6 +130,10 @@ class StageEnergies:
     nothing: list[bool]
     """True: refused in every domain, or no domain was read."""
 
+    def of(self, place: int) -> Known:
+        """Return what is known of one stage, families not told apart."""
+        return self.sum((place,))
+
     def sum(self, places: Sequence[int]) -> Known:
         """Return what is known of several stages together, families not told apart; bounds are added."""
         return Known(

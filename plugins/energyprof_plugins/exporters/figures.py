@@ -43,13 +43,8 @@ def joules_with_bounds(
 
 
 def unit_of(*energies_j: float) -> tuple[str, float]:
-    """Return the one unit, and its size in joules, for figures of one sentence: that of the largest of them.
-
-    Where another of them would be less than a hundredth of it, that of the smallest.
-    """
-    sizes_j = [abs(energy_j) for energy_j in energies_j if energy_j] or [0.0]
-    unit = _unit(max(sizes_j), UNITS)
-    return unit if min(sizes_j) >= unit[1] / 100 else _unit(min(sizes_j), UNITS)
+    """Return the one unit, and its size in joules, for figures of one sentence: that of the largest of them."""
+    return _unit(max(map(abs, energies_j)), UNITS)
 
 
 def joules_between(low_j: float, high_j: float) -> str:
@@ -93,7 +88,7 @@ def is_wide(value: float, low: float, high: float) -> bool:
 
 
 def with_bounds(value: float, low: float, high: float) -> tuple[str, str, str]:
-    """Return a value and its bounds, rounded outwards to the place that the wider side allows.
+    """Return a value and its bounds, rounded to the place that the wider side allows.
 
     The value itself never becomes 0 by that.
     """
@@ -102,10 +97,7 @@ def with_bounds(value: float, low: float, high: float) -> tuple[str, str, str]:
         return _signed(_digits(value, 4)), "", ""
     decimals = min(_decimals(half), COLUMN_DECIMALS)
     own = max(decimals, -math.floor(math.log10(abs(value)))) if value else decimals
-    scale = 10.0**decimals
-    lowest = math.floor(low * scale + 1e-9) / scale
-    highest = math.ceil(high * scale - 1e-9) / scale
-    texts = ((value, own), (lowest, decimals), (highest, decimals))
+    texts = ((value, own), (round(low, decimals), decimals), (round(high, decimals), decimals))
     value_text, low_text, high_text = (
         _signed(grouped(round(number, places), max(0, places))) if number else "0" for number, places in texts
     )

@@ -23,7 +23,10 @@ class Dot:
 
 
 class Svg:
-    """Draw the diagram for browsers, light or dark as the reader prefers; option `nodes` as for `dot`."""
+    """Draw the diagram for browsers, light or dark as the reader prefers.
+
+    Options: `nodes` as for `dot`; `source`, what `dot` made of the same report, where it need not be made again.
+    """
 
     name = "svg"
     suffix = ".svg"
@@ -36,7 +39,7 @@ class Svg:
 
 
 class Png:
-    """Draw the diagram as a picture on white; option `nodes` as for `dot`."""
+    """Draw the diagram as a picture on white; options as for `svg`."""
 
     name = "png"
     suffix = ".png"
@@ -48,4 +51,4 @@ class Png:
 
 
 def _source(report: Report, context: RenderContext) -> str:
-    return drawing(report, int(context.options.get("nodes", NODES)))
+    return context.options.get("source") or drawing(report, int(context.options.get("nodes", NODES)))

@@ -11,7 +11,7 @@ from energyprof.attribute.baseline import baseline_w
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.cpu_time import CpuTimes, cpu_times
 from energyprof.attribute.functions import function_energy
-from energyprof.attribute.identify import Case, Ran, self_columns, subtrees, total_columns, unsplit_rows
+from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
@@ -42,7 +42,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     cpu = cpu_times(trace.cpu, trace.run.start_ns)
     segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
     times = stage_times(trace, segments, cpu)
-    tree = subtrees(trace.stages)
+    tree = Subtrees.of(trace.stages)
     ground = _Ground(trace, cpu, segments, times, tree, None)
     domains, lanes = [], {False: ground.lanes(device=False)}
     if len(trace.stacks.samples):
@@ -85,7 +85,7 @@ class _Ground:
     cpu: CpuTimes
     segments: Segments
     times: StageTimes
-    tree: tuple[Ints, ...]
+    tree: Subtrees
     seen: Sampled | None
     """None: no stacks were sampled."""
 

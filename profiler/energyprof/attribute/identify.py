@@ -50,6 +50,13 @@ class Ran:
         own, covered = ([float(column[group].sum()) for group in groups] for column in (self.own_ns, self.covered_ns))
         return Ran(np.array(own), np.array(covered), self.is_read)
 
+    def of_subtrees(self, tree: Subtrees) -> Ran:
+        """Return the same for each stage with all below it, in whole nanoseconds."""
+        own, covered = (
+            tree.sums(np.rint(column).astype(np.int64)).astype(np.float64) for column in (self.own_ns, self.covered_ns)
+        )
+        return Ran(own, covered, self.is_read)
+
     def coverage(self) -> Floats:
         """Return the part of each one's time in windows of known energy, 0..1; 1 for those that never ran.
 
@@ -70,21 +77,49 @@ class Case:
     host_clock: bool
     """A device's energy divided by spans of the host."""
     stages: tuple[Stage, ...]
-    tree: tuple[Ints, ...]
-    """For each stage itself and all stages below it, ascending."""
+    tree: Subtrees
     pieces: Ints
     """How often each stage ran in one piece: once for a call, and each time a generator was gone on with."""
     ran: Ran
 
 
-def subtrees(stages: tuple[Stage, ...]) -> tuple[Ints, ...]:
-    """Return for each stage itself and all stages below it, ascending."""
-    below: list[list[int]] = [[index] for index in range(len(stages))]
-    for index in range(len(stages) - 1, -1, -1):
-        parent = stages[index].parent
-        if parent is not None:
-            below[parent].extend(below[index])
-    return tuple(np.sort(np.array(members, np.int64)) for members in below)
+@dataclass(frozen=True, slots=True, eq=False)
+class Subtrees:
+    """For each stage itself and all stages below it, in memory that grows with the stages, not with their depth."""
+
+    preorder: Ints
+    """The stages, each followed by all that stand below it."""
+    first: Ints
+    """Per stage its own place there."""
+    size: Ints
+    """How many stages each subtree has."""
+
+    @staticmethod
+    def of(stages: tuple[Stage, ...]) -> Subtrees:
+        """Lay the tree out; a parent stands before its children in `stages`."""
+        parents = [-1 if stage.parent is None else stage.parent for stage in stages]
+        size = [1] * len(stages)
+        for index in range(len(stages) - 1, -1, -1):
+            if parents[index] >= 0:
+                size[parents[index]] += size[index]
+        first, room = [0] * len(stages), [0] * (len(stages) + 1)  # room: where the next child goes; last: of no parent
+        for index, parent in enumerate(parents):
+            first[index] = room[parent]
+            room[parent] += size[index]
+            room[index] = first[index] + 1
+        places = np.array(first, np.int64)
+        return Subtrees(np.argsort(places), places, np.array(size, np.int64))
+
+    def members(self, index: int) -> Ints:
+        """Return one subtree, ascending."""
+        start = int(self.first[index])
+        return np.sort(self.preorder[start : start + int(self.size[index])])
+
+    def sums(self, column: Ints) -> Ints:
+        """Return per stage the sum of a column over its subtree."""
+        until = np.append(0, np.cumsum(column[self.preorder]))
+        total: Ints = until[self.first + self.size] - until[self.first]
+        return total
 
 
 def self_columns(case: Case, found: Split, energy_uj: Ints) -> EnergyColumns:
@@ -96,12 +131,11 @@ def total_columns(case: Case, found: Split, energy_uj: Ints) -> EnergyColumns:
     """Return the figures of stages with all below them: bounds of the group, energies as sums of the rounded parts."""
     columns = ("energy_j", "low_j", "high_j", "undecided_j")
     values = np.array([[getattr(found.stages, name) for name in columns]]).reshape(len(columns), -1)
-    for index, members in enumerate(case.tree):
-        if len(members) > 1:
-            group = found.group(members)
+    if case.domain.provenance != "model":  # a model's bounds follow from the energy alone
+        for index in np.flatnonzero(case.tree.size > 1).tolist():
+            group = found.group(case.tree.members(index))
             values[:, index] = [getattr(group, name)[0] for name in columns]
-    total_uj = np.array([energy_uj[members].sum() for members in case.tree], np.int64)
-    return _columns(case, Bounds(*values), total_uj, case.ran.of_groups(case.tree))
+    return _columns(case, Bounds(*values), case.tree.sums(energy_uj), case.ran.of_subtrees(case.tree))
 
 
 def unsplit_rows(case: Case, found: Split, columns: EnergyColumns, energy_uj: Ints) -> tuple[Unsplit, ...]:

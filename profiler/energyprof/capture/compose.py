@@ -34,6 +34,8 @@ class StageTree:
         self._known: dict[tuple[int, str, bool], int] = {}
         self._placed: dict[tuple[int, int], int] = {}
         self._ids: set[str] = set()
+        self._met: set[tuple[str, str]] = set()
+        """Name and kind of every stage: what is not in it is open on no path, however deep."""
 
     def place(self, prefix: int, local: int) -> int:
         """Return the stage that the lane-relative stage `local` is on a lane created below `prefix` (-1: no stage)."""
@@ -55,7 +57,7 @@ class StageTree:
         return places
 
     def _enter(self, parent: int, local: LocalStage) -> int:
-        above: int | None = parent if parent >= 0 else None
+        above: int | None = parent if parent >= 0 and (local.name, local.kind) in self._met else None
         while above is not None:
             origin = self._origin[above]  # its name may have got a `#2` here
             if (origin.name, origin.kind) == (local.name, local.kind):
@@ -76,15 +78,17 @@ class StageTree:
         if local.is_module:
             while base >= 0 and self._origin[base].is_module:
                 base = self._parent(base)
-        if self._id_below(base, local.name) in self._ids:
+        name, number = local.name, 1
+        id_ = self._id_below(base, name)
+        if base != parent and id_ in self._ids:
             base = parent
-        name = local.name
-        number = 1
-        while self._id_below(base, name) in self._ids:
+            id_ = self._id_below(base, name)
+        while id_ in self._ids:
             number += 1
             name = f"{local.name}#{number}"
-        id_ = self._id_below(base, name)
+            id_ = self._id_below(base, name)
         self._ids.add(id_)
+        self._met.add((local.name, local.kind))
         path = (*(self.stages[base].path if base >= 0 else ()), name)
         above = parent if parent >= 0 else None
         self.stages.append(Stage(StageId(id_), name, path, above, local.kind, local.file, local.line))

@@ -36,6 +36,8 @@ class StageTable:
         """How many distinct paths were counted as `<other>`."""
         self._limit = limit
         self._known: dict[tuple[int, str, StageKind, bool], int] = {}
+        self._met: set[tuple[str, StageKind]] = set()
+        """Name and kind of every stage: what is not in it is open on no path, however deep."""
         self._fresh: dict[int, None] = {}
 
     def intern(self, parent: int, stage: StageName) -> int:
@@ -43,7 +45,7 @@ class StageTable:
 
         A name that is already open on the path (same name and kind) is that same stage: `fib` in `fib` stays `fib`.
         """
-        ancestor = parent
+        ancestor = parent if (stage.name, stage.kind) in self._met else -1
         while ancestor >= 0:
             above = self.stages[ancestor]
             if (above.name, above.kind) == (stage.name, stage.kind):
@@ -62,6 +64,7 @@ class StageTable:
         if key not in self._known:
             index = len(self.stages)
             self._known[key] = index
+            self._met.add((stage.name, stage.kind))
             self.stages.append(
                 LocalStage(index, parent, stage.name, stage.kind, stage.file, stage.line, stage.is_module, stage.after)
             )
@@ -94,6 +97,7 @@ class StageTable:
         """Take up with stages that have been handed on before, row = index."""
         self.stages = list(stages)
         self._known = {(stage.parent, stage.name, stage.kind, stage.is_module): stage.index for stage in self.stages}
+        self._met = {(stage.name, stage.kind) for stage in self.stages}
 
     def take_fresh(self) -> list[LocalStage]:
         """Return the stages that are new or changed since the last call, parents first."""
@@ -110,18 +114,12 @@ class StageResolver:
         self._names = names
         self.unnamed: set[int] = set()
         """Codes that no name was announced for."""
-        self._pairs: dict[int, int] = {}
-        self._rebuild()
-
-    def _rebuild(self) -> None:
-        last = np.iinfo(np.int64).max  # a sentinel, so that every search lands on a row
-        self._keys = np.array([*sorted(self._pairs), last], np.int64)
-        self._values = np.array([*(self._pairs[key] for key in sorted(self._pairs)), -1], np.int32)
+        self.forget()
 
     def forget(self) -> None:
         """Start anew: a name was announced again with more to say."""
-        self._pairs.clear()
-        self._rebuild()
+        self._keys = np.full(1, np.iinfo(np.int64).max)  # a sentinel, so that every search lands on a row
+        self._values = np.full(1, -1, np.int32)
 
     def resolve(self, parent: Index, code: Ints) -> Index:
         """Return the stage that begins with `code` inside `parent`, row by row."""
@@ -129,9 +127,11 @@ class StageResolver:
         slot = np.searchsorted(self._keys, key)
         unknown = self._keys[slot] != key
         if unknown.any():
-            for pair in np.unique(key[unknown]).tolist():
-                self._pairs[pair] = self._learn((pair >> 32) - 1, pair & 0xFFFFFFFF)
-            self._rebuild()
+            pairs = np.unique(key[unknown])
+            learnt = [self._learn((pair >> 32) - 1, pair & 0xFFFFFFFF) for pair in pairs.tolist()]
+            # Put in between, not sorted anew: a chain of stages brings one new pair on each of its levels.
+            place = np.searchsorted(self._keys, pairs)
+            self._keys, self._values = np.insert(self._keys, place, pairs), np.insert(self._values, place, learnt)
             slot = np.searchsorted(self._keys, key)
         found: Index = self._values[slot]
         return found

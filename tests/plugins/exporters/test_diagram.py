@@ -52,11 +52,11 @@ def test_every_run_is_drawn_without_complaint(sample, run):
 def test_boxes_say_what_they_cost(sample):
     found = boxes(picture(sample.digits()))
 
-    assert texts(found["train"][1]) == ["train", "self 9 J (5 to 16)", "of 24 J (68.3 %)", "1 call · model"]
-    assert texts(found["conv2"][1]) == ["conv2", "6 J (3 to 11), 18.2 %", "460 calls · model"]
+    assert texts(found["train"][1]) == ["train", "self 9 J (6 to 15)", "of 24 J (68.3 %)", "1 call · model"]
+    assert texts(found["conv2"][1]) == ["conv2", "6 J (4 to 10), 18.2 %", "460 calls · model"]
     assert found["conv2"][0].splitlines()[:3] == [
         "train / Net / Net.conv2",
-        "self 6 J (3 to 11) at 95 %, estimated (model)",
+        "self 6 J (4 to 10) at 95 %, estimated (model)",
         "total 6.30 J (18.2 %) of the run",
     ]
 
@@ -123,7 +123,7 @@ def test_a_modelled_run_is_labelled_on_the_picture(sample):
     said = texts(picture(sample.digits()))
 
     assert "estimated (model): no power sensor was read" in said
-    assert any(text.startswith("35 J (20 to 56) estimated") for text in said)
+    assert any(text.startswith("35 J (21 to 55) estimated") for text in said)
 
 
 def test_a_sum_with_a_modelled_part_is_not_called_measured_on_the_picture(sample):

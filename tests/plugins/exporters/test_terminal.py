@@ -29,14 +29,14 @@ def test_a_small_modelled_run_is_told_like_this(sample):
     report = sample.make_report(parts, (sample.MODEL,), wall_s=1.9, command=("pipeline.py",))
 
     assert rendered(report, width=80, options={"run": "my run.eprof"}) == (
-        "energyprof 66 % of an estimated 24 J (14 to 39) went into train: 16 J (9 to 26)\n"
+        "energyprof 66 % of an estimated 24 J (14 to 38) went into train: 16 J (9 to 25)\n"
         "pipeline.py · 1.9 s · mean 12.6 W\n"
         "estimated (model): no power sensor was read, every figure below is an estimate\n"
         "\n"
         "stage (self)   J low high share %       how\n"
         "───────────────────────────────────────────\n"
-        "train          9   5   16    39.3 █████ E\n"
-        "train/step     6   3   11    26.8 ███▍  E\n"
+        "train          9   6   15    39.3 █████ E\n"
+        "train/step     6   4   10    26.8 ███▍  E\n"
         "load         3.2 1.9  5.2    13.6 █▊    E\n"
         "how  E estimated (model); low, high  95 % interval\n"
         "\n"

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from energyprof.model.ids import StageId
 from energyprof.model.report import Report, UnsplitRow
-from energyprof_plugins.exporters.account import counted_domains, known, ledger, microjoules
+from energyprof_plugins.exporters.account import counted_domains, ledger, microjoules, stage_energies
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.interval_columns import BOUNDS_KEY, IntervalColumns
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent, with_error
@@ -53,11 +53,13 @@ def entries(report: Report) -> list[Entry]:
     counted = counted_domains(report)
     paths = {row.stage: row.path for row in report.stages}
     rows = [_joint_entry(row, paths) for row in report.unsplit if row.domain in counted]
-    for stage in report.stages:
-        own = known(stage.self_energy, counted)
-        if not own.nothing:
-            how = LETTERS[stage.self_sum.provenance]
-            rows.append(Entry(stage.path, own.energy_uj, own.low_uj, own.high_uj, stage.calls, how, stage.stage))
+    own = stage_energies([stage.self_energy for stage in report.stages], counted)
+    figures = zip(report.stages, own.energy_uj, own.low_uj, own.high_uj, own.nothing, strict=True)
+    rows += [
+        Entry(stage.path, energy_uj, low_uj, high_uj, stage.calls, LETTERS[stage.self_sum.provenance], stage.stage)
+        for stage, energy_uj, low_uj, high_uj, nothing in figures
+        if not nothing
+    ]
     return sorted(rows, key=lambda entry: (-entry.energy_uj, entry.order))
 
 
@@ -105,7 +107,9 @@ def uncovered(report: Report) -> int:
     """Return how many stages have no figure at all, not even together with others."""
     counted = counted_domains(report)
     together = {member for row in report.unsplit if row.domain in counted for member in row.members}
-    return sum(known(row.self_energy, counted).nothing and row.stage not in together for row in report.stages)
+    own = stage_energies([row.self_energy for row in report.stages], counted)
+    unknown = zip(report.stages, own.nothing, strict=True)
+    return sum(nothing and row.stage not in together for row, nothing in unknown)
 
 
 def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) -> Table:

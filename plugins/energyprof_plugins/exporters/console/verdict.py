@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from energyprof.model.report import Report, StageRow
-from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, known, sum_word, unread_domains
+from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, stage_energies, sum_word, unread_domains
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import WIDE, fit_path
 from energyprof_plugins.exporters.figures import joules_with_bounds, percent, seconds, unit_of, watts
 from energyprof_plugins.exporters.visible import program_name
+
+SMALLEST_TOLD = 0.01
+"""Of the unit of the sentence: less can only be told in another unit."""
 
 
 def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
@@ -26,7 +29,7 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     if whole.energy_j is None:
         return Text.assemble(("energyprof ", "dim"), "no reading covers this run: its energy is not known")
     energy_j, culprit = whole.energy_j, _costliest(report)
-    unit = unit_of(energy_j, culprit[1].energy_j if culprit is not None else 0.0)
+    unit = unit_of(energy_j)
     amount = joules_with_bounds(energy_j, whole.low_j, whole.high_j, unit)
     word = sum_word(report)
     amount = amount if word == "measured" else f"{'an' if word == 'estimated' else 'a'} {word} {amount}"
@@ -39,7 +42,8 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     said = glyphs.text(f" of {amount} went into ")
     detail = glyphs.text(f": {joules_with_bounds(total.energy_j, *total.bounds_j, unit)}")
     sentence = Text.assemble(("energyprof ", "dim"), (share, "bold"), said, (name, "bold"))
-    return sentence.append(detail) if sentence.cell_len + len(detail) <= width else sentence
+    is_told = total.energy_j >= SMALLEST_TOLD * unit[1] and sentence.cell_len + len(detail) <= width
+    return sentence.append(detail) if is_told else sentence
 
 
 def run_line(report: Report, glyphs: Glyphs) -> str:
@@ -73,8 +77,10 @@ def trust_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
 
 def _costliest(report: Report) -> tuple[StageRow, Known] | None:
     counted = counted_domains(report)
-    outermost = [(row, known(row.total_energy, counted)) for row in report.stages if row.parent is None]
-    return min(outermost, key=lambda pair: (-pair[1].energy_uj, pair[0].stage), default=None)
+    outermost = [row for row in report.stages if row.parent is None]
+    total = stage_energies([row.total_energy for row in outermost], counted)
+    order = min(range(len(outermost)), key=lambda at: (-total.energy_uj[at], outermost[at].stage), default=None)
+    return None if order is None else (outermost[order], total.of(order))
 
 
 def _signal_name(number: int) -> str:

@@ -1,0 +1,91 @@
+"""How long it takes from a finished recording of a large run to its report in the terminal, files and all.
+
+Run it by hand (`python tests/benchmarks/bench_report.py`); it ends with 1 where a figure misses its bound. Wall time of
+the command itself, from the start of its interpreter to its end, with the file in the system's cache; the best of
+several repetitions is least disturbed. The stored fit is deleted before each, so that each attributes anew.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from bench_attribution import large_trace
+
+from energyprof.capture.writer import CaptureWriter
+from energyprof.model.recording import LaneRow, LocalStage, SpanChunk
+from energyprof.model.span import LANE_KINDS
+from energyprof.model.trace import Trace
+
+CHUNK = 100_000
+
+
+def rows() -> list[tuple[str, float, str, float]]:
+    """Return (what, figure, unit, upper bound)."""
+    return [("energyprof report, fit included, 1e6 spans x 1e5 readings", report_s(), "s", 3.0)]
+
+
+def report_s(repetitions: int = 3) -> float:
+    """Return the time of `energyprof report`: start, read, attribute, store, build graph and report, print."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.eprof"
+        write_capture(path, large_trace())
+        command = [sys.executable, "-m", "energyprof", "report", str(path)]
+        spent = []
+        for _ in range(repetitions):
+            forget_fit(path)
+            began = time.perf_counter()
+            said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            spent.append(time.perf_counter() - began)
+            if "step/leaf" not in said:
+                raise AssertionError(f"that is no report of the run:\n{said}")
+        return min(spent)
+
+
+def forget_fit(path: Path) -> None:
+    """Take the stored results out of a recording."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("DELETE FROM result")
+
+
+def write_capture(path: Path, trace: Trace) -> None:
+    """Store a trace as the collector does, in chunks."""
+    writer = CaptureWriter(path)
+    writer.set_run(trace.run)
+    writer.set_recorder(trace.recorder)
+    writer.add_domains(trace.domains)
+    writer.add_stages(
+        [
+            LocalStage(index, -1 if stage.parent is None else stage.parent, stage.name, stage.kind)
+            for index, stage in enumerate(trace.stages)
+        ]
+    )
+    lanes = trace.lanes
+    writer.add_lanes(
+        [LaneRow(at, int(lanes.pid[at]), int(lanes.number[at]), int(lanes.tid[at]), LANE_KINDS.index("thread"), "")
+         for at in range(len(lanes))]
+    )  # fmt: skip
+    spans = trace.spans
+    depth = (spans.parent >= 0).astype(np.int32)
+    for at in range(0, len(spans), CHUNK):
+        here = slice(at, at + CHUNK)
+        columns = (spans.stage, spans.lane, spans.start_ns, spans.end_ns, depth, spans.is_open)
+        writer.add_spans(SpanChunk(*(column[here] for column in columns)))
+        writer.commit(force=True)
+    writer.add_readings(trace.readings)
+    writer.add_cpu(trace.cpu)
+    writer.finish()
+
+
+if __name__ == "__main__":
+    missed = 0
+    for what, figure, unit, bound in rows():
+        missed += figure > bound
+        print(f"{what:62} {figure:8.3g} {unit:8} at most {bound:g}{'' if figure <= bound else '  MISSED'}")
+    sys.exit(1 if missed else 0)
