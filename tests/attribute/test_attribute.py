@@ -165,6 +165,31 @@ def test_pool_work_of_a_process_whose_lanes_all_wait_goes_to_its_open_stages(mak
     assert self_energy(attribute(trace), trace) == {"a": 1.0, "b": 0.0}
 
 
+def test_children_that_ended_unseen_credit_the_stage_that_waited_for_them(make):
+    busy = [(t, t) for t in range(0, 101, 10)]
+    lanes = [
+        make.lane([("waits", 0, 100)], cpu=[(0, 0)], tid=1),
+        make.lane([("works", 0, 100)], cpu=busy, tid=2),
+        make.lane(cpu=[(0, 0), *((t, 3 * t) for t in range(10, 101, 10))], tid=-1),
+    ]
+    trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))], processes={1: busy}, end_ms=100)
+
+    assert self_energy(attribute(trace), trace) == {"waits": 0.75, "works": 0.25}
+
+
+def test_children_that_ended_unseen_outside_any_stage_count_as_outside(make):
+    lanes = [
+        make.lane([("works", 50, 100)], cpu=[(0, 0), *((t, t - 50) for t in range(60, 101, 10))], tid=1),
+        make.lane(cpu=[(t, t) for t in range(0, 51, 10)], tid=-1),
+    ]
+    processes = {1: [(0, 0), *((t, t - 50) for t in range(60, 101, 10))]}
+    trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))], processes=processes, end_ms=100)
+
+    found = attribute(trace).domains[0]
+
+    assert (found.ledger.outside_j, self_energy(attribute(trace), trace)) == (0.5, {"works": 0.5})
+
+
 def test_where_nobody_ran_time_decides(make):
     lanes = [make.lane([("a", 0, 100)], cpu=[(0, 0)]), make.lane([("b", 50, 100)], cpu=[(0, 0)])]
     trace = make.trace(lanes, [(make.domain(), make.counter([10] * 10))], processes={1: [(0, 0)]})

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from energyprof.capture import read_trace
+from energyprof.model.ids import UNSEEN_CHILDREN
+
 LAUNCHES = """\
 import multiprocessing, os, shlex, subprocess, sys
 import energyprof
@@ -185,3 +188,47 @@ def test_a_run_ends_with_its_program_whatever_a_daemon_goes_on_writing(place: An
         "daemonise/outlive": True,
     }
     assert [line for line in report["warnings"] if "spool" in line or "dropped" in line] == []
+
+
+PASSING = """\
+import json, os, resource, time
+import energyprof
+
+def burn(cpu_s):
+    end_s = time.thread_time() + cpu_s
+    while time.thread_time() < end_s:
+        pass
+
+for _ in range(8):
+    with energyprof.stage("children"):
+        for _ in range(10):
+            if os.fork() == 0:
+                burn(0.008)
+                os._exit(0)
+            os.wait()
+    with energyprof.stage("own"):
+        burn(0.03)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(os.getpid(), usage.ru_utime + usage.ru_stime)
+"""
+
+
+def test_children_too_short_lived_to_be_seen_are_counted_where_they_were_made(place: Any) -> None:
+    place.write("job.py", PASSING)
+
+    done = place.run("-q", "-o", "job.eprof", "job.py")
+
+    root, used_s = int(done.stdout.split()[0]), float(done.stdout.split()[1])
+    cpu = read_trace(place.folder / "job.eprof").cpu
+    columns = (cpu.pid.tolist(), cpu.tid.tolist(), cpu.cpu_ns.tolist())
+    counted = {(pid, tid): cpu_ns * 1e-9 for pid, tid, cpu_ns in zip(*columns, strict=True)}  # the last row stays
+    unseen_s = counted.get((root, UNSEEN_CHILDREN), 0.0)
+    seen_s = sum(cpu_s for (pid, tid), cpu_s in counted.items() if tid == 0 and pid != root)
+    report = report_of(place)
+    stages = {stage["stage"]: stage["self_sum"]["energy_j"] for stage in report["stages"]}
+    assert unseen_s > 0
+    assert (
+        used_s * 0.75 < unseen_s + seen_s <= used_s + 0.001
+    )  # the kernel tells whole ticks, the last ones not at once
+    assert report["ledger"][0]["outside_j"] < 0.2 * report["ledger"][0]["measured_j"]
+    assert stages["children"] > stages["own"]

@@ -42,6 +42,9 @@ class Machine:
 
         return read_ns
 
+    def kin(self, pid: int) -> None:
+        return None
+
     def thread_ids(self, pid: int) -> list[int]:
         return list(self.cpu_ns[pid])
 
@@ -113,6 +116,19 @@ def test_the_final_total_knows_old_children_only_whole() -> None:
     clock.poll()
 
     clock.finish(100 + 430 + 5)  # the root's own 100, its waited-for children whole
+
+    assert clock.total_ns() == 100 + 30 + 5
+
+
+def test_an_old_child_that_has_just_ended_counts_only_from_the_start_of_the_run() -> None:
+    machine = Machine()
+    clock = clock_of(machine, {0: 750, 10: 700, 11: 50})
+    clock.poll()
+    machine.cpu_ns[OLD][20] += 30
+    clock.total_ns()
+    del machine.cpu_ns[OLD]  # and the run ends before the processes are looked at again
+
+    clock.finish(100 + 430 + 5)
 
     assert clock.total_ns() == 100 + 30 + 5
 

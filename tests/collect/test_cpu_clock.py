@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from energyprof.collect.cpu_before import CpuBefore
+from energyprof.collect.cpu_children import Kin
 from energyprof.collect.cpu_clock import OPENED_PER_POLL, THREADS_EVERY_NS, TREE_EVERY_NS, CpuClock
+from energyprof.model.ids import UNSEEN_CHILDREN
 from energyprof.testing import FakeClock
 
 MS = 1_000_000
@@ -15,6 +18,9 @@ class Machine:
 
     def __init__(self):
         self.cpu_ns = {}
+        self.parents = {}
+        self.waited_ns = {}
+        self.ending = set()
         self.adopted = []
         self.created = 0
         self.refreshes = 0
@@ -44,6 +50,16 @@ class Machine:
             return sum(self.cpu_ns[pid].values())
 
         return read_ns
+
+    def kin(self, pid):
+        if pid not in self.cpu_ns:
+            raise ProcessLookupError(pid)
+        return Kin(self.parents.get(pid, 1), pid in self.ending, self.waited_ns.get(pid, 0))
+
+    def wait_for(self, pid, parent):
+        """Have a process end and its parent wait for it."""
+        self.waited_ns[parent] = self.waited_ns.get(parent, 0) + sum(self.cpu_ns.pop(pid).values())
+        self.waited_ns[parent] += self.waited_ns.pop(pid, 0)
 
     def thread_ids(self, pid):
         return list(self.cpu_ns[pid])
@@ -249,6 +265,94 @@ def test_files_of_ended_threads_and_at_the_end_of_all_are_closed(machine, time, 
     clock.close()
 
     assert (closed_then, machine.closed) == (1, 3)
+
+
+def pass_unseen(machine, parent, cpu_ns, pid=99):
+    """Have a child come and go between two looks at the processes."""
+    machine.created += 1
+    machine.waited_ns[parent] = machine.waited_ns.get(parent, 0) + cpu_ns
+    machine.run(parent, parent, sum(machine.cpu_ns[parent].values()) + 1 * MS)  # who waits for it runs
+
+
+def children(clock):
+    return [row for row in rows(clock) if row[1] == UNSEEN_CHILDREN]
+
+
+def test_children_that_end_unseen_are_counted_with_who_waited_for_them(machine, time, clock):
+    machine.run(10, 10, 30 * MS)
+    poll(clock, time, after_ns=10 * MS)
+
+    pass_unseen(machine, 10, 5 * MS)
+    poll(clock, time, after_ns=10 * MS)
+    pass_unseen(machine, 10, 7 * MS)
+    poll(clock, time, after_ns=10 * MS)
+
+    assert clock.total_ns() == 32 * MS + 12 * MS
+    assert children(clock) == [
+        (10, -1, 1_000 * MS, 0),
+        (10, -1, 1_010 * MS, 5 * MS),
+        (10, -1, 1_020 * MS, 12 * MS),
+    ]
+
+
+def test_a_child_with_a_clock_of_its_own_is_not_counted_again(machine, time, clock):
+    machine.parents = {11: 10, 12: 11}
+    for pid in (10, 11, 12):
+        machine.run(pid, pid, 20 * MS)
+    poll(clock, time)
+
+    machine.run(12, 12, 23 * MS)  # 3 ms of it after the last reading
+    machine.wait_for(12, 11)
+    machine.run(11, 11, 21 * MS)
+    poll(clock, time, after_ns=10 * MS)
+    machine.wait_for(11, 10)
+    pass_unseen(machine, 10, 0)
+    poll(clock, time, after_ns=10 * MS)
+    machine.run(10, 10, 22 * MS)
+    poll(clock, time)
+
+    assert clock.total_ns() == (22 + 21 + 23) * MS
+
+
+def test_a_child_being_waited_for_at_this_instant_is_not_counted_twice(machine, time, clock):
+    machine.parents = {11: 10}
+    machine.run(10, 10, 20 * MS)
+    machine.run(11, 11, 20 * MS)
+    poll(clock, time)
+
+    machine.ending.add(11)
+    pass_unseen(machine, 10, 20 * MS)  # the kernel has added it, and its clock can still be read
+    poll(clock, time, after_ns=10 * MS)
+    del machine.cpu_ns[11]
+    machine.run(10, 10, 22 * MS)
+    poll(clock, time)
+
+    assert clock.total_ns() == 42 * MS
+    assert children(clock) == []
+
+
+def test_children_waited_for_before_the_run_do_not_count(machine, time):
+    machine.run(10, 10, 30 * MS)
+    machine.waited_ns[10] = 500 * MS
+    before = CpuBefore(10, {0: 30 * MS, 10: 30 * MS}, 0)
+    clock = CpuClock(machine, reader=machine, now_ns=time.now_ns, spent_ns=lambda: 0, before=before)
+    poll(clock, time)
+
+    pass_unseen(machine, 10, 5 * MS)
+    poll(clock, time)
+
+    assert clock.total_ns() == 1 * MS + 5 * MS
+
+
+def test_nobody_is_asked_for_children_while_nothing_was_created(machine, time, clock):
+    machine.run(10, 10, 1 * MS)
+    poll(clock, time)
+    machine.waited_ns[10] = 5 * MS
+
+    machine.run(10, 10, 2 * MS)
+    poll(clock, time)
+
+    assert children(clock) == []
 
 
 def test_adoption_reaches_the_tree(machine, clock):

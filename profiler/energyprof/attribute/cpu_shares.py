@@ -5,6 +5,9 @@ own counter minus the sum of c and minus what it used while no stage was open an
 pool) make up r_p and credit the stages open, in proportion: stage k weighs c_k * (1 + r_p / sum of c). Where the sum
 of c is 0 (all lanes waited for the pool) the stages open share r_p by time. Processes of the tree without a stage
 open spread their CPU time over all stages in the same way. Time outside weighs the CPU time of the whole tree in it.
+
+Children of p that ended unseen credit the stages of p by the time for which they did not run: somebody waited for
+those children, and who waits for a child does not run.
 """
 
 from __future__ import annotations
@@ -75,6 +78,11 @@ class CpuShares:
             rest[claimed > 0] = 0.0
             others += self._waiting(pid, cells, bins, rest, weight)
             outside += idle
+        for pid, measure in self.times.children.items():
+            unstaged = within(measure, self.line.idle, start_ns, end_ns)
+            staged = np.maximum(measure.at(end_ns) - measure.at(start_ns) - unstaged, 0.0)
+            others += self._waited_for(pid, cells, bins, staged, weight)
+            outside += unstaged
         claimed = cells.per_window(weight)
         weight *= (1 + _ratio(others, claimed))[cells.window]
         others[claimed > 0] = 0.0
@@ -93,12 +101,27 @@ class CpuShares:
         """Credit `rest` to the process's open stages by time, adding to `weight`; return what finds none open."""
         if not rest.any():
             return rest
+        time = self._open(pid, cells, bins)
+        weight += _spread(cells, rest, time)
+        return np.where(cells.per_window(time) > 0, 0.0, rest)
+
+    def _waited_for(self, pid: int, cells: Cells, bins: Bins, used: Floats, weight: Floats) -> Floats:
+        """Credit `used` by children to the stages of `pid` that did not run; return what finds none open."""
+        if not used.any():
+            return used
+        time = self._open(pid, cells, bins)
+        still = np.maximum(time - self._own(pid, cells, bins), 0.0)
+        still = np.where(cells.per_window(still)[cells.window] > 0, still, time)
+        weight += _spread(cells, used, still)
+        return np.where(cells.per_window(time) > 0, 0.0, used)
+
+    def _open(self, pid: int, cells: Cells, bins: Bins) -> Floats:
+        """Return how long the process's threads had each cell's stage open, each thread by itself."""
         time = np.zeros(len(cells.window))
         for of_pid, _, run in self.threads:
             if of_pid == pid:
                 cells.add(time, occupancy(run, bins, cells.stages + 1))
-        weight += _spread(cells, rest, time)
-        return np.where(cells.per_window(time) > 0, 0.0, rest)
+        return time
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

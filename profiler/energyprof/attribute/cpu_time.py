@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from energyprof.attribute.measure import Measure
+from energyprof.model.ids import UNSEEN_CHILDREN
 from energyprof.model.power import ThreadCpu
 from energyprof.model.span import Floats
 
@@ -27,6 +28,8 @@ class CpuTimes:
     threads: Mapping[tuple[int, int], Measure]
     processes: Mapping[int, tuple[Measure, ...]]
     """The process's own counter, or where there is none those of its threads, to be added up."""
+    children: Mapping[int, Measure]
+    """By pid of the process that waited for them, children that ended before they were seen."""
 
     def of_process(self, pid: int, start_ns: Floats, end_ns: Floats) -> Floats:
         """Return the CPU time that the whole process used in each interval."""
@@ -35,11 +38,20 @@ class CpuTimes:
             used += measure.at(end_ns) - measure.at(start_ns)
         return used
 
+    def of_all(self, start_ns: Floats, end_ns: Floats) -> Floats:
+        """Return the CPU time that the whole program used in each interval."""
+        used = np.zeros(len(start_ns))
+        for pid in self.processes:
+            used += self.of_process(pid, start_ns, end_ns)
+        for measure in self.children.values():
+            used += measure.at(end_ns) - measure.at(start_ns)
+        return used
+
 
 def cpu_times(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
     """Return the CPU times of all threads and processes read; times in ns since the start of the run."""
     if not len(cpu):
-        return CpuTimes({}, {})
+        return CpuTimes({}, {}, {})
     first = np.flatnonzero(np.append(True, (np.diff(cpu.pid) != 0) | (np.diff(cpu.tid) != 0)))
     bounds = np.append(first, len(cpu))
     t, used = (cpu.t_ns - origin_ns).astype(np.float64), cpu.cpu_ns.astype(np.float64)
@@ -50,15 +62,18 @@ def cpu_times(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
     threads: dict[tuple[int, int], Measure] = {}
     whole: dict[int, tuple[Measure, ...]] = {}
     parts: dict[int, tuple[Measure, ...]] = {}
+    children: dict[int, Measure] = {}
     for low, high in pairwise(bounds.tolist()):
         pid, tid = int(cpu.pid[low]), int(cpu.tid[low])
         measure = _measure(t[low:high], used[low:high], poll_ns, end_ns)
-        if tid:
+        if tid == UNSEEN_CHILDREN:
+            children[pid] = measure
+        elif tid:
             threads[pid, tid] = measure
             parts[pid] = (*parts.get(pid, ()), measure)
         else:
             whole[pid] = (measure,)
-    return CpuTimes(threads, {**parts, **whole})
+    return CpuTimes(threads, {**parts, **whole}, children)
 
 
 def _measure(t: Floats, used: Floats, poll_ns: float, end_ns: float) -> Measure:

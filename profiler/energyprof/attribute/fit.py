@@ -157,9 +157,7 @@ def _pose(
     outside = cells.per_window(np.where(cells.stage == count, cells.time_ns, 0.0))
     used = None
     if by_cpu:
-        used = np.zeros(len(windows))
-        for pid in ground.cpu.processes:
-            used += ground.cpu.of_process(pid, windows.start_ns, windows.end_ns)
+        used = ground.cpu.of_all(windows.start_ns, windows.end_ns)
     baseline, notes = baseline_w(domain, windows, outside, used)
     if domain.driver == "cpu" and not by_cpu:
         notes = (*notes, "no CPU times were read: stages open at once share by time")

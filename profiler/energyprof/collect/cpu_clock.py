@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from energyprof.collect.cpu_before import CpuBefore
+from energyprof.collect.cpu_children import UnseenChildren
 from energyprof.collect.cpu_readers import CpuReader, ThreadReader, cpu_reader
 from energyprof.collect.process_tree import Tree
+from energyprof.model.ids import UNSEEN_CHILDREN
 
 if TYPE_CHECKING:
     from energyprof.model.power import ThreadCpu
@@ -22,6 +24,10 @@ DISCOVERY_SHARE = 0.0005
 
 Nothing is looked for while no process and no thread was created on the host, which costs one short read to know.
 """
+CHILDREN_SHARE = 0.003
+"""CPU time allowed to looking for children that ended unseen, likewise: 60 us a look make one in 20 ms."""
+PARENTS_PER_LOOK = 4
+"""Of many processes those are asked whose last look is longest ago."""
 OPENED_PER_POLL = 64
 """New threads taken up in one poll; a pool of hundreds comes in over several instead of stalling one."""
 
@@ -59,6 +65,11 @@ class _Process:
     threads_births: int | None = None
     ended_ns: int | None = None
     """When its clock could not be read any more."""
+    looked_ns: int = 0
+    """When it was last asked for its children; `looked_cpu_ns`: what it had used itself then."""
+    looked_cpu_ns: int = -1
+    children: _Clock | None = None
+    """What its children have used unseen."""
     threads: dict[int, _Thread] = field(default_factory=dict)
 
 
@@ -92,6 +103,10 @@ class CpuClock:
         self._tree_seen_ns = start_ns
         self._tree_due_ns = 0
         self._tree_births: int | None = None
+        self._unseen = UnseenChildren(self._reader.kin)
+        self._looking = threading.Lock()
+        self._children_due_ns = 0
+        self._has_ends = False
         self._ends: dict[int, list[int]] = {}
         """By pid, which may have been given out again: when its processes ended."""
         self._written: dict[tuple[int, int], int] = {}
@@ -107,9 +122,13 @@ class CpuClock:
 
     def total_ns(self) -> int:
         """Return the CPU time used by the program and its descendants so far, read now; never decreases."""
+        births = self._tree.births()
         with self._lock:
             for process in self._processes.values():
                 self._read(process)
+        if births is not None and births != self._tree_births:
+            self._look_for_children()
+        with self._lock:
             return self._total_ns()
 
     def ended_ns(self, pid: int, since_ns: int) -> int | None:
@@ -128,8 +147,10 @@ class CpuClock:
     def finish(self, total_cpu_ns: int) -> None:
         """Take the final total from the program's own resource usage; it also knows children that were never seen."""
         with self._lock:
+            gone = [process for process in self._processes.values() if self._is_gone(process)]
             # Of a child that was there before the run, the program knows but the whole.
-            self._least_ns = max(self._least_ns, total_cpu_ns - self._ended_before_ns)
+            before_ns = self._ended_before_ns + sum(process.clock.before_ns for process in gone)
+            self._least_ns = max(self._least_ns, total_cpu_ns - before_ns)
 
     def settle(self, pid: int, used_ns: int) -> None:
         """Take what a process that lives on had used when the run ended; what it uses from then on does not count."""
@@ -143,6 +164,7 @@ class CpuClock:
     def poll(self) -> bool:
         """Read every clock once and keep what changed; looks for processes and threads when that is due."""
         births = self._tree.births()
+        is_unseen = births is not None and births != self._tree_births
         if (births is None or births != self._tree_births) and self._now_ns() >= self._tree_due_ns:
             self._find_processes(births)
         rows: list[int] = []
@@ -150,6 +172,8 @@ class CpuClock:
             self._poll_process(process, births, rows)
         with self._lock:
             self._rows.extend(rows)
+        if is_unseen or self._has_ends:
+            self._look_for_children()
         return True
 
     def close(self) -> None:
@@ -177,7 +201,7 @@ class CpuClock:
         return ThreadCpu(pid, tid, t_ns, cpu_ns)
 
     def _total_ns(self) -> int:
-        alive_ns = sum(process.clock.last_ns for process in self._processes.values())
+        alive_ns = sum(_used_ns(process) for process in self._processes.values())
         self._least_ns = max(self._least_ns, self._ended_ns + alive_ns)
         return self._least_ns
 
@@ -188,21 +212,65 @@ class CpuClock:
         except OSError:
             if process.ended_ns is None:
                 process.ended_ns = self._now_ns()
+                self._has_ends = True
             return process.clock.last_ns != process.clock.written_ns
+
+    def _is_gone(self, process: _Process) -> bool:
+        self._read(process)
+        return process.ended_ns is not None
+
+    def _look_for_children(self) -> None:
+        """Have it done if it is due and nobody does it."""
+        if self._now_ns() >= self._children_due_ns and self._looking.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._looking.release()
+
+    def _look(self) -> None:
+        """Ask those that have run since for what their children used; who waits for a child runs."""
+        now_ns, spent_ns = self._now_ns(), self._spent_ns()
+        rows: list[int] = []
+        with self._lock:
+            processes = tuple(self._processes.values())
+        ran = [process for process in processes if process.clock.last_ns != process.looked_cpu_ns]
+        asked = sorted(ran, key=lambda process: process.looked_ns)[:PARENTS_PER_LOOK]
+        self._has_ends = len(asked) < len(ran)
+        for process in asked:
+            process.looked_cpu_ns = process.clock.last_ns
+            self._unseen.look(process.pid)
+        with self._lock:  # who is gone is found out after the look, so that nobody is counted twice
+            gone = [process for process in processes if self._is_gone(process)]
+        gone_ns = {process.pid: process.clock.before_ns + process.clock.last_ns for process in gone}
+        for process in asked:
+            unseen_ns = self._unseen.unseen_ns(process.pid, gone_ns)
+            if unseen_ns:
+                with self._lock:
+                    key = (process.pid, UNSEEN_CHILDREN)
+                    clock = process.children = process.children or self._new_clock(key, None, process.looked_ns, rows)
+                    clock.advance(unseen_ns)
+                self._write(process.pid, UNSEEN_CHILDREN, clock, now_ns, rows)
+            process.looked_ns = now_ns
+        with self._lock:
+            self._rows.extend(rows)
+        self._children_due_ns = now_ns + round((self._spent_ns() - spent_ns) / CHILDREN_SHARE)
 
     def _find_processes(self, births: int | None) -> None:
         began_ns, spent_ns = self._now_ns(), self._spent_ns()
         alive = self._tree.refresh()
         rows: list[int] = []
-        with self._lock:
-            for pid in self._processes.keys() - set(alive):
-                self._end(self._processes.pop(pid), rows)
+        with self._looking, self._lock:
+            ended = [self._processes.pop(pid) for pid in self._processes.keys() - set(alive)]
+            for process in ended:
+                self._end(process, rows)
+            self._unseen.forget({process.pid: process.clock.before_ns + process.clock.last_ns for process in ended})
             for pid in alive:
                 if pid not in self._processes:
                     # When the tree was last looked at it did not exist, hence had used nothing.
                     read_ns = self._reader.process_clock(pid)
                     clock = self._new_clock((pid, 0), read_ns, self._tree_seen_ns, rows)
-                    self._processes[pid] = _Process(pid, clock, read_ns, self._tree_seen_ns)
+                    self._processes[pid] = _Process(pid, clock, read_ns, self._tree_seen_ns, looked_ns=began_ns)
+                    self._unseen.take_up(pid, had_lived=clock.before_ns > 0)
             self._rows.extend(rows)
         self._tree_seen_ns = began_ns
         self._tree_births = births
@@ -211,13 +279,15 @@ class CpuClock:
     def _end(self, process: _Process, rows: list[int]) -> None:
         self._read(process)
         self._ends.setdefault(process.pid, []).append(process.ended_ns or self._now_ns())
-        self._ended_ns += process.clock.last_ns
+        self._ended_ns += _used_ns(process)
         self._ended_before_ns += process.clock.before_ns
         self._write(process.pid, 0, process.clock, self._now_ns(), rows)
         for tid, thread in process.threads.items():
             self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
             thread.reader.close()
         self._written[process.pid, 0] = process.clock.base_ns + process.clock.last_ns
+        if process.children is not None:
+            self._written[process.pid, UNSEEN_CHILDREN] = process.children.base_ns + process.children.last_ns
 
     def _poll_process(self, process: _Process, births: int | None, rows: list[int]) -> None:
         with self._lock:
@@ -262,10 +332,14 @@ class CpuClock:
         thread.reader.close()
         self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
 
-    def _new_clock(self, key: tuple[int, int], read_ns: Callable[[], int], since_ns: int, rows: list[int]) -> _Clock:
+    def _new_clock(
+        self, key: tuple[int, int], read_ns: Callable[[], int] | None, since_ns: int, rows: list[int]
+    ) -> _Clock:
+        """Return the clock of a process or thread; `read_ns` None: nothing of it can be from before the run."""
         pid, tid = key
-        base_ns = self._written.pop(key, None)
-        before_ns = 0 if self._before is None or base_ns is not None else self._before.used_ns(pid, tid, read_ns)
+        base_ns, before_ns = self._written.pop(key, None), 0
+        if self._before is not None and base_ns is None and read_ns is not None:
+            before_ns = self._before.used_ns(pid, tid, read_ns)
         clock = _Clock(base_ns or 0, before_ns)
         if base_ns is None:
             clock.written_ns = 0
@@ -279,3 +353,8 @@ class CpuClock:
 
     def _pause_ns(self, least_ns: int, spent_before_ns: int) -> int:
         return max(least_ns, round((self._spent_ns() - spent_before_ns) / DISCOVERY_SHARE))
+
+
+def _used_ns(process: _Process) -> int:
+    """Return what a process has used during the run, with its unseen children."""
+    return process.clock.last_ns + (0 if process.children is None else process.children.last_ns)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
+from energyprof.collect.cpu_children import Kin
+
 THREAD_FILES_KEPT_OPEN = 400
 """Beyond it a thread's file is opened for each read: the usual limit is 1024 open files."""
 
@@ -18,6 +20,10 @@ class CpuReader(Protocol):
 
     def process_clock(self, pid: int) -> Callable[[], int]:
         """Return what reads the CPU time of a process with all of its threads, ended ones included."""
+        ...
+
+    def kin(self, pid: int) -> Kin | None:
+        """Return what is told of a process's parent and children; None where the system does not tell."""
         ...
 
     def thread_ids(self, pid: int) -> Sequence[int]:
@@ -65,6 +71,16 @@ class ProcReader:
     def process_clock(self, pid: int) -> Callable[[], int]:
         """Return what reads the CPU time of a process with all of its threads."""
         return self._process_clock(pid)
+
+    def kin(self, pid: int) -> Kin:
+        """Return what proc(5) says of a process's parent and of the children it has waited for."""
+        descriptor = os.open(f"{self._proc}/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.pread(descriptor, 1024, 0)
+        finally:
+            os.close(descriptor)
+        fields = text[text.rindex(b")") + 2 :].split(None, 15)
+        return Kin(int(fields[1]), fields[0] in b"ZX", (int(fields[13]) + int(fields[14])) * self._tick_ns)
 
     def thread_ids(self, pid: int) -> Sequence[int]:
         """Return the threads alive in a process."""
@@ -131,6 +147,10 @@ class PsutilReader:
             return round(used_s * 1e9)
 
         return read_ns
+
+    def kin(self, pid: int) -> Kin | None:  # noqa: ARG002
+        """Return None."""
+        return None
 
     def thread_ids(self, pid: int) -> Sequence[int]:  # noqa: ARG002
         """Return no threads."""

@@ -12,3 +12,7 @@ LaneId = NewType("LaneId", str)
 def escape_component(name: str) -> str:
     """Return `name` fit to be one component of a stage id: `%` and `/` percent-escaped, all else as it is."""
     return name.replace("%", "%25").replace("/", "%2F")
+
+
+UNSEEN_CHILDREN = -1
+"""In place of a thread's id: what children of the process used that ended unseen, known when they were waited for."""

@@ -27,7 +27,8 @@ class Readings:
 class ThreadCpu:
     """CPU time of the program's threads, ordered by (pid, tid, t_ns); a row only where the value changed.
 
-    `tid == 0` rows give the whole process `pid` with all of its threads, ended ones included.
+    `tid == 0` rows give the whole process `pid` with all of its threads, ended ones included; `tid ==
+    ids.UNSEEN_CHILDREN` rows what it had waited for.
     """
 
     pid: Index
