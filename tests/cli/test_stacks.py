@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from energyprof.capture import read_trace
+from energyprof_plugins.power.load_model import identify
 
 # No clock is read while the functions work: reading a thread's CPU time makes the scheduler look whether its slice is
 # over, so that on a busy machine threads are put aside, and signals arrive, mostly there.
@@ -93,42 +94,67 @@ def test_shares_of_known_functions_are_within_five_points(place: Any) -> None:
     assert {row["provenance"] for row in rows.values()} == {"estimated (model)"}
 
 
-def test_a_sleeping_function_has_its_time_but_little_energy(place: Any) -> None:
+# What a function ought to have, by the model's own watts and what it says of itself: wall and CPU time.
+TOLD = """\
+import json, os, sys, time
+spent = {}
+def timed(work, *arguments):
+    wall_s, cpu_s = time.monotonic(), time.thread_time()
+    work(*arguments)
+    spent[work.__name__] = [spent.get(work.__name__, [0, 0])[0] + time.monotonic() - wall_s,
+                            spent.get(work.__name__, [0, 0])[1] + time.thread_time() - cpu_s]
+def busy(seconds):
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        for _ in range(100): sum(range(1_000))
+def wait_for_the_first_sample():
+    stacks = os.path.join(os.environ["ENERGYPROF_RUN_DIR"], "stacks")
+    until = time.monotonic() + 20
+    touched = {gate: os.stat(os.path.join(stacks, gate)).st_mtime_ns for gate in os.listdir(stacks)}
+    while all(os.stat(os.path.join(stacks, gate)).st_mtime_ns == t_ns for gate, t_ns in touched.items()):
+        time.sleep(.01)
+        if time.monotonic() > until: sys.exit("never sampled")
+wait_for_the_first_sample()
+"""
+
+
+def test_a_sleeping_function_has_its_share_of_the_baseline_and_nothing_else(place: Any) -> None:
     place.write(
         "job.py",
-        """\
-import time
-def nap(): time.sleep(.06)
-def work():
-    until = time.thread_time() + .06
-    while time.thread_time() < until:
-        sum(range(1_000))
-for _ in range(18):
-    nap()
-    work()
+        TOLD
+        + """\
+def nap(): time.sleep(.15)
+def work(): busy(.15)
+for _ in range(10):
+    timed(nap)
+    timed(work)
+print(json.dumps(spent))
 """,
     )
 
     done = place.run("-o", "job.eprof", "job.py")
 
+    generation, threads = identify("/")
+    baseline_w, dynamic_w = generation.idle_w * threads, generation.busy_w - generation.idle_w
+    true_j = {
+        name: baseline_w * wall_s + dynamic_w * cpu_s for name, (wall_s, cpu_s) in json.loads(done.stdout).items()
+    }
     rows = {row["function"]: row for row in functions(place)}
+    found_j = {name: rows[name]["total_j"] for name in true_j}
     assert b"functions (sampled every 10 ms" in done.stderr
-    assert rows["nap"]["samples"] > 30
-    assert rows["nap"]["share"] < 0.4  # idle power alone: half of the time, less than half of the energy
-    assert rows["work"]["share"] > 0.55
+    assert rows["nap"]["samples"] > 60
+    for name, energy_j in true_j.items():
+        true, found = energy_j / sum(true_j.values()), found_j[name] / sum(found_j.values())
+        assert abs(found - true) < 0.05, f"{name}: {found:.3f} of {true:.3f}, {rows[name]['samples']} samples"
 
 
 def test_work_of_threads_and_forked_children_is_found_where_it_is_done(place: Any) -> None:
     place.write(
         "job.py",
-        """\
-import multiprocessing, threading, time
-def busy(seconds):
-    until = time.thread_time() + seconds
-    while time.thread_time() < until:
-        for _ in range(100):
-            sum(range(1_000))
-def in_thread(): busy(.8)
+        TOLD
+        + """\
+import multiprocessing, threading
+def in_thread(): timed(busy, .8)
 def in_child(): busy(.8)
 thread = threading.Thread(target=in_thread)
 thread.start()
@@ -142,10 +168,9 @@ child.join()
     place.run("-q", "-o", "job.eprof", "job.py")
 
     rows = {row["function"]: row for row in functions(place)}
-    whole = sum(row["energy_j"] for row in rows.values())
-    assert rows["busy"]["share"] > 0.75
-    assert rows["in_child"]["total_j"] > 0.2 * whole
-    assert rows["in_thread"]["total_j"] > 0.2 * whole  # sampling begins when the collector has started
+    whole_j = rows["in_child"]["total_j"] + rows["in_thread"]["total_j"]
+    assert rows["busy"]["total_j"] == pytest.approx(whole_j, rel=0.05)
+    assert rows["in_child"]["total_j"] / whole_j == pytest.approx(0.5, abs=0.1)  # a child is followed a little late
 
 
 WAITING = """\

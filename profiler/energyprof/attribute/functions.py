@@ -1,10 +1,11 @@
 """The energy of functions: what each stage spent itself, and what was spent outside, divided among their samples.
 
 A sample stands for the time since its process was looked at before. Let e_wk be what stage k has of window w. The
-samples in k that lie in w divide it by the CPU time of their threads there (a device's energy: by time), and what a
-sample gets goes to its innermost function. Where k has energy in windows without a sample of its own, although its
-process was being looked at (k is shorter than the period), that part is divided as the rest of k's. What was spent
-while nobody looked is left out: functions add up to less then, never to more.
+samples in k that lie in w divide it by the CPU time of their threads there, the baseline within a thread by time (a
+device's energy: all by time), and what a sample gets goes to its innermost function. Where k has energy in windows
+without a sample of its own, although its process was being looked at (k is shorter than the period), that part is
+divided as the rest of k's. What was spent while nobody looked is left out: functions add up to less then, never to
+more. CPU times are read every 20 to 40 ms: functions that take turns faster than that share a window evenly.
 
 The interval is that of a proportion (Wilson 1927, 95 %) with as many trials as the samples' weights are worth (Kish:
 the square of their sum over the sum of their squares), times the relative interval of the stage, or the model's error.
@@ -101,16 +102,17 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     if not len(windows) or not len(seen):
         return np.zeros(len(seen))
     watched = within(None, _stretches(seen), windows.start_ns, windows.end_ns) / windows.duration_ns()
-    energy = _cell_energy(problem) * watched[cells.window]
+    dynamic, base = (part * watched[cells.window] for part in _cell_energy(problem))
     looks = _looks(seen, windows.start_ns, windows.end_ns)
     key = looks.window * (seen.stages + 1) + seen.stage[looks.row]
     cell = np.minimum(np.searchsorted(cells.key, key), len(cells.key) - 1)
     own = np.flatnonzero(cells.key[cell] == key)
     looks, cell = looks.at(own), cell[own]
-    amount = sum_by(looks.row, energy[cell] * _weights(seen, looks, cell, cpu), len(seen))
+    by_cpu, by_time = _weights(seen, looks, cell, cpu)
+    amount = sum_by(looks.row, dynamic[cell] * by_cpu + base[cell] * by_time, len(seen))
     missed = np.ones(len(cells.key), np.bool_)
     missed[cell] = False
-    lost = sum_by(cells.stage, np.where(missed, energy, 0.0), seen.stages + 1)
+    lost = sum_by(cells.stage, np.where(missed, dynamic + base, 0.0), seen.stages + 1)
     got = sum_by(seen.stage, amount, seen.stages + 1)
     return amount * (1 + _ratio(lost, got))[seen.stage]
 
@@ -123,12 +125,12 @@ def _stretches(seen: Sampled) -> tuple[Floats, Floats]:
     return start[begins], until[np.append(begins[1:] - 1, len(until) - 1)]
 
 
-def _cell_energy(problem: Problem) -> Floats:
-    """Return what each stage has of each window as the ledger has it: idle is no part of what was spent outside."""
+def _cell_energy(problem: Problem) -> tuple[Floats, Floats]:
+    """Return the dynamic energy and the baseline that each stage has of each window; idle is nobody's outside."""
     windows, cells = problem.windows, problem.cells
     dynamic = np.maximum(windows.energy_j - problem.baseline_w * windows.duration_ns() * 1e-9, 0.0)
     base = np.where(cells.stage < cells.stages, problem.baseline_w * cells.time_ns * 1e-9, 0.0)
-    return problem.share * dynamic[cells.window] + base
+    return problem.share * dynamic[cells.window], base
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,24 +160,27 @@ def _looks(seen: Sampled, start_ns: Floats, end_ns: Floats) -> _Looks:
     return _Looks(row, window, start, end).at(np.flatnonzero(end > start))
 
 
-def _weights(seen: Sampled, looks: _Looks, cell: Ints, cpu: CpuTimes | None) -> Floats:
-    """Return which part of its cell each look stands for; those of a cell add up to 1."""
+def _weights(seen: Sampled, looks: _Looks, cell: Ints, cpu: CpuTimes | None) -> tuple[Floats, Floats]:
+    """Return which part of its cell's dynamic energy and baseline each look stands for; a cell's add up to 1."""
     if not len(cell):
-        return np.zeros(0)
+        return np.zeros(0), np.zeros(0)
     start, end, cells = looks.start_ns, looks.end_ns, int(cell.max()) + 1
     is_main = seen.tid[looks.row] == seen.pid[looks.row]
     time = (end - start) * np.where(is_main, 1.0, BESIDE)
     by_time = _ratio(time, sum_by(cell, time, cells)[cell])
     if cpu is None:
-        return by_time
-    used = np.zeros(len(cell))
+        return by_time, by_time
+    used, evenly = np.zeros(len(cell)), np.zeros(len(cell))
     thread = ((seen.pid.astype(np.int64) << 32) | seen.tid)[looks.row]
     for one in np.unique(thread).tolist():
         mine = np.flatnonzero(thread == one)
         measure = cpu.threads.get((one >> 32, one & 0xFFFFFFFF))
         used[mine] = end[mine] - start[mine] if measure is None else measure.at(end[mine]) - measure.at(start[mine])
+        whole = sum_by(cell[mine], used[mine], cells)
+        evenly[mine] = whole[cell[mine]] * _ratio(time[mine], sum_by(cell[mine], time[mine], cells)[cell[mine]])
     total = sum_by(cell, used, cells)[cell]
-    return np.where(total > 0, _ratio(used, total), by_time)
+    by_cpu, within_threads = (np.where(total > 0, _ratio(part, total), by_time) for part in (used, evenly))
+    return by_cpu, within_threads
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:
