@@ -80,6 +80,15 @@ def test_a_lane_created_inside_a_stage_continues_its_path() -> None:
     assert (placed.prefix.tolist(), placed.parent.tolist()) == ([-1, 0], [-1, 0])
 
 
+def test_a_lane_created_in_a_late_stage_does_not_put_that_stage_first() -> None:
+    tree = StageTree(tree_of((-1, "read"), (-1, "answer"), (-1, "rank")))
+    stage, lane = np.array([0, 1, 2], np.int32), np.array([0, 0, 1], np.int32)
+
+    place_all(tree, {1: (0, 1)}, 2, stage, lane)
+
+    assert [one.id for one in tree.stages] == ["read", "answer", "answer/rank"]
+
+
 def test_prefixes_pass_through_lanes_without_stages() -> None:
     tree = StageTree(tree_of((-1, "train"), (-1, "load")))
     origins = {2: (1, -1), 1: (0, 0)}  # lane 2: a forked child's main thread, lane 1: its process

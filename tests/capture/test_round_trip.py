@@ -33,15 +33,15 @@ def test_spans_come_back_in_order_with_full_stages_and_parent_rows(capture: Path
 
     assert trace.stages == (
         Stage("train", "train", ("train",), None, "stage", "x.py", 3),
-        Stage("train/load", "load", ("train", "load"), 0, "loader"),
         Stage("train/forward", "forward", ("train", "forward"), 0, "function"),
+        Stage("train/load", "load", ("train", "load"), 0, "loader"),
     )
     assert rows(trace.spans, "stage", "lane", "start_ns", "end_ns", "parent", "is_open") == [
         (0, 0, 10, 60, -1, False),
-        (2, 0, 20, 30, 0, False),
-        (2, 0, 40, 50, 0, False),
-        (1, 1, 20, 50, -1, False),
-        (1, 2, 46, 49, -1, False),
+        (1, 0, 20, 30, 0, False),
+        (1, 0, 40, 50, 0, False),
+        (2, 1, 20, 50, -1, False),
+        (2, 2, 46, 49, -1, False),
     ]
 
 
@@ -51,7 +51,7 @@ def test_lanes_stand_below_the_stage_they_were_created_in(capture: Path) -> None
     assert rows(trace.lanes, "pid", "tid", "number", "kind", "parent", "prefix") == [
         (7, 7, 1, 0, -1, -1),
         (7, 8, 2, 0, 0, 0),
-        (7, 0, 3, 1, 1, 1),
+        (7, 0, 3, 1, 1, 2),
     ]
     assert rows(trace.lane_runs, "lane", "start_ns", "end_ns") == [(2, 46, 48)]
 
@@ -69,7 +69,7 @@ def test_facts_come_back_without_reading_spans(capture: Path) -> None:
 
     assert (run.run, run.recorder, run.domains) == (trace.run, trace.recorder, trace.domains)
     assert (run.stages, run.warnings, run.finished) == (trace.stages, trace.warnings, True)
-    assert rows(run.flows, "source", "target", "count") == rows(trace.flows, "source", "target", "count") == [(2, 1, 2)]
+    assert rows(run.flows, "source", "target", "count") == rows(trace.flows, "source", "target", "count") == [(1, 2, 2)]
     assert run.run == RunFacts(
         ("python", "x.py"), 1_700_000_000_000_000_000, 5, 1000, -9, "host", 2, {"energyprof": "0.1.0"}
     )

@@ -119,6 +119,12 @@ class Placed:
 
 def place_all(tree: StageTree, origins: Mapping[int, tuple[int, int]], lanes: int, stage: Index, lane: Index) -> Placed:
     """Place every lane and span; `origins` gives per created lane the creating lane and the stage open there."""
+    # What runs on lanes that nobody created comes first, in the order in which it was seen: a lane created in the last
+    # stage of the pipeline must not put that stage first.
+    is_first = np.ones(lanes, np.bool_)
+    is_first[[created for created in origins if created < lanes]] = False
+    for local in np.unique(stage[is_first[lane]]).tolist():
+        tree.place(-1, local)
     prefix = np.full(lanes, -1, np.int32)
     parent = np.full(lanes, -1, np.int32)
     for created, below in _prefixes(tree, origins, lanes).items():
