@@ -38,7 +38,7 @@ def rows() -> list[tuple[str, float, str, float]]:
     return [
         ("sampler: polls later than 5 ms, all cores busy", late_percent, "%", 1.0),
         ("sampler: CPU time of sampling with CPU clocks", cpu_percent, "% of a core", 1.0),
-        ("sampler: mean time between polls, 100 Hz asked", interval_ms, "ms", 30.0),
+        (f"sampler: mean time between polls ({1000 / interval_ms:.0f} Hz of 100)", interval_ms, "ms", 30.0),
         ("sampler: mean time between CPU clock rows", clock_ms, "ms", 150.0),
     ]
 
