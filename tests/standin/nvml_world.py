@@ -259,6 +259,10 @@ class NvmlWorld:
         """Return the time since 1970 in such a world."""
         return int(self._world.fake_ns + self._world.wall_offset_ns)
 
+    def set_wall_clock(self, by_ns: int) -> None:
+        """Set the wall clock forward, or back, in a world that has a clock of its own."""
+        self._world.wall_offset_ns += by_ns
+
     def environment(self, library: Path | None = None) -> dict[str, str]:
         """Return the variables by which a new process finds this world; `library`: the folder of another stand-in."""
         folder = library_folder() if library is None else library

@@ -18,6 +18,8 @@ FIELD_INSTANT: Final = 186
 SCOPE_GPU: Final = 0
 SCOPE_MODULE: Final = 1
 TOTAL_POWER_SAMPLES: Final = 0
+CLOCK_SET_NS: Final = 10_000_000
+"""What moves the wall clock further at once is somebody who sets it; less is its usual drift."""
 VALUE_KEYS: Final = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")
 
 
@@ -88,26 +90,33 @@ class Samples:
         self._nvml, self._handle = nvml, handle
         self._now_ns, self._wall_ns = now_ns, wall_ns
         self._seen_us = 0
+        self._offset_ns: int | None = None
 
     def read(self) -> list[tuple[int, int | None]]:
         """Return the samples not yet returned, none if there are none; their times as CLOCK_MONOTONIC, never ahead."""
+        offset_ns = self._since_1970()
+        now_ns = self._now_ns()
         try:
             value_type, samples = self._nvml.nvmlDeviceGetSamples(self._handle, TOTAL_POWER_SAMPLES, self._seen_us)
         except failures(self._nvml) as error:
             if value_of(error) in NO_SAMPLES:
                 return []
             raise
-        before_ns = self._now_ns()
-        wall_ns = self._wall_ns()
-        now_ns = self._now_ns()
-        # Asked for anew each time: the wall clock may be set meanwhile.
-        offset_ns = wall_ns - (before_ns + now_ns) // 2
         new = [sample for sample in samples if sample.timeStamp > self._seen_us]
         self._seen_us = max((sample.timeStamp for sample in new), default=self._seen_us)
         return [
-            (_whole(sample.sampleValue, value_type), min(sample.timeStamp * 1000 - offset_ns, before_ns))
-            for sample in new
+            (_whole(sample.sampleValue, value_type), min(sample.timeStamp * 1000 - offset_ns, now_ns)) for sample in new
         ]
+
+    def _since_1970(self) -> int:
+        """Return by how much the wall clock is ahead of ours; if it has been set, so is the time seen last."""
+        before_ns = self._now_ns()
+        wall_ns = self._wall_ns()
+        offset_ns = wall_ns - (before_ns + self._now_ns()) // 2
+        if self._offset_ns is not None and abs(offset_ns - self._offset_ns) > CLOCK_SET_NS:
+            self._seen_us = max(0, self._seen_us + (offset_ns - self._offset_ns) // 1000)
+        self._offset_ns = offset_ns
+        return offset_ns
 
 
 def _whole(value: Any, value_type: int) -> int:

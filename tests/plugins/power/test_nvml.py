@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import nvml_world
 import pytest
 from nvml_world import (
@@ -15,12 +18,14 @@ from nvml_world import (
     TIMEOUT,
     UNKNOWN,
     Gpu,
+    NvmlWorld,
     Sensor,
 )
 
 from energyprof.errors import SourceError
-from energyprof.interfaces import FactSource, PartedSource, ReadFailure, Reading, ShareSource
+from energyprof.interfaces import FactSource, PartedSource, ReadFailure, Reading, ShareSource, SourceContext
 from energyprof.model.domain import Domain, ReadStatus
+from energyprof_plugins.power.nvml import Nvml
 from energyprof_plugins.power.nvml_gpu import REFUSALS
 
 START_NS = 1_000 * SECOND
@@ -100,6 +105,17 @@ def test_driver_samples_bring_their_own_times_and_come_once_and_never_from_befor
     assert first == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (0, 20, 40)]
     assert again == []
     assert later == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (60, 80)]
+
+
+@pytest.mark.parametrize("by_s", [-3600, 3600])
+def test_wall_clock_that_is_set_costs_no_driver_sample_and_moves_none(machine, by_s):
+    it = machine(Gpu(**NO_COUNTER, instant=None, average=None, usage=None, buffer=Sensor(20 * MS, window_ns=20 * MS)))
+    it.open()
+    it.read(50 * MS)
+
+    it.world.set_wall_clock(by_s * SECOND)
+
+    assert it.read(30 * MS) == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (60, 80)]
 
 
 def test_channel_can_be_chosen(machine):
@@ -327,6 +343,29 @@ def test_counter_of_a_gpu_that_is_off_may_stand(machine):
     it.open("counter")
 
     assert {type(one) for _ in range(400) for one in it.read(10 * MS)} == {Reading}
+
+
+def test_gpu_whose_driver_hangs_delays_no_other_part(tmp_path):
+    world = NvmlWorld.create(tmp_path / "world", [Gpu(), Gpu()])
+    world.use_here()
+    source = Nvml({})
+    source.open(SourceContext(now_ns=time.monotonic_ns))
+    fast, slow = source.parts()
+    world.fail("energy", 0, gpu=1, delay_ns=SECOND)
+    thread = threading.Thread(target=slow.read)
+    asked = world.calls("energy")
+
+    thread.start()
+    while world.calls("energy") == asked:
+        pass
+    (answer,) = fast.read()
+    hung = thread.is_alive()
+    thread.join()
+    source.close()
+    nvml_world.use_here(None)
+
+    assert isinstance(answer, Reading)
+    assert hung
 
 
 def test_slow_call_only_takes_its_time(machine):
