@@ -27,10 +27,12 @@ from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.launch.control import BEGIN, COMMIT, CONFIG_NAME, LOST, Control
 from energyprof.launch.detached import close_inherited
+from energyprof.launch.processor import cpu_model
 from energyprof.launch.pulse import Pulse
 from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import hold
+from energyprof.probe.store import KeptProbes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,6 +102,7 @@ class Collection:
         self._horizon = Horizon(self._clock, root_pid)
         self._stacks = config.get("stacks", "off")
         self._beginning = Beginning()
+        self._probes = KeptProbes(discover.cache_folder(), cpu_model())
         self._opening = Opening(
             [(name, argument) for name, argument in config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
@@ -111,6 +114,7 @@ class Collection:
                 root=sensor_root(),
             ),
             begun_ns=self._beginning.wait_ns if config.get("in_process") else None,
+            known=self._probes.known,
         )
         self._opened = self._opening.wait(OPEN_PATIENCE_S)
         max_hz = float(config["max_hz"])
@@ -242,7 +246,7 @@ class Collection:
 
     def _read_too(self, opened: Opened) -> None:
         """Read sources that were late to open, and say which are left out."""
-        for line in self._opening.news():
+        for line in (*self._opening.news(), *self._probes.news()):
             self._warn(line)
         if opened:
             self._sampler.add(opened)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from energyprof import discover
 from energyprof.attribute.fit import attribute
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
-from energyprof.collect.choose import choose_automatically, examine, sensor_root
-from energyprof.errors import CaptureError, PluginError
+from energyprof.errors import CaptureError
 from energyprof.graph.build import build_graph
-from energyprof.interfaces import Exporter, PowerSource, RenderContext, SourceContext
+from energyprof.interfaces import Exporter, RenderContext
 from energyprof.model.attribution import Attribution
 from energyprof.model.graph import StageGraph
 from energyprof.model.report import Report
@@ -118,58 +116,3 @@ def formats() -> tuple[Exporter, ...]:
 def _exporter(name: str) -> Exporter:
     spec = discover.find(discover.EXPORTERS, name)
     return cast(Exporter, spec.load()())  # the contract tests hold every exporter to the door
-
-
-def power_source_findings() -> list[dict[str, Any]]:
-    """Return every installed power source as JSON-ready rows: usable or why not, its domains, if a run would use it."""
-    sources, broken = _power_sources()
-    context = SourceContext(
-        now_ns=time.monotonic_ns,
-        start_ns=time.monotonic_ns(),
-        cpu_time_ns=time.process_time_ns,
-        root=sensor_root(),
-    )
-    findings = examine(sources, context)
-    used = {finding.source.name for finding in choose_automatically(findings)}
-    rows = []
-    for finding in findings:
-        domains: list[dict[str, Any]] = []
-        reason = finding.reason
-        if reason is None:
-            domains, reason = _domains(finding.source, finding.context)
-        rows.append(
-            {
-                "name": finding.source.name,
-                "measures": finding.source.measures,
-                "available": reason is None,
-                "reason": reason,
-                "used": finding.source.name in used and reason is None,
-                "domains": domains,
-            }
-        )
-    return rows + broken
-
-
-def _power_sources() -> tuple[list[PowerSource], list[dict[str, Any]]]:
-    sources: list[PowerSource] = []
-    broken: list[dict[str, Any]] = []
-    for spec in discover.plugins(discover.POWER_SOURCES):
-        try:
-            sources.append(cast(PowerSource, spec.load()()))
-        except PluginError as error:
-            row = {"measures": "unknown", "available": False, "used": False, "domains": []}
-            broken.append({"name": spec.name, "reason": str(error), **row})
-    return sources, broken
-
-
-def _domains(source: PowerSource, context: SourceContext) -> tuple[list[dict[str, Any]], str | None]:
-    try:
-        opened = source.open(context)
-    except Exception as error:  # whatever a driver throws is a finding here, not a fault of ours
-        return [], f"it could not be opened: {error}"
-    finally:
-        source.close()
-    return [
-        {"id": domain.id, "source": domain.source, "period_ns": domain.period_ns, "gain_error": domain.gain_error}
-        for domain in opened
-    ], None

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from energyprof.attribute.grid import Grid, fit_grid
 from energyprof.attribute.windows import Polls, Windows, every_poll_is_fresh, poll_error_ns
 from energyprof.model.domain import Domain
+from energyprof.model.grid import Grid, fit_grid
 from energyprof.model.span import Flags, Floats, Ints
 
 

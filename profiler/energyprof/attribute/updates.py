@@ -1,7 +1,7 @@
 """Update recovery: from what was polled to windows of known energy, nothing beyond the first or last update or the run.
 
 A sensor changes its value at instants of its own; polling sees each change late, inside a bracket (previous poll, this
-poll]. The brackets are narrowed by the regular grid where there is one (grid.py). Models, and sensors that update
+poll]. The brackets are narrowed by the regular grid where there is one (model/grid.py). Models, and sensors that update
 faster than they are polled, give a new value at every poll: each poll is an edge. Counters and power readings become
 windows in counter.py and power.py.
 """

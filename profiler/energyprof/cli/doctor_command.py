@@ -4,82 +4,71 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import sys
-from typing import Any
+
+from energyprof.errors import InputError
 
 NAME = "doctor"
 SUMMARY = "Say which power sources this machine has, which one a run would use, and what to mend."
 EXAMPLES = """\
 examples:
-  energyprof doctor           a table for people
-  energyprof doctor --json    the same for programs
+  energyprof doctor                   a table for people
+  energyprof doctor --json            the same for programs
+  energyprof doctor --probe           find out how fast the sensors are, and keep that for later runs
+  energyprof doctor --probe --load    also how late they show a load and over which time they average (25 s)
+  energyprof doctor --probe nvml      of one source only
 
-exit status: 0 if a power sensor can be read here, 1 if figures would come from a model.
+JSON (schema energyprof-doctor/1; keys may be added): `machine`, `sources` with `name`, `measures`, `rank`, `available`,
+`reason`, `used` and their `domains`, `choices` (who reads which domain, and why), `has_sensor`, `cache`, `renderer`,
+`formats`; with --probe also `probed` and `remarks`. Times are in seconds.
+
+exit status: 0 if a power sensor can be read here, 1 if figures would come from a model, 2 for wrong arguments.
 """
+_SECONDS = (1.0, 600.0)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--width", type=int, metavar="COLUMNS", help="60 to 200 (default: as wide as the terminal)")
+    parser.add_argument("--probe", action="store_true", help="measure update period, quantum and cost of each sensor")
+    parser.add_argument(
+        "--load", action="store_true", help="with --probe: put a load on, to find lag and averaging window as well"
+    )
+    parser.add_argument("--duration", type=float, metavar="S", help="seconds to probe each kind of sensor, 1 to 600")
+    parser.add_argument(
+        "sources", nargs="*", metavar="SOURCE", help="with --probe: NAME[:ARG] to probe (default: every sensor)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 0 if a measured source exists, else 1."""
-    findings = examine()
+    _check(args)
+    from energyprof.cli import terminal
+    from energyprof.cli.doctor_findings import findings, probe_findings
+    from energyprof.cli.doctor_page import page
+
+    probed = probe_findings(args.sources, args.duration, args.load, _progress) if args.probe else {}
+    found = {**findings(), **probed}
     if args.json:
-        print(json.dumps(findings, indent=2))
+        print(json.dumps(found, indent=2))
     else:
-        _print(findings)
-    return 0 if any(row["measures"] == "sensor" and row["available"] for row in findings["sources"]) else 1
+        terminal.write(page(found, terminal.width(args.width), terminal.unicode(sys.stdout)), sys.stdout)
+    return 0 if found["has_sensor"] else 1
 
 
-def examine() -> dict[str, Any]:
-    """Return everything the command prints, as JSON-ready values."""
-    from energyprof import __version__
-    from energyprof.report.renderer import describe_renderer
-    from energyprof.run import formats, power_source_findings
-
-    return {
-        "energyprof": __version__,
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "sources": power_source_findings(),
-        "renderer": describe_renderer(),
-        "formats": [exporter.name for exporter in formats()],
-    }
+def _check(args: argparse.Namespace) -> None:
+    if (args.load or args.sources or args.duration is not None) and not args.probe:
+        raise InputError("--load, --duration and sources are for probing; add --probe")
+    if args.duration is not None and not _SECONDS[0] <= args.duration <= _SECONDS[1]:
+        raise InputError(f"--duration {args.duration:g} is not possible; choose {_SECONDS[0]:g} to {_SECONDS[1]:g} s")
 
 
-def _print(findings: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+def _progress(what: str, part: float) -> None:
+    """Show how far the probe is, where somebody looks; the line is gone at the end."""
+    from energyprof.cli.terminal import is_terminal
 
-    console = Console(highlight=False, markup=False)
-    console.print(f"energyprof {findings['energyprof']} · Python {findings['python']} · {findings['platform']}")
-    table = Table(box=None, pad_edge=False, show_edge=False)
-    for heading in ("source", "kind", "usable", "domains or remedy"):
-        table.add_column(heading, overflow="fold")
-    for row in findings["sources"]:
-        usable = "yes" if row["available"] else "no"
-        table.add_row(row["name"], row["measures"], usable, Text(_detail(row)))
-    console.print(table)
-    chosen = ", ".join(row["name"] for row in findings["sources"] if row["used"]) or "nothing"
-    console.print(f"a run here would use: {chosen}")
-    console.print(f"diagrams: {findings['renderer']}")
-    if not any(row["measures"] == "sensor" and row["available"] for row in findings["sources"]):
-        console.print("no power sensor can be read here: figures are estimates of a model, and labelled so", style=None)
-    sys.stdout.flush()
-
-
-def _detail(row: dict[str, Any]) -> str:
-    if not row["available"]:
-        return str(row["reason"])
-    return "; ".join(
-        f"{domain['id']} from {domain['source']}, error {_error(domain['gain_error'])}" for domain in row["domains"]
-    )
-
-
-def _error(gain_error: tuple[float, float]) -> str:
-    below, above = gain_error
-    return f"-{below:.0%}/+{above:.0%}" if below or above else "not stated"
+    if is_terminal(sys.stderr):
+        text = "" if part >= 1 else f"{what} {part:4.0%}"
+        sys.stderr.write(f"\r\x1b[K{text}")
+        sys.stderr.flush()

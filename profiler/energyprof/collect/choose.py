@@ -1,13 +1,21 @@
-"""Which power sources a run uses: those asked for, else every sensor that can serve, else the model."""
+"""Which power sources a run uses: those asked for, else every sensor that can serve, else the model.
+
+Where several offer the same domain one of them is read: the one of lowest rank, among equals the first in order.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource, SourceContext
+from energyprof.model.ids import DomainId
+
+USUAL_RANK: Final = 50
+"""Of a source that states none: those written before there were ranks."""
 
 SYSROOT = "ENERGYPROF_SYSROOT"
 """For tests and stand-ins: the folder in which `/sys`, `/proc` and `/dev` are looked for."""
@@ -26,6 +34,34 @@ class Finding:
     context: SourceContext
     reason: str | None
     """None: usable."""
+
+
+def rank_of(source: PowerSource) -> int:
+    """Return the source's rank; where two offer the same domain the lower one is read."""
+    rank = getattr(source, "rank", USUAL_RANK)
+    return rank if isinstance(rank, int) else USUAL_RANK
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a source could be read for."""
+
+    source: str
+    rank: int
+    domains: tuple[DomainId, ...]
+
+
+def readers(offers: Sequence[Offer], taken: Mapping[DomainId, str] | None = None) -> dict[DomainId, str]:
+    """Return by domain the source that is read for it; `taken`: domains that are being read, and stay as they are.
+
+    The order in which offers of equal rank stand decides between them, so hand them over in one that does not depend on
+    which driver answers first.
+    """
+    readers = dict(taken or {})
+    for offer in sorted(offers, key=lambda offer: offer.rank):
+        for domain in offer.domains:
+            readers.setdefault(domain, offer.source)
+    return readers
 
 
 def examine(sources: Sequence[PowerSource], context: SourceContext) -> tuple[Finding, ...]:

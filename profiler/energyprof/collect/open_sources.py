@@ -28,17 +28,20 @@ MODEL_PATIENCE_S = 1.0
 class Opening:
     """The sources asked for as (name, argument), or the best of the installed ones where none was, being opened."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what the run it opens for is known by, by keyword
         self,
         wanted: Sequence[tuple[str, str]],
         installed: Sequence[str],
         load: Callable[[str], PowerSource],
         context: SourceContext,
+        *,
         begun_ns: Callable[[], int] | None = None,
+        known: Callable[[str, Domain], Domain] = lambda _source, domain: domain,
     ) -> None:
         """Start at once. `begun_ns` waits for and returns when a run began that begins later than its collector.
 
-        A recorded series counts from there; what is read or modelled may well be read before.
+        A recorded series counts from there; what is read or modelled may well be read before. `known` gives a source's
+        domain what earlier probes have found of it.
         """
         self._said: list[str] = []
         self._changed = threading.Condition()
@@ -48,7 +51,7 @@ class Opening:
         self._began_s = time.monotonic()
         named = wanted or [(name, "") for name in installed]
         self._attempts = [
-            _Attempt(name, load, replace(context, argument=argument), self._is_choosing, self._changed, begun_ns)
+            _Attempt(name, load, replace(context, argument=argument), self._is_choosing, self._changed, begun_ns, known)
             for name, argument in named
         ]
         for attempt in self._attempts:
@@ -143,6 +146,7 @@ class _Attempt:
         is_choosing: bool,
         changed: threading.Condition,
         begun_ns: Callable[[], int] | None,
+        known: Callable[[str, Domain], Domain],
     ) -> None:
         self.name = name
         self.source: PowerSource | None = None
@@ -158,6 +162,7 @@ class _Attempt:
         self._is_choosing = is_choosing
         self._changed = changed
         self._begun_ns = begun_ns
+        self._known = known
         self.thread = threading.Thread(target=self._run, name=f"energyprof opens {name}", daemon=True)
 
     def _run(self) -> None:
@@ -198,7 +203,7 @@ class _Attempt:
 
     def _open(self, source: PowerSource) -> Sequence[Domain] | None:
         try:
-            return tuple(source.open(self._own_context(source)))
+            return tuple(self._known(self.name, domain) for domain in source.open(self._own_context(source)))
         except Exception as error:  # as above
             said = str(error) if isinstance(error, EnergyprofError) else f"{type(error).__name__}: {error}"
             self.said = f"power source {self.name} could not be opened: {said}"

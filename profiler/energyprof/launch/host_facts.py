@@ -8,6 +8,7 @@ import socket
 from collections.abc import Mapping
 from typing import Any
 
+from energyprof.launch.processor import cpu_model
 from energyprof.model.trace import RunFacts
 
 
@@ -25,13 +26,3 @@ def run_facts(config: Mapping[str, Any], version: str, now_ns: int) -> RunFacts:
         cpu_count=os.cpu_count() or 1,
         versions={**versions, "cpu": model} if model else versions,
     )
-
-
-def cpu_model(path: str = "/proc/cpuinfo") -> str:
-    """Return the processor's name (proc(5), cpuinfo); empty where the system does not say."""
-    try:
-        with open(path, encoding="utf-8", errors="replace") as stream:
-            names = [line.partition(":")[2].strip() for line in stream if line.startswith("model name")]
-    except OSError:
-        return ""
-    return names[0] if names else ""

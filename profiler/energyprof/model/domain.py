@@ -57,6 +57,9 @@ class Domain:
     max_power_w: float | None = None
     """More cannot flow; None: not known. What exceeds it is no power, and between two reads a counter cannot wrap more
     often than it allows."""
+    timing: str = "nominal"
+    """Where period, window and lag come from, as printed: `nominal` (what the interface is known for), `by class` (of
+    the hardware), or for example `period, lag from the probe of 2026-07-01`."""
 
     def __post_init__(self) -> None:
         if self.scale <= 0:

@@ -47,6 +47,8 @@ class DomainRow:
     """False: contained in another domain that was read, or never read itself; shown, added to no sum."""
     mean_power_w: float | None = None
     """Over the time that was measured; None: none was."""
+    timing: str = "nominal"
+    """What the sensor's period, window and lag rest on: `nominal`, `by class`, or a probe and its date."""
 
 
 @dataclass(frozen=True, slots=True)

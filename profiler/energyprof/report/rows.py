@@ -54,6 +54,7 @@ def domain_row(domain: Domain, found: DomainAttribution, counts: bool) -> Domain
         gain_error=domain.gain_error,
         counts=counts,
         mean_power_w=mean_power_w(found),
+        timing=domain.timing,
     )
 
 

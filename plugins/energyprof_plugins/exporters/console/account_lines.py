@@ -110,5 +110,7 @@ def _error(row: DomainRow) -> str:
 def _reading(row: DomainRow) -> Iterator[str]:
     if row.period_s is not None:
         yield f"every {seconds(row.period_s)}"
+    if row.provenance == "measured":
+        yield row.timing if "probe" in row.timing else f"timing {row.timing}"
     if row.failures:
         yield f"{grouped(row.failures)} of {grouped(row.reads)} reads failed"
