@@ -135,6 +135,7 @@ class Collection:
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
         from energyprof.collect.unrecorded import Unrecorded
+        from energyprof.collect.use_watch import UseWatch
         from energyprof.launch.host_facts import run_facts
 
         self._writer = _new_writer(Path(config["output"]))
@@ -152,6 +153,8 @@ class Collection:
         )
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
+        self._use = UseWatch(self._clock, root_pid, os.getpid(), config.get("foreground_pid"))
+        self._use.add([source for source, _ in self._opened])
         self._is_blocked = False
         self._said: set[str] = set()
         self._due_s = {"live": 0.0, "facts": 0.0}
@@ -246,10 +249,11 @@ class Collection:
 
     def _read_too(self, opened: Opened) -> None:
         """Read sources that were late to open, and say which are left out."""
-        for line in (*self._opening.news(), *self._probes.news()):
+        for line in (*self._opening.news(), *self._probes.news(), *self._use.news()):
             self._warn(line)
         if opened:
             self._sampler.add(opened)
+            self._use.add([source for source, _ in opened])
             self._writer.add_domains([domain for _, offered in opened for domain in offered])
             self._opened += opened
             self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
@@ -258,6 +262,11 @@ class Collection:
         domains = [domain for _, offered in self._opened for domain in offered]
         self._writer.add_readings(self._horizon.readings(domains, self._sampler.drain()))
         self._writer.add_cpu(self._horizon.cpu(self._clock.drain()))
+        self._use.look()
+        host, devices = self._use.drain()
+        self._writer.add_use(host)
+        for domain, use in devices.items():
+            self._writer.add_use(use, domain)
 
     def _store(self) -> None:
         """Commit what is due; a disk that is full now may have room later, and the spools stay until then."""
@@ -288,6 +297,7 @@ class Collection:
     def _finish(self, message: dict[str, Any]) -> None:
         self._signals.stop()
         self._read_too(self._opening.give_up())
+        self._use.look(is_last=True)
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._control.tell("working")
         self._take_all()

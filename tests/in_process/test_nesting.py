@@ -30,7 +30,7 @@ tell(path=str(outer.path), all=[row["stage"] for row in inner.stages()], equal=i
 """)
 
     facts = outcome.facts
-    refused = f"this process is being profiled already, into {facts['path']}; leave output and sources away to be part"
+    refused = f"this process is being profiled already, into {facts['path']}; leave output, sources and shared away to"
     assert facts["same"]
     assert facts["running"] == [True, False]
     assert sorted(facts["so_far"]) == ["first", "second"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,9 +15,10 @@ from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, tot
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
+from energyprof.attribute.others import Used, as_model, in_total, split_shared, used_in
 from energyprof.attribute.sampled import Sampled, sampled
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
-from energyprof.attribute.split import Margins, Problem, split
+from energyprof.attribute.split import Divided, Margins, Problem, split
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
 from energyprof.attribute.timeline import Timeline, timeline
@@ -25,9 +26,9 @@ from energyprof.attribute.times import stage_times
 from energyprof.attribute.updates import recover
 from energyprof.attribute.weights import Cells, as_shares, presence
 from energyprof.attribute.windows import Windows
-from energyprof.model.attribution import ATTRIBUTION_VERSION, Attribution, DomainAttribution, StageTimes
+from energyprof.model.attribution import ATTRIBUTION_VERSION, PROVENANCES, Attribution, DomainAttribution, StageTimes
 from energyprof.model.domain import Domain, ReadStatus
-from energyprof.model.power import Readings
+from energyprof.model.power import Readings, Use
 from energyprof.model.span import LANE_KINDS, Flags, Floats, Ints
 from energyprof.model.trace import Trace
 
@@ -106,13 +107,20 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     trace = ground.trace
     readings = trace.readings.get(domain.id, _NO_READINGS)
     windows = recover(domain, readings, trace.run.start_ns, trace.run.end_ns)
-    problem, baseline, notes = _pose(ground, lanes, domain, windows)
-    found = split(problem)
+    used = _used(ground, domain, windows)
+    problem, baseline, notes = _pose(ground, lanes, domain, windows, used)
+    found: Divided
+    if used is not None:
+        shared, problem = split_shared(problem, used)
+        found, whole, others_j, touched = shared, shared.found, shared.others_j, shared.touched
+    else:
+        found = whole = split(problem)
+        others_j, touched = 0.0, np.zeros(len(trace.stages), np.bool_)
 
     total_uj = round(float(windows.energy_j.sum()) * MICRO)
-    parts = np.append(found.stages.energy_j, (found.idle_j, found.outside_j, found.unattributed_j))
+    parts = np.append(found.stages.energy_j, (whole.idle_j, whole.outside_j, others_j, whole.unattributed_j))
     parts_uj = whole_microjoules(parts, total_uj)
-    energy_uj, (idle_uj, outside_uj, unattributed_uj) = parts_uj[:-3], parts_uj[-3:].tolist()
+    energy_uj, rest_uj = parts_uj[:-4], parts_uj[-4:].tolist()
     case = Case(
         domain=domain,
         period_ns=windows.period_ns,
@@ -123,17 +131,25 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         ran=Ran(lanes.own_ns, _covered_ns(lanes.segments, windows, len(trace.stages)), len(windows) > 0),
     )
     own = self_columns(case, found, energy_uj)
+    total = total_columns(case, found, energy_uj)
+    if touched.any():
+        by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
+        below = np.array([touched[members].any() for members in ground.tree])
+        own, total = as_model(own, touched, by), as_model(total, below, by)
     functions = None
     if ground.seen is not None and len(windows):
         by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
         functions = function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None)
+        if used is not None and used.others_ns.any():
+            functions = replace(functions, provenance=PROVENANCES.index("estimated (model)"))
+    total_s = in_total(_use_of(trace, domain))
     start, end = (windows.start_ns[0], windows.end_ns[-1]) if len(windows) else (0.0, 0.0)
     return DomainAttribution(
         domain=domain.id,
         self_energy=own,
-        total_energy=total_columns(case, found, energy_uj),
+        total_energy=total,
         unsplit=unsplit_rows(case, found, own, energy_uj),
-        ledger=ledger_line(domain.id, energy_uj, idle_uj, outside_uj, unattributed_uj) if len(windows) else None,
+        ledger=ledger_line(domain.id, energy_uj, rest_uj) if len(windows) else None,
         baseline_w=baseline,
         period_ns=windows.period_ns,
         updates=windows.updates,
@@ -144,20 +160,39 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         covered_ns=round(float(windows.duration_ns().sum())),
         notes=(*windows.notes, *notes),
         functions=functions,
+        busy_s=None if total_s is None else total_s[0],
+        others_s=None if total_s is None else total_s[1],
     )
 
 
+def _use_of(trace: Trace, domain: Domain) -> Use:
+    """Return who used what a domain feeds, as far as it is known."""
+    return trace.host_use if domain.driver == "cpu" else trace.device_use.get(domain.id, Use.none())
+
+
+def _used(ground: _Ground, domain: Domain, windows: Windows) -> Used | None:
+    """Return who used the machine in each window where others' part is to be told apart; None: it is not.
+
+    A model counts the program's own CPU time only: nothing of others is in it.
+    """
+    trace, use = ground.trace, _use_of(ground.trace, domain)
+    if not trace.run.shared or domain.provenance == "model" or len(use) < 2:
+        return None
+    by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
+    return used_in(use, windows, trace.run.start_ns, ground.cpu.of_all if by_cpu else None)
+
+
 def _pose(
-    ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows
+    ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows, shared: Used | None
 ) -> tuple[Problem, float | None, tuple[str, ...]]:
     """Return the domain's problem for the estimator, the baseline and notes."""
     count = len(ground.trace.stages)
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
     cells = presence(lanes.segments, lanes.line, windows.start_ns, windows.end_ns, count)
     outside = cells.per_window(np.where(cells.stage == count, cells.time_ns, 0.0))
-    used = None
-    if by_cpu:
-        used = ground.cpu.of_all(windows.start_ns, windows.end_ns)
+    used = ground.cpu.of_all(windows.start_ns, windows.end_ns) if by_cpu else None
+    if shared is not None:  # where others work, the machine is not at rest
+        used = shared.own_ns + shared.others_ns
     baseline, notes = baseline_w(domain, windows, outside, used)
     if domain.driver == "cpu" and not by_cpu:
         notes = (*notes, "no CPU times were read: stages open at once share by time")

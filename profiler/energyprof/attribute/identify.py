@@ -23,7 +23,7 @@ from energyprof.attribute.reasons import (
     reason_of,
     reason_of_modelled,
 )
-from energyprof.attribute.split import Bounds, Split
+from energyprof.attribute.split import Bounds, Divided
 from energyprof.model.attribution import PROVENANCES, EnergyColumns, Unsplit
 from energyprof.model.domain import Domain
 from energyprof.model.span import Floats, Ints, Stage
@@ -122,12 +122,12 @@ class Subtrees:
         return total
 
 
-def self_columns(case: Case, found: Split, energy_uj: Ints) -> EnergyColumns:
+def self_columns(case: Case, found: Divided, energy_uj: Ints) -> EnergyColumns:
     """Return the figures of the stages themselves, children excluded."""
     return _columns(case, found.stages, energy_uj, case.ran)
 
 
-def total_columns(case: Case, found: Split, energy_uj: Ints) -> EnergyColumns:
+def total_columns(case: Case, found: Divided, energy_uj: Ints) -> EnergyColumns:
     """Return the figures of stages with all below them: bounds of the group, energies as sums of the rounded parts."""
     columns = ("energy_j", "low_j", "high_j", "undecided_j")
     values = np.array([[getattr(found.stages, name) for name in columns]]).reshape(len(columns), -1)
@@ -138,7 +138,7 @@ def total_columns(case: Case, found: Split, energy_uj: Ints) -> EnergyColumns:
     return _columns(case, Bounds(*values), case.tree.sums(energy_uj), case.ran.of_subtrees(case.tree))
 
 
-def unsplit_rows(case: Case, found: Split, columns: EnergyColumns, energy_uj: Ints) -> tuple[Unsplit, ...]:
+def unsplit_rows(case: Case, found: Divided, columns: EnergyColumns, energy_uj: Ints) -> tuple[Unsplit, ...]:
     """Return the groups of refused stages; stages that no reading covers have nothing to share and stand in none."""
     if case.domain.provenance == "model":
         return ()
@@ -163,11 +163,11 @@ def unsplit_rows(case: Case, found: Split, columns: EnergyColumns, energy_uj: In
     return tuple(rows)
 
 
-def _joint_share(case: Case, found: Split, members: Ints) -> float:
+def _joint_share(case: Case, found: Divided, members: Ints) -> float:
     return float(found.group(members).data_share()[0] * case.ran.of_groups((members,)).coverage()[0])
 
 
-def _unsplit(case: Case, found: Split, members: Ints, energy_uj: Ints) -> Unsplit:
+def _unsplit(case: Case, found: Divided, members: Ints, energy_uj: Ints) -> Unsplit:
     bounds = found.group(members)
     energy = int(energy_uj[members].sum())
     low, high = _whole(bounds.low_j, bounds.high_j, np.array([energy]))

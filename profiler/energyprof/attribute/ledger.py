@@ -6,6 +6,8 @@ fractions. Sums of rounded parts (totals, unsplit groups) are then exact as well
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from energyprof.model.attribution import LedgerLine
@@ -33,15 +35,16 @@ def whole_microjoules(parts_j: Floats, total_uj: int) -> Ints:
     return result
 
 
-def ledger_line(domain: DomainId, stages_uj: Ints, idle_uj: int, outside_uj: int, unattributed_uj: int) -> LedgerLine:
-    """Return the account; measured is what the parts add up to."""
+def ledger_line(domain: DomainId, stages_uj: Ints, rest_uj: Sequence[int]) -> LedgerLine:
+    """Return the account, `rest_uj` being idle, outside, others, unattributed; measured is what all add up to."""
+    idle_uj, outside_uj, others_uj, unattributed_uj = rest_uj
     stages = int(stages_uj.sum())
     return LedgerLine(
         domain=domain,
-        measured_j=(stages + idle_uj + outside_uj + unattributed_uj) / MICRO,
+        measured_j=(stages + idle_uj + outside_uj + others_uj + unattributed_uj) / MICRO,
         stages_j=stages / MICRO,
         idle_j=idle_uj / MICRO,
         outside_j=outside_uj / MICRO,
-        others_j=0.0,
+        others_j=others_uj / MICRO,
         unattributed_j=unattributed_uj / MICRO,
     )

@@ -18,6 +18,7 @@ This is the seam for a statistical fit: `Problem` in, `Split` out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -72,6 +73,19 @@ class Bounds:
         """Return the part of the energy that the data decide, 0..1; nothing spent is fully decided."""
         spent = self.energy_j > 0
         return np.where(spent, 1 - self.undecided_j / np.where(spent, self.energy_j, 1.0), 1.0).clip(0.0, 1.0)
+
+
+class Divided(Protocol):
+    """What a verdict needs of a split."""
+
+    @property
+    def stages(self) -> Bounds:
+        """The energy of every stage."""
+        ...
+
+    def group(self, members: Ints) -> Bounds:
+        """Return the bounds of several stages taken together."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)

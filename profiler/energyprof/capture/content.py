@@ -21,11 +21,12 @@ from energyprof.capture.table_codec import (
     unpack_origins,
     unpack_readings,
     unpack_stages,
+    unpack_use,
 )
 from energyprof.errors import CaptureError
 from energyprof.model.domain import ReadStatus
 from energyprof.model.ids import DomainId
-from energyprof.model.power import Readings, ThreadCpu
+from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import LocalStage
 from energyprof.model.span import Ints, LaneRuns
 from energyprof.model.stacks import Stacks
@@ -117,6 +118,19 @@ class Content:
     def cpu(self) -> ThreadCpu:
         """Return CPU times in the order in which they were stored."""
         return joined(ThreadCpu, [unpack_cpu(packed) for packed in self.take(ChunkKind.CPU)])
+
+    def use(self) -> tuple[Use, dict[DomainId, Use]]:
+        """Return who used the host's processors, and the devices."""
+        pieces: dict[int, list[Use]] = {}
+        for part, packed in self._chunks.get(ChunkKind.USE, ()):
+            if not 0 <= part <= len(self.domains):
+                raise CaptureError("a block of use belongs to no domain")
+            pieces.setdefault(part, []).append(unpack_use(packed))
+        whole = {part: joined(Use, found) for part, found in pieces.items()}
+        if any((np.diff(use.t_ns) < 0).any() for use in whole.values()):
+            raise CaptureError("rows of use are out of order")
+        devices = {self.domains[part - 1].id: use for part, use in whole.items() if part}
+        return whole.get(0, Use.none()), devices
 
     def lane_runs(self) -> LaneRuns:
         """Return lane runs in the order in which they were stored."""

@@ -80,6 +80,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         stored = [unpack_spans(packed) for packed in content.take(ChunkKind.SPANS)]
         chunk = joined(SpanChunk, [*stored, content.open_spans])
         composed = _compose(content, chunk.stage, chunk.lane, _LIVE if is_live else _UNFINISHED)
+        host_use, device_use = content.use()
         readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
         if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
             raise CaptureError("lane runs belong to no lane")
@@ -102,6 +103,8 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         cpu=picked(cpu, np.lexsort((cpu.t_ns, cpu.tid, cpu.pid))),
         flows=composed.flows,
         warnings=composed.warnings,
+        host_use=host_use,
+        device_use=device_use,
         stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
     )
 

@@ -11,6 +11,7 @@ Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. 
   STAGES lane-relative stages, a later row of an index replaces the earlier; LANES likewise; ORIGINS where lanes were
   created, the first of a lane counts; SPANS; LANE_RUNS; READINGS of the domain with number `part`: raw integers with
   both poll times; CPU per thread; FLOWS between lane-relative stages;
+  USE of the host's processors (part 0) or of the domain with number `part - 1`, by the program and by others;
   FUNCTIONS and STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
 * `result(name, version, crc, content)`: what analysis found (`value_codec`); `attribution` is replaced as a whole.
 * `progress(name, crc, content)` and `announced(id, name, crc, content)`: what it takes to go on after the collector was
@@ -57,6 +58,7 @@ class ChunkKind(IntEnum):
     FUNCTIONS = 9
     STACK_NODES = 10
     SAMPLES = 11
+    USE = 12
 
 
 def chunk_crc(number: int, kind: int, part: int, rows: int, content: bytes) -> int:

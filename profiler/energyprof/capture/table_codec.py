@@ -12,7 +12,7 @@ import numpy as np
 
 from energyprof.capture.codec import pack_columns, unpack_columns
 from energyprof.errors import CaptureError
-from energyprof.model.power import Readings, ThreadCpu
+from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage
 from energyprof.model.span import Ints, LaneRuns
 from energyprof.model.trace import Flows
@@ -114,6 +114,19 @@ def unpack_cpu(packed: bytes) -> ThreadCpu:
     if not len(pid) == len(tid) == len(t_ns) == len(cpu_ns):
         raise CaptureError("a block of CPU times does not fit together")
     return ThreadCpu(pid.astype(np.int32), tid.astype(np.int32), t_ns, cpu_ns)
+
+
+def pack_use(use: Use) -> bytes:
+    """Return who used something packed."""
+    return pack_columns((use.t_ns, use.own_ns, use.others_ns, use.profiler_ns), (1, 1, 1, 1))
+
+
+def unpack_use(packed: bytes) -> Use:
+    """Return who used something."""
+    columns = unpack_columns(packed, 4)
+    if len({len(column) for column in columns}) != 1:
+        raise CaptureError("a block of use does not fit together")
+    return Use(*columns)
 
 
 def pack_flows(flows: Flows) -> bytes:

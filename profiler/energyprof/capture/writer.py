@@ -27,10 +27,11 @@ from energyprof.capture.table_codec import (
     pack_origins,
     pack_readings,
     pack_stages,
+    pack_use,
 )
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
-from energyprof.model.power import Readings, ThreadCpu
+from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
@@ -65,6 +66,7 @@ class CaptureWriter:
         self._runs = ChunkBuffer(LaneRuns, pack_lane_runs)
         self._stacks = StackBuffer()
         self._readings: dict[int, ChunkBuffer[Readings]] = {}
+        self._use: dict[int, ChunkBuffer[Use]] = {}
         self._cpu = ChunkBuffer(ThreadCpu, pack_cpu, _cpu_in_order)
         self._waiting: list[tuple[int, int, int, bytes]] = []
         """Packed chunks (kind, part, rows, content) not stored yet."""
@@ -117,6 +119,15 @@ class CaptureWriter:
             if number not in self._readings:
                 self._readings[number] = ChunkBuffer(Readings, pack_readings)
             self._readings[number].add(rows, self._now_ns())
+
+    def add_use(self, use: Use, domain: DomainId | None = None) -> None:
+        """Add who used the host's processors, or a domain that has been added, in order of time."""
+        if not len(use):
+            return
+        part = 0 if domain is None else 1 + [known.id for known in self._domains].index(domain)
+        if part not in self._use:
+            self._use[part] = ChunkBuffer(Use, pack_use)
+        self._use[part].add(use, self._now_ns())
 
     def add_cpu(self, cpu: ThreadCpu) -> None:
         """Add CPU times of threads, in any order."""
@@ -187,6 +198,9 @@ class CaptureWriter:
         for number, buffer in self._readings.items():
             if len(buffer) and (force or buffer.is_due(now_ns, AGE_NS)):
                 self._pack(ChunkKind.READINGS, buffer.take(), part=number)
+        for part, uses in self._use.items():
+            if len(uses) and (force or uses.is_due(now_ns, AGE_NS)):
+                self._pack(ChunkKind.USE, uses.take(), part=part)
         if len(self._cpu) and (force or self._cpu.is_due(now_ns, AGE_NS)):
             self._pack(ChunkKind.CPU, self._cpu.take())
         if self._waiting or self._state or force:

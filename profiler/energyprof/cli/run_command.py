@@ -98,7 +98,8 @@ def _see_to_its_end(
     from energyprof.launch.session import Settings, follow
 
     line = LiveLine(sys.stderr, not (args.quiet or args.no_live) and terminal.is_terminal(sys.stderr))
-    settings = Settings(places.run_dir, places.output, sources, args.max_hz, line.is_wanted, args.stacks)
+    wanted = (sources, args.max_hz, line.is_wanted, args.stacks)
+    settings = Settings(places.run_dir, places.output, *wanted, is_shared=args.shared)
     outcome = follow(started, settings, line, preload)
     started.arrivals.close()
     _clear_away(outcome, places, line)

@@ -67,6 +67,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the recording (default: SCRIPT-TIME-PID.eprof in this folder)"
     )
+    parser.add_argument(
+        "--shared",
+        action="store_true",
+        help="others use this machine: tell their part of the energy apart, by CPU time or by the GPU's processes",
+    )
     stacks = parser.add_mutually_exclusive_group()
     stacks.add_argument(
         "--stacks",

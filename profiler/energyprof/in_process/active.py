@@ -42,18 +42,18 @@ def start_or_join(wish: Wish) -> tuple[Session | None, bool]:
         if recorded_by_another() and not os.path.isdir(bootstrap.recorded_into()):
             bootstrap.stop()  # the run of the process that made this one is over
         if recorded_by_another():
-            if wish.output is not None or wish.sources:
+            if wish.output is not None or wish.sources or wish.shared:
                 raise InputError(
                     "this process is being recorded by `energyprof run`, or by the process that started it; leave "
-                    "output and sources away to be part of that run, or start the program without it"
+                    "output, sources and shared away to be part of that run, or start the program without it"
                 )
             return None, False
         session = current()
         if session is not None and session.is_ours:
             if not wish.is_met_by(session):
                 raise InputError(
-                    f"this process is being profiled already, into {session.path}; leave output and sources away to be "
-                    "part of that run, or stop it first"
+                    f"this process is being profiled already, into {session.path}; leave output, sources and shared "
+                    "away to be part of that run, or stop it first"
                 )
             return session, False
         _refuse_another_copy()

@@ -209,6 +209,7 @@ def profile(
     *,
     sources: str | Sequence[str] = (),
     max_hz: float = 100.0,
+    shared: bool = False,
     quiet: bool = False,
 ) -> Profile: ...
 def profile(
@@ -216,15 +217,17 @@ def profile(
     *,
     sources: str | Sequence[str] = (),
     max_hz: float = 100.0,
+    shared: bool = False,
     quiet: bool = False,
 ) -> Profile | Callable[..., Any]:
     """Profile a part of this program: `with energyprof.profile() as run: ...`, then `print(run)` or `run.report()`.
 
     Also a decorator, and `run = energyprof.profile().start(); ...; run.stop()` over several cells of a notebook. The
     recording goes into `output`, which must not exist, or a new file in the current folder (`run.path`). `sources` are
-    those of `energyprof run --source`; `quiet` keeps what else would be an EnergyprofWarning in `run.warnings`.
-    Children that are started inside are recorded too. Inside another profile it is a view of that run. The block begins
-    when all sensors have been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
+    those of `energyprof run --source`; `shared` is its `--shared`; `quiet` keeps in `run.warnings` what else would be
+    an EnergyprofWarning. Children that are started inside are recorded too. Inside another profile it is a view of that
+    run. The block begins when all sensors have been read once, about 0.2 s after the call (2 s at most, where a driver
+    hangs).
     """
     if callable(output):
         return Profile(Wish(), quiet)(output)
@@ -232,4 +235,4 @@ def profile(
         raise InputError(f"max_hz is {max_hz}; choose {_HERTZ[0]:g} to {_HERTZ[1]:g}")
     named = (sources,) if isinstance(sources, str) else tuple(sources)
     path = None if output is None else os.fspath(output)
-    return Profile(Wish(path, tuple(parsed_source(name) for name in named), max_hz), quiet)
+    return Profile(Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared), quiet)

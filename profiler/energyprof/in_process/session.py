@@ -31,13 +31,14 @@ class Wish(NamedTuple):
     output: str | None = None
     sources: tuple[tuple[str, str], ...] = ()
     max_hz: float = 100.0
+    shared: bool = False
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
         if not session.path:
             return True  # it could not be started, nor could another
         is_same_file = self.output is None or os.path.abspath(self.output) == session.path
-        return is_same_file and self.sources in {(), session.sources}
+        return is_same_file and self.sources in {(), session.sources} and self.shared in {False, session.shared}
 
 
 class Session:
@@ -50,6 +51,7 @@ class Session:
         """
         check_sources(wish.sources)
         self.sources = wish.sources
+        self.shared = wish.shared
         self.path = "" if wish.output is None else claim_named(wish.output).path
         self.failure = ""
         """Why the recording is not complete; empty as long as it is."""
@@ -91,6 +93,7 @@ class Session:
             "start_ns": start_ns,
             "start_unix_ns": start_unix_ns,
             "max_hz": max_hz,
+            "shared": self.shared,
             "live": False,
             "in_process": True,
             "cpu_before": list(self._cpu_before.items()),

@@ -24,5 +24,6 @@ def run_facts(config: Mapping[str, Any], version: str, now_ns: int) -> RunFacts:
         exit_code=None,
         host=socket.gethostname(),
         cpu_count=os.cpu_count() or 1,
+        shared=bool(config.get("shared")),
         versions={**versions, "cpu": model} if model else versions,
     )

@@ -34,6 +34,8 @@ class Settings(NamedTuple):
     stacks: str = "off"
     """Whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`."""
     collector_module: str = MODULE
+    is_shared: bool = False
+    """Others' part of the energy is to be told apart."""
 
 
 class Audience(Protocol):
@@ -74,6 +76,8 @@ def follow(started: Started, settings: Settings, audience: Audience, preload: Ca
         "max_hz": settings.max_hz,
         "live": settings.is_live,
         "stacks": settings.stacks,
+        "shared": settings.is_shared,
+        "foreground_pid": os.getpid(),
     }
     arrivals = started.arrivals
     watch.start(config, settings, started.package, arrivals.mask_for_program)

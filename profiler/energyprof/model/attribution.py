@@ -128,6 +128,10 @@ class DomainAttribution:
     notes: tuple[str, ...] = ()
     functions: FunctionEnergy | None = None
     """None: no stacks were sampled."""
+    busy_s: float | None = None
+    """CPU seconds that all programs of the host used (a device: its use times the time); None: not known."""
+    others_s: float | None = None
+    """Those of them that were neither the program's nor its profiler's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

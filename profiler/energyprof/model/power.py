@@ -1,8 +1,10 @@
-"""What the sensors and the scheduler said, as read-only columns: raw readings and CPU time per thread."""
+"""What the sensors and the scheduler said, as read-only columns: readings, CPU times, who used the machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
 
 from energyprof.model.span import Codes, Index, Ints
 
@@ -39,3 +41,27 @@ class ThreadCpu:
 
     def __len__(self) -> int:
         return len(self.pid)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Use:
+    """Who used the processors of the host, or one device, added up since the first row; in order of time.
+
+    CPU time in nanoseconds, or the part of the device used times the time.
+    """
+
+    t_ns: Ints
+    own_ns: Ints
+    """Of the program."""
+    others_ns: Ints
+    profiler_ns: Ints
+    """Of our own processes: neither the program's nor others'."""
+
+    def __len__(self) -> int:
+        return len(self.t_ns)
+
+    @staticmethod
+    def none() -> Use:
+        """Return no rows: nothing is known."""
+        empty = np.zeros(0, np.int64)
+        return Use(empty, empty, empty, empty)

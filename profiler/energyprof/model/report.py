@@ -47,6 +47,8 @@ class DomainRow:
     """False: contained in another domain that was read, or never read itself; shown, added to no sum."""
     mean_power_w: float | None = None
     """Over the time that was measured; None: none was."""
+    others_share: float | None = None
+    """Part of all CPU time used on the host (a device: of its use) that was other programs', 0..1; None: not known."""
     timing: str = "nominal"
     """What the sensor's period, window and lag rest on: `nominal`, `by class`, or a probe and its date."""
 

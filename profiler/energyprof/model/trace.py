@@ -9,7 +9,7 @@ import numpy as np
 
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
-from energyprof.model.power import Readings, ThreadCpu
+from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
 from energyprof.model.stacks import Stacks
 
@@ -31,6 +31,8 @@ class RunFacts:
     cpu_count: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)
     """energyprof, python, platform and, where known, the CPU's model name."""
+    shared: bool = False
+    """Others share the machine, and their part of the energy is to be told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +89,7 @@ class Trace:
     warnings: tuple[str, ...] = ()
     stacks: Stacks = field(default_factory=Stacks.none)
     """Sampled functions; they decompose what stages spent themselves, and the time outside."""
+    host_use: Use = field(default_factory=Use.none)
+    """CPU time on the whole host."""
+    device_use: Mapping[DomainId, Use] = field(default_factory=dict)
+    """Of the devices whose users are known."""

@@ -8,6 +8,7 @@ from energyprof.model.attribution import Attribution, DomainAttribution
 from energyprof.model.domain import Domain
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
+from energyprof.report.others import others_cautions
 
 UNATTRIBUTED_SHARE = 0.02
 UNCOVERED_SHARE = 0.05
@@ -32,6 +33,7 @@ def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
         *_modelled(domains),
         *_replayed(domains),
         *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain], run, recorded)),
+        *others_cautions(domains, attribution.domains, (run.end_ns - run.start_ns) * 1e-9, run.shared),
         *attribution.warnings,
         *_of_recording(recorder, stages),
         *recorded,

@@ -21,6 +21,7 @@ from energyprof.model.report import (
 )
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
+from energyprof.report.others import others_share
 from energyprof.report.sums import mean_power_w, provenance_of
 
 
@@ -54,6 +55,7 @@ def domain_row(domain: Domain, found: DomainAttribution, counts: bool) -> Domain
         gain_error=domain.gain_error,
         counts=counts,
         mean_power_w=mean_power_w(found),
+        others_share=others_share(found),
         timing=domain.timing,
     )
 

@@ -83,6 +83,8 @@ def sensor_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
             facts.append(f"covers {percent_covered(account.covered_share)} of the run")
         if not row.counts and account.measured_j is not None:
             facts.append(f"part of {glyphs.name(row.parent or '')}, not added")
+        if row.timing != "nominal" and row.provenance == "measured":
+            facts.append(glyphs.name(row.timing if "probe" in row.timing else f"timing {row.timing}"))
         yield glyphs.text(" \u00b7 ".join(facts))
     if len(report.domains) > SENSORS_SHOWN:
         yield f"+ {len(report.domains) - SENSORS_SHOWN} more domains"
@@ -110,7 +112,5 @@ def _error(row: DomainRow) -> str:
 def _reading(row: DomainRow) -> Iterator[str]:
     if row.period_s is not None:
         yield f"every {seconds(row.period_s)}"
-    if row.provenance == "measured":
-        yield row.timing if "probe" in row.timing else f"timing {row.timing}"
     if row.failures:
         yield f"{grouped(row.failures)} of {grouped(row.reads)} reads failed"
