@@ -134,7 +134,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     total = total_columns(case, found, energy_uj)
     if touched.any():
         by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
-        below = np.array([touched[members].any() for members in ground.tree])
+        below = ground.tree.sums(touched.astype(np.int64)) > 0
         own, total = as_model(own, touched, by), as_model(total, below, by)
     functions = None
     if ground.seen is not None and len(windows):

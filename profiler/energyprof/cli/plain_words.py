@@ -17,6 +17,7 @@ _SWITCHES = {
     "--quiet": ("quiet", True),
     "--no-graph": ("no_graph", True),
     "--no-live": ("no_live", True),
+    "--shared": ("shared", True),
 }
 _STACKS = {"--stacks": "on", "--no-stacks": "off"}
 
@@ -38,6 +39,7 @@ class RunWords:
         self.quiet = False
         self.no_graph = False
         self.no_live = False
+        self.shared = False
 
     def take_value(self, option: str, value: str) -> bool:
         """Take an option with its value; return whether that was beyond doubt."""
