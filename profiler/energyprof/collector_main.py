@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -23,9 +24,10 @@ from energyprof.collect.horizon import Horizon
 from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler, SamplerFacts
+from energyprof.collect.sleeps import SleepWatch
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
-from energyprof.launch.control import BEGIN, COMMIT, CONFIG_NAME, LOST, Control
+from energyprof.launch.control import BEGIN, COMMIT, CONFIG_NAME, LOST, START, Control
 from energyprof.launch.detached import close_inherited
 from energyprof.launch.processor import cpu_model
 from energyprof.launch.pulse import Pulse
@@ -73,6 +75,8 @@ def main(run_dir: str | None = None) -> None:
         with Pulse(control):
             collection = Collection(config, control)
         collection.run()
+    except _CancelledError:
+        _leave_nothing(config)
     except EnergyprofError as error:
         control.tell("failed", message=str(error))
     except Exception as error:  # a fault of ours: the details are in the log, and the program does not notice
@@ -85,41 +89,32 @@ def main(run_dir: str | None = None) -> None:
             _leave(run_dir)
 
 
+class _CancelledError(Exception):
+    """Nobody starts the program any more."""
+
+
 class Collection:
     """One run being recorded."""
 
     def __init__(self, config: dict[str, Any], control: Control) -> None:
-        """Start sampling, then open the rest; raises EnergyprofError where the capture cannot be written."""
+        """Start sampling, then open the rest; raises EnergyprofError where the capture cannot be written.
+
+        A configuration without `start_ns` is that of a lead-in: sensors are read before there is a program.
+        """
         self._config = config
         self._control = control
-        self._start_ns = int(config["start_ns"])
         hold(config["run_dir"])
-        self._root = RootProcess(int(config["root_pid"]))
-        root_pid = int(config["root_pid"])
-        before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self._start_ns)
-        self._clock = CpuClock(process_tree(root_pid), start_ns=self._start_ns, before=before)
-        self._clock.poll()  # a model's first reading must know what has been used so far, or the second one has it all
-        self._horizon = Horizon(self._clock, root_pid)
-        self._stacks = config.get("stacks", "off")
+        self._sleeps = SleepWatch()
         self._beginning = Beginning()
         self._probes = KeptProbes(discover.cache_folder(), cpu_model())
-        self._opening = Opening(
-            [(name, argument) for name, argument in config["sources"]],
-            [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
-            _load,
-            SourceContext(
-                start_ns=self._start_ns,
-                now_ns=self._horizon.now_ns,
-                cpu_time_ns=self._horizon.cpu_time_ns,
-                root=sensor_root(),
-            ),
-            begun_ns=self._beginning.wait_ns if config.get("in_process") else None,
-            known=self._probes.known,
-        )
-        self._opened = self._opening.wait(OPEN_PATIENCE_S)
-        max_hz = float(config["max_hz"])
-        self._sampler = Sampler(self._opened, start_ns=self._start_ns, max_hz=max_hz, cpu_clock=self._clock)
-        self._sampler.start()
+        self._program: _Program | None = None
+        if "start_ns" in config:
+            self._start_sampling(_Program(config))
+        else:
+            self._start_sampling(None)
+            self._lead_in()
+        self._follow(self._program or _Program(self._config))
+        self._stacks = self._config.get("stacks", "off")
         if config.get("in_process"):
             self._sampler.await_first(FIRST_READ_PATIENCE_S)
             control.tell("sampling")
@@ -128,6 +123,7 @@ class Collection:
 
         from energyprof.collect.stack_signals import StackSignals
 
+        config = self._config
         self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
         if self._stacks != "off":
             self._signals.start()
@@ -141,7 +137,7 @@ class Collection:
         self._writer = _new_writer(Path(config["output"]))
         self._facts = run_facts(config, __version__, time.monotonic_ns())
         self._writer.set_run(self._facts)
-        self._writer.add_domains([domain for _, offered in self._opened for domain in offered])
+        self._writer.add_domains([domain for one in self._opened for domain in one.domains])
         if self._stacks != "off":
             self._writer.set_stacks(self._stacks)
         spool = Path(config["run_dir"]) / "spool"
@@ -153,11 +149,59 @@ class Collection:
         )
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
-        self._use = UseWatch(self._clock, root_pid, os.getpid(), config.get("foreground_pid"))
-        self._use.add([source for source, _ in self._opened])
+        self._use = UseWatch(self._clock, int(config["root_pid"]), os.getpid(), config.get("foreground_pid"))
+        self._use.add([one.source for one in self._opened])
         self._is_blocked = False
         self._said: set[str] = set()
         self._due_s = {"live": 0.0, "facts": 0.0}
+
+    def _start_sampling(self, program: _Program | None) -> None:
+        """Open the sources and read them; None: the program is not there yet."""
+        self._program = program
+        begin_ns = time.monotonic_ns() if program is None else program.start_ns
+        self._opening = Opening(
+            [(name, argument) for name, argument in self._config["sources"]],
+            [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
+            _load,
+            SourceContext(start_ns=begin_ns, now_ns=self._now_ns, cpu_time_ns=self._cpu_time_ns, root=sensor_root()),
+            begun_ns=self._beginning.wait_ns if program is None or self._config.get("in_process") else None,
+            known=self._probes.known,
+        )
+        self._opened = self._opening.wait(OPEN_PATIENCE_S)
+        max_hz = float(self._config["max_hz"])
+        clock = None if program is None else program.clock
+        self._sampler = Sampler(self._opened, start_ns=begin_ns, max_hz=max_hz, cpu_clock=clock)
+        self._sampler.start()
+
+    def _lead_in(self) -> None:
+        """Read the sensors until the program has been started; raises _CancelledError where it will not be."""
+        self._control.tell("sampling")
+        parent = RootProcess(int(self._config["parent_pid"]))
+        while True:
+            message = self._control.wait(LIVE_S)
+            if message is not None and message["op"] == START:
+                self._config = {**self._config, **message}
+                self._beginning.tell(int(message["start_ns"]))
+                return
+            if message is not None or parent.has_ended():
+                self._sampler.stop(DRIVER_PATIENCE_S)
+                raise _CancelledError
+            self._add(self._opening.late())
+            self._control.tell("sampling", power_w=self._sampler.live().power_w)
+
+    def _follow(self, program: _Program) -> None:
+        """Follow the program, which runs."""
+        if self._program is None:
+            self._program = program
+            self._sampler.follow(program.clock)
+        self._start_ns, self._root = program.start_ns, program.root
+        self._clock, self._horizon = program.clock, program.horizon
+
+    def _now_ns(self) -> int:
+        return time.monotonic_ns() if self._program is None else self._program.horizon.now_ns()
+
+    def _cpu_time_ns(self) -> int:
+        return 0 if self._program is None else self._program.horizon.cpu_time_ns()
 
     def run(self) -> None:
         """Record until the foreground says that the program has ended, then finish the capture."""
@@ -232,6 +276,7 @@ class Collection:
             )
         self._owners.adopt()
         self._unrecorded.look()
+        self._look_for_sleep()
         self._read_too(self._opening.late())
         has_more = not self._is_blocked
         while has_more and time.monotonic() - began_s < CONVERT_S:
@@ -242,6 +287,7 @@ class Collection:
         if self._is_due("facts", FACTS_S):
             self._facts = replace(self._facts, end_ns=time.monotonic_ns())
             self._writer.set_run(self._facts)
+            self._state_costs()
         self._store()
         if self._config["live"] and self._is_due("live", LIVE_S):
             self._tell_live()
@@ -252,14 +298,24 @@ class Collection:
         for line in (*self._opening.news(), *self._probes.news(), *self._use.news()):
             self._warn(line)
         if opened:
-            self._sampler.add(opened)
-            self._use.add([source for source, _ in opened])
-            self._writer.add_domains([domain for _, offered in opened for domain in offered])
-            self._opened += opened
+            self._add(opened)
+            self._use.add([one.source for one in opened])
+            self._writer.add_domains([domain for one in opened for domain in one.domains])
             self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
 
+    def _add(self, opened: Opened) -> None:
+        self._sampler.add(opened)
+        self._opened += opened
+
+    def _look_for_sleep(self) -> None:
+        """Keep when the computer slept: what the sensors say across is not the program's."""
+        sleep = self._sleeps.look()
+        if sleep is not None:
+            self._facts = replace(self._facts, sleeps=(*self._facts.sleeps, sleep))
+            self._writer.set_run(self._facts)
+
     def _take_samples(self) -> None:
-        domains = [domain for _, offered in self._opened for domain in offered]
+        domains = [domain for one in self._opened for domain in one.domains]
         self._writer.add_readings(self._horizon.readings(domains, self._sampler.drain()))
         self._writer.add_cpu(self._horizon.cpu(self._clock.drain()))
         self._use.look()
@@ -316,6 +372,7 @@ class Collection:
 
     def _state_costs(self) -> SamplerFacts:
         sampled = self._sampler.facts()
+        self._writer.set_sampling(sampled.domains)
         self._writer.set_recorder(
             replace(
                 self._converter.recorder_facts(),
@@ -339,6 +396,27 @@ class Collection:
             return False
         self._due_s[what] = now_s + every_s
         return True
+
+
+class _Program:
+    """The program, and the clocks that go by it."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.start_ns = int(config["start_ns"])
+        root_pid = int(config["root_pid"])
+        self.root = RootProcess(root_pid)
+        before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self.start_ns)
+        self.clock = CpuClock(process_tree(root_pid), start_ns=self.start_ns, before=before)
+        self.clock.poll()  # a model's first reading must know what has been used so far, or the second one has it all
+        self.horizon = Horizon(self.clock, root_pid)
+
+
+def _leave_nothing(config: dict[str, Any]) -> None:
+    """Remove what a run that never began would leave behind, if whoever wanted it could not."""
+    with suppress(OSError):
+        if not os.path.getsize(config["output"]):
+            os.unlink(config["output"])
+    remove_run_folder(config["run_dir"])
 
 
 def _configuration(run_dir: str) -> dict[str, Any]:

@@ -57,9 +57,9 @@ class SourceContext:
 class PowerSource(Protocol):
     """Read the power domains of one kind of hardware, or model them.
 
-    Life: constructed without arguments, `why_unavailable`, `open`, many `read`s, `close` (twice is safe). Only the
-    collector calls it, from one thread. A source may besides be a `PartedSource`, a `FactSource`, a `ShareSource` or a
-    `RemarkingSource`.
+    Life: constructed without arguments, `why_unavailable` (again, where it says no), `open`, many `read`s, `close`
+    (twice is safe). Only the collector calls it, never two of these at once, `read` always from one thread. A source
+    may besides be a `PartedSource`, a `FactSource`, a `ShareSource` or a `RemarkingSource`.
     """
 
     name: str
@@ -100,7 +100,10 @@ class PartedSource(Protocol):
     """A source whose devices answer independently of each other, such as several GPUs."""
 
     def parts(self) -> Sequence[Part]:
-        """Return the parts after `open`, each domain in exactly one; the parts are read, the source itself is not."""
+        """Return the parts after `open`, each domain in exactly one; the parts are read, the source itself is not.
+
+        Each is read in a thread of its own. The last to end closes the source; while one hangs nobody does.
+        """
         ...
 
 
@@ -112,7 +115,8 @@ class FactSource(Protocol):
         """Return the figures of now by domain and name; never raises.
 
         Units end the names: `power_limit_w`, `sm_clock_hz`, `temperature_c`, `utilization_ratio`. Asked for about once
-        a second; what is not known is left out.
+        a second; what is not known is left out. Of a source with parts it is asked in a thread of its own, while those
+        are read; else between two reads.
         """
         ...
 

@@ -76,7 +76,14 @@ class Run:
     def _report(self) -> Report:
         facts = self._facts
         return build_report(
-            facts.run, facts.recorder, facts.domains, facts.stages, facts.warnings, self.attribution, self.graph
+            facts.run,
+            facts.recorder,
+            facts.domains,
+            facts.stages,
+            facts.warnings,
+            self.attribution,
+            self.graph,
+            facts.sampling,
         )
 
     def render(

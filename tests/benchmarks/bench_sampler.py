@@ -16,10 +16,12 @@ import time
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler
-from energyprof.testing import SECOND, SimulatedSensor
+from energyprof.interfaces import SourceContext
+from energyprof.testing import SECOND, ScriptedSource, SimulatedSensor
 
 SPANS = 5
 SPAN_S = 1.6
+PARTS_S = 4.0
 BURN = "while True: pass"
 
 
@@ -36,6 +38,7 @@ def rows() -> list[tuple[str, float, str, float]]:
             burner.wait()
     late_percent, cpu_percent, interval_ms, clock_ms = map(float, done.stdout.split())
     return [
+        *(row for parts in (1, 16) for row in rows_of_parts(parts)),
         ("sampler: polls later than 5 ms, all cores busy", late_percent, "%", 1.0),
         ("sampler: CPU time of sampling with CPU clocks", cpu_percent, "% of a core", 1.0),
         (f"sampler: mean time between polls ({1000 / interval_ms:.0f} Hz of 100)", interval_ms, "ms", 30.0),
@@ -43,11 +46,52 @@ def rows() -> list[tuple[str, float, str, float]]:
     ]
 
 
+def rows_of_parts(parts: int) -> list[tuple[str, float, str, float]]:
+    """Return what reading a source of so many parts costs, each with a counter of 100 ms."""
+    source = Parted(parts)
+    sampler = Sampler([(source, source.open(SourceContext()))])
+    before_s = time.process_time()
+    sampler.start()
+    time.sleep(PARTS_S)
+    cpu_percent = 100 * (time.process_time() - before_s) / PARTS_S
+    sampler.stop(timeout_s=5.0)
+    calls = sampler.facts().polls / PARTS_S
+    return [
+        (f"sampler: CPU time of the process, {parts} parts", cpu_percent, "% of a core", 1.0),
+        (f"sampler: reads, {parts} parts of 100 ms", calls, "a second", 40.0 * parts),
+    ]
+
+
+class Parted(ScriptedSource):
+    """A source of several devices."""
+
+    def __init__(self, count: int) -> None:
+        start_ns = time.monotonic_ns()
+        self._parts = [
+            SimulatedSensor(time.monotonic_ns, [(start_ns, 100.0)], domain=f"gpu:{number}", period_ns=SECOND // 10)
+            for number in range(count)
+        ]
+        super().__init__([part.domain for part in self._parts], [], "parted")
+
+    def parts(self) -> list[OnePart]:
+        """Return the devices."""
+        return [OnePart(sensor) for sensor in self._parts]
+
+
+class OnePart:
+    """One of them."""
+
+    def __init__(self, sensor: SimulatedSensor) -> None:
+        self.name = str(sensor.domain.id)
+        self.domains = (sensor.domain,)
+        self.read = sensor.read
+
+
 def sample(root_pid: int) -> None:
     """Sample for a while and print the figures; runs in the process that stands for the collector."""
     start_ns = time.monotonic_ns()
     clock = CpuClock(process_tree(root_pid), start_ns=start_ns)
-    sensor = SimulatedSensor(time.monotonic_ns, [(start_ns, 100.0)], period_ns=SECOND // 10)
+    sensor = SimulatedSensor(time.monotonic_ns, [(start_ns, 100.0)], period_ns=SECOND // 1000)
     sampler = Sampler([(sensor, (sensor.domain,))], start_ns=start_ns, cpu_clock=clock)
     sampler.start()
     late_percent = statistics.median(_late_percent(sampler) for _ in range(SPANS))

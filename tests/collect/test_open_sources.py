@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from energyprof.collect.devices import open_source
 from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
 from energyprof.errors import PluginError
 from energyprof.interfaces import PowerSource, Reading, SourceContext
@@ -22,6 +23,7 @@ class Source:
     ) -> None:
         self.name = name
         self.measures = measures
+        self.rank = 50
         self.fault = fault
         self.domains = domains
         self.closed = 0
@@ -63,7 +65,7 @@ def opened(sources: list[Source], wanted: Sequence[tuple[str, str]] = ()) -> tup
 
     opening = Opening(wanted, [*by_name, "broken"], load, SourceContext())
     found = opening.wait(20.0)
-    return [source.name for source, _ in found], opening.news()
+    return names(found), opening.news()
 
 
 def test_sensors_go_before_models_and_a_plugin_that_cannot_be_loaded_is_said() -> None:
@@ -88,7 +90,7 @@ def test_where_no_sensor_can_be_opened_the_model_serves() -> None:
     names, warnings = opened([broken, Source("model", "model", CPU)])
 
     assert names == ["model"]
-    assert warnings == ["power source nvml could not be opened: OSError: driver trouble", "no plugin 'broken'"]
+    assert warnings == ["no plugin 'broken'", "power source nvml could not be opened: OSError: driver trouble"]
     assert broken.closed == 1
 
 
@@ -124,7 +126,7 @@ class Slow(Source):
 
 
 def names(opened: Opened) -> list[str]:
-    return [source.name for source, _ in opened]
+    return [one.source.name for one in opened]
 
 
 def test_a_source_that_takes_its_time_joins_the_others() -> None:
@@ -168,10 +170,107 @@ def test_a_sensor_later_than_the_models_patience_is_closed_again() -> None:
     assert opening.news()[0].startswith("power source slow took more than 1 s to open and is left out")
 
 
+def ranked(source: Source, rank: int) -> Source:
+    source.rank = rank
+    return source
+
+
+def read_for(found: Opened) -> dict[str, list[str]]:
+    return {one.source.name: [domain.id for domain in one.domains] for one in found}
+
+
+DRAM = domain("dram:0")
+
+
+def test_the_lower_rank_is_read_whichever_opens_first_and_the_others_keep_what_only_they_have() -> None:
+    better, worse = ranked(Slow("better", "sensor", GPU), 10), ranked(Source("worse", "sensor", GPU, DRAM), 60)
+    by_name: dict[str, PowerSource] = {"worse": worse, "better": better}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+    threading.Timer(0.05, better.released.set).start()
+
+    found = opening.wait(20.0)
+
+    assert read_for(found) == {"better": ["gpu:0"], "worse": ["dram:0"]}
+    assert (opening.news(), worse.closed) == ([], 0)
+
+
+def test_a_better_source_that_is_late_changes_no_sensor_under_way_but_is_read_for_what_is_left() -> None:
+    better, worse = ranked(Slow("better", "sensor", GPU, DRAM), 10), ranked(Source("worse", "sensor", GPU), 60)
+    by_name: dict[str, PowerSource] = {"worse": worse, "better": better}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+
+    at_first = read_for(opening.wait(0.05))
+    better.released.set()
+    later = read_for(opening.wait(20.0))
+
+    assert (at_first, later) == ({"worse": ["gpu:0"]}, {"better": ["dram:0"]})
+    assert opening.news() == [
+        "power source better is not read for all its domains: gpu:0 is read by another; choose with --source"
+    ]
+
+
+def test_among_equal_ranks_the_names_decide_unless_the_user_gave_an_order() -> None:
+    by_name: dict[str, PowerSource] = {"b": Source("b", "sensor", GPU), "a": Source("a", "sensor", GPU)}
+
+    by_themselves = Opening([], list(by_name), by_name.__getitem__, SourceContext()).wait(20.0)
+    by_order = Opening([("b", ""), ("a", "")], [], by_name.__getitem__, SourceContext()).wait(20.0)
+
+    assert (names(by_themselves), names(by_order)) == (["a"], ["b"])
+
+
+class Appearing(Source):
+    """A sensor that is not there at first."""
+
+    asked = 0
+
+    def why_unavailable(self, context: SourceContext) -> str | None:
+        self.asked += 1
+        return "not plugged in; plug it in" if self.asked == 1 else None
+
+
+def test_a_sensor_that_appears_during_the_run_is_read_from_then_on() -> None:
+    late, there = Appearing("late", "sensor", GPU), Source("there", "sensor", DRAM)
+    by_name: dict[str, PowerSource] = {"late": late, "there": there}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+
+    at_first = read_for(opening.wait(20.0))
+    later = read_for(wait_for(opening))
+
+    assert (at_first, later) == ({"there": ["dram:0"]}, {"late": ["gpu:0"]})
+    (line,) = opening.news()
+    assert re.fullmatch(r"power source late answered \d+\.\d s into the run; gpu:0 is not known before that", line)
+
+
+def test_a_sensor_asked_for_that_appears_later_is_said_twice_and_read() -> None:
+    late = Appearing("late", "sensor", GPU)
+    opening = Opening([("late", "")], [], {"late": late}.__getitem__, SourceContext())
+
+    at_first = opening.wait(20.0)
+    (refused,) = opening.news()
+    later = read_for(wait_for(opening))
+
+    assert (at_first, later) == ([], {"late": ["gpu:0"]})
+    assert refused == "power source late cannot be used: not plugged in; plug it in"
+    assert opening.news()[0].startswith("power source late answered")
+
+
+def wait_for(opening: Opening) -> Opened:
+    """Return the first that comes late."""
+    for _ in range(400):
+        found = opening.late()
+        if found:
+            return found
+        threading.Event().wait(0.05)
+    return []
+
+
 def test_the_lead_out_is_the_slowest_sensors_lag_and_period_up_to_a_bound() -> None:
     quick, slow = domain("a", lag_ns=50_000_000, period_ns=100_000_000), domain("b", lag_ns=9_000_000_000)
     model = Source("model", "model", domain("cpu", "model", lag_ns=700_000_000))
 
-    assert lead_out_ns([(model, model.domains)]) == 0
-    assert lead_out_ns([(Source("s", "sensor"), [quick]), (model, model.domains)]) == 150_000_000
-    assert lead_out_ns([(Source("s", "sensor"), [quick, slow])]) == 1_200_000_000
+    def lead_out(*sources: Source) -> int:
+        return lead_out_ns([open_source(source, source.domains) for source in sources])
+
+    assert lead_out(model) == 0
+    assert lead_out(Source("s", "sensor", quick), model) == 150_000_000
+    assert lead_out(Source("s", "sensor", quick, slow)) == 1_200_000_000

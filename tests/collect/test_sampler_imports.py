@@ -17,10 +17,13 @@ from energyprof_plugins.power.load_model import LoadModel
 from energyprof_plugins.power.replay import Replay
 
 class FirstRead(LoadModel):
+    is_first = True
+
     def read(self):
-        print(*set(sys.modules) - before, flush=True)
-        self.read = super().read
-        return self.read()
+        if self.is_first:
+            print(*set(sys.modules) - before, flush=True)
+        self.is_first = False
+        return super().read()
 
 load = {"load_model": FirstRead, "replay": Replay}
 opened = Opening((), tuple(load), lambda name: load[name](), SourceContext()).wait(10.0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from energyprof.collect.pace import Pace, interval_ns
+from energyprof.collect.pace import Pace, interval_ns, wrap_limit_ns
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
 
 MS = 1_000_000
 
@@ -14,12 +16,14 @@ MS = 1_000_000
     [
         (None, 10 * MS),
         (1 * MS, 10 * MS),
-        (100 * MS, 10 * MS),
-        (1_000 * MS, 100 * MS),
+        (20 * MS, 12_360_680),
+        (30 * MS, 11_458_980),
+        (100 * MS, 27_639_300),
+        (1_000 * MS, 276_393_000),
         (60_000 * MS, 1_000 * MS),
     ],
 )
-def test_sensor_is_polled_ten_times_a_period_within_bounds(period_ns, expected_ns):
+def test_sensor_is_polled_a_few_times_a_period_within_bounds(period_ns, expected_ns):
     assert interval_ns(period_ns, max_hz=100.0) == expected_ns
 
 
@@ -98,3 +102,32 @@ def test_pace_comes_back_when_polls_get_cheap():
 def test_interval_of_nothing_is_refused():
     with pytest.raises(ValueError, match="interval must be positive, got 0 ns"):
         Pace(0, share=0.01)
+
+
+def test_polls_never_keep_step_with_the_sensor():
+    period_ns = 100 * MS
+    phases = sorted(poll * interval_ns(period_ns, 100.0) % period_ns for poll in range(22))
+
+    widest = max(later - sooner for sooner, later in zip(phases, [*phases[1:], phases[0] + period_ns], strict=True))
+
+    assert widest < 2 * period_ns / 22
+
+
+def test_device_that_takes_long_to_answer_is_asked_more_rarely_though_it_uses_no_cpu_time():
+    pace = Pace(10 * MS, share=0.01)
+
+    pace.account(polls=8, cost_ns=0, now_ns=80 * MS, call_ns=2 * MS)
+    after_2_ms = pace.interval_ns
+    pace.account(polls=1, cost_ns=0, now_ns=80 * MS, call_ns=3_000 * MS)
+
+    assert (after_2_ms, pace.interval_ns) == (200 * MS, 1_000 * MS)
+
+
+def test_counter_is_polled_before_it_can_wrap_twice_whatever_that_costs():
+    domain = Domain(DomainId("cpu"), "x", "sensor", "energy", 1e-3, "cpu", wrap=1_000, max_power_w=25.0)
+    pace = Pace(10 * MS, share=0.01, longest_ns=wrap_limit_ns(domain))
+
+    for poll in range(50):
+        pace.account(polls=1, cost_ns=5 * MS, now_ns=poll * 20 * MS)
+
+    assert pace.interval_ns == wrap_limit_ns(domain) == 20 * MS

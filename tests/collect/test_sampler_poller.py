@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from energyprof.collect.poller import DomainFacts, Poller
+from energyprof.collect.devices import open_source
+from energyprof.collect.poller import Poller
 from energyprof.interfaces import ReadFailure, Reading
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
+from energyprof.model.sampling import DomainFacts
 from energyprof.testing import SECOND, Delayed, FakeClock, ScriptedSource
 
 CPU, GPU = DomainId("cpu"), DomainId("gpu:0")
@@ -15,11 +17,17 @@ COUNTER = Domain(CPU, "scripted", "sensor", "energy", 1.0, "cpu")
 POWER = Domain(GPU, "scripted", "sensor", "power", 1.0, "device")
 
 
+def device(source, domains):
+    """Return the one device of a source that is read as a whole."""
+    (one,) = open_source(source, domains).devices
+    return one
+
+
 def polled(script, domains=(COUNTER,), clock=None, start_ns=0, every_ns=SECOND):
     """Return a poller that has played the whole script, a poll a second."""
     clock = clock or FakeClock(start_ns)
     script = list(script)
-    poller = Poller(ScriptedSource(domains, script), domains, clock.now_ns, start_ns)
+    poller = Poller(device(ScriptedSource(domains, script), domains), clock.now_ns, start_ns)
     for _ in script:
         poller.poll()
         clock.advance(every_ns)
@@ -120,7 +128,7 @@ def test_answer_that_was_never_announced_is_ignored_and_said_once(answer):
 
 def test_poll_tells_failures_from_answers_and_from_nothing_due():
     answers = [[ReadFailure(CPU, ReadStatus.LOST), Reading(GPU, 1)], [], [ReadFailure(CPU, ReadStatus.LOST)], OSError()]
-    poller = Poller(ScriptedSource((COUNTER, POWER), answers), (COUNTER, POWER), FakeClock().now_ns)
+    poller = Poller(device(ScriptedSource((COUNTER, POWER), answers), (COUNTER, POWER)), FakeClock().now_ns)
 
     assert [poller.poll() for _ in answers] == [True, True, False, False]
 
@@ -142,7 +150,7 @@ def test_columns_cannot_be_written_to():
 def test_facts_count_reads_failures_and_the_rate_between_first_and_last():
     poller = polled([1, OSError(), 2, 3], every_ns=SECOND // 2)
 
-    assert poller.facts() == {CPU: DomainFacts(reads=3, failures=1, achieved_hz=2 / 1.5)}
+    assert poller.facts() == {CPU: DomainFacts(reads=3, failures=1, achieved_hz=2 / 1.5, gaps=1, call_cost_s=0.0)}
 
 
 def test_source_that_fails_to_close_is_named():
@@ -150,7 +158,7 @@ def test_source_that_fails_to_close_is_named():
         def close(self):
             raise OSError("busy")
 
-    poller = Poller(Stubborn((COUNTER,), []), (COUNTER,), FakeClock().now_ns)
+    poller = Poller(device(Stubborn((COUNTER,), []), (COUNTER,)), FakeClock().now_ns)
 
     poller.close()
 

@@ -1,57 +1,36 @@
-"""Energy counters: wraps, new starts and stalls undone, E(update j+1) - E(update j) for the window between updates.
+"""Energy counters: E(update j+1) - E(update j) for the window between updates, faults undone or gaps (counter_faults).
 
-A failed read only makes a window longer. A wrap adds the counter's range; a counter that falls without wrapping has
-started anew, and what it had counted since the update before is unknown: a gap. A poll that came late shows the value
-of the sensor's last slot before it; so does the first poll of a run, or after a new start.
+A failed read only makes a window longer. A poll that came late shows the value of the sensor's last slot before it; so
+does the first poll of a run, or after a break.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from energyprof.attribute.counter_faults import unwrapped
 from energyprof.attribute.windows import Polls, Windows, every_poll_is_fresh, poll_error_ns
 from energyprof.model.domain import Domain
 from energyprof.model.grid import Grid, fit_grid
 from energyprof.model.span import Floats, Ints
 
 
-def _unwrapped(domain: Domain, polls: Polls) -> tuple[Ints, Ints, list[str]]:
-    """Return the energy in raw units as if the counter never wrapped, and the number of the unbroken piece."""
-    step = np.diff(polls.raw)
-    reset = polls.reset.copy()
-    notes = []
-    falls = step < 0
-    if domain.wrap is None:
-        reset |= falls
-    else:
-        step = np.where(falls, step + domain.wrap, step)
-        reset |= falls & (step < 0)
-    if reset.any():
-        notes.append(f"the counter started anew {np.count_nonzero(reset)} times; what it had not yet shown is unknown")
-    step = np.where(reset, 0, step)
-    unwrapped = np.append(0, np.cumsum(step))
-    if domain.wrap is not None:
-        interval = np.diff(polls.middle_ns())
-        rate = unwrapped[-1] / max(interval[~reset].sum(), 1.0)
-        if rate * interval.max(initial=0.0) >= domain.wrap:
-            notes.append(
-                f"the counter wraps after {domain.wrap * domain.scale:.0f} J and was not read for "
-                f"{interval.max() * 1e-9:.1f} s: whole wraps may be missing; poll more often"
-            )
-    return unwrapped, np.append(0, np.cumsum(reset)), notes
-
-
 def counter_windows(domain: Domain, polls: Polls) -> Windows:
     """Return the windows between the updates of an energy counter."""
-    value, piece, notes = _unwrapped(domain, polls)
+    sound = unwrapped(domain, polls)
+    polls, value, piece, notes = sound.polls, sound.value, sound.piece, []
     frozen = not np.diff(value).any()
     if every_poll_is_fresh(domain, polls):
-        if frozen and domain.provenance == "sensor":
+        if frozen and not sound.faults and domain.provenance == "sensor":
             notes.append("the counter never moved: no energy, or a sensor that stands still")
-        instant, at = polls.middle_ns(), np.arange(len(value))
+        at = np.arange(len(value))
+        if not frozen and domain.provenance == "sensor" and not polls.are_dated():
+            # What a counter of a device in use has not shown yet is no zero: it is part of its next step.
+            at = np.flatnonzero(np.append(True, (np.diff(value) != 0) | (np.diff(piece) != 0)))
+        instant = polls.middle_ns()[at]
         error, period = poll_error_ns(domain, polls), domain.period_ns
     else:
-        if frozen:
+        if frozen and not sound.faults:
             notes.append("the counter never moved during the run: it measured nothing")
         at = 1 + np.flatnonzero(np.diff(value) != 0)
         low, high = polls.before_ns[at - 1], polls.after_ns[at]
@@ -70,7 +49,7 @@ def counter_windows(domain: Domain, polls: Polls) -> Windows:
     instant, value, piece = np.maximum.accumulate(instant)[kept], value[at][kept], piece[at][kept]
     whole = np.flatnonzero((piece[1:] == piece[:-1]) & (instant[1:] > instant[:-1]))
     energy = np.diff(value)[whole] * domain.scale
-    return Windows(instant[whole], instant[whole + 1], energy, error, period, len(instant), tuple(notes))
+    return Windows(instant[whole], instant[whole + 1], energy, error, period, len(instant), tuple(notes), sound.faults)
 
 
 def _dated(grid: Grid, polls: Polls, rows: Ints) -> Ints:

@@ -23,7 +23,7 @@ from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
 from energyprof.attribute.timeline import Timeline, timeline
 from energyprof.attribute.times import stage_times
-from energyprof.attribute.updates import recover
+from energyprof.attribute.updates import Recovered, recover
 from energyprof.attribute.weights import Cells, as_shares, presence
 from energyprof.attribute.windows import Windows
 from energyprof.model.attribution import ATTRIBUTION_VERSION, PROVENANCES, Attribution, DomainAttribution, StageTimes
@@ -106,9 +106,10 @@ class _Ground:
 def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device: bool) -> DomainAttribution:
     trace = ground.trace
     readings = trace.readings.get(domain.id, _NO_READINGS)
-    windows = recover(domain, readings, trace.run.start_ns, trace.run.end_ns)
+    recovered = recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps)
+    windows = recovered.run
     used = _used(ground, domain, windows)
-    problem, baseline, notes = _pose(ground, lanes, domain, windows, used)
+    problem, baseline, notes = _pose(ground, lanes, domain, recovered, used)
     found: Divided
     if used is not None:
         shared, problem = split_shared(problem, used)
@@ -157,11 +158,13 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         failures=int(np.count_nonzero(readings.status != ReadStatus.OK)),
         measured_start_ns=trace.run.start_ns + round(start),
         measured_end_ns=trace.run.start_ns + round(end),
-        covered_ns=round(float(windows.duration_ns().sum())),
         notes=(*windows.notes, *notes),
         functions=functions,
         busy_s=None if total_s is None else total_s[0],
         others_s=None if total_s is None else total_s[1],
+        covered_ns=round(windows.covered_ns()),
+        gaps=windows.gaps(),
+        faults=windows.faults,
     )
 
 
@@ -183,9 +186,11 @@ def _used(ground: _Ground, domain: Domain, windows: Windows) -> Used | None:
 
 
 def _pose(
-    ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows, shared: Used | None
+    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, shared: Used | None
 ) -> tuple[Problem, float | None, tuple[str, ...]]:
     """Return the domain's problem for the estimator, the baseline and notes."""
+    windows = recovered.run
+    at_rest = recovered.before if ground.trace.run.lead_in_s > 0 else None
     count = len(ground.trace.stages)
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
     cells = presence(lanes.segments, lanes.line, windows.start_ns, windows.end_ns, count)
@@ -193,7 +198,7 @@ def _pose(
     used = ground.cpu.of_all(windows.start_ns, windows.end_ns) if by_cpu else None
     if shared is not None:  # where others work, the machine is not at rest
         used = shared.own_ns + shared.others_ns
-    baseline, notes = baseline_w(domain, windows, outside, used)
+    baseline, notes = baseline_w(domain, windows, outside, used, at_rest)
     if domain.driver == "cpu" and not by_cpu:
         notes = (*notes, "no CPU times were read: stages open at once share by time")
 

@@ -2,7 +2,11 @@
 
 An unchanged reading is still a reading: where the sensor updates on a grid, every slot that a poll looked at counts. A
 failed read, or a long silence, leaves a gap of unknown power. Readings that average over more than one update overlap;
-of those only some that stand side by side are used, so that no energy counts twice.
+of those only some that stand side by side are used, the last among them, so that no energy counts twice.
+
+Where a reading sees only a part of its time, the rest is taken to be alike, and the difference of neighbouring readings
+tells how far that may be wrong: half its square is the variance of power from one look to the next. That holds for what
+comes and goes by chance; a program whose steps keep time with the sensor can hide from it.
 """
 
 from __future__ import annotations
@@ -14,6 +18,9 @@ from energyprof.model.domain import Domain
 from energyprof.model.grid import Grid, fit_grid
 from energyprof.model.span import Flags, Floats, Ints
 
+PART_TIME = 0.67
+"""A sensor whose window is a smaller part of its period leaves out time that matters."""
+
 
 def power_windows(domain: Domain, polls: Polls) -> Windows:
     """Return the windows that power readings stand for."""
@@ -24,23 +31,31 @@ def power_windows(domain: Domain, polls: Polls) -> Windows:
         changed = 1 + np.flatnonzero(np.diff(polls.raw) != 0)
         grid = fit_grid(polls.before_ns[changed - 1], polls.after_ns[changed], domain.period_ns)
     if grid is not None:
-        instant, watts = _slot_readings(grid, polls, watts)
-        broken = np.zeros(max(len(instant) - 1, 0), np.bool_)
+        instant, watts, broken = _slot_readings(grid, polls, watts)
     if len(instant) < 2:
         return Windows(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(instant))
     span = grid.period_ns if grid is not None else _usual_ns(domain, instant, broken)
     period = round(span) if grid is not None or domain.period_ns is None else domain.period_ns
     window = float(domain.window_ns) if domain.window_ns is not None else span
     notes = []
-    if window > 1.5 * span:
+    is_average = window > 1.5 * span
+    if is_average:
         span = window
         notes.append(f"each reading averages {window * 1e-6:g} ms: only every such stretch is used once")
-    elif window < 0.67 * span:
+    elif window < PART_TIME * span:
         notes.append(f"the sensor sees {window * 1e-6:g} of every {span * 1e-6:g} ms; the rest is taken to be alike")
-    if span > 1.5 * float(np.median(np.diff(instant))):  # readings overlap: take those that stand side by side
+    if is_average:
+        rows = len(instant) - 1 - _side_by_side(-instant[::-1], span)[::-1]
+    elif span > 1.5 * float(np.median(np.diff(instant))):
         rows = _side_by_side(instant, span)
-        broken = np.maximum.reduceat(broken, rows[:-1]) if len(rows) > 1 else broken[:0]
-        instant, watts = instant[rows], watts[rows]
+    else:
+        rows = np.arange(len(instant))
+    broken = np.maximum.reduceat(broken, rows[:-1]) if len(rows) > 1 else broken[:0]
+    instant, watts = instant[rows], watts[rows]
+    if is_average:
+        # The first of them, too, tells of the whole window before it, part of which nobody had begun to look.
+        instant, watts = np.append(instant[0] - span, instant), np.append(watts[0], watts)
+        broken = np.append(False, broken)
     since = np.diff(instant)
     gap = (broken & (since > 1.5 * span)) | (since > 3 * span)
     start = np.where(gap, instant[1:] - span, instant[:-1])
@@ -50,7 +65,10 @@ def power_windows(domain: Domain, polls: Polls) -> Windows:
     start, end = start[kept], instant[1:][kept]
     error = grid.error_ns if grid is not None else poll_error_ns(domain, polls)
     energy = watts[1:][kept] * (end - start) * 1e-9
-    return Windows(start, end, energy, error, period, len(instant), tuple(notes))
+    sd = None
+    if window < PART_TIME * span:
+        sd = (end - start) * 1e-9 * (1 - window / span) * np.abs(np.diff(watts))[kept] / 2**0.5
+    return Windows(start, end, energy, error, period, len(instant), tuple(notes), sd_j=sd)
 
 
 def _usual_ns(domain: Domain, instant: Floats, broken: Flags) -> float:
@@ -60,14 +78,15 @@ def _usual_ns(domain: Domain, instant: Floats, broken: Flags) -> float:
     return max(float(np.median(whole)), float(domain.period_ns or 0))
 
 
-def _slot_readings(grid: Grid, polls: Polls, watts: Floats) -> tuple[Floats, Floats]:
-    """Return the slots that a poll looked at before the next one came, and what it saw."""
+def _slot_readings(grid: Grid, polls: Polls, watts: Floats) -> tuple[Floats, Floats, Flags]:
+    """Return the slots that a poll looked at before the next one came, what it saw, and where reads failed between."""
     t = polls.middle_ns()
     slot = grid.slots(t[0], t[-1])
     poll = np.searchsorted(t, slot + min(0.25 * polls.interval_ns(), 1e6))
     seen = poll < len(t)
     seen[seen] = t[poll[seen]] < slot[seen] + grid.period_ns
-    return slot[seen], watts[poll[seen]]
+    failures = np.append(0, np.cumsum(polls.broken))[poll[seen]]
+    return slot[seen], watts[poll[seen]], np.diff(failures) > 0
 
 
 def _side_by_side(instant: Floats, window: float) -> Ints:

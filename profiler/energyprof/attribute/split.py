@@ -12,6 +12,9 @@ margins around its edges: then the reading itself says what k spent. A window th
 for nobody: that C_w of it was spent out there only proportion says. The same holds for a group of stages, whose s and t
 are sums; so bounds of totals are found for the group, not added up. What E_w - b*T_w < 0 leaves is unattributed.
 
+Where a sensor sees part of the time only, what it did not see (sd_w, independent from window to window) widens both
+bounds by 1.96 sqrt(sum of (s_wk * sd_w)^2).
+
 This is the seam for a statistical fit: `Problem` in, `Split` out.
 """
 
@@ -28,6 +31,8 @@ from energyprof.attribute.windows import Windows
 from energyprof.model.span import Flags, Floats, Ints
 
 TOLERANCE = 1e-3
+SPREAD = 1.96
+"""Standard deviations to either side that hold 95 % of what chance makes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -167,10 +172,15 @@ def _bounds(problem: Problem, rows: _Rows, count: int) -> Bounds:
     cut_off = problem.windows.cut_off_j
     most = dynamic if cut_off is None else dynamic + cut_off[rows.window]
     low = sum_by(rows.who, base + np.where(shared, 0.0, mine), count)
+    high = low + sum_by(rows.who, np.where(shared, most, 0.0), count)
+    sd = problem.windows.sd_j
+    if sd is not None:
+        unseen = SPREAD * np.sqrt(sum_by(rows.who, np.square(rows.share * sd[rows.window]), count))
+        low, high = np.maximum(low - unseen, 0.0), high + unseen
     return Bounds(
         energy_j=sum_by(rows.who, base + mine, count),
         low_j=low,
-        high_j=low + sum_by(rows.who, np.where(shared, most, 0.0), count),
+        high_j=high,
         undecided_j=sum_by(rows.who, np.where(shared, base + mine, 0.0), count),
     )
 

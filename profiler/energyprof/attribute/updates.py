@@ -8,39 +8,96 @@ windows in counter.py and power.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
 import numpy as np
 
 from energyprof.attribute.counter import counter_windows
+from energyprof.attribute.counter_faults import IMPOSSIBLE_W
 from energyprof.attribute.power import power_windows
 from energyprof.attribute.windows import Polls, Windows
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings
+from energyprof.model.sampling import Sleep
+from energyprof.model.span import Flags
 
 _NEVER_NS = 2**63 - 1
+SLOW_EXCESS = 4
+SLOW_NS = 5e6
+"""A poll that took this much more than so many times the usual one is left out."""
 
 
-def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int) -> Windows:
-    """Return the windows that the readings measure within the run, which lasted from `start_ns` to `end_ns`."""
-    polls = _polls(domain, readings, start_ns, end_ns)
+def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int, sleeps: Sequence[Sleep] = ()) -> Recovered:
+    """Return the windows that the readings measure; the run lasted from `start_ns` to `end_ns`.
+
+    `sleeps`: when the computer slept. What a sensor says across is of that time too, which no clock of the run counted.
+    """
+    polls, faults = _polls(domain, readings, start_ns, end_ns)
     if len(polls.raw) < 2:
-        return Windows(np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(polls.raw))
+        nothing = Windows(
+            np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(polls.raw), faults=tuple(faults)
+        )
+        return Recovered(nothing, nothing)
     windows = counter_windows(domain, polls) if domain.quantity == "energy" else power_windows(domain, polls)
-    return _shift_back(windows, domain).during(float(end_ns - start_ns))
+    if domain.provenance == "sensor":
+        windows, more = _awake(windows, domain, sleeps, start_ns)
+        faults += more
+    windows = replace(_shift_back(windows, domain), faults=(*faults, *windows.faults))
+    return Recovered(windows.kept(windows.end_ns <= 0), windows.during(float(end_ns - start_ns)))
 
 
-def _polls(domain: Domain, readings: Readings, origin_ns: int, end_ns: int) -> Polls:
+@dataclass(frozen=True, slots=True, eq=False)
+class Recovered:
+    """The windows of one domain."""
+
+    before: Windows
+    """Wholly before the run: nothing of the program's, but the idle power."""
+    run: Windows
+
+
+def _awake(windows: Windows, domain: Domain, sleeps: Sequence[Sleep], origin_ns: int) -> tuple[Windows, list[str]]:
+    before = len(windows)
+    for sleep in sleeps:
+        windows = windows.outside_of(sleep.start_ns - origin_ns, sleep.end_ns - origin_ns + domain.lag_ns[1])
+    lost = before - len(windows)
+    return windows, ["the computer slept: what its readings across say is left out"] if lost else []
+
+
+def _polls(domain: Domain, readings: Readings, origin_ns: int, end_ns: int) -> tuple[Polls, list[str]]:
     usable = readings.status == ReadStatus.OK
+    faults = []
     if domain.provenance == "model":
         # It reads once more at the very end, when all CPU time is known; what it said of later, it did not know yet.
         # Where that one is missing, the next covers the run up to its end, in proportion.
         usable &= readings.t_after_ns <= readings.t_after_ns[usable & (readings.t_after_ns >= end_ns)].min(
             initial=_NEVER_NS
         )
+    else:
+        slow, beyond = _slow(readings, usable), usable & (readings.raw > _highest(domain))
+        if beyond.any():
+            faults.append(f"{np.count_nonzero(beyond)} readings above what is possible; left out")
+        usable &= ~slow & ~beyond
     rows = np.flatnonzero(usable)
-    resets = np.append(0, np.cumsum(readings.status == ReadStatus.RESET))[rows]
+    began = (readings.status == ReadStatus.RESET) | (readings.status == ReadStatus.LOST)
+    resets = np.append(0, np.cumsum(began))[rows]
     before = (readings.t_before_ns[rows] - origin_ns).astype(np.float64)
     after = (readings.t_after_ns[rows] - origin_ns).astype(np.float64)
-    return Polls(before, after, readings.raw[rows], np.diff(rows) > 1, np.diff(resets) > 0)
+    return Polls(before, after, readings.raw[rows], np.diff(rows) > 1, np.diff(resets) > 0), faults
+
+
+def _slow(readings: Readings, usable: Flags) -> Flags:
+    """Return the polls that took much longer than the others: when in between their value was taken is not known."""
+    took = readings.t_after_ns - readings.t_before_ns
+    usual = float(np.median(took[usable])) if usable.any() else 0.0
+    return usable & (took > SLOW_EXCESS * usual + SLOW_NS)
+
+
+def _highest(domain: Domain) -> float:
+    """Return the highest raw value that means anything."""
+    if domain.quantity == "power":
+        return (IMPOSSIBLE_W if domain.max_power_w is None else domain.max_power_w) / domain.scale
+    return float(domain.wrap - 1) if domain.wrap is not None else float(_NEVER_NS)
 
 
 def _shift_back(windows: Windows, domain: Domain) -> Windows:
@@ -49,12 +106,9 @@ def _shift_back(windows: Windows, domain: Domain) -> Windows:
     if most == 0:
         return windows
     back = (least + most) / 2
-    return Windows(
-        windows.start_ns - back,
-        windows.end_ns - back,
-        windows.energy_j,
-        windows.edge_ns + (most - least) / 2,
-        windows.period_ns,
-        windows.updates,
-        windows.notes,
+    return replace(
+        windows,
+        start_ns=windows.start_ns - back,
+        end_ns=windows.end_ns - back,
+        edge_ns=windows.edge_ns + (most - least) / 2,
     )

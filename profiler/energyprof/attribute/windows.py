@@ -22,6 +22,10 @@ class Windows:
     period_ns: int | None
     updates: int
     notes: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    """What was wrong with the readings, each a gap: facts for the reader of the figures."""
+    sd_j: Floats | None = None
+    """Standard deviation of each energy where the sensor sees part of the time only; None: it sees all of it."""
     cut_off_j: Floats | None = None
     """What each window lost where it reached beyond the run; None: no window did."""
 
@@ -36,6 +40,24 @@ class Windows:
         """Return the mean power of each window."""
         return self.energy_j / self.duration_ns() * 1e9
 
+    def outside_of(self, start_ns: float, end_ns: float) -> Windows:
+        """Return the windows that have nothing in common with [start, end]."""
+        return self.kept((self.end_ns <= start_ns) | (self.start_ns >= end_ns))
+
+    def kept(self, rows: Flags) -> Windows:
+        """Return some of the windows."""
+        sd_j = None if self.sd_j is None else self.sd_j[rows]
+        start, end, energy = self.start_ns[rows], self.end_ns[rows], self.energy_j[rows]
+        return replace(self, start_ns=start, end_ns=end, energy_j=energy, sd_j=sd_j)
+
+    def covered_ns(self) -> float:
+        """Return the time of known energy."""
+        return float(self.duration_ns().sum())
+
+    def gaps(self) -> int:
+        """Return how many stretches between windows are unknown."""
+        return int(np.count_nonzero(self.start_ns[1:] - self.end_ns[:-1] > 1.0))
+
     def during(self, run_ns: float) -> Windows:
         """Return the parts within [0, run_ns], each with its part of the window's energy in proportion."""
         start, end = np.maximum(self.start_ns, 0.0), np.minimum(self.end_ns, run_ns)
@@ -43,8 +65,9 @@ class Windows:
             return self
         kept = end > start
         start, end, energy = start[kept], end[kept], self.energy_j[kept]
-        inside = energy * ((end - start) / self.duration_ns()[kept])
-        return replace(self, start_ns=start, end_ns=end, energy_j=inside, cut_off_j=energy - inside)
+        part = (end - start) / self.duration_ns()[kept]
+        sd = None if self.sd_j is None else self.sd_j[kept] * part
+        return replace(self, start_ns=start, end_ns=end, energy_j=energy * part, sd_j=sd, cut_off_j=energy * (1 - part))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,6 +81,30 @@ class Polls:
     """Between this poll and the next, reads failed."""
     reset: Flags
     """Between this poll and the next, the sensor started anew."""
+    doubted: Flags | None = None
+    """Between this poll and the next, values were left out for standing out; None: nowhere."""
+
+    def doubted_between(self) -> Flags:
+        """Return where values were left out for standing out."""
+        return np.zeros(max(len(self.raw) - 1, 0), np.bool_) if self.doubted is None else self.doubted
+
+    def without(self, doubted: Flags) -> Polls:
+        """Return the polls without those, and a break where they were."""
+        rows = np.flatnonzero(~doubted)
+        between = np.diff(rows) > 1
+
+        def any_between(flags: Flags) -> Flags:
+            count = np.append(0, np.cumsum(flags))[rows]
+            return np.diff(count) > 0
+
+        return Polls(
+            self.before_ns[rows],
+            self.after_ns[rows],
+            self.raw[rows],
+            any_between(self.broken) | between,
+            any_between(self.reset),
+            any_between(self.doubted_between()) | between,
+        )
 
     def are_dated(self) -> bool:
         """Return whether the sensor itself said when each value was taken."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -11,7 +11,9 @@ import numpy as np
 
 from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
 from energyprof.model.recording import SpanChunk
+from energyprof.model.sampling import DomainFacts, Figure, Sleep
 from energyprof.model.trace import RecorderFacts, RunFacts
 
 Made = TypeVar("Made")
@@ -30,6 +32,29 @@ def recorder_json(recorder: RecorderFacts) -> dict[str, Any]:
 def domains_json(domains: Sequence[Domain]) -> list[dict[str, Any]]:
     """Return domains as JSON values."""
     return [asdict(domain) for domain in domains]
+
+
+def sampling_json(sampling: Mapping[DomainId, DomainFacts]) -> dict[str, Any]:
+    """Return how domains were sampled as JSON values."""
+    return {
+        domain: {**asdict(facts), "figures": {name: list(figure) for name, figure in facts.figures.items()}}
+        for domain, facts in sampling.items()
+    }
+
+
+def sampling_of(value: Any) -> dict[DomainId, DomainFacts]:
+    """Return how domains were sampled; raises CaptureError where the facts make none."""
+    if not isinstance(value, dict):
+        raise CaptureError("the facts of the sampling are damaged")
+    found = {}
+    for domain, row in value.items():
+        known = _known(DomainFacts, row)
+        figures = {
+            str(name): _made(Figure, dict(zip(Figure._fields, one, strict=True)))
+            for name, one in known.get("figures", {}).items()
+        }
+        found[DomainId(domain)] = _made(DomainFacts, {**known, "figures": figures})
+    return found
 
 
 def open_json(spans: SpanChunk) -> list[list[int]]:
@@ -53,6 +78,7 @@ def run_of(value: Any) -> RunFacts:
     """Return the facts of a run; raises CaptureError where they make none."""
     known = _known(RunFacts, value)
     known["command"] = tuple(known.get("command", ()))
+    known["sleeps"] = tuple(_made(Sleep, _known(Sleep, sleep)) for sleep in known.get("sleeps", ()))
     return _made(RunFacts, known)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from energyprof.capture.span_codec import unpack_places, unpack_spans
 from energyprof.capture.whole_program import PROGRAM, program_span
 from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
 from energyprof.model.recording import SpanChunk
+from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import Index, Lanes, Stage
 from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
@@ -41,6 +44,7 @@ class RunSummary:
     flows: Flows
     warnings: tuple[str, ...]
     finished: bool
+    sampling: Mapping[DomainId, DomainFacts]
 
 
 def read_run(path: str | Path) -> RunSummary:
@@ -60,13 +64,21 @@ def read_run(path: str | Path) -> RunSummary:
         flows=composed.flows,
         warnings=composed.warnings,
         finished=content.finished,
+        sampling=content.sampling,
     )
 
 
 def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
     """Return what `read_run` says, of a trace that has been read: the file may have grown meanwhile."""
     return RunSummary(
-        trace.run, trace.recorder, trace.domains, trace.stages, trace.flows, trace.warnings, finished=finished
+        run=trace.run,
+        recorder=trace.recorder,
+        domains=trace.domains,
+        stages=trace.stages,
+        flows=trace.flows,
+        warnings=trace.warnings,
+        finished=finished,
+        sampling=trace.sampling,
     )
 
 
@@ -106,6 +118,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         host_use=host_use,
         device_use=device_use,
         stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
+        sampling=content.sampling,
     )
 
 

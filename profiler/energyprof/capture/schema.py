@@ -3,9 +3,10 @@
 Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. A reader refuses newer schemas.
 
 * `fact(name, crc, value)`: `value` is ASCII JSON, so that any name survives. `run` and `recorder` (the fields of
-  `model.trace.RunFacts` and `RecorderFacts`), `domains` (list of the fields of `model.domain.Domain`; its order gives
-  the numbers that readings refer to), `warnings` (list of strings), and, written last, `finished`
-  (`{"chunks": how many}`). Without `finished` the collector was stopped before its end; what is there is still valid.
+  `model.trace.RunFacts` and `RecorderFacts`), `sampling` (by domain those of `model.sampling.DomainFacts`), `domains`
+  (list of the fields of `model.domain.Domain`; its order gives the numbers that readings refer to), `warnings` (list of
+  strings), and, written last, `finished` (`{"chunks": how many}`). Without `finished` the collector was stopped before
+  its end; what is there is still valid.
 * `chunk(id, kind, part, rows, crc, content)`: bulk data in the order in which it was stored, ids without a gap from 1.
   `content` is packed columns (`codec`, `span_codec`, `table_codec`):
   STAGES lane-relative stages, a later row of an index replaces the earlier; LANES likewise; ORIGINS where lanes were

@@ -13,7 +13,15 @@ import numpy as np
 from energyprof.capture.chunk_buffer import ChunkBuffer
 from energyprof.capture.columns import picked
 from energyprof.capture.database import answered, create, reopen
-from energyprof.capture.facts import domains_json, domains_of, open_json, recorder_json, run_json, to_ascii
+from energyprof.capture.facts import (
+    domains_json,
+    domains_of,
+    open_json,
+    recorder_json,
+    run_json,
+    sampling_json,
+    to_ascii,
+)
 from energyprof.capture.open_file import opened, read_facts
 from energyprof.capture.progress import forget_progress, store_progress
 from energyprof.capture.schema import ChunkKind, chunk_crc, named_crc
@@ -33,6 +41,7 @@ from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
+from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts
@@ -96,6 +105,10 @@ class CaptureWriter:
     def set_recorder(self, recorder: RecorderFacts) -> None:
         """State what recording cost and lost so far."""
         self._set("recorder", recorder_json(recorder))
+
+    def set_sampling(self, sampling: Mapping[DomainId, DomainFacts]) -> None:
+        """State how well each domain could be read so far, and what its device told besides power."""
+        self._set("sampling", sampling_json(sampling))
 
     def warn(self, message: str) -> None:
         """Keep a warning for the report; the same one only once."""

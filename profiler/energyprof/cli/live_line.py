@@ -53,7 +53,10 @@ def live_text(event: Mapping[str, Any]) -> str:
 
     Figures that hold those of a model are called estimated.
     """
-    parts = [f"energyprof {_clock(float(event['elapsed_s']))}"]
+    if event.get("lead_in_s") is not None:
+        parts = [f"energyprof lead-in: the program starts in {float(event['lead_in_s']):.1f} s"]
+    else:
+        parts = [f"energyprof {_clock(float(event['elapsed_s']))}"]
     figures = []
     if event.get("power_w") is not None:
         figures.append(f"{event['power_w']:.1f} W")

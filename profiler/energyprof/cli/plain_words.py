@@ -34,6 +34,7 @@ class RunWords:
         self.python: str | None = None
         self.sources: list[str] = []
         self.max_hz = 100.0
+        self.lead_in = 0.0
         self.output: str | None = None
         self.stacks = "auto"
         self.quiet = False

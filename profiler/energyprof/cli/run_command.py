@@ -10,6 +10,7 @@ from collections import namedtuple
 from energyprof import discover
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_options import add_options, chosen_program, parted
+from energyprof.errors import InputError
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.start import Started, start
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
     from energyprof.cli.live_line import LiveLine
-    from energyprof.launch.session import Outcome
+    from energyprof.launch.session import LeadIn, Outcome
 
 # Everything else is imported once the program runs: before that, each import delays it.
 
@@ -69,15 +70,22 @@ def run(args: argparse.Namespace | RunWords) -> int:
     check_sources(sources)
     output = claim_named(args.output) if args.output is not None else claim_default(program.stem)
     run_dir = ""
+    lead_in: LeadIn | None = None
     try:
         run_dir = make_run_folder()
+        if args.lead_in:
+            lead_in = _begin_lead_in(args, _Places(run_dir, output.path, output.remark), sources)
+            lead_in.wait(args.lead_in, _live_line(args))
         started = start(program, run_dir, discover.instrument_specs(), args.stacks)
     except BaseException:  # nothing runs: leave nothing behind
-        os.unlink(output.path)
+        if lead_in is not None:
+            lead_in.collector.cancel()
+        if os.path.exists(output.path):
+            os.unlink(output.path)
         if run_dir:
             remove_run_folder(run_dir)
         raise
-    return _see_to_its_end(args, started, _Places(run_dir, output.path, output.remark), sources)
+    return _see_to_its_end(args, started, _Places(run_dir, output.path, output.remark), sources, lead_in)
 
 
 # Importing typing for its NamedTuple would delay the program's start by 6 ms.
@@ -88,19 +96,21 @@ class _Places(namedtuple("_Places", "run_dir output remark")):  # noqa: PYI024
 
 
 def _see_to_its_end(
-    args: argparse.Namespace | RunWords, started: Started, places: _Places, sources: tuple[tuple[str, str], ...]
+    args: argparse.Namespace | RunWords,
+    started: Started,
+    places: _Places,
+    sources: tuple[tuple[str, str], ...],
+    lead_in: LeadIn | None,
 ) -> int:
     time.sleep(HEAD_START_S)
-    from energyprof.cli import terminal
-    from energyprof.cli.live_line import LiveLine
     from energyprof.cli.run_report import Wishes, preload, show_report
     from energyprof.launch.ending import end_like
     from energyprof.launch.session import Settings, follow
 
-    line = LiveLine(sys.stderr, not (args.quiet or args.no_live) and terminal.is_terminal(sys.stderr))
+    line = _live_line(args)
     wanted = (sources, args.max_hz, line.is_wanted, args.stacks)
     settings = Settings(places.run_dir, places.output, *wanted, is_shared=args.shared)
-    outcome = follow(started, settings, line, preload)
+    outcome = follow(started, settings, line, preload, lead_in)
     started.arrivals.close()
     _clear_away(outcome, places, line)
     if places.remark:  # with -q too: who does not find the recording where it should be must know where it is
@@ -110,6 +120,25 @@ def _see_to_its_end(
         if fault:
             line.say(fault)
     return end_like(outcome.ending.exit_code)
+
+
+def _begin_lead_in(
+    args: argparse.Namespace | RunWords, places: _Places, sources: tuple[tuple[str, str], ...]
+) -> LeadIn:
+    from energyprof.launch.session import LeadIn, Settings
+
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    try:
+        return LeadIn(Settings(places.run_dir, places.output, sources, args.max_hz), package)
+    except OSError as error:
+        raise InputError(f"the collector cannot be started: {error.strerror}; free processes or memory") from error
+
+
+def _live_line(args: argparse.Namespace | RunWords) -> LiveLine:
+    from energyprof.cli import terminal
+    from energyprof.cli.live_line import LiveLine
+
+    return LiveLine(sys.stderr, not (args.quiet or args.no_live) and terminal.is_terminal(sys.stderr))
 
 
 def _clear_away(outcome: Outcome, places: _Places, line: LiveLine) -> None:

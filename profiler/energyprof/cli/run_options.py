@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 FASTEST_HZ = 1000.0
 LEAST_HZ = 0.1
+LONGEST_LEAD_IN_S = 3600.0
 PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
 PYTHON_OPTIONS = frozenset({"-W", "-X"})
-_WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "-o", "--output", "-qo"})
+_WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "--lead-in", "-o", "--output", "-qo"})
 
 _WHAT = """\
 SCRIPT [ARGS ...]         a Python file, a folder or zip file with __main__.py, or - for standard input
@@ -63,6 +64,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-hz", type=_rate, default=100.0, metavar="HZ", help="read sensors at most so often (default: 100)"
+    )
+    parser.add_argument(
+        "--lead-in",
+        type=_lead_in,
+        default=0.0,
+        metavar="S",
+        help="read sensors for S seconds before the program starts, to learn the idle power (default: 0)",
     )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="the recording (default: SCRIPT-TIME-PID.eprof in this folder)"
@@ -149,6 +157,18 @@ def _some(words: Sequence[str], what: str) -> Sequence[str]:
     if not words or words[0] == "":
         raise InputError(f"nothing to run: {what} is missing; try: energyprof run --help")
     return words
+
+
+def _lead_in(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    try:
+        lead_in_s = float(text)
+    except ValueError:
+        lead_in_s = -1.0
+    if not 0.0 <= lead_in_s <= LONGEST_LEAD_IN_S:
+        raise ArgumentTypeError(f"{text} is no lead-in; choose 0 to {LONGEST_LEAD_IN_S:g} seconds")
+    return lead_in_s
 
 
 def _rate(text: str) -> float:

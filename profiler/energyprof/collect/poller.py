@@ -1,4 +1,4 @@
-"""Ask one power source and keep what it answered as rows; whatever a plugin does, the answer is a row or a warning.
+"""Ask one device and keep what it answered as rows; whatever a plugin does, the answer is a row or a warning.
 
 A poll only asks and notes: right after a wake-up every line of code costs ten times its usual price (cold caches). The
 answers are looked at when somebody wants them, many at once, and numpy is loaded no sooner than that.
@@ -9,31 +9,27 @@ from __future__ import annotations
 import operator
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from energyprof.collect.devices import Device
+from energyprof.collect.figures import Figures
 from energyprof.collect.gauge import Gauge
-from energyprof.interfaces import PowerSource, ReadFailure, Reading
+from energyprof.interfaces import ReadFailure, Reading
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
+from energyprof.model.sampling import DomainFacts
 
 if TYPE_CHECKING:
     from energyprof.model.power import Readings
 
 LARGEST_RAW = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class DomainFacts:
-    """How well one domain could be read."""
-
-    reads: int
-    """Reads that gave a value."""
-    failures: int
-    """Reads that failed; each is a gap."""
-    achieved_hz: float
-    """Values a second between the first and the last; 0.0 with fewer than two."""
+FACTS_NS = 1_000_000_000
+FACTS_DUTY = 0.005
+"""Part of the time that asking for facts may take; where it is slow it is done more rarely."""
+CALLS_KEPT = 8
+"""The shortest of the last calls tells what an answer takes: others were interrupted by whoever had the core."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,6 +44,8 @@ class _Column:
     messages: dict[ReadStatus, str] = field(default_factory=dict)
     first_ns: int = 0
     last_ns: int = 0
+    gaps: int = 0
+    is_in_gap: bool = False
 
     def value(self, before_ns: int, after_ns: int, raw: int) -> None:
         self.rows.extend((before_ns, after_ns, raw, ReadStatus.OK))
@@ -55,17 +53,20 @@ class _Column:
         self.first_ns = self.first_ns if self.reads else after_ns
         self.last_ns = after_ns
         self.reads += 1
+        self.is_in_gap = False
 
     def failure(self, before_ns: int, after_ns: int, status: ReadStatus, message: str) -> None:
         self.rows.extend((before_ns, after_ns, 0, status))
         self.gauge.gap()
         self.failures[status] += 1
         self.messages.setdefault(status, message)
+        self.gaps += not self.is_in_gap
+        self.is_in_gap = True
 
-    def facts(self) -> DomainFacts:
+    def facts(self, call_cost_s: float | None) -> DomainFacts:
         elapsed_s = (self.last_ns - self.first_ns) * 1e-9
         achieved_hz = (self.reads - 1) / elapsed_s if elapsed_s > 0 else 0.0
-        return DomainFacts(self.reads, self.failures.total(), achieved_hz)
+        return DomainFacts(self.reads, self.failures.total(), achieved_hz, self.gaps, call_cost_s)
 
     def warnings(self) -> list[str]:
         count = self.reads + self.failures.total()
@@ -84,41 +85,56 @@ class _Poll(NamedTuple):
 
 
 class Poller:
-    """One source and its rows. `poll` and `close` are called from the source's thread, everything else from any."""
+    """One device and its rows. `poll` and `close` are called from the device's thread, everything else from any."""
 
-    def __init__(
-        self, source: PowerSource, domains: Sequence[Domain], now_ns: Callable[[], int], start_ns: int = 0
-    ) -> None:
-        self.source = source
-        self.domains = tuple(domains)
+    def __init__(self, device: Device, now_ns: Callable[[], int], start_ns: int = 0) -> None:
+        self.device = device
+        self.domains = device.domains
+        self._read = device.read
         self._now_ns = now_ns
         self._start_ns = start_ns
         self._polls: deque[_Poll] = deque()
-        self._columns = {domain.id: _Column(domain, Gauge(domain)) for domain in domains}
+        self._columns = {domain.id: _Column(domain, Gauge(domain)) for domain in device.domains}
+        self._calls = 0
+        self._called_ns = 0
+        self._recent_ns: deque[int] = deque(maxlen=CALLS_KEPT)
+        self._facts_due_ns = 0
+        self._told: deque[Mapping[DomainId, Mapping[str, float]]] = deque()
+        self._figures = Figures()
         self._fault: str | None = None
         self._lock = threading.Lock()
 
     def poll(self) -> bool:
-        """Read the source once; return False where it gave nothing but failures."""
+        """Read the device once; return False where it gave nothing but failures."""
         answers: list[Reading | ReadFailure] = []
         raised = None
         before_ns = self._now_ns()
         try:
             # What a generator yields before it raises has been measured, and `extend` keeps it.
-            answers.extend(self.source.read())
+            answers.extend(self._read())
         except (Exception, SystemExit) as error:  # A plugin's fault ends neither the thread nor the run.
             raised = f"{type(error).__name__}: {error}"
-        self._polls.append(_Poll(before_ns, self._now_ns(), answers, raised))
+        after_ns = self._now_ns()
+        self._polls.append(_Poll(before_ns, after_ns, answers, raised))
+        self._calls += 1
+        self._called_ns += after_ns - before_ns
+        self._recent_ns.append(after_ns - before_ns)
+        if self.device.facts is not None and after_ns >= self._facts_due_ns:
+            self._ask_for_facts(after_ns)
         if raised is not None:
             return False
         return not answers or isinstance(answers[0], Reading) or any(isinstance(one, Reading) for one in answers)
 
+    def call_ns(self) -> int:
+        """Return how long the device takes to answer; called from its thread."""
+        return min(self._recent_ns, default=0)
+
     def close(self) -> None:
-        """Close the source; a plugin that fails here is named in the warnings."""
+        """Close the device; a plugin that fails here is named in the warnings."""
         try:
-            self.source.close()
+            self.device.close()
         except (Exception, SystemExit) as error:
-            self._blame(f"power source {self.source.name!r} failed to close: {type(error).__name__}: {error}")
+            self._blame(f"power source {self.device.name!r} failed to close: {type(error).__name__}: {error}")
 
     def drain(self) -> dict[DomainId, Readings]:
         """Return the rows since the last drain, of the domains that have any."""
@@ -140,14 +156,32 @@ class Poller:
         """Return how well each domain could be read so far."""
         with self._lock:
             self._sort_answers()
-            return {id_: column.facts() for id_, column in self._columns.items()}
+            call_cost_s = self._called_ns * 1e-9 / self._calls if self._calls else None
+            return {id_: column.facts(call_cost_s) for id_, column in self._columns.items()}
+
+    def figures(self) -> Figures:
+        """Return what the device told besides power so far."""
+        with self._lock:
+            while self._told:
+                self._figures.take(self._told.popleft())
+            return self._figures.copy()
 
     def warnings(self) -> tuple[str, ...]:
-        """Return the source's first fault and one line for each domain and kind of failed reads."""
+        """Return the device's first fault and one line for each domain and kind of failed reads."""
         with self._lock:
             self._sort_answers()
             faults = [] if self._fault is None else [self._fault]
             return (*faults, *(line for column in self._columns.values() for line in column.warnings()))
+
+    def _ask_for_facts(self, now_ns: int) -> None:
+        facts = self.device.facts
+        try:
+            if facts is not None:
+                self._told.append(facts())
+        except (Exception, SystemExit) as error:
+            self._blame(f"power source {self.device.name!r} failed to tell facts: {type(error).__name__}: {error}")
+        took_ns = self._now_ns() - now_ns
+        self._facts_due_ns = now_ns + max(FACTS_NS, round(took_ns / FACTS_DUTY))
 
     def _sort_answers(self) -> None:
         while self._polls:
@@ -161,7 +195,9 @@ class Poller:
 
     def _sort(self, answer: Reading | ReadFailure, poll: _Poll) -> None:
         if not isinstance(answer, (Reading, ReadFailure)) or answer.domain not in self._columns:
-            self._blame(f"power source {self.source.name!r} answered {answer!r}, of no domain it announced; ignored")
+            if getattr(answer, "domain", None) in self.device.left_out:
+                return
+            self._blame(f"power source {self.device.name!r} answered {answer!r}, of no domain it announced; ignored")
             return
         column = self._columns[answer.domain]
         if isinstance(answer, ReadFailure):

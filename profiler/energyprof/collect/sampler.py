@@ -1,9 +1,9 @@
-"""Sample every power source, and the CPU clocks, each in a thread of its own: a hanging driver delays nobody.
+"""Sample every device, and the CPU clocks, each in a thread of its own: a hanging driver delays nobody.
 
     tree = process_tree(root_pid)                                  # collect.process_tree
     clock = CpuClock(tree, start_ns=start_ns)                      # collect.cpu_clock
     context = SourceContext(argument, start_ns, time.monotonic_ns, clock.total_ns)
-    opened = [(source, source.open(context)), ...]                 # by the caller, who chose the sources
+    opened = [open_source(source, source.open(context)), ...]      # by the caller, who chose the sources
     sampler = Sampler(opened, start_ns=start_ns, max_hz=100.0, cpu_clock=clock)
     sampler.start()
     while running:                                                 # about every 0.25 s
@@ -25,24 +25,26 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
 from energyprof.collect.cpu_clock import CpuClock
-from energyprof.collect.pace import Pace, interval_ns
-from energyprof.collect.poller import DomainFacts, Poller
+from energyprof.collect.devices import OpenSource, open_source, parts_of
+from energyprof.collect.pace import Pace, fair_shares, interval_ns, wrap_limit_ns
+from energyprof.collect.poller import FACTS_NS, Poller
 from energyprof.collect.wakeup import ask_prompt_wakeups
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
+from energyprof.model.sampling import DomainFacts
 
 if TYPE_CHECKING:
     from energyprof.model.power import Readings
 
 LATE_NS = 5_000_000
 SOURCES_SHARE = 0.006
-"""CPU time allowed to all power sources together, as a share of one core; they are polled more rarely to keep it.
+"""CPU time allowed to all devices together, as a share of one core; they are polled more rarely to keep it.
 
 Waking up alone costs 5 us on bare metal and 60-80 us in a virtual machine whose cores are busy: 100 Hz is 0.8 % there.
 """
@@ -54,6 +56,11 @@ RARE_NS = 30_000_000
 """Polls further apart than this are accounted for one by one, so that their pace recovers soon."""
 FAILURES_BEFORE_PAUSE = 3
 LONGEST_PAUSE_NS = 1_000_000_000
+SHARES_NS = 1_000_000_000
+"""So often the CPU time allowed is divided anew by what each device has turned out to need."""
+
+ToOpen: TypeAlias = "OpenSource | tuple[PowerSource, Sequence[Domain]]"
+"""An open source; as a tuple with all of the domains it announced."""
 
 
 class LivePower(NamedTuple):
@@ -86,14 +93,14 @@ class Sampler:
 
     def __init__(
         self,
-        opened: Sequence[tuple[PowerSource, Sequence[Domain]]],
+        opened: Sequence[ToOpen],
         *,
         start_ns: int = 0,
         max_hz: float = 100.0,
         cpu_clock: CpuClock | None = None,
         now_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
-        """Take open sources, each with the domains it announced; raises SourceError on a domain offered twice."""
+        """Take open sources; raises SourceError on a domain offered twice."""
         self._now_ns = now_ns
         self._start_ns = start_ns
         self._max_hz = max_hz
@@ -101,9 +108,10 @@ class Sampler:
         self._top: list[tuple[Poller, DomainId]] = []
         self._source_loops: list[_Loop] = []
         self._loops: list[_Loop] = []
+        self._shared_ns = now_ns()
         self._take_on(opened)
         if cpu_clock is not None:
-            self._loops.append(_Loop(cpu_clock, "cpu clocks", interval_ns(None, max_hz), CLOCKS_SHARE, now_ns))
+            self._loops.append(self._clock_loop(cpu_clock))
         self._hung: tuple[str, ...] = ()
 
     def start(self) -> None:
@@ -117,26 +125,49 @@ class Sampler:
         for loop in self._source_loops:
             loop.polled_once.acquire(timeout=max(0, deadline_ns - time.monotonic_ns()) * 1e-9)
 
-    def add(self, opened: Sequence[tuple[PowerSource, Sequence[Domain]]]) -> None:
+    def add(self, opened: Sequence[ToOpen]) -> None:
         """Poll sources that were opened after the start, too; raises SourceError as the constructor does."""
         for loop in self._take_on(opened):
             loop.thread.start()
 
-    def _take_on(self, opened: Sequence[tuple[PowerSource, Sequence[Domain]]]) -> list[_Loop]:
-        pollers = [Poller(source, domains, self._now_ns, self._start_ns) for source, domains in opened]
+    def follow(self, cpu_clock: CpuClock) -> None:
+        """Poll the CPU clocks of a program that was started after the sampling."""
+        self._loops.append(self._clock_loop(cpu_clock))
+        self._loops[-1].thread.start()
+
+    def _clock_loop(self, cpu_clock: CpuClock) -> _Loop:
+        pace = Pace(interval_ns(None, self._max_hz), CLOCKS_SHARE, self._now_ns())
+        return _Loop(cpu_clock, "cpu clocks", pace, self._now_ns)
+
+    def _take_on(self, opened: Sequence[ToOpen]) -> list[_Loop]:
+        sources = [_as_open(one) for one in opened]
+        pollers = [Poller(device, self._now_ns, self._start_ns) for one in sources for device in one.devices]
         self._top = _top_level([*self._pollers, *pollers])
         self._pollers += pollers
         share = SOURCES_SHARE / max(1, len(self._pollers))
         loops = [
-            _Loop(poller, poller.source.name, _source_interval_ns(poller, self._max_hz), share, self._now_ns)
+            _Loop(poller, poller.device.name, pace, self._now_ns, poller.call_ns)
             for poller in pollers
+            for pace in [_pace(poller, self._max_hz, share, self._now_ns())]
         ]
         self._source_loops += loops
         self._loops += loops
+        self._share_out()
         return loops
+
+    def _share_out(self) -> None:
+        """Give every device what it needs, as far as all can have it, else an equal part."""
+        needs = [loop.pace.need() for loop in self._source_loops]
+        equal = SOURCES_SHARE / max(1, len(needs))
+        shares = fair_shares([equal if need is None else need for need in needs], SOURCES_SHARE)
+        for loop, share in zip(self._source_loops, shares, strict=True):
+            loop.pace.share = share
+        self._shared_ns = self._now_ns()
 
     def drain(self) -> Mapping[DomainId, Readings]:
         """Return the readings since the last drain, of the domains that have any; each reading is handed out once."""
+        if self._now_ns() - self._shared_ns >= SHARES_NS:
+            self._share_out()
         return {id_: readings for poller in self._pollers for id_, readings in poller.drain().items()}
 
     def live(self) -> LivePower:
@@ -156,9 +187,19 @@ class Sampler:
             polls=sum(loop.polls for loop in self._source_loops),
             late_polls=sum(loop.late_polls for loop in self._source_loops),
             cpu_s=sum(loop.cpu_ns for loop in self._loops) * 1e-9,
-            domains={id_: facts for poller in self._pollers for id_, facts in poller.facts().items()},
+            domains=self._domain_facts(),
             warnings=tuple(line for poller in self._pollers for line in poller.warnings()) + self._hung,
         )
+
+    def _domain_facts(self) -> dict[DomainId, DomainFacts]:
+        found = {id_: facts for poller in self._pollers for id_, facts in poller.facts().items()}
+        for poller in self._pollers:
+            if poller.device.facts is not None:
+                told = poller.figures()
+                for id_ in found.keys() - poller.device.left_out:
+                    if told.of(id_):
+                        found[id_] = replace(found[id_], figures=told.of(id_))
+        return found
 
     def stop(self, timeout_s: float) -> None:
         """Have every source read a last time and closed; one that does not answer in time is abandoned and named.
@@ -186,16 +227,24 @@ class _Polled(Protocol):
 class _Loop:
     """One sampling thread: wait for the slot, poll, count; a last poll and the closing belong to it as well."""
 
-    def __init__(self, polled: _Polled, name: str, interval_ns: int, share: float, now_ns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        polled: _Polled,
+        name: str,
+        pace: Pace,
+        now_ns: Callable[[], int],
+        call_ns: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.name = name
         self.polls = 0
         self.late_polls = 0
         self.cpu_ns = 0
+        self.pace = pace
         self._accounted = 0
         self.thread = threading.Thread(target=self._run, name=f"energyprof {name}", daemon=True)
         self._polled = polled
-        self._pace = Pace(interval_ns, share, now_ns())
         self._now_ns = now_ns
+        self._call_ns = call_ns
         # A lock that `end` releases: an Event makes a lock of its own for each wait.
         self._ended = threading.Lock()
         self._ended.acquire()
@@ -209,7 +258,7 @@ class _Loop:
             self._ended.release()
 
     def _run(self) -> None:
-        poll, now_ns, wait, pace = self._polled.poll, self._now_ns, self._ended.acquire, self._pace
+        poll, now_ns, wait, pace = self._polled.poll, self._now_ns, self._ended.acquire, self.pace
         due_ns = now_ns()
         failures = 0
         while not wait(True, max(0, due_ns - now_ns()) * 1e-9):
@@ -235,7 +284,8 @@ class _Loop:
     def _account(self) -> None:
         spent_ns = time.thread_time_ns()
         if self.polls > 1:  # The first poll warms everything up; it says nothing about the next.
-            self._pace.account(self.polls - self._accounted, spent_ns - self.cpu_ns, self._now_ns())
+            polls, cost_ns = self.polls - self._accounted, spent_ns - self.cpu_ns
+            self.pace.account(polls, cost_ns, self._now_ns(), self._call_ns())
         self._accounted = self.polls
         self.cpu_ns = spent_ns
 
@@ -248,8 +298,17 @@ def pause_ns(failures: int, interval_ns: int) -> int:
     return min(LONGEST_PAUSE_NS, interval_ns << doublings)
 
 
-def _source_interval_ns(poller: Poller, max_hz: float) -> int:
-    return min((interval_ns(domain.period_ns, max_hz) for domain in poller.domains), default=interval_ns(None, max_hz))
+def _as_open(one: ToOpen) -> OpenSource:
+    return one if isinstance(one, OpenSource) else open_source(*one, parts_of(one[0]))
+
+
+def _pace(poller: Poller, max_hz: float, share: float, now_ns: int) -> Pace:
+    """Return the pace of a device: as often as the quickest of its sensors has news, and before any counter wraps."""
+    useful_ns = [interval_ns(domain.period_ns, max_hz) for domain in poller.domains]
+    if not poller.domains:
+        useful_ns = [FACTS_NS]
+    limits_ns = [limit_ns for domain in poller.domains if (limit_ns := wrap_limit_ns(domain)) is not None]
+    return Pace(min(useful_ns), share, now_ns, max(min(limits_ns), round(1e9 / max_hz)) if limits_ns else None)
 
 
 def _top_level(pollers: Sequence[Poller]) -> list[tuple[Poller, DomainId]]:
@@ -259,8 +318,8 @@ def _top_level(pollers: Sequence[Poller]) -> list[tuple[Poller, DomainId]]:
         for domain in poller.domains:
             if domain.id in offered:
                 raise SourceError(
-                    f"power domain {domain.id!r} is offered by {offered[domain.id]!r} and {poller.source.name!r}; "
+                    f"power domain {domain.id!r} is offered by {offered[domain.id]!r} and {poller.device.name!r}; "
                     "choose one of them with --source"
                 )
-            offered[domain.id] = poller.source.name
+            offered[domain.id] = poller.device.name
     return [(poller, domain.id) for poller in pollers for domain in poller.domains if domain.parent not in offered]

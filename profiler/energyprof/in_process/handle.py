@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 _HERTZ = (0.1, 1000.0)
+_LONGEST_LEAD_IN_S = 3600.0
 
 
 class Profile:
@@ -210,6 +211,7 @@ def profile(
     sources: str | Sequence[str] = (),
     max_hz: float = 100.0,
     shared: bool = False,
+    lead_in: float = 0.0,
     quiet: bool = False,
 ) -> Profile: ...
 def profile(
@@ -218,21 +220,24 @@ def profile(
     sources: str | Sequence[str] = (),
     max_hz: float = 100.0,
     shared: bool = False,
+    lead_in: float = 0.0,
     quiet: bool = False,
 ) -> Profile | Callable[..., Any]:
     """Profile a part of this program: `with energyprof.profile() as run: ...`, then `print(run)` or `run.report()`.
 
     Also a decorator, and `run = energyprof.profile().start(); ...; run.stop()` over several cells of a notebook. The
     recording goes into `output`, which must not exist, or a new file in the current folder (`run.path`). `sources` are
-    those of `energyprof run --source`; `shared` is its `--shared`; `quiet` keeps in `run.warnings` what else would be
-    an EnergyprofWarning. Children that are started inside are recorded too. Inside another profile it is a view of that
-    run. The block begins when all sensors have been read once, about 0.2 s after the call (2 s at most, where a driver
-    hangs).
+    those of `energyprof run --source`; `shared` is its `--shared`; `lead_in` seconds are waited for first, to learn the
+    idle power; `quiet` keeps in `run.warnings` what else would be an EnergyprofWarning. Children that are started
+    inside are recorded too. Inside another profile it is a view of that run. The block begins when all sensors have
+    been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
     """
     if callable(output):
         return Profile(Wish(), quiet)(output)
     if not _HERTZ[0] <= max_hz <= _HERTZ[1]:
         raise InputError(f"max_hz is {max_hz}; choose {_HERTZ[0]:g} to {_HERTZ[1]:g}")
+    if not 0.0 <= lead_in <= _LONGEST_LEAD_IN_S:
+        raise InputError(f"lead_in is {lead_in}; choose 0 to {_LONGEST_LEAD_IN_S:g} seconds")
     named = (sources,) if isinstance(sources, str) else tuple(sources)
     path = None if output is None else os.fspath(output)
-    return Profile(Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared), quiet)
+    return Profile(Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared, lead_in), quiet)

@@ -32,6 +32,7 @@ class Wish(NamedTuple):
     sources: tuple[tuple[str, str], ...] = ()
     max_hz: float = 100.0
     shared: bool = False
+    lead_in_s: float = 0.0
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
@@ -65,14 +66,14 @@ class Session:
         self._environment: ChildEnvironment | None = None
         self._talking = threading.Lock()
         try:
-            self._start(wish.max_hz)
+            self._start(wish.max_hz, wish.lead_in_s)
         except (OSError, InputError) as error:
             self._give_up(f"nothing is profiled: {error}")
         except BaseException:
             self._give_up("")
             raise
 
-    def _start(self, max_hz: float) -> None:
+    def _start(self, max_hz: float, lead_in_s: float) -> None:
         stem, command = stem_and_command()
         if not self.path:
             output = claim_default(stem)
@@ -94,6 +95,7 @@ class Session:
             "start_unix_ns": start_unix_ns,
             "max_hz": max_hz,
             "shared": self.shared,
+            "lead_in_s": lead_in_s,
             "live": False,
             "in_process": True,
             "cpu_before": list(self._cpu_before.items()),
@@ -101,6 +103,7 @@ class Session:
         self._helper = Helper(config, inherited)
         self._children_ns = _children_ns()
         self._helper.await_sampling()
+        time.sleep(lead_in_s)
         bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
         self._environment.set()
         self._helper.begin(time.monotonic_ns(), time.time_ns())

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from energyprof.launch.control import START
 from energyprof.launch.pump import Ending
 
 PATIENCE_S = 2.0
@@ -82,6 +83,19 @@ class Collector:
                 self._note(event)
                 found.append(event)
         return found
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is known to say nothing more."""
+        return self._status < 0 or self._result is not None
+
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Tell a collector that began with a lead-in that the program has been started."""
+        self._say({**config, "op": START})
+
+    def cancel(self) -> None:
+        """End it: there is no program."""
+        self._see_off()
 
     def finish(self, ending: Ending, is_given_up: Callable[[], bool]) -> Result:
         """Tell it how the program ended, wait until the file is complete, and see it off.

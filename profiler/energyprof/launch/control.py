@@ -14,6 +14,8 @@ from typing import Any
 BEGIN = "begin"
 """What a program that profiles itself says where its block begins: `t_ns`, `unix_ns`."""
 END = "end"
+START = "start"
+"""The program has been started: what was not known of it during the lead-in."""
 COMMIT = "commit"
 CONFIG_NAME = "config.json"
 """In the run folder: the configuration of a collector that the program itself has started."""

@@ -25,5 +25,6 @@ def run_facts(config: Mapping[str, Any], version: str, now_ns: int) -> RunFacts:
         host=socket.gethostname(),
         cpu_count=os.cpu_count() or 1,
         shared=bool(config.get("shared")),
+        lead_in_s=float(config.get("lead_in_s", 0.0)),
         versions={**versions, "cpu": model} if model else versions,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -18,6 +19,9 @@ from energyprof.launch.start import Started
 
 _LIVE_TICK_S = 0.2
 _TICK_S = 1.0
+_LEAD_IN_TICK_S = 0.05
+_LEAD_IN_PATIENCE_S = 5.0
+"""Until the collector says that it reads sensors it loads Python; a program is not kept waiting for ever."""
 _GIVING_UP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 
 
@@ -61,8 +65,47 @@ class Outcome(NamedTuple):
     result: Result
 
 
-def follow(started: Started, settings: Settings, audience: Audience, preload: Callable[[], None]) -> Outcome:
-    """Start the collector of a program that has just been started, and see both to their end."""
+class LeadIn:
+    """A collector that reads the sensors before there is a program."""
+
+    def __init__(self, settings: Settings, package: str) -> None:
+        """Start it; raises OSError."""
+        config = {
+            "run_dir": settings.run_dir,
+            "output": settings.output,
+            "sources": [list(source) for source in settings.sources],
+            "max_hz": settings.max_hz,
+            "parent_pid": os.getpid(),
+        }
+        environment = collector_environment(os.environ, package)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
+        numbers = {int(number) for number in mask}
+        self.collector = Collector(config, settings.run_dir, environment, numbers, settings.collector_module)
+        self.lead_in_s = 0.0
+
+    def wait(self, lead_in_s: float, audience: Audience) -> None:
+        """Return when sensors have been read for so long, or cannot be; Ctrl-C comes through."""
+        self.lead_in_s = lead_in_s
+        until_s = time.monotonic() + lead_in_s + _LEAD_IN_PATIENCE_S
+        is_sampling = False
+        while time.monotonic() < until_s and not self.collector.has_ended:
+            for event in self.collector.events():
+                if event["event"] == "sampling":
+                    until_s = until_s if is_sampling else time.monotonic() + lead_in_s
+                    is_sampling = True
+                    audience.live({"lead_in_s": max(0.0, until_s - time.monotonic()), **event})
+            time.sleep(max(0.0, min(_LEAD_IN_TICK_S, until_s - time.monotonic())))
+        audience.clear()
+
+
+def follow(
+    started: Started,
+    settings: Settings,
+    audience: Audience,
+    preload: Callable[[], None],
+    lead_in: LeadIn | None = None,
+) -> Outcome:
+    """Start the collector of a program that has just been started, or tell it so, and see both to their end."""
     _release_streams()
     watch = _Watch(audience, settings.is_live)
     config = {
@@ -78,9 +121,13 @@ def follow(started: Started, settings: Settings, audience: Audience, preload: Ca
         "stacks": settings.stacks,
         "shared": settings.is_shared,
         "foreground_pid": os.getpid(),
+        "lead_in_s": 0.0 if lead_in is None else lead_in.lead_in_s,
     }
     arrivals = started.arrivals
-    watch.start(config, settings, started.package, arrivals.mask_for_program)
+    if lead_in is None:
+        watch.start(config, settings, started.package, arrivals.mask_for_program)
+    else:
+        watch.take_over(lead_in.collector, config, settings)
     loading = Preload(preload)
     canary = Canary()
     try:
@@ -110,6 +157,12 @@ class _Watch:
             self._collector = Collector(config, settings.run_dir, environment, mask, settings.collector_module)
         except OSError as error:
             self._failure = f"the collector cannot be started: {error.strerror}"
+
+    def take_over(self, collector: Collector, config: Mapping[str, Any], settings: Settings) -> None:
+        self._run_dir = settings.run_dir
+        note_config(self._run_dir, config)
+        self._collector = collector
+        collector.begin(config)
 
     def tick(self) -> float:
         for event in self._collector.events() if self._collector else ():

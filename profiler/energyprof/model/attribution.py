@@ -132,6 +132,10 @@ class DomainAttribution:
     """CPU seconds that all programs of the host used (a device: its use times the time); None: not known."""
     others_s: float | None = None
     """Those of them that were neither the program's nor its profiler's."""
+    gaps: int = 0
+    """Stretches within the measured part of the run whose energy is not known."""
+    faults: tuple[str, ...] = ()
+    """What was wrong with the readings, each a gap."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

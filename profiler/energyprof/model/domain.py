@@ -69,6 +69,12 @@ class Domain:
         if min(self.gain_error) < 0:
             raise ValueError(f"gain_error of {self.id} must not be negative, got {self.gain_error}")
 
+    def wrap_j(self) -> float:
+        """Return the joules after which the counter starts again at 0; raises ValueError where it does not wrap."""
+        if self.wrap is None:
+            raise ValueError(f"{self.id} does not wrap")
+        return self.wrap * self.scale
+
 
 def counted_ids(domains: Iterable[Domain]) -> frozenset[DomainId]:
     """Return the domains whose energies may be added up: those not already contained in another one of the run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from energyprof.model.domain import Provenance
 from energyprof.model.graph import EdgeKind
@@ -51,6 +51,12 @@ class DomainRow:
     """Part of all CPU time used on the host (a device: of its use) that was other programs', 0..1; None: not known."""
     timing: str = "nominal"
     """What the sensor's period, window and lag rest on: `nominal`, `by class`, or a probe and its date."""
+    call_cost_s: float | None = None
+    """Mean time in which its device answers one read; None: not known."""
+    gaps: int = 0
+    """Stretches within what was measured whose energy is not known."""
+    facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Figures of its device besides power, each with `first`, `min`, `mean`, `max` and `last`; units end the names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import numpy as np
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
+from energyprof.model.sampling import DomainFacts, Sleep
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
 from energyprof.model.stacks import Stacks
 
@@ -33,6 +34,10 @@ class RunFacts:
     """energyprof, python, platform and, where known, the CPU's model name."""
     shared: bool = False
     """Others share the machine, and their part of the energy is to be told apart."""
+    sleeps: tuple[Sleep, ...] = ()
+    """When the computer was suspended; none of it is in any duration."""
+    lead_in_s: float = 0.0
+    """How long sensors were read at rest before the start, which tells the idle power; 0: not on purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +98,5 @@ class Trace:
     """CPU time on the whole host."""
     device_use: Mapping[DomainId, Use] = field(default_factory=dict)
     """Of the devices whose users are known."""
+    sampling: Mapping[DomainId, DomainFacts] = field(default_factory=dict)
+    """How each domain was sampled, where the collector lived to say so."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from energyprof.model.attribution import Attribution, counted_domains
 from energyprof.model.domain import Domain
 from energyprof.model.graph import StageGraph
+from energyprof.model.ids import DomainId
 from energyprof.model.report import Report
+from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report import rows
@@ -22,11 +26,13 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     warnings: tuple[str, ...],
     attribution: Attribution,
     graph: StageGraph,
+    sampling: Mapping[DomainId, DomainFacts] | None = None,
 ) -> Report:
     """Return the rows of all formats; `warnings` are those of recording, to which those of analysis are added."""
     by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
     stages_j = stages_energy_j(domains, attribution) or 0.0
     measured = measured_sum(domains, attribution, stages_j)
+    sampled = sampling or {}
     this_run = rows.run_row(run)
     powers_w = [
         power_w
@@ -36,7 +42,8 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     return Report(
         run=this_run,
         domains=tuple(
-            rows.domain_row(by_id[found.domain], found, found.domain in counted) for found in attribution.domains
+            rows.domain_row(by_id[found.domain], found, found.domain in counted, sampled.get(found.domain))
+            for found in attribution.domains
         ),
         ledger=tuple(rows.ledger_row(by_id[found.domain], found, this_run.wall_s) for found in attribution.domains),
         stages=rows.stage_rows(stages, attribution, graph, stages_j),

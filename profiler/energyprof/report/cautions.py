@@ -30,6 +30,7 @@ def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
     by_id = {domain.id: domain for domain in domains}
     found = [
         *_no_domain(attribution),
+        *_slept(run),
         *_modelled(domains),
         *_replayed(domains),
         *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain], run, recorded)),
@@ -44,6 +45,16 @@ def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
 def _no_domain(attribution: Attribution) -> Iterator[str]:
     if not attribution.domains:
         yield "no power was recorded, so there are times but no energies; see what can be read with: energyprof doctor"
+
+
+def _slept(run: RunFacts) -> Iterator[str]:
+    if run.sleeps:
+        asleep_s = sum(sleep.asleep_ns for sleep in run.sleeps) * 1e-9
+        at_s = ", ".join(f"{(sleep.end_ns - run.start_ns) * 1e-9:.1f} s" for sleep in run.sleeps[:3])
+        yield (
+            f"the computer slept for {asleep_s:.0f} s during the run, after {at_s}: that time is in no duration and "
+            "what it used in no energy; keep it awake for accurate figures"
+        )
 
 
 def _modelled(domains: tuple[Domain, ...]) -> Iterator[str]:
@@ -65,6 +76,7 @@ def _replayed(domains: tuple[Domain, ...]) -> Iterator[str]:
 
 def _of_domain(found: DomainAttribution, domain: Domain, run: RunFacts, recorded: tuple[str, ...]) -> Iterator[str]:
     line = found.ledger
+    yield from (f"{domain.id}: {fault}" for fault in found.faults)
     if line is None:
         yield (
             f"{domain.id}: {_why_unread(found)}, so its energy is not known and in no figure; "

@@ -19,6 +19,7 @@ from energyprof.model.report import (
     SumRow,
     UnsplitRow,
 )
+from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report.others import others_share
@@ -38,8 +39,9 @@ def run_row(run: RunFacts) -> RunRow:
     )
 
 
-def domain_row(domain: Domain, found: DomainAttribution, counts: bool) -> DomainRow:
+def domain_row(domain: Domain, found: DomainAttribution, counts: bool, sampled: DomainFacts | None = None) -> DomainRow:
     """Return how one domain was read; the period is the one found in the readings, else the nominal one."""
+    figures = {} if sampled is None else {name: figure._asdict() for name, figure in sampled.figures.items()}
     period_ns = found.period_ns if found.period_ns is not None else domain.period_ns
     measured_ns = found.measured_end_ns - found.measured_start_ns
     return DomainRow(
@@ -57,6 +59,9 @@ def domain_row(domain: Domain, found: DomainAttribution, counts: bool) -> Domain
         mean_power_w=mean_power_w(found),
         others_share=others_share(found),
         timing=domain.timing,
+        call_cost_s=None if sampled is None else sampled.call_cost_s,
+        gaps=found.gaps,
+        facts=figures,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from energyprof.model.report import DomainRow, Report
 from energyprof_plugins.exporters.account import Ledger, covered_text, ledger, percent_covered
@@ -86,8 +87,28 @@ def sensor_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
         if row.timing != "nominal" and row.provenance == "measured":
             facts.append(glyphs.name(row.timing if "probe" in row.timing else f"timing {row.timing}"))
         yield glyphs.text(" \u00b7 ".join(facts))
+        told = " \u00b7 ".join(_device(row))
+        if told:
+            yield glyphs.text(f"  {told}")
     if len(report.domains) > SENSORS_SHOWN:
         yield f"+ {len(report.domains) - SENSORS_SHOWN} more domains"
+
+
+_SHOWN: Final = {
+    "power_limit_w": ("limit {} W", 1.0, 0),
+    "sm_clock_hz": ("clock {} GHz", 1e9, 2),
+    "clock_hz": ("clock {} GHz", 1e9, 2),
+    "temperature_c": ("{} \u00b0C", 1.0, 0),
+}
+
+
+def _device(row: DomainRow) -> Iterator[str]:
+    """Yield what explains the power of a device: its limit, whether its clock was lowered, how warm it was."""
+    for name, (text, unit, decimals) in _SHOWN.items():
+        figure = row.facts.get(name)
+        if figure is not None:
+            least, most = (grouped(figure[key] / unit, decimals) for key in ("min", "max"))
+            yield text.format(most if least == most else f"{least} to {most}")
 
 
 def overhead_line(report: Report) -> str:

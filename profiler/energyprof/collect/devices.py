@@ -1,0 +1,83 @@
+"""What is read by a thread of its own: a source as a whole, or each part of one whose parts answer independently.
+
+A source is closed once, by whichever of its devices ends last. While one hangs in its driver it is not closed at
+all: to shut a driver down under a call is the surest way to crash it, and the end of the process lets go of everything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from energyprof.interfaces import FactSource, Part, PartedSource, PowerSource, ReadFailure, Reading
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Device:
+    """One thread's work. `read`, `facts` and `close` are called from that thread alone."""
+
+    name: str
+    domains: tuple[Domain, ...]
+    """Those that are read; none: it is there for its facts."""
+    read: Callable[[], Iterable[Reading | ReadFailure]]
+    close: Callable[[], None]
+    facts: Callable[[], Mapping[DomainId, Mapping[str, float]]] | None = None
+    left_out: frozenset[DomainId] = frozenset()
+    """Domains that it answers for and another source is read for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenSource:
+    """A source that has been opened, the domains of it that are read, and its devices."""
+
+    source: PowerSource
+    domains: tuple[Domain, ...]
+    devices: tuple[Device, ...]
+
+
+def parts_of(source: PowerSource) -> tuple[Part, ...]:
+    """Return the parts of an open source; none: it is read as a whole."""
+    return tuple(source.parts()) if isinstance(source, PartedSource) else ()
+
+
+def open_source(
+    source: PowerSource,
+    announced: Sequence[Domain],
+    parts: Sequence[Part] = (),
+    kept: frozenset[DomainId] | None = None,
+) -> OpenSource:
+    """Return an open source with one device, or one for each of its parts; `kept`: the domains read, None: all."""
+    domains = tuple(domain for domain in announced if kept is None or domain.id in kept)
+    left_out = frozenset(domain.id for domain in announced) - {domain.id for domain in domains}
+    facts = source.facts if isinstance(source, FactSource) else None
+    if not parts:
+        return OpenSource(source, domains, (Device(source.name, domains, source.read, source.close, facts, left_out),))
+    wanted = {domain.id: domain for domain in domains}
+    read = [(part, tuple(wanted[one.id] for one in part.domains if one.id in wanted)) for part in parts]
+    read = [(part, own) for part, own in read if own]
+    closing = _ClosedByTheLast(source.close, len(read) + (facts is not None))
+    devices = [
+        Device(f"{source.name} {part.name}", own, part.read, closing.one_ends, None, left_out) for part, own in read
+    ]
+    if facts is not None:  # they hang with any of the parts: they get a thread that nobody waits for
+        devices.append(Device(f"{source.name} facts", (), tuple, closing.one_ends, facts, left_out))
+    return OpenSource(source, domains, tuple(devices))
+
+
+class _ClosedByTheLast:
+    """Closes when as many have ended as there are."""
+
+    def __init__(self, close: Callable[[], None], count: int) -> None:
+        self._close = close
+        self._left = count
+        self._lock = threading.Lock()
+
+    def one_ends(self) -> None:
+        with self._lock:
+            self._left -= 1
+            is_last = self._left == 0
+        if is_last:
+            self._close()

@@ -1,0 +1,201 @@
+"""Sources with several devices: each part is read by itself, and none waits for another, nor the run for any."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from energyprof.collect.devices import open_source, parts_of
+from energyprof.collect.pace import fair_shares
+from energyprof.collect.sampler import SOURCES_SHARE, Sampler
+from energyprof.interfaces import ReadFailure, Reading
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+from energyprof.model.sampling import Figure
+from energyprof.testing import SECOND, FakeClock, ScriptedSource
+
+LIMIT_S = 20.0
+
+
+def domain(number: int) -> Domain:
+    return Domain(DomainId(f"gpu:{number}"), "gpus", "sensor", "energy", 1.0, "device")
+
+
+class Gpu:
+    """One part: counts its reads, and hangs in the second where it is told to."""
+
+    def __init__(self, number: int, hangs: threading.Event | None = None) -> None:
+        self.name = f"gpu {number}"
+        self.domains: Sequence[Domain] = (domain(number),)
+        self.reads = 0
+        self.hung = threading.Event()
+        self.read_enough = threading.Event()
+        self._let_go = hangs
+
+    def read(self) -> Iterable[Reading | ReadFailure]:
+        self.reads += 1
+        if self.reads == 2 and self._let_go is not None:
+            self.hung.set()
+            self._let_go.wait(LIMIT_S)
+        if self.reads >= 5:
+            self.read_enough.set()
+        return [Reading(self.domains[0].id, self.reads)]
+
+
+class Gpus(ScriptedSource):
+    """A source of several parts."""
+
+    def __init__(self, parts: Sequence[Gpu]) -> None:
+        super().__init__([domain for part in parts for domain in part.domains], [], "gpus")
+        self._parts = parts
+
+    def parts(self) -> Sequence[Gpu]:
+        return self._parts
+
+
+def sampler_of(source: ScriptedSource, max_hz: float = 1000.0) -> Sampler:
+    domains = source.open(None)  # type: ignore[arg-type]
+    return Sampler([open_source(source, domains, parts_of(source))], max_hz=max_hz)
+
+
+def test_a_part_that_hangs_delays_neither_the_other_parts_nor_the_end_and_nobody_closes_under_it() -> None:
+    let_go = threading.Event()
+    hanging, healthy = Gpu(0, let_go), Gpu(1)
+    source = Gpus([hanging, healthy])
+    sampler = sampler_of(source)
+
+    sampler.start()
+    assert hanging.hung.wait(LIMIT_S)
+    assert healthy.read_enough.wait(LIMIT_S)
+    began_s = time.monotonic()
+    sampler.stop(timeout_s=0.05)
+    waited_s = time.monotonic() - began_s
+    closed_meanwhile = source.closings
+    drained = sampler.drain()
+    warnings = sampler.facts().warnings
+    let_go.set()
+
+    assert waited_s < LIMIT_S / 2
+    assert len(drained[DomainId("gpu:1")]) >= 5
+    assert drained[DomainId("gpu:0")].raw.tolist() == [1]
+    assert closed_meanwhile == 0
+    assert warnings == ("gpus gpu 0 did not answer within 0.05 s at the end of the run; its last readings are missing",)
+
+
+def test_a_source_of_parts_is_closed_once_when_all_of_them_have_ended() -> None:
+    parts = [Gpu(number) for number in range(3)]
+    source = Gpus(parts)
+    sampler = sampler_of(source)
+
+    sampler.start()
+    assert all(part.read_enough.wait(LIMIT_S) for part in parts)
+    sampler.stop(LIMIT_S)
+
+    assert source.closings == 1
+    assert sampler.drain().keys() == {"gpu:0", "gpu:1", "gpu:2"}
+
+
+def test_a_domain_that_another_source_is_read_for_is_left_out_without_a_word() -> None:
+    both, told = (domain(0), domain(1)), threading.Event()
+
+    def read() -> Iterable[Reading]:
+        told.set()
+        return [Reading(both[0].id, 1), Reading(both[1].id, 2)]
+
+    source = ScriptedSource(both, [read])
+    sampler = Sampler([open_source(source, both, kept=frozenset({both[1].id}))])
+
+    sampler.start()
+    assert told.wait(LIMIT_S)
+    sampler.stop(LIMIT_S)
+
+    facts = sampler.facts()
+    assert facts.domains.keys() == {"gpu:1"}
+    assert [line for line in facts.warnings if "announced" in line] == []
+
+
+class Telling(ScriptedSource):
+    """A source with figures besides power, a new temperature at each question."""
+
+    def __init__(self, ask: Callable[[int], float] = lambda count: 40.0 + count) -> None:
+        super().__init__((domain(0),), [7] * 1000)
+        self.asked = 0
+        self.threads: set[int] = set()
+        self._ask = ask
+
+    def facts(self) -> Mapping[DomainId, Mapping[str, float]]:
+        self.asked += 1
+        self.threads.add(threading.get_ident())
+        return {DomainId("gpu:0"): {"temperature_c": self._ask(self.asked), "power_limit_w": 300.0}}
+
+
+def polled(source: ScriptedSource, polls: int) -> Sampler:
+    """Return a sampler of one device that was polled every two seconds."""
+    clock = FakeClock()
+    sampler = Sampler([open_source(source, (domain(0),))], now_ns=clock.now_ns)
+    for _ in range(polls):
+        assert sampler._pollers[0].poll()
+        clock.advance(2 * SECOND)
+    return sampler
+
+
+def test_figures_are_kept_as_first_least_mean_most_and_last() -> None:
+    source = Telling(lambda count: [40.0, 70.0, 60.0, 30.0][count - 1])
+
+    figures = polled(source, 4).facts().domains[DomainId("gpu:0")].figures
+    assert figures == {
+        "temperature_c": Figure(first=40.0, min=30.0, mean=50.0, max=70.0, last=30.0),
+        "power_limit_w": Figure(300.0, 300.0, 300.0, 300.0, 300.0),
+    }
+
+
+def test_figures_that_are_no_numbers_or_a_source_that_fails_to_tell_them_cost_no_reading() -> None:
+    def broken(count: int) -> float:
+        if count == 2:
+            raise OSError("gone")
+        return float("nan")
+
+    facts = polled(Telling(broken), 3).facts()
+
+    assert facts.domains[DomainId("gpu:0")].figures.keys() == {"power_limit_w"}
+    assert facts.domains[DomainId("gpu:0")].reads == 3
+    assert facts.warnings == ("power source 'scripted' failed to tell facts: OSError: gone",)
+
+
+def test_figures_of_all_parts_together_are_asked_for_in_a_thread_that_no_poll_waits_for() -> None:
+    let_go, asked = threading.Event(), threading.Event()
+
+    class Both(Gpus):
+        def facts(self) -> Mapping[DomainId, Mapping[str, float]]:
+            asked.set()
+            let_go.wait(LIMIT_S)
+            return {}
+
+    parts = [Gpu(0), Gpu(1)]
+    sampler = sampler_of(Both(parts))
+
+    sampler.start()
+    assert asked.wait(LIMIT_S)
+    read = all(part.read_enough.wait(LIMIT_S) for part in parts)
+    sampler.stop(0.05)
+    warnings = sampler.facts().warnings
+    let_go.set()
+
+    assert read
+    assert warnings == ("gpus facts did not answer within 0.05 s at the end of the run; its last readings are missing",)
+
+
+def test_cpu_time_goes_to_whom_it_is_useful_and_else_in_equal_parts() -> None:
+    assert fair_shares([0.001, 0.5, 0.5], 0.007) == [0.001, 0.003, 0.003]
+    assert fair_shares([0.0, 0.001], 0.005) == [0.002, 0.003]
+
+
+def test_sixteen_parts_together_may_use_no_more_than_one() -> None:
+    sampler = sampler_of(Gpus([Gpu(number) for number in range(16)]))
+
+    shares = [loop.pace.share for loop in sampler._source_loops]
+
+    assert len(shares) == 16
+    assert abs(sum(shares) - SOURCES_SHARE) < 1e-12
+    assert max(shares) - min(shares) < 1e-12
