@@ -255,7 +255,8 @@ def test_no_fault_loses_or_spoils_more_than_its_own_gap(kind, speed, first, leng
     true = np.array([sensor.raw_at(int(when)) for when in at])
     start = np.abs(at[None, :] - windows.start_ns[:, None]).argmin(axis=1)
     end = np.abs(at[None, :] - windows.end_ns[:, None]).argmin(axis=1)
-    np.testing.assert_allclose(windows.energy_j, (true[end] - true[start]) * 1e-3, atol=1e-9)
+    whole = windows.start_ns > 0  # the first may be cut off where the run begins
+    np.testing.assert_allclose(windows.energy_j[whole], (true[end] - true[start])[whole] * 1e-3, atol=1e-9)
     # And what is not covered is the fault's own time, a few polls and two updates around it.
     faulty_ns = {"lost": last, "still": last}.get(kind, first + 3) * 12_360_680 - first * 12_360_680
     own_ns = faulty_ns + 25 * 12_360_680 + 2 * period_ns

@@ -72,7 +72,7 @@ def interrupted(place: Any, environment: dict[str, str], output: str, *sources: 
     words = [word for source in sources for word in ("--source", source)]
     process = place.start(place.command("run", "-q", "--no-graph", *words, "-o", output, "job.py"), environment)
     assert process.stdout.readline() == b"ready\n"
-    time.sleep(1.0)  # what is measured below is the end of a run that had begun to read
+    time.sleep(2.0)  # what is measured below is the end of a run that had begun to read
     began_s = time.monotonic()
     process.send_signal(signal.SIGINT)
     stdout, _ = process.communicate(timeout=40)

@@ -45,7 +45,8 @@ def counter_windows(domain: Domain, polls: Polls) -> Windows:
             at = np.append(at, first)
             order = np.argsort(at, kind="stable")
             instant, at = instant[order], at[order]
-    kept = np.append(instant[1:] > instant[:-1], True) if len(at) else np.zeros(0, np.bool_)
+    last = (instant[1:] > instant[:-1]) | (np.diff(piece[at]) != 0)  # of those at one instant, within a piece
+    kept = np.append(last, True) if len(at) else np.zeros(0, np.bool_)
     instant, value, piece = np.maximum.accumulate(instant)[kept], value[at][kept], piece[at][kept]
     whole = np.flatnonzero((piece[1:] == piece[:-1]) & (instant[1:] > instant[:-1]))
     energy = np.diff(value)[whole] * domain.scale
