@@ -19,15 +19,17 @@ class Proc:
         self.root = root
         (root / "loadavg").write_text("0.42 0.37 0.30 1/100 0\n")
 
-    def start(self, pid: int, parent: int, started: int = 0, name: str = "python") -> None:
+    def start(self, pid: int, parent: int, started: int = 0, name: str = "python", leader: int = 0) -> None:
         folder = self.root / str(pid)
         folder.mkdir(exist_ok=True)
         fields = ["S", str(parent), *["0"] * 17, str(started or pid), *["0"] * 30]
         (folder / "stat").write_text(f"{pid} ({name}) {' '.join(fields)}\n")
+        (folder / "status").write_text(f"Name:\t{name}\nTgid:\t{leader or pid}\nPid:\t{pid}\n")
         (self.root / "loadavg").write_text(f"0.42 0.37 0.30 1/100 {pid}\n")
 
     def end(self, pid: int) -> None:
         (self.root / str(pid) / "stat").unlink()
+        (self.root / str(pid) / "status").unlink()
         (self.root / str(pid)).rmdir()
 
 
@@ -159,3 +161,41 @@ def test_ended_program_has_no_processes():
 
 def test_system_without_proc_is_read_by_psutil(tmp_path):
     assert isinstance(process_tree(os.getpid(), proc=str(tmp_path / "none")), PsutilTree)
+
+
+def test_a_thread_of_a_child_is_no_child(proc):
+    proc.start(10, 1)
+    proc.start(11, 10)
+    tree = ProcTree(10, str(proc.root))
+    tree.refresh()
+
+    proc.start(12, 10, leader=11)  # /proc shows threads, too, to who asks for them
+
+    assert set(tree.refresh()) == {10, 11}
+
+
+def test_an_id_given_out_before_its_process_can_be_seen_is_looked_at_again(proc):
+    proc.start(10, 1)
+    tree = ProcTree(10, str(proc.root))
+    tree.refresh()
+    (proc.root / "loadavg").write_text("0.42 0.37 0.30 1/100 11\n")
+    births = tree.births()
+    tree.refresh()
+
+    proc.start(11, 10)
+
+    assert tree.births() != births
+    assert set(tree.refresh()) == {10, 11}
+    last = tree.births()
+    tree.refresh()
+    assert tree.births() == last
+
+
+def test_many_new_ids_are_found_by_a_list_of_all(proc):
+    proc.start(10, 1)
+    tree = ProcTree(10, str(proc.root))
+    tree.refresh()
+
+    proc.start(500, 10)
+
+    assert set(tree.refresh()) == {10, 500}

@@ -273,8 +273,10 @@ class CpuClock:
                     self._unseen.take_up(pid, had_lived=clock.before_ns > 0)
             self._rows.extend(rows)
         self._tree_seen_ns = began_ns
+        # The first look is at all processes there are and paid once; what follows looks at the new ones.
+        pause_ns = TREE_EVERY_NS if self._tree_births is None else self._pause_ns(TREE_EVERY_NS, spent_ns)
         self._tree_births = births
-        self._tree_due_ns = began_ns + self._pause_ns(TREE_EVERY_NS, spent_ns)
+        self._tree_due_ns = began_ns + pause_ns
 
     def _end(self, process: _Process, rows: list[int]) -> None:
         self._read(process)

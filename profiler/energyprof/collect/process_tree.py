@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Protocol
 
+IDS_PER_GLANCE = 64
+"""So few new ids are looked up one by one, which takes microseconds; to list all processes takes a millisecond."""
 READS_PER_REFRESH = 256
 """New processes looked at in one refresh; on a host with thousands the first look is spread over several."""
 
@@ -51,6 +53,12 @@ class ProcTree:
         """Start time of each member: tells a reused pid from the process it was."""
         self._adopted: set[int] = {root_pid}
         self._adoptions = 0
+        self._adoptions_seen = -1
+        self._last_id = 0
+        """The last id given out when processes were last looked for."""
+        self._unborn: set[int] = set()
+        """Ids given out to nobody yet, or to somebody who has gone already; they are looked at once more."""
+        self._again = 0
         self._loadavg_fd = os.open(f"{proc}/loadavg", os.O_RDONLY)
 
     def __del__(self) -> None:
@@ -64,10 +72,44 @@ class ProcTree:
 
     def births(self) -> int | None:
         """Return the last process or thread id given out, which proc(5) has as the last word of /proc/loadavg."""
-        return int(os.pread(self._loadavg_fd, 128, 0).rsplit(None, 1)[1]) + (self._adoptions << 32)
+        return self._newest_id() + (self._adoptions << 32) + (self._again << 48)
+
+    def _newest_id(self) -> int:
+        return int(os.pread(self._loadavg_fd, 128, 0).rsplit(None, 1)[1])
 
     def refresh(self) -> Sequence[int]:
         """Look for new and ended processes; return those alive, in the order found."""
+        newest, adoptions = self._newest_id(), self._adoptions
+        if adoptions == self._adoptions_seen and 0 <= newest - self._last_id <= IDS_PER_GLANCE:
+            self._glance(range(self._last_id + 1, newest + 1))
+        else:
+            self._look()
+        self._last_id, self._adoptions_seen = newest, adoptions
+        return tuple(self._started)
+
+    def _glance(self, ids: range) -> None:
+        """Look at the members and at the processes that have come since; strangers wait until all are looked at."""
+        for pid in list(self._started):
+            self._check_member(pid, self._started.keys())
+        again, self._unborn = self._unborn, set()
+        for pid in sorted({*again, *ids}):
+            stat = self._stat(pid)
+            if stat is None and pid not in again:
+                self._unborn.add(pid)  # an id is given out before the process can be seen
+            elif stat is not None and stat[0] in self._started and pid != self._left_out and self._leads(pid):
+                self._parents[pid], self._started[pid] = stat
+        self._again += bool(self._unborn)
+
+    def _leads(self, pid: int) -> bool:
+        """Tell whether an id is that of a process, not of one of its threads, which /proc shows as well if asked."""
+        try:
+            with open(f"{self._proc}/{pid}/status", "rb") as file:
+                return f"\nTgid:\t{pid}\n".encode() in file.read()
+        except OSError:
+            return False
+
+    def _look(self) -> None:
+        """Look at all processes."""
         adopted = tuple(self._adopted)  # Before looking: one adopted after that may be alive and not be seen here.
         alive = {int(name) for name in os.listdir(self._proc) if name.isdigit()}
         # An adopted process that has ended must not be mistaken for a stranger who gets its pid.
@@ -84,9 +126,8 @@ class ProcTree:
             if (stat := self._stat(pid)) is not None:
                 self._parents[pid] = stat[0]
         self._admit_descendants()
-        return tuple(self._started)
 
-    def _check_member(self, pid: int, alive: set[int]) -> None:
+    def _check_member(self, pid: int, alive: Container[int]) -> None:
         stat = self._stat(pid) if pid in alive else None
         if stat is not None and stat[1] == self._started[pid]:
             return
