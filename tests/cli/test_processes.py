@@ -232,3 +232,59 @@ def test_children_too_short_lived_to_be_seen_are_counted_where_they_were_made(pl
     )  # the kernel tells whole ticks, the last ones not at once
     assert report["ledger"][0]["outside_j"] < 0.2 * report["ledger"][0]["measured_j"]
     assert stages["children"] > stages["own"]
+
+
+WORKERS = """\
+import concurrent.futures, multiprocessing
+import energyprof, torch
+from torch.utils.data import DataLoader, Dataset
+
+class Numbers(Dataset):
+    def __len__(self):
+        return 12
+    def __getitem__(self, index):
+        with energyprof.stage("load"):
+            return torch.tensor(index)
+
+@energyprof.stage
+def work(number):
+    return number
+
+if __name__ == "__main__":
+    with energyprof.stage("loading"):
+        loader = DataLoader(Numbers(), batch_size=2, num_workers=2)
+        for _ in range(2):
+            list(loader)
+    with energyprof.stage("persistent"):
+        loader = DataLoader(Numbers(), batch_size=2, num_workers=3, persistent_workers=True)
+        for _ in range(2):
+            list(loader)
+        del loader
+    for method in "fork", "spawn":
+        context = multiprocessing.get_context(method)
+        with energyprof.stage(method + " pool"), context.Pool(2) as pool:
+            pool.map(work, range(4))
+            pool.close()
+            pool.join()
+        with energyprof.stage(method + " executor"):
+            with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as executor:
+                list(executor.map(work, range(4)))
+"""
+
+
+def test_workers_of_loaders_pools_and_executors_stand_below_who_made_them(place: Any) -> None:
+    place.write("job.py", WORKERS)
+
+    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
+
+    assert done.returncode == 0, done.stderr
+    calls = {stage["stage"]: stage["calls"] for stage in report_of(place)["stages"]}
+    assert {name: count for name, count in calls.items() if name.endswith(("/load", "/work"))} == {
+        "loading/load": 24,
+        "persistent/load": 24,
+        "fork pool/work": 4,
+        "fork executor/work": 4,
+        "spawn pool/work": 4,
+        "spawn executor/work": 4,
+    }
+    assert place.leftovers() == []
