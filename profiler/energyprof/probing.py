@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 
 from energyprof import __version__
 from energyprof.collect.choose import sensor_root, why_unavailable
+from energyprof.collect.devices import open_source
 from energyprof.collect.poller import Poller
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource, SourceContext
@@ -177,7 +178,8 @@ class _Ear:
     def __init__(self, opened: _Open, start_ns: int, until_ns: int) -> None:
         self._opened = opened
         self._start_ns = start_ns
-        self._poller = Poller(opened.source, opened.domains, time.monotonic_ns, start_ns)
+        (device,) = open_source(opened.source, opened.domains).devices
+        self._poller = Poller(replace(device, facts=None), time.monotonic_ns, start_ns)
         self.thread = threading.Thread(
             target=listen, args=(self._poller.poll, time.monotonic_ns, time.sleep, until_ns), daemon=True
         )

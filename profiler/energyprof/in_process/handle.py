@@ -214,7 +214,7 @@ def profile(
     lead_in: float = 0.0,
     quiet: bool = False,
 ) -> Profile: ...
-def profile(
+def profile(  # noqa: PLR0913 - options of their own, by keyword
     output: str | os.PathLike[str] | Callable[..., Any] | None = None,
     *,
     sources: str | Sequence[str] = (),
