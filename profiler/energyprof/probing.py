@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 
 from energyprof import __version__
 from energyprof.collect.choose import sensor_root, why_unavailable
-from energyprof.collect.devices import open_source
+from energyprof.collect.devices import Device, open_source, parts_of
 from energyprof.collect.poller import Poller
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource, SourceContext
@@ -62,6 +62,8 @@ class _Channel:
     """One domain of one source: what was heard, and under which load."""
 
     name: str
+    """As it was asked for."""
+    source: str
     domain: Domain
     readings: Readings
     course: Course | None
@@ -157,7 +159,7 @@ def _session(
             load = None
         start_ns = time.monotonic_ns() if load is None else load.start()
         until_ns = start_ns + round(duration_s * 1e9)
-        ears = [_Ear(one, start_ns, until_ns) for one in opened]
+        ears = [ear for one in opened for ear in _ears(one, start_ns, until_ns)]
         what = f"listening to {', '.join(one.name for one in opened)}{f' under a {kind} load' if load else ''}"
         while time.monotonic_ns() < until_ns and any(ear.thread.is_alive() for ear in ears):
             progress(what, (time.monotonic_ns() - start_ns) / (until_ns - start_ns))
@@ -172,14 +174,20 @@ def _session(
     return [replace(channel, course=course) for channel in channels]
 
 
-class _Ear:
-    """One source being listened to."""
+def _ears(opened: _Open, start_ns: int, until_ns: int) -> list[_Ear]:
+    """Return one for each device that answers for itself."""
+    devices = open_source(opened.source, opened.domains, parts_of(opened.source)).devices
+    return [_Ear(opened, replace(device, facts=None), start_ns, until_ns) for device in devices if device.domains]
 
-    def __init__(self, opened: _Open, start_ns: int, until_ns: int) -> None:
+
+class _Ear:
+    """One device being listened to."""
+
+    def __init__(self, opened: _Open, device: Device, start_ns: int, until_ns: int) -> None:
         self._opened = opened
+        self._domains = device.domains
         self._start_ns = start_ns
-        (device,) = open_source(opened.source, opened.domains).devices
-        self._poller = Poller(replace(device, facts=None), time.monotonic_ns, start_ns)
+        self._poller = Poller(device, time.monotonic_ns, start_ns)
         self.thread = threading.Thread(
             target=listen, args=(self._poller.poll, time.monotonic_ns, time.sleep, until_ns), daemon=True
         )
@@ -194,8 +202,8 @@ class _Ear:
         heard = self._poller.drain()
         remarks += self._poller.warnings()
         return [
-            _Channel(name, domain, heard[domain.id], None, self._start_ns)
-            for domain in self._opened.domains
+            _Channel(name, self._opened.source.name, domain, heard[domain.id], None, self._start_ns)
+            for domain in self._domains
             if domain.id in heard
         ]
 
@@ -210,17 +218,24 @@ def _against_others(channel: _Channel, channels: Sequence[_Channel]) -> list[str
         return []
     said = []
     for other in channels:
-        if other.domain.id == channel.domain.id and other.domain.quantity == "power":
+        if other.domain.quantity == "power" and _shows_the_same(channel.domain, other.domain):
             blur_ns = sum(_blur_ns(one.domain) for one in (channel, other))
             found = compare((channel.domain, channel.readings), (other.domain, other.readings), blur_ns)
             if found is not None and found.contradicts:
                 more = "more" if found.difference > 0 else "less"
+                figures = f"{found.counted_j:.4g} J, {found.integrated_j:.4g} J"
                 said.append(
                     f"{channel.domain.id}: the counter of {channel.name} shows {abs(found.difference):.0%} {more} than "
-                    f"the power of {other.name} adds up to ({found.counted_j:.4g} J, {found.integrated_j:.4g} J); one "
-                    "of them is wrong: compare both with a meter before you trust either"
+                    f"the power of {other.domain.id} by {other.name} adds up to ({figures}); one of them is wrong: "
+                    "compare both with a meter before you trust either"
                 )
     return said
+
+
+def _shows_the_same(counter: Domain, power: Domain) -> bool:
+    """Return whether two domains are one device through two channels: the same id, or `gpu:0:instant` in `gpu:0`."""
+    is_channel = counter.driver == "device" and power.parent == counter.id and power.id.startswith(f"{counter.id}:")
+    return power.id == counter.id or is_channel
 
 
 def _blur_ns(domain: Domain) -> float:
@@ -255,7 +270,7 @@ def _record(channel: _Channel, seen: Habits, response: Response | None, cpu: str
             "probe again while nothing else runs"
         )
     record = Record(
-        identity=identity_of(channel.name, domain, cpu),
+        identity=identity_of(channel.source, domain, cpu),
         energyprof=__version__,
         date=today,
         reads=seen.reads,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -18,6 +19,7 @@ from energyprof.model.attribution import Attribution
 from energyprof.model.graph import StageGraph
 from energyprof.model.report import Report
 from energyprof.model.trace import Trace
+from energyprof.probe.remarks import remarks
 from energyprof.report.build import build_report
 from energyprof.report.renderer import draw
 
@@ -56,6 +58,7 @@ class Run:
         if stored is not None:
             return stored
         fitted = attribute(self.trace, self._progress)
+        fitted = replace(fitted, warnings=(*fitted.warnings, *remarks(self.trace.domains, self.trace.readings)))
         try:
             store_attribution(self.path, fitted)
         except CaptureError:

@@ -46,6 +46,20 @@ class Failing(Source):
     name, domains = "failing", ("gpu:3",)
     def read(self): return [ReadFailure("gpu:3", ReadStatus.NO_PERMISSION, "ask root")]
 
+class TwoWays(Source):
+    # A counter that shows 13 % less than the power of the same device adds up to.
+    name = "two_ways"
+    def open(self, context):
+        gpu = dict(provenance="sensor", driver="device", source="two_ways (test)", period_ns=20_000_000)
+        return [Domain("gpu:0", quantity="energy", scale=0.87e-3, **gpu),
+                Domain("gpu:0:instant", quantity="power", scale=1e-3, parent="gpu:0", **gpu)]
+    def parts(self): return [self]
+    @property
+    def domains(self): return self.open(None)
+    def read(self):
+        slot = time.monotonic_ns() // 20_000_000
+        return [Reading("gpu:0", slot * 1000), Reading("gpu:0:instant", 49_900 + slot % 3 * 100)]
+
 class Hanging(Source):
     name = "hanging"
     def why_unavailable(self, context): time.sleep(30)
@@ -61,7 +75,7 @@ def doctor(place: Any, tmp_path: Path) -> Any:
         folder = tmp_path / "strange"
         about = folder / "odd_sensors-1.0.dist-info"
         about.mkdir(parents=True, exist_ok=True)
-        known = {**NAMES, "hanging": "Hanging"}
+        known = {**NAMES, "hanging": "Hanging", "two_ways": "TwoWays"}
         lines = "".join(f"{name} = odd_sensors:{known[name]}\n" for name in sources)
         (folder / "odd_sensors.py").write_text(PLUGINS)
         (about / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-sensors\nVersion: 1.0\n")
@@ -149,6 +163,19 @@ def test_probe_is_kept_and_used_by_the_next_run(doctor: Any, place: Any) -> None
     assert "window" not in run.report().domains[0].timing
     assert "lag nominal" in run.report().domains[0].timing
     assert "from the probe of" in run.render()
+
+
+def test_counter_that_contradicts_the_power_of_its_device_is_flagged_by_probe_and_run(doctor: Any, place: Any) -> None:
+    place.write("job.py", "pass")
+
+    done = doctor("--probe", "--duration", "4", "--json", sources=("two_ways",))
+    doctor("-q", "--no-graph", "-o", "job.eprof", "job.py", sources=("two_ways",), command="run")
+
+    found = json.loads(done.stdout)
+    flagged = "gpu:0: the counter of two_ways shows 13% less than the power of gpu:0:instant by two_ways adds up to"
+    assert any(line.startswith(flagged) for line in found["remarks"])
+    assert [bool(row["remarks"]) for row in found["probed"]] == [True, False]
+    assert any(line.startswith(flagged) for line in load(place.folder / "job.eprof").report().warnings)
 
 
 def test_probe_under_load_says_what_it_cannot_find_out(doctor: Any) -> None:

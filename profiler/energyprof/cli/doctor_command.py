@@ -16,7 +16,8 @@ examples:
   energyprof doctor --json            the same for programs
   energyprof doctor --probe           find out how fast the sensors are, and keep that for later runs
   energyprof doctor --probe --load    also how late they show a load and over which time they average (25 s)
-  energyprof doctor --probe nvml      of one source only
+  energyprof doctor --probe nvml:counter+instant
+                                      of one source, two channels of which are compared with each other
 
 JSON (schema energyprof-doctor/1; keys may be added): `machine`, `sources` with `name`, `measures`, `rank`, `available`,
 `reason`, `used` and their `domains`, `choices` (who reads which domain, and why), `has_sensor`, `cache`, `renderer`,
