@@ -45,6 +45,8 @@ class Probed:
     record: Record
     habits: Habits
     response: Response | None
+    quantity: str
+    """`energy` or `power`."""
     kept: str
     """Where the record is kept; empty where it could not be."""
 
@@ -187,7 +189,7 @@ class _Ear:
         self._opened = opened
         self._domains = device.domains
         self._start_ns = start_ns
-        self._poller = Poller(device, time.monotonic_ns, start_ns)
+        self._poller = Poller(device, time.monotonic_ns)
         self.thread = threading.Thread(
             target=listen, args=(self._poller.poll, time.monotonic_ns, time.sleep, until_ns), daemon=True
         )
@@ -253,7 +255,8 @@ def _kept(channel: _Channel, channels: Sequence[_Channel], store: ProbeStore, cp
     record = replace(record, remarks=(*record.remarks, *_against_others(channel, channels)))
     earlier = store.find(record.identity).record
     fault = store.keep(record.with_load_of(earlier))
-    return Probed(record.with_load_of(earlier), seen, response, "" if fault else store.path_of(record.identity))
+    path = "" if fault else store.path_of(record.identity)
+    return Probed(record.with_load_of(earlier), seen, response, domain.quantity, path)
 
 
 def _record(channel: _Channel, seen: Habits, response: Response | None, cpu: str) -> Record:

@@ -84,6 +84,7 @@ def probe_findings(
             {
                 "source": record.identity.source,
                 "domain": record.identity.domain,
+                "quantity": one.quantity,
                 "reads": record.reads,
                 "failures": one.habits.failures,
                 "period_s": _seconds(record.period_ns),

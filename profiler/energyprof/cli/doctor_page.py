@@ -83,7 +83,7 @@ def _period(domain: Mapping[str, Any]) -> str:
     if domain["period_s"] is None:
         return "unknown"
     is_probed = domain["timing"].startswith("period") and "probe of" in domain["timing"]
-    return f"{duration(domain['period_s'])} ({'probed' if is_probed else domain['timing'].rpartition(' ')[2]})"
+    return f"{duration(domain['period_s'])} ({'probed' if is_probed else domain['timing'].rpartition('; ')[2]})"
 
 
 def _error(gain_error: Sequence[float]) -> str:
@@ -98,7 +98,11 @@ def _probed(row: Mapping[str, Any], width: int) -> Iterable[str]:
         period = f"{duration(row['period_s'])} ± {duration(row['period_error_s'])}{regular}"
     else:
         period = "shorter than the time between reads" if row["faster_than_reads"] else "too few updates to tell"
-    quantum = "never moved" if row["quantum"] is None else f"{row['quantum']:.3g} J or W"
+    quantum = (
+        "never moved"
+        if row["quantum"] is None
+        else f"{row['quantum']:.3g} {'J' if row['quantity'] == 'energy' else 'W'}"
+    )
     facts = [
         ("updates every", period),
         ("smallest step", quantum),

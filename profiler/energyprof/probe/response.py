@@ -28,6 +28,8 @@ LEAST_EXPLAINED = 0.5
 """Part of the variance that the load must explain: else the sensor does not follow it, or others draw more."""
 FEWEST_UPDATES = 30
 _MOST_ROWS = 4000
+_COUNTED_NS = 20e6
+"""Time over which a faster counter's updates are taken together."""
 _Seen: TypeAlias = "Callable[[float, float], Floats]"
 
 
@@ -119,6 +121,9 @@ def _updates(domain: Domain, readings: Readings, origin_ns: int) -> tuple[Floats
         )
         kept = kept[:: max(1, len(kept) // _MOST_ROWS)]
         instant, blur_ns = middle[kept], float(np.median(np.diff(middle)))
+    if domain.quantity == "energy":  # what quanta add to single updates telescopes away over several
+        stride = max(1, round(_COUNTED_NS / max(float(np.median(np.diff(instant))), 1.0))) if len(instant) > 1 else 1
+        kept, instant = kept[::stride], instant[::stride]
     value = raw[kept].astype(np.float64)
     if domain.quantity == "power":
         return instant + first, value * domain.scale, blur_ns
