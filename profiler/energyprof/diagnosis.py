@@ -13,8 +13,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from energyprof.collect.choose import Finding, Offer, choose_automatically, rank_of, readers, why_unavailable
+from energyprof.collect.devices import parts_of
 from energyprof.errors import EnergyprofError
-from energyprof.interfaces import PartedSource, PowerSource, ReadFailure, Reading, SourceContext
+from energyprof.interfaces import PowerSource, ReadFailure, Reading, SourceContext
 from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.ids import DomainId
 
@@ -161,7 +162,7 @@ class _Look:
         self._doing = "being opened"
         try:
             domains = tuple(self._adapt(source.name, domain) for domain in source.open(self._context))
-            devices = len(source.parts()) if isinstance(source, PartedSource) else 0
+            devices = len(parts_of(source))
             self._found = replace(self._found, domains=domains, devices=devices)
             self._doing = "being read"
             call_s, failures = _read(source)
@@ -173,8 +174,7 @@ class _Look:
 
 def _read(source: PowerSource) -> tuple[float, tuple[tuple[DomainId, str], ...]]:
     """Return the median cost of a read in seconds, and which domains gave no value at all."""
-    parts = source.parts() if isinstance(source, PartedSource) else ()
-    reads = [part.read for part in parts] or [source.read]
+    reads = [part.read for part in parts_of(source)] or [source.read]
     costs: list[float] = []
     good: set[DomainId] = set()
     failed: dict[DomainId, str] = {}

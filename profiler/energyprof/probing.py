@@ -9,8 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 
 from energyprof import __version__
@@ -98,6 +98,14 @@ class _Open:
     name: str
     source: PowerSource
     domains: tuple[Domain, ...]
+    threads: list[threading.Thread] = field(default_factory=list)
+    """Those that read it."""
+
+    def close(self) -> None:
+        """Close the source, unless a call hangs in its driver: to shut that down then is the surest way to crash it."""
+        if not any(thread.is_alive() for thread in self.threads):
+            with suppress(Exception):  # a driver that cannot be closed has been read all the same
+                self.source.close()
 
 
 def _opened(wanted: Sequence[tuple[str, PowerSource, str]], remarks: list[str], closing: ExitStack) -> list[_Open]:
@@ -129,7 +137,7 @@ def _opened(wanted: Sequence[tuple[str, PowerSource, str]], remarks: list[str], 
         if one is None:
             remarks.append(f"{wanted[row][0]} is not probed: {faults[row]}")
         else:
-            closing.callback(one.source.close)
+            closing.callback(one.close)
             opened.append(one)
     return opened
 
@@ -179,7 +187,9 @@ def _session(
 def _ears(opened: _Open, start_ns: int, until_ns: int) -> list[_Ear]:
     """Return one for each device that answers for itself."""
     devices = open_source(opened.source, opened.domains, parts_of(opened.source)).devices
-    return [_Ear(opened, replace(device, facts=None), start_ns, until_ns) for device in devices if device.domains]
+    ears = [_Ear(opened, device, start_ns, until_ns) for device in devices if device.domains]
+    opened.threads.extend(ear.thread for ear in ears)
+    return ears
 
 
 class _Ear:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
+from energyprof.collect.devices import open_source
 from energyprof.collect.poller import Poller
 from energyprof.interfaces import ReadFailure, Reading, SourceContext
 from energyprof.model.domain import Domain
@@ -62,7 +63,9 @@ class Listen:
         for start, end in plan:
             true_power += [(START_NS + start, IDLE_W + SWING_W), (START_NS + end, IDLE_W)]
         sensor = SimulatedSensor(clock.now_ns, true_power, **habits)
-        poller = Poller(Costly(sensor, clock, call_ns), sensor.open(SourceContext()), clock.now_ns)
+        domains = sensor.open(SourceContext())
+        (device,) = open_source(Costly(sensor, clock, call_ns), domains).devices
+        poller = Poller(device, clock.now_ns)
         late = np.random.default_rng(1)
 
         def sleep_s(duration_s: float) -> None:

@@ -98,11 +98,8 @@ def _probed(row: Mapping[str, Any], width: int) -> Iterable[str]:
         period = f"{duration(row['period_s'])} ± {duration(row['period_error_s'])}{regular}"
     else:
         period = "shorter than the time between reads" if row["faster_than_reads"] else "too few updates to tell"
-    quantum = (
-        "never moved"
-        if row["quantum"] is None
-        else f"{row['quantum']:.3g} {'J' if row['quantity'] == 'energy' else 'W'}"
-    )
+    unit = "J" if row["quantity"] == "energy" else "W"
+    quantum = "never moved" if row["quantum"] is None else f"{row['quantum']:.3g} {unit}"
     facts = [
         ("updates every", period),
         ("smallest step", quantum),
