@@ -6,40 +6,31 @@ Ctrl-C and the prompt wait for no driver. It ends when the foreground says so, o
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from energyprof import __version__, discover
 from energyprof.collect.beginning import Beginning
 from energyprof.collect.choose import sensor_root
-from energyprof.collect.cpu_before import CpuBefore
-from energyprof.collect.cpu_clock import CpuClock
-from energyprof.collect.horizon import Horizon
+from energyprof.collect.followed_program import FollowedProgram
 from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
-from energyprof.collect.process_tree import process_tree
 from energyprof.collect.sampler import Sampler, SamplerFacts
 from energyprof.collect.sleeps import SleepWatch
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.interfaces import PowerSource, SourceContext
-from energyprof.launch.control import BEGIN, COMMIT, CONFIG_NAME, LOST, START, Control
+from energyprof.launch.control import BEGIN, COMMIT, LOST, START, Control
 from energyprof.launch.detached import close_inherited
 from energyprof.launch.processor import cpu_model
 from energyprof.launch.pulse import Pulse
 from energyprof.launch.root_process import RootProcess
+from energyprof.launch.run_configuration import await_removal, leave_nothing, read_configuration
 from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import hold
 from energyprof.probe.store import KeptProbes
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from energyprof.capture.writer import CaptureWriter
 
 TICK_S = 0.08
 CONVERT_S = 0.04
@@ -67,7 +58,7 @@ def main(run_dir: str | None = None) -> None:
     sys.setswitchinterval(0.0005)
     control = Control(os.dup(0), os.dup(1))
     os.dup2(2, 1)  # what a driver prints goes to the log, not between our events
-    config = control.wait(None) if run_dir is None else _configuration(run_dir)
+    config = control.wait(None) if run_dir is None else read_configuration(run_dir)
     control.tell("begun")
     if config is None or config.get("op") == LOST:
         return
@@ -76,7 +67,7 @@ def main(run_dir: str | None = None) -> None:
             collection = Collection(config, control)
         collection.run()
     except _CancelledError:
-        _leave_nothing(config)
+        leave_nothing(config["output"], config["run_dir"])
     except EnergyprofError as error:
         control.tell("failed", message=str(error))
     except Exception as error:  # a fault of ours: the details are in the log, and the program does not notice
@@ -86,7 +77,7 @@ def main(run_dir: str | None = None) -> None:
         control.tell("failed", message=f"the collector failed: {type(error).__name__}: {error}")
     else:
         if run_dir is not None:
-            _leave(run_dir)
+            await_removal(run_dir, ORPHAN_PATIENCE_S)
 
 
 class _CancelledError(Exception):
@@ -107,13 +98,13 @@ class Collection:
         self._sleeps = SleepWatch()
         self._beginning = Beginning()
         self._probes = KeptProbes(discover.cache_folder(), cpu_model())
-        self._program: _Program | None = None
+        self._program: FollowedProgram | None = None
         if "start_ns" in config:
-            self._start_sampling(_Program(config))
+            self._start_sampling(FollowedProgram(config))
         else:
             self._start_sampling(None)
             self._lead_in()
-        self._follow(self._program or _Program(self._config))
+        self._follow(self._program or FollowedProgram(self._config))
         self._stacks = self._config.get("stacks", "off")
         if config.get("in_process"):
             self._sampler.await_first(FIRST_READ_PATIENCE_S)
@@ -127,6 +118,7 @@ class Collection:
         self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
         if self._stacks != "off":
             self._signals.start()
+        from energyprof.capture.writer import CaptureWriter
         from energyprof.collect.convert import Converter
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
@@ -134,7 +126,7 @@ class Collection:
         from energyprof.collect.use_watch import UseWatch
         from energyprof.launch.host_facts import run_facts
 
-        self._writer = _new_writer(Path(config["output"]))
+        self._writer = CaptureWriter.over_claim(Path(config["output"]))
         self._facts = run_facts(config, __version__, time.monotonic_ns())
         self._writer.set_run(self._facts)
         self._writer.add_domains([domain for one in self._opened for domain in one.domains])
@@ -155,7 +147,7 @@ class Collection:
         self._said: set[str] = set()
         self._due_s = {"live": 0.0, "facts": 0.0}
 
-    def _start_sampling(self, program: _Program | None) -> None:
+    def _start_sampling(self, program: FollowedProgram | None) -> None:
         """Open the sources and read them; None: the program is not there yet."""
         self._program = program
         begin_ns = time.monotonic_ns() if program is None else program.start_ns
@@ -189,12 +181,12 @@ class Collection:
             self._add(self._opening.late())
             self._control.tell("sampling", power_w=self._sampler.live().power_w)
 
-    def _follow(self, program: _Program) -> None:
+    def _follow(self, program: FollowedProgram) -> None:
         """Follow the program, which runs."""
         if self._program is None:
             self._program = program
             self._sampler.follow(program.clock)
-        self._start_ns, self._root = program.start_ns, program.root
+        self._start_ns, self._root = program.start_ns, RootProcess(program.root_pid)
         self._clock, self._horizon = program.clock, program.horizon
 
     def _now_ns(self) -> int:
@@ -396,50 +388,6 @@ class Collection:
             return False
         self._due_s[what] = now_s + every_s
         return True
-
-
-class _Program:
-    """The program, and the clocks that go by it."""
-
-    def __init__(self, config: dict[str, Any]) -> None:
-        self.start_ns = int(config["start_ns"])
-        root_pid = int(config["root_pid"])
-        self.root = RootProcess(root_pid)
-        before = CpuBefore(root_pid, dict(config.get("cpu_before", ())), self.start_ns)
-        self.clock = CpuClock(process_tree(root_pid), start_ns=self.start_ns, before=before)
-        self.clock.poll()  # a model's first reading must know what has been used so far, or the second one has it all
-        self.horizon = Horizon(self.clock, root_pid)
-
-
-def _leave_nothing(config: dict[str, Any]) -> None:
-    """Remove what a run that never began would leave behind, if whoever wanted it could not."""
-    with suppress(OSError):
-        if not os.path.getsize(config["output"]):
-            os.unlink(config["output"])
-    remove_run_folder(config["run_dir"])
-
-
-def _configuration(run_dir: str) -> dict[str, Any]:
-    with open(os.path.join(run_dir, CONFIG_NAME), encoding="ascii") as stream:
-        config: dict[str, Any] = json.load(stream)
-    return config
-
-
-def _leave(run_dir: str) -> None:
-    """Let the program read the last word in the run folder, which it then removes; do that for it if it does not."""
-    deadline_s = time.monotonic() + ORPHAN_PATIENCE_S
-    while os.path.exists(run_dir) and time.monotonic() < deadline_s:
-        time.sleep(TICK_S)
-    remove_run_folder(run_dir)
-
-
-def _new_writer(path: Path) -> CaptureWriter:
-    """Take over the empty file by which the foreground claimed the name."""
-    from energyprof.capture.writer import CaptureWriter
-
-    if path.exists() and path.stat().st_size == 0:
-        path.unlink()
-    return CaptureWriter(path)
 
 
 def _load(name: str) -> PowerSource:

@@ -88,6 +88,13 @@ class CaptureWriter:
             self._take_up()
         self._db: sqlite3.Connection | None = reopen(self.path) if goes_on else create(self.path)
 
+    @classmethod
+    def over_claim(cls, path: Path) -> CaptureWriter:
+        """Create the file in place of the empty one by which its name was claimed; raises CaptureError as above."""
+        if path.exists() and path.stat().st_size == 0:
+            path.unlink()
+        return cls(path)
+
     def _take_up(self) -> None:
         """Take over what the file says already."""
         with opened(self.path) as db:
