@@ -43,6 +43,7 @@ def test_energy_counter_is_read_in_the_drivers_own_integers(machine):
             lag_ns=(0, 100 * MS),
             gain_error=(0.05, 0.05),
             max_power_w=800.0,
+            timing="by class",
         )
     }
     assert answers == [Reading("gpu:0", 5_000 + 12_000)]
