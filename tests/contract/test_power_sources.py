@@ -6,6 +6,7 @@ source adds one function to WORLDS.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -37,6 +38,8 @@ class World:
     absent: SourceContext | None
     vanish: Callable[[], None] = lambda: None
     """Takes away what no context can: to be called before `absent` is used."""
+    make: Callable[[Callable[..., PowerSource]], PowerSource] = lambda plugin: plugin()
+    """How the source is constructed, where what it asks of the kernel must be played."""
 
 
 def context(root: Path, clock: FakeClock | NvmlWorld, **rest: object) -> SourceContext:
@@ -75,9 +78,72 @@ def nvml_world(folder: Path) -> World:
     )
 
 
+def written(folder: Path, files: dict[str, object]) -> Path:
+    """Write files of /sys and /proc, with the newline that the kernel gives; return the folder."""
+    for name, value in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{value}\n")
+    return folder
+
+
+def sysfs_world(folder: Path, files: dict[str, object], *read: str) -> World:
+    """Return a machine of files, of which those in `read` hold no number any more once it is killed."""
+    clock = FakeClock(START_NS)
+    root = written(folder / "machine", files)
+
+    def kill() -> None:
+        for name in read:
+            (root / name).write_text("")
+
+    return World(clock, context(root, clock), kill, context(folder / "none", clock))
+
+
+def rapl_world(folder: Path) -> World:
+    package, dram = (f"sys/class/powercap/intel-rapl:{numbers}" for numbers in ("0", "0:0"))
+    files: dict[str, object] = {"proc/cpuinfo": "vendor_id\t: GenuineIntel"}
+    for zone, name in ((package, "package-0"), (dram, "dram")):
+        files |= {f"{zone}/name": name, f"{zone}/energy_uj": 5_000_000, f"{zone}/max_energy_range_uj": 262_143_328_850}
+    return sysfs_world(folder, files, f"{package}/energy_uj", f"{dram}/energy_uj")
+
+
+def hwmon_world(folder: Path) -> World:
+    chip = "sys/class/hwmon/hwmon0"
+    return sysfs_world(
+        folder, {f"{chip}/name": "amdgpu", f"{chip}/power1_average": 35_000_000}, f"{chip}/power1_average"
+    )
+
+
+def battery_world(folder: Path) -> World:
+    pack = "sys/class/power_supply/BAT0"
+    files: dict[str, object] = {"type": "Battery", "status": "Discharging", "power_now": 9_000_000}
+    return sysfs_world(folder, {f"{pack}/{name}": value for name, value in files.items()}, f"{pack}/power_now")
+
+
+def perf_world(folder: Path) -> World:
+    pmu = "sys/bus/event_source/devices/power"
+    files: dict[str, object] = {"proc/cpuinfo": "vendor_id\t: GenuineIntel", f"{pmu}/type": 21, f"{pmu}/cpumask": 0}
+    files |= {f"{pmu}/events/energy-pkg": "event=0x02", f"{pmu}/events/energy-pkg.unit": "Joules"}
+    world = sysfs_world(folder, files | {f"{pmu}/events/energy-pkg.scale": 2.0**-32})
+    is_alive = [True]
+
+    def open_event(kind: int, config: int, cpu: int) -> int:
+        return os.open(os.devnull, os.O_RDONLY)
+
+    def read_event(descriptor: int) -> int | None:
+        os.fstat(descriptor)
+        return 2**33 if is_alive else None
+
+    return replace(world, kill=is_alive.clear, make=lambda plugin: plugin(open_event, read_event))
+
+
 WORLDS: dict[str, Callable[[Path], World]] = {
+    "battery": battery_world,
+    "hwmon": hwmon_world,
     "load_model": load_model_world,
     "nvml": nvml_world,
+    "perf": perf_world,
+    "rapl": rapl_world,
     "replay": replay_world,
 }
 
@@ -88,9 +154,8 @@ def name(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def source(name: str) -> PowerSource:
-    made: PowerSource = SOURCES[name].load()()
-    return made
+def source(name: str, world: World) -> PowerSource:
+    return world.make(SOURCES[name].load())
 
 
 @pytest.fixture
@@ -193,10 +258,10 @@ def test_source_may_be_closed_twice_and_unopened(source, world):
 
 
 def test_two_runs_in_one_process_do_not_share_anything(name, tmp_path):
-    first, second = SOURCES[name].load()(), SOURCES[name].load()()
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     one, other = WORLDS[name](tmp_path / "a"), WORLDS[name](tmp_path / "b")
+    first, second = (world.make(SOURCES[name].load()) for world in (one, other))
     domains = first.open(one.context)
     second.open(other.context)
 

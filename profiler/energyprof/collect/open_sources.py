@@ -18,7 +18,7 @@ from energyprof.collect.attempt import Attempt
 from energyprof.collect.choose import Offer, readers
 from energyprof.collect.devices import OpenSource, open_source
 from energyprof.interfaces import PowerSource, RemarkingSource, SourceContext
-from energyprof.model.domain import Domain
+from energyprof.model.domain import counted_ids
 from energyprof.model.ids import DomainId
 
 Opened: TypeAlias = list[OpenSource]
@@ -167,7 +167,12 @@ class Opening:
 
 
 def lead_out_ns(opened: Opened) -> int:
-    """Return how long after the end the slowest sensor still speaks of it: lag plus period, at most 1.2 s."""
-    sensors = [domain for one in opened for domain in one.domains if domain.provenance == "sensor"]
+    """Return how long after the end the slowest sensor that counts still speaks of it: lag plus period, at most 1.2 s.
+
+    A slow one that is shown for comparison only, such as a battery beside RAPL, is not waited for.
+    """
+    offered = [domain for one in opened for domain in one.domains]
+    counted = counted_ids(offered)
+    sensors = [domain for domain in offered if domain.provenance == "sensor" and domain.id in counted]
     longest_ns = max((domain.lag_ns[1] + (domain.period_ns or 0) for domain in sensors), default=0)
     return min(longest_ns, LONGEST_LEAD_OUT_NS)

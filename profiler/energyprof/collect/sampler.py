@@ -35,7 +35,7 @@ from energyprof.collect.poller import FACTS_NS, Poller
 from energyprof.collect.wakeup import ask_prompt_wakeups
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource
-from energyprof.model.domain import Domain
+from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.ids import DomainId
 from energyprof.model.sampling import DomainFacts
 
@@ -322,4 +322,5 @@ def _top_level(pollers: Sequence[Poller]) -> list[tuple[Poller, DomainId]]:
                     "choose one of them with --source"
                 )
             offered[domain.id] = poller.device.name
-    return [(poller, domain.id) for poller in pollers for domain in poller.domains if domain.parent not in offered]
+    counted = counted_ids(domain for poller in pollers for domain in poller.domains)
+    return [(poller, domain.id) for poller in pollers for domain in poller.domains if domain.id in counted]

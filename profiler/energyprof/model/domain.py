@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import Final, Literal
 
 from energyprof.model.ids import DomainId
 
@@ -28,7 +28,7 @@ class ReadStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """Describe one power domain; ids: `gpu:0`, `cpu:0:package`, `cpu:0:core`, `dram:0`, `psys`, `battery`, `cpu`."""
+    """Describe one power domain; ids: `gpu:0`, `cpu:0:package`, `cpu:0:core`, `dram:0`, `psys`, `machine`, `cpu`."""
 
     id: DomainId
     source: str
@@ -76,8 +76,28 @@ class Domain:
         return self.wrap * self.scale
 
 
+WHOLES: Final = ("machine", "module", "battery")
+"""The first word of ids that mean a whole machine, or a superchip with its GPU, in the order of preference.
+
+They contain the domains of other sources, which cannot know of them, and update a second or so apart: beside finer
+sensors they are shown for comparison, and the finer ones are added up.
+"""
+
+
 def counted_ids(domains: Iterable[Domain]) -> frozenset[DomainId]:
-    """Return the domains whose energies may be added up: those not already contained in another one of the run."""
+    """Return the domains whose energies may be added up: none of them is a part of another one."""
     domains = tuple(domains)
-    present = {domain.id for domain in domains}
-    return frozenset(domain.id for domain in domains if domain.parent is None or domain.parent not in present)
+    kept = [domain for domain in domains if not is_whole(domain.id)]
+    for kind in WHOLES:
+        kept = kept or [domain for domain in domains if _kind(domain.id) == kind]
+    present = {domain.id for domain in kept}
+    return frozenset(domain.id for domain in kept if domain.parent is None or domain.parent not in present)
+
+
+def is_whole(id_: DomainId) -> bool:
+    """Return whether the domain is a whole machine, or a superchip with its GPU."""
+    return _kind(id_) in WHOLES
+
+
+def _kind(id_: DomainId) -> str:
+    return id_.partition(":")[0]

@@ -1,4 +1,4 @@
-"""A machine whose GPUs are the stand-in's, in this process, with a clock that the test moves."""
+"""Machines of other people: with the stand-in's GPUs and a clock that the test moves, or as files of /sys and /proc."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import nvml_world
 import pytest
 from nvml_world import Gpu, NvmlWorld
+from sysfs_tree import SysfsTree
 
 from energyprof.interfaces import SourceContext
 from energyprof_plugins.power.nvml import Nvml
@@ -53,3 +54,9 @@ def machine(tmp_path: Path) -> Iterator[Callable[..., Machine]]:
     for one in made:
         one.source.close()
     nvml_world.use_here(None)
+
+
+@pytest.fixture
+def tree() -> type[SysfsTree]:
+    """Return how to write /sys and /proc of another computer into a folder."""
+    return SysfsTree

@@ -83,7 +83,8 @@ def sensor_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
         if account.covered_share is not None and account.measured_j is not None and covered_text(report):
             facts.append(f"covers {percent_covered(account.covered_share)} of the run")
         if not row.counts and account.measured_j is not None:
-            facts.append(f"part of {glyphs.name(row.parent or '')}, not added")
+            whole = f"part of {glyphs.name(row.parent)}" if row.parent else "contains the others"
+            facts.append(f"{whole}, not added")
         if row.timing != "nominal" and row.provenance == "measured":
             facts.append(glyphs.name(row.timing if "probe" in row.timing else f"timing {row.timing}"))
         yield glyphs.text(" \u00b7 ".join(facts))
