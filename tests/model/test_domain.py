@@ -23,8 +23,8 @@ def domain(id_: str, parent: str | None = None) -> Domain:
         ([("battery", None), ("cpu", None)], {"cpu"}),
         ([("battery", None)], {"battery"}),
         ([("battery", None), ("machine:0", None), ("machine:1", None)], {"machine:0", "machine:1"}),
-        ([("module:0", None), ("cpu:0:package", "module:0"), ("gpu:0", None)], {"cpu:0:package", "gpu:0"}),
-        ([("module:0", None), ("battery", None)], {"module:0"}),
+        ([("module:0", None), ("cpu:0:package", "module:0"), ("gpu:0", "module:0")], {"module:0"}),
+        ([("battery", None), ("psys", "machine")], {"psys"}),
         ([], set()),
     ],
 )

@@ -98,7 +98,7 @@ class Hwmon:
         names = {chip.path: chip.name for chip in chips}
         readable: list[tuple[str, Meter, list[SysfsNumber]]] = []
         fault: Fault | None = None
-        for meter in [*hwmon_gpus.gpu_meters(chips, root), *hwmon_boards.board_meters(chips)]:
+        for meter in [*hwmon_gpus.gpu_meters(chips, root), *hwmon_boards.board_meters(chips, root)]:
             numbers = [SysfsNumber(path) for path in meter.files]
             value = _value(meter, numbers)
             if isinstance(value, Fault):

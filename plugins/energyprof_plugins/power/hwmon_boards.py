@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from energyprof_plugins.power.hwmon_chips import NS_PER_MS, Chip, Driver, Meter
+from energyprof_plugins.power.hwmon_chips import NS_PER_MS, Chip, Driver, Meter, has_nvidia
 
 ACPI, RAILS, SUPPLY = "power_meter", "ina3221", "corsairpsu"
 # Labels of Grace's meters: NVIDIA Grace Performance Tuning Guide, "Power Telemetry"
@@ -52,9 +52,11 @@ JETSON: Final[Mapping[str, tuple[str, Driver, str | None]]] = {
 }
 
 
-def board_meters(chips: Sequence[Chip]) -> list[Meter]:
-    """Return what the known chips measure."""
+def board_meters(chips: Sequence[Chip], root: str) -> list[Meter]:
+    """Return what the known chips measure; of a superchip's module, NVIDIA's driver says it where that is loaded."""
     acpi = [_acpi(chip) for chip in chips if chip.name == ACPI and chip.file("power1_average")]
+    if has_nvidia(root):
+        acpi = [meter for meter in acpi if not meter.id.startswith("module:")]
     rails = [meter for chip in chips if chip.name == RAILS for meter in _rails(chip)]
     supplies = [
         Meter("machine", (path,), "power1_input", "cpu")

@@ -69,6 +69,11 @@ class Meter:
     """From this value on the driver means that it does not know."""
 
 
+def has_nvidia(root: str) -> bool:
+    """Return whether NVIDIA's driver is loaded, by which the source `nvml` reads its cards and their modules."""
+    return os.path.isdir(os.path.join(root, "proc/driver/nvidia"))
+
+
 def find_chips(root: str) -> list[Chip]:
     """Return every chip under `root`, in the order of their numbers."""
     folder = os.path.join(root, CLASS)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from energyprof_plugins.power.hwmon_chips import Chip, Meter
+from energyprof_plugins.power.hwmon_chips import Chip, Meter, has_nvidia
 
-NVIDIA_DRIVER = "proc/driver/nvidia"
 AMD = "amdgpu"
 INTEL = ("xe", "i915")
 
@@ -23,10 +22,10 @@ def gpu_meters(chips: Sequence[Chip], root: str) -> list[Meter]:
     intel = [
         chip for chip in chips if chip.name in INTEL and (chip.file("energy1_input") or chip.file("energy2_input"))
     ]
-    has_nvidia = os.path.isdir(os.path.join(root, NVIDIA_DRIVER))
-    meters = [_amd(chip, f"gpu:amd:{n}" if has_nvidia else f"gpu:{n}") for n, chip in enumerate(amd)]
+    is_shared = has_nvidia(root)
+    meters = [_amd(chip, f"gpu:amd:{n}" if is_shared else f"gpu:{n}") for n, chip in enumerate(amd)]
     for number, chip in enumerate(intel):
-        meters += _intel(chip, f"gpu:intel:{number}" if has_nvidia or amd else f"gpu:{number}")
+        meters += _intel(chip, f"gpu:intel:{number}" if is_shared or amd else f"gpu:{number}")
     return meters + [_processor(chip) for chip in chips if chip.name == AMD and _is_processor(chip) and _amd_file(chip)]
 
 

@@ -76,8 +76,8 @@ class Domain:
         return self.wrap * self.scale
 
 
-WHOLES: Final = ("machine", "module", "battery")
-"""The first word of ids that mean a whole machine, or a superchip with its GPU, in the order of preference.
+WHOLES: Final = ("machine", "battery")
+"""The first word of ids that mean a whole machine, in the order of preference.
 
 They contain the domains of other sources, which cannot know of them, and update a second or so apart: beside finer
 sensors they are shown for comparison, and the finer ones are added up.
@@ -95,7 +95,7 @@ def counted_ids(domains: Iterable[Domain]) -> frozenset[DomainId]:
 
 
 def is_whole(id_: DomainId) -> bool:
-    """Return whether the domain is a whole machine, or a superchip with its GPU."""
+    """Return whether the domain is a whole machine."""
     return _kind(id_) in WHOLES
 
 

@@ -102,6 +102,8 @@ def test_grace_sockets_contain_their_rails_and_the_module_contains_all(tmp_path,
     chips = [("power_meter/", {"power1_average": 1000, "power1_oem_info": label}) for label in labels]
 
     domains = Hwmon().open(machine(tree, tmp_path, *chips))
+    tree.write(tmp_path, {"proc/driver/nvidia/version": "NVRM version"})
+    beside_nvml = Hwmon().open(machine(tree, tmp_path, *chips))
 
     assert parents(domains) == {
         "module:0": None,
@@ -109,7 +111,9 @@ def test_grace_sockets_contain_their_rails_and_the_module_contains_all(tmp_path,
         "cpu:0:core": "cpu:0:package",
         "cpu:0:sysio": "cpu:0:package",
     }
-    assert counted_ids(domains) == {"cpu:0:package"}
+    assert counted_ids(domains) == {"module:0"}
+    assert parents(beside_nvml) == {id_: parent for id_, parent in parents(domains).items() if id_ != "module:0"}
+    assert counted_ids(beside_nvml) == {"cpu:0:package"}
 
 
 def test_rails_of_a_jetson_are_volts_times_amperes_within_its_input(tmp_path, tree):
