@@ -52,6 +52,8 @@ class SourceContext:
     """Return the CPU time in nanoseconds used so far by the program and its descendants; never decreases."""
     root: str = "/"
     """Where `/sys`, `/proc` and `/dev` are looked for; tests hand in a temporary folder."""
+    cache: str = ""
+    """The user's folder with what has been found out about this machine before; empty: there is none."""
 
 
 class PowerSource(Protocol):

@@ -111,7 +111,11 @@ def probe_findings(
 def _examined(adapt: Callable[[str, Domain], Domain]) -> tuple[SourceState, ...]:
     now_ns = time.monotonic_ns()
     context = SourceContext(
-        start_ns=now_ns, now_ns=time.monotonic_ns, cpu_time_ns=time.process_time_ns, root=sensor_root()
+        start_ns=now_ns,
+        now_ns=time.monotonic_ns,
+        cpu_time_ns=time.process_time_ns,
+        root=sensor_root(),
+        cache=discover.cache_folder(),
     )
     names = sorted({spec.name for spec in discover.plugins(discover.POWER_SOURCES)})
     return examine_all(names, _load, context, adapt=adapt)

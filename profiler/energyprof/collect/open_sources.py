@@ -18,7 +18,7 @@ from energyprof.collect.attempt import Attempt
 from energyprof.collect.choose import Offer, readers
 from energyprof.collect.devices import OpenSource, open_source
 from energyprof.interfaces import PowerSource, RemarkingSource, SourceContext
-from energyprof.model.domain import counted_ids
+from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.ids import DomainId
 
 Opened: TypeAlias = list[OpenSource]

@@ -8,8 +8,10 @@ import pytest
 
 from energyprof.interfaces import Reading, SourceContext
 from energyprof.model.domain import Domain
+from energyprof.model.fitted_power import FittedPower, fitted_file, text_of_fit
 from energyprof.testing import SECOND, FakeClock
-from energyprof_plugins.power.load_model import CPU, TABLE, UNKNOWN, Generation, LoadModel, gain_error, identify
+from energyprof_plugins.power.load_model import CPU, LoadModel
+from energyprof_plugins.power.load_table import TABLE, UNKNOWN, gain_error, identify
 
 CPUINFO = """processor\t: {number}
 vendor_id\t: {vendor}
@@ -24,7 +26,7 @@ MILAN = {"vendor": "AuthenticAMD", "family": 25, "model": 1, "name": "AMD EPYC 7
 
 def machine(root, threads=4, **facts):
     """Write /proc/cpuinfo of a machine under `root`."""
-    (root / "proc").mkdir()
+    (root / "proc").mkdir(exist_ok=True)
     text = "".join(CPUINFO.format(number=number, **facts) for number in range(threads))
     (root / "proc" / "cpuinfo").write_text(text)
     return str(root)
@@ -51,13 +53,15 @@ def machine(root, threads=4, **facts):
 def test_cpu_is_told_by_its_numbers(tmp_path, vendor, family, model, stepping, name, expected):
     root = machine(tmp_path, vendor=vendor, family=family, model=model, stepping=stepping, name=name)
 
-    generation, threads = identify(root)
+    processor = identify(root)
 
-    assert (generation.name, threads) == (expected, 4)
+    assert (processor.generation.name, processor.name, processor.threads) == (expected, name, 4)
 
 
 def test_machine_without_cpuinfo_is_unknown_with_the_threads_python_counts(tmp_path):
-    assert identify(str(tmp_path)) == (UNKNOWN, os.cpu_count())
+    processor = identify(str(tmp_path))
+
+    assert (processor.generation, processor.threads, processor.chips) == (UNKNOWN, os.cpu_count(), 1)
 
 
 def test_unknown_cpu_is_the_mean_of_the_table():
@@ -88,7 +92,7 @@ def test_domain_says_what_is_modelled_and_its_baseline(tmp_path):
 
     (domain,) = LoadModel().open(SourceContext(root=root))
 
-    milan = Generation("AMD", "EPYC 3rd gen", 0.46, 1.96)
+    (milan,) = (row for row in TABLE if row.name == "EPYC 3rd gen")
     assert domain == Domain(
         id=CPU,
         source="load_model (EPYC 3rd gen, 8 threads)",
@@ -132,3 +136,129 @@ def test_model_opened_again_begins_again(tmp_path):
     model.open(context)
 
     assert list(model.read()) == [Reading(CPU, 0, 7), Reading(CPU, 0, 7)]
+
+
+def opened(root, cache="", **facts):
+    """Return the model's domain on the machine under `root`."""
+    machine(root, **{**MILAN, **facts})
+    (domain,) = LoadModel().open(SourceContext(root=str(root), cache=str(cache)))
+    return domain
+
+
+def spent_uj(root, *busy, step_ns=SECOND):
+    """Return the energy above idle of each step in which so many CPUs are busy."""
+    clock, cpu_ns = FakeClock(), [0]
+    model = LoadModel()
+    context = SourceContext(now_ns=clock.now_ns, cpu_time_ns=lambda: cpu_ns[0], root=str(root))
+    (domain,) = model.open(context)
+    total_uj, spent = 0, []
+    for cpus in busy:
+        clock.advance(step_ns)
+        cpu_ns[0] += round(cpus * step_ns)
+        raw = list(model.read())[-1].raw
+        spent.append(raw - total_uj - round(domain.baseline_w * step_ns / 1000))
+        total_uj = raw
+    return spent
+
+
+def test_kinds_of_cores_are_filled_in_order_and_add_up_to_the_full_load(tmp_path, tree):
+    """Two performance cores with two threads each, and four efficiency cores of a fifth of their power."""
+    machine(tmp_path, threads=8, **MILAN)
+    tree.write(tmp_path, {"sys/devices/cpu_core/cpus": "0-3", "sys/devices/cpu_atom/cpus": "4-7"})
+    tree.write(tmp_path, {"sys/devices/system/cpu/cpu0/topology/thread_siblings_list": "0-1"})
+
+    one, four, five, all_busy = spent_uj(tmp_path, 1, 4, 5, 8)
+
+    full_uj = 8 * (1.96 - 0.46) * 1e6
+    strong_uj = full_uj / (4 + 4 * 0.4)
+    assert [one, four, five, all_busy] == [
+        pytest.approx(expected, abs=2) for expected in (strong_uj, 4 * strong_uj, 4.4 * strong_uj, full_uj)
+    ]
+
+
+def test_capacity_stands_for_power_where_cores_state_it(tmp_path, tree):
+    machine(tmp_path, threads=4, **MILAN)
+    for cpu, capacity in enumerate([512, 1024, 512, 1024]):
+        tree.write(tmp_path, {f"sys/devices/system/cpu/cpu{cpu}/cpu_capacity": capacity})
+
+    two, four = spent_uj(tmp_path, 2, 4)
+
+    assert (four, two) == (pytest.approx(6e6, abs=2), pytest.approx(6e6 * 2 / 3, abs=2))
+
+
+def test_more_cpu_time_than_cpus_loses_nothing(tmp_path):
+    machine(tmp_path, threads=2, **MILAN)
+
+    assert spent_uj(tmp_path, 10) == [pytest.approx(10 * 1.5e6, abs=2)]
+
+
+@pytest.mark.parametrize(
+    ("files", "described", "idle_w", "error"),
+    [
+        ({}, "EPYC 3rd gen, 4 threads", 1.84, None),
+        ({"sys/class/dmi/id/chassis_type": 10}, "laptop, 4 threads", 8.0, (2 / 3, 2.0)),
+        ({"sys/class/power_supply/BAT0/type": "Battery"}, "laptop, 4 threads", 8.0, (2 / 3, 2.0)),
+        ({"sys/class/dmi/id/chassis_type": 3}, "desktop, 4 threads", 35.0, (2 / 3, 2.0)),
+        (
+            {
+                "sys/class/dmi/id/chassis_type": 9,
+                "sys/class/powercap/intel-rapl:0/name": "package-0",
+                "sys/class/powercap/intel-rapl:0/constraint_0_max_power_uw": 15_000_000,
+            },
+            "laptop, 4 threads, 15 W limit",
+            8.0,
+            (2 / 3, 2.0),
+        ),
+    ],
+)
+def test_laptops_and_desktops_are_told_from_servers_with_a_wider_error(tmp_path, tree, files, described, idle_w, error):
+    tree.write(tmp_path, files)
+
+    domain = opened(tmp_path)
+
+    assert (domain.source, domain.baseline_w) == (f"load_model ({described})", pytest.approx(idle_w))
+    if error is not None:
+        assert domain.gain_error == pytest.approx(error)
+
+
+def test_stated_limit_is_the_full_load(tmp_path, tree):
+    zone = "sys/class/powercap/intel-rapl:0"
+    tree.write(tmp_path, {"sys/class/dmi/id/chassis_type": 9, f"{zone}/name": "package-0"})
+    tree.write(tmp_path, {f"{zone}/constraint_0_max_power_uw": 15_000_000})
+    machine(tmp_path, threads=4, **MILAN)
+
+    assert spent_uj(tmp_path, 4) == [pytest.approx(15e6, abs=2)]
+
+
+def test_memory_beyond_what_such_servers_have_adds_to_idle_and_widens_the_error(tmp_path, tree):
+    (tmp_path / "usual").mkdir()
+    (tmp_path / "large").mkdir()
+    tree.write(tmp_path / "large", {"proc/meminfo": "MemTotal:       500000000 kB\nMemFree: 1 kB"})
+
+    usual, large = opened(tmp_path / "usual"), opened(tmp_path / "large")
+
+    extra_w = 0.392 * (512.0 - 137)
+    assert large.baseline_w == pytest.approx(usual.baseline_w + extra_w)
+    assert large.source == "load_model (EPYC 3rd gen, 4 threads, 375 GB more than such servers have)"
+    low, high = large.gain_error
+    assert (1 - low) * large.baseline_w == pytest.approx((1 - usual.gain_error[0]) * usual.baseline_w)
+    assert high >= usual.gain_error[1]
+
+
+def test_fitted_machine_is_modelled_as_it_was_fitted(tmp_path):
+    fitted = FittedPower("AMD EPYC 7763", 4, 30.0, 4.5, (0.04, 0.05), "2026-11-25", "wall.csv")
+    with open(fitted_file(str(tmp_path), fitted.cpu, 4), "w") as file:
+        file.write(text_of_fit(fitted))
+
+    domain = opened(tmp_path, tmp_path)
+
+    assert domain.source == "load_model (fitted on 2026-11-25 against wall.csv)"
+    assert (domain.provenance, domain.baseline_w, domain.gain_error) == ("model", 30.0, (0.04, 0.05))
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"version": 2}', '{"version": 1, "gain_error": [0, 0], "cpu": 5}', "[]"])
+def test_file_that_is_no_fit_is_passed_over(tmp_path, text):
+    with open(fitted_file(str(tmp_path), "AMD EPYC 7763", 4), "w") as file:
+        file.write(text)
+
+    assert opened(tmp_path, tmp_path).source == "load_model (EPYC 3rd gen, 4 threads)"
