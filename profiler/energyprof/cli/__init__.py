@@ -23,6 +23,7 @@ COMMANDS = {
     "graph": ("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
     "recover": ("energyprof.cli.recover_command", "finish a run whose collector was killed"),
     "doctor": ("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
+    "calibrate": ("energyprof.cli.calibrate_command", "fit the power model of this machine to a meter"),
 }
 """Module and summary of each command."""
 
@@ -34,6 +35,7 @@ examples:
   energyprof graph RUN.eprof -o hot.png     its hotspot diagram
   energyprof recover FOLDER                 finish a run that was cut off
   energyprof doctor                         what can be measured here
+  energyprof calibrate --meter-csv F        let a smart plug teach the model of this machine
 
 `energyprof COMMAND --help` explains each command. In code: `with energyprof.stage("name"):` marks a stage.
 """
