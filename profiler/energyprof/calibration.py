@@ -19,15 +19,17 @@ import numpy as np
 from energyprof import discover
 from energyprof.attribute.machine_fit import MachineFit, fit_machine
 from energyprof.attribute.updates import recover
+from energyprof.attribute.windows import Windows
 from energyprof.collect.choose import choose_named, sensor_root
 from energyprof.collect.cpu_load import LOADS, CpuLoad, Load, busy_ns
+from energyprof.collect.devices import open_source, parts_of
 from energyprof.collect.meter_log import MeterLog, read_meter_log
 from energyprof.collect.poller import Poller
 from energyprof.errors import InputError
 from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.fitted_power import FittedPower, fitted_file, text_of_fit
-from energyprof.model.span import Floats
+from energyprof.model.span import Flags, Floats
 
 TICK_S: Final = 0.1
 SETTLING: Final = 0.2
@@ -179,36 +181,63 @@ class ReferenceSource:
     def __init__(self, source: PowerSource, domains: Sequence[Domain], now_ns: Callable[[], int]) -> None:
         self.domains = domains
         self._start_ns = now_ns()
-        self._poller = Poller(source, domains, now_ns, self._start_ns)
-        self.poll = self._poller.poll
-        self.close = self._poller.close
+        devices = open_source(source, domains, parts_of(source)).devices
+        self._pollers = [Poller(device, now_ns, self._start_ns) for device in devices]
+
+    def poll(self) -> None:
+        """Read every device once."""
+        for poller in self._pollers:
+            poller.poll()
+
+    def close(self) -> None:
+        """Close the source."""
+        for poller in self._pollers:
+            poller.close()
 
     def windows(self, end_ns: int) -> list[Window]:
         """Return the energy of all domains that count between their updates; raises InputError where one gave none."""
-        readings = self._poller.drain()
+        readings = {id_: rows for poller in self._pollers for id_, rows in poller.drain().items()}
         counted = counted_ids(self.domains)
-        edges: Floats | None = None
-        total: Floats | None = None
-        for domain in self.domains:
-            if domain.id not in counted:
-                continue
-            found = None if domain.id not in readings else recover(domain, readings[domain.id], self._start_ns, end_ns)
-            if found is None or not len(found):
+        found = []
+        for domain in (domain for domain in self.domains if domain.id in counted):
+            rows = readings.get(domain.id)
+            windows = None if rows is None else recover(domain, rows, self._start_ns, end_ns).run
+            if windows is None or not len(windows):
                 raise InputError(f"{domain.id} of {domain.source} gave no energy meanwhile; choose another source")
-            own = np.append(found.start_ns[:1], found.end_ns) + self._start_ns
-            counter = np.append(0.0, np.cumsum(found.energy_j))
-            edges = own if edges is None else edges
-            total = np.interp(edges, own, counter) + (0.0 if total is None else total)
-        if edges is None or total is None:
+            found.append(windows)
+        if not found:
             raise InputError("the source has no domain that counts; choose another one")
-        gained = np.diff(total)
-        return [(round(edges[row]), round(edges[row + 1]), float(gained[row])) for row in range(len(gained))]
+        begin_ns, end = max(float(one.start_ns[0]) for one in found), min(float(one.end_ns[-1]) for one in found)
+        within = (found[0].start_ns >= begin_ns) & (found[0].end_ns <= end)
+        edges = np.unique(np.append(found[0].start_ns[within], found[0].end_ns[within]))
+        gained = np.sum([np.diff(_counted_j(windows, edges)) for windows in found], axis=0)
+        is_read = np.all([~_meets_a_gap(windows, edges) for windows in found], axis=0)
+        shifted = edges + self._start_ns
+        return [(round(shifted[row]), round(shifted[row + 1]), float(gained[row])) for row in np.flatnonzero(is_read)]
 
     def error(self) -> tuple[float, float]:
         """Return the largest error that a domain states: the model cannot be better than what it was fitted against."""
         counted = [domain for domain in self.domains if domain.id in counted_ids(self.domains)]
         low, high = zip(*(domain.gain_error for domain in counted), strict=True)
         return max(low), max(high)
+
+
+def _counted_j(windows: Windows, edges_ns: Floats) -> Floats:
+    """Return the energy measured up to each edge, spread evenly over each window."""
+    times = np.column_stack((windows.start_ns, windows.end_ns)).ravel()
+    after = np.cumsum(windows.energy_j)
+    counter: Floats = np.interp(edges_ns, times, np.column_stack((after - windows.energy_j, after)).ravel())
+    return counter
+
+
+def _meets_a_gap(windows: Windows, edges_ns: Floats) -> Flags:
+    """Return which stretches between two edges have time in them that was not measured."""
+    times = np.column_stack((windows.start_ns, windows.end_ns)).ravel()
+    measured_ns = np.cumsum(windows.duration_ns())
+    counter = np.column_stack((measured_ns - windows.duration_ns(), measured_ns)).ravel()
+    covered_ns = np.diff(np.interp(edges_ns, times, counter))
+    missing: Flags = covered_ns < 0.999 * np.diff(edges_ns)
+    return missing
 
 
 def open_reference(name: str, argument: str) -> ReferenceSource:

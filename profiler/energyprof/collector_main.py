@@ -155,13 +155,7 @@ class Collection:
             [(name, argument) for name, argument in self._config["sources"]],
             [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
             _load,
-            SourceContext(
-                start_ns=begin_ns,
-                now_ns=self._now_ns,
-                cpu_time_ns=self._cpu_time_ns,
-                root=sensor_root(),
-                cache=discover.cache_folder(),
-            ),
+            SourceContext("", begin_ns, self._now_ns, self._cpu_time_ns, sensor_root(), discover.cache_folder()),
             begun_ns=self._beginning.wait_ns if program is None or self._config.get("in_process") else None,
             known=self._probes.known,
         )
