@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from energyprof.capture import read_trace
-from energyprof_plugins.power.load_model import identify
+from energyprof_plugins.power.load_model import machine_model
 
 # No clock is read while the functions work: reading a thread's CPU time makes the scheduler look whether its slice is
 # over, so that on a busy machine threads are put aside, and signals arrive, mostly there.
@@ -134,8 +134,8 @@ print(json.dumps(spent))
 
     done = place.run("-o", "job.eprof", "job.py")
 
-    generation, threads = identify("/")
-    baseline_w, dynamic_w = generation.idle_w * threads, generation.busy_w - generation.idle_w
+    model = machine_model("/", "/nowhere")
+    baseline_w, dynamic_w = model.idle_w, model.busy_w(1.0)
     true_j = {
         name: baseline_w * wall_s + dynamic_w * cpu_s for name, (wall_s, cpu_s) in json.loads(done.stdout).items()
     }
@@ -168,8 +168,8 @@ print(json.dumps([wait_for(threading.Thread(target=in_thread)), wait_for(process
 
     done = place.run("-q", "-o", "job.eprof", "job.py")
 
-    generation, threads = identify("/")
-    baseline_w, dynamic_w = generation.idle_w * threads, generation.busy_w - generation.idle_w
+    model = machine_model("/", "/nowhere")
+    baseline_w, dynamic_w = model.idle_w, model.busy_w(1.0)
     thread_j, child_j = (baseline_w * wall_s + dynamic_w * 0.8 for wall_s in json.loads(done.stdout))
 
     rows = {row["function"]: row for row in functions(place)}

@@ -80,6 +80,7 @@ def read_spools(run_dir: Path) -> list[Spool]:
     for path in sorted((run_dir / "spool").glob("*.spool")):
         data = path.read_bytes()
         offset = 0
+        one = Spool(head={})  # of a process that was killed before its head was written
         for frame, after in spool_format.read_frames(data):
             offset = after
             if frame.kind == spool_format.HEAD:

@@ -47,14 +47,14 @@ class Outcome:
     @property
     def truth_j(self) -> float:
         """What gpu:0 spent from the start of the run to its end."""
-        return self.world.energy_j(0, self.trace.run.start_ns, self.trace.run.end_ns)
+        return self.world.energy_j(0, self.trace.run.start_ns, self.trace.run.end_ns).run
 
     @property
     def covered_truth_j(self) -> float:
         """What gpu:0 spent in the time that readings cover: nothing is known of the rest, and the report says so."""
         start_ns = self.trace.run.start_ns
         domain = next(domain for domain in self.trace.domains if domain.id == "gpu:0")
-        windows = recover(domain, self.trace.readings[domain.id], start_ns, self.trace.run.end_ns)
+        windows = recover(domain, self.trace.readings[domain.id], start_ns, self.trace.run.end_ns).run
         edges = zip(windows.start_ns.tolist(), windows.end_ns.tolist(), strict=True)
         return sum(self.world.energy_j(0, start_ns + round(start), start_ns + round(end)) for start, end in edges)
 
