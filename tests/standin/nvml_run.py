@@ -47,7 +47,7 @@ class Outcome:
     @property
     def truth_j(self) -> float:
         """What gpu:0 spent from the start of the run to its end."""
-        return self.world.energy_j(0, self.trace.run.start_ns, self.trace.run.end_ns).run
+        return self.world.energy_j(0, self.trace.run.start_ns, self.trace.run.end_ns)
 
     @property
     def covered_truth_j(self) -> float:
