@@ -37,7 +37,7 @@ class Fault:
 
 
 class SysfsNumber:
-    """One file. Opening it once makes a read five times as cheap, and outlives a later change of permissions."""
+    """One file. Opened once, it is read for a tenth of the cost, and outlives a later change of permissions."""
 
     def __init__(self, path: str, open_file: OpenFile = os.open, read_at: ReadAt = os.pread) -> None:
         self.path = path
