@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from energyprof import __version__, discover
 from energyprof.collect.beginning import Beginning
@@ -32,11 +32,16 @@ from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import hold
 from energyprof.probe.store import KeptProbes
 
+if TYPE_CHECKING:
+    from energyprof.model.power import Use
+
 TICK_S = 0.08
 CONVERT_S = 0.04
 """Longest stretch of conversion at a time; between two the collector sleeps as long: half a core at most."""
 LIVE_S = 0.3
 FACTS_S = 2.0
+SETTLED_NS = 2_000_000_000
+"""What happened so long ago has arrived: recorders write every 0.25 s."""
 OPEN_PATIENCE_S = 0.2
 """How long the first reading of all sources waits for one whose driver takes its time."""
 FIRST_READ_PATIENCE_S = 0.2
@@ -118,34 +123,50 @@ class Collection:
         self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
         if self._stacks != "off":
             self._signals.start()
+        self._open_capture(int(config["root_pid"]))
+        self._is_blocked = False
+        self._settled_ns = 0
+        """What happened until then has been converted."""
+        self._said: set[str] = set()
+        self._due_s = {"live": 0.0, "facts": 0.0}
+
+    def _open_capture(self, root_pid: int) -> None:
+        """Begin the file and what fills it."""
+        from pathlib import Path
+
         from energyprof.capture.writer import CaptureWriter
+        from energyprof.collect.bursts import Bursts, lane_limit
         from energyprof.collect.convert import Converter
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
+        from energyprof.collect.thinning import Thinning
         from energyprof.collect.unrecorded import Unrecorded
         from energyprof.collect.use_watch import UseWatch
         from energyprof.launch.host_facts import run_facts
 
-        self._writer = CaptureWriter.over_claim(Path(config["output"]))
-        self._facts = run_facts(config, __version__, time.monotonic_ns())
+        limit_bytes = int(self._config.get("max_size", 0))
+        self._writer = CaptureWriter.over_claim(Path(self._config["output"]), limit_bytes)
+        seed = int(self._config["start_unix_ns"])
+        self._bursts = Bursts(limit_bytes, self._writer.size_bytes, seed) if limit_bytes else None
+        self._thinning = None if self._bursts is None else Thinning(self._bursts)
+        self._facts = run_facts(self._config, __version__, time.monotonic_ns())
         self._writer.set_run(self._facts)
         self._writer.add_domains([domain for one in self._opened for domain in one.domains])
         if self._stacks != "off":
             self._writer.set_stacks(self._stacks)
-        spool = Path(config["run_dir"]) / "spool"
+        spool = Path(self._config["run_dir"]) / "spool"
         self._converter = Converter(
             SpoolWatcher(spool),
             self._writer,
             signalled_ns=self._signals.began_ns,
-            is_part=bool(config.get("in_process")),
+            is_part=bool(self._config.get("in_process")),
+            bursts=self._bursts,
+            lane_limit=lane_limit(limit_bytes),
         )
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
-        self._use = UseWatch(self._clock, int(config["root_pid"]), os.getpid(), config.get("foreground_pid"))
+        self._use = UseWatch(self._clock, root_pid, os.getpid(), self._config.get("foreground_pid"))
         self._use.add([one.source for one in self._opened])
-        self._is_blocked = False
-        self._said: set[str] = set()
-        self._due_s = {"live": 0.0, "facts": 0.0}
 
     def _start_sampling(self, program: FollowedProgram | None) -> None:
         """Open the sources and read them; None: the program is not there yet."""
@@ -237,7 +258,9 @@ class Collection:
         """Store all that is known now, what is open included, for somebody who reads the file while the run goes on."""
         self._owners.adopt()
         self._take_all()
+        self._take_held_back()
         now_ns = time.monotonic_ns()
+        self._converter.count_until(self._settled_ns)
         self._facts = replace(self._facts, end_ns=now_ns)
         self._writer.set_run(self._facts)
         self._state_costs()
@@ -252,11 +275,19 @@ class Collection:
 
     def _take_all(self) -> None:
         """Convert whatever is there and take what has been sampled."""
-        while not self._is_blocked and self._converter.step():
+        while not self._is_blocked and self._step():
             self._store()
             if self._is_due("live", LIVE_S):
                 self._control.tell("working")
         self._take_samples()
+
+    def _step(self) -> bool:
+        """Convert the next piece; where there is none, all that is old enough has been converted."""
+        looked_ns = time.monotonic_ns()
+        has_more = self._converter.step()
+        if not has_more:
+            self._settled_ns = looked_ns - SETTLED_NS
+        return has_more
 
     def _tick(self) -> float:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
@@ -272,11 +303,16 @@ class Collection:
         self._read_too(self._opening.late())
         has_more = not self._is_blocked
         while has_more and time.monotonic() - began_s < CONVERT_S:
-            has_more = self._converter.step()
+            has_more = self._step()
         if self._stacks == "auto" and self._converter.has_spans():
             self._signals.stop()
         self._take_samples()
+        if self._bursts is not None:
+            self._bursts.look(time.monotonic_ns())
+            if self._bursts.is_counting:
+                self._writer.readings_age_ns = self._bursts.period_ns
         if self._is_due("facts", FACTS_S):
+            self._converter.count_until(self._settled_ns)
             self._facts = replace(self._facts, end_ns=time.monotonic_ns())
             self._writer.set_run(self._facts)
             self._state_costs()
@@ -308,13 +344,31 @@ class Collection:
 
     def _take_samples(self) -> None:
         domains = [domain for one in self._opened for domain in one.domains]
-        self._writer.add_readings(self._horizon.readings(domains, self._sampler.drain()))
-        self._writer.add_cpu(self._horizon.cpu(self._clock.drain()))
+        readings = self._horizon.readings(domains, self._sampler.drain())
+        cpu = self._horizon.cpu(self._clock.drain())
+        if self._thinning is not None and self._bursts is not None and self._bursts.is_counting:
+            readings, sums = self._thinning.readings({domain.id: domain for domain in domains}, readings)
+            cpu = self._thinning.cpu(cpu)
+            self._writer.add_power_sums(sums)
+        self._writer.add_readings(readings)
+        self._writer.add_cpu(cpu)
         self._use.look()
         host, devices = self._use.drain()
-        self._writer.add_use(host)
+        self._writer.add_use(self._thinned_use(host, ""))
         for domain, use in devices.items():
-            self._writer.add_use(use, domain)
+            self._writer.add_use(self._thinned_use(use, domain), domain)
+
+    def _thinned_use(self, use: Use, of: str) -> Use:
+        if self._thinning is None or self._bursts is None or not self._bursts.is_counting or not len(use):
+            return use
+        return self._thinning.use(use, of)
+
+    def _take_held_back(self) -> None:
+        if self._thinning is not None:
+            readings, cpu, sums = self._thinning.rest()
+            self._writer.add_readings(readings)
+            self._writer.add_cpu(cpu)
+            self._writer.add_power_sums(sums)
 
     def _store(self) -> None:
         """Commit what is due; a disk that is full now may have room later, and the spools stay until then."""
@@ -349,6 +403,7 @@ class Collection:
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._control.tell("working")
         self._take_all()
+        self._take_held_back()
         if self._is_blocked:
             self._writer.commit(force=True)  # raises where there is no room yet: `recover` goes on from here
         self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)

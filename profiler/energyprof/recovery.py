@@ -18,6 +18,7 @@ from energyprof.capture.database import roll_back
 from energyprof.capture.open_file import has_sidecar
 from energyprof.capture.progress import Stored, read_stored
 from energyprof.capture.writer import CaptureWriter
+from energyprof.collect.bursts import Bursts, lane_limit
 from energyprof.collect.convert import Converter
 from energyprof.collect.spool_watch import SpoolWatcher
 from energyprof.errors import InputError
@@ -176,12 +177,18 @@ def _finish(found: _Place, stored: Stored | None) -> int:
     """Convert what is left, cut off what is open, and close the file; return how many spans it has."""
     if stored is None and found.path.exists():
         found.path.unlink()  # the empty file by which the name was claimed
-    writer = CaptureWriter(found.path, goes_on=stored is not None)
+    limit_bytes = int(found.config.get("max_size", 0))
+    writer = CaptureWriter(found.path, goes_on=stored is not None, limit_bytes=limit_bytes)
+    bursts = Bursts(limit_bytes, writer.size_bytes, int(found.config["start_unix_ns"])) if limit_bytes else None
     watcher = SpoolWatcher(Path(found.folder or "/nowhere", "spool"))
-    converter = Converter(watcher, writer, is_part=bool(found.config.get("in_process")))
+    converter = Converter(
+        watcher, writer, is_part=bool(found.config.get("in_process")), bursts=bursts, lane_limit=lane_limit(limit_bytes)
+    )
     if stored is not None:
         converter.go_on(stored.stages, stored.lanes, stored.progress)
     while converter.step():
+        if bursts is not None:
+            bursts.look(bursts.seen_ns)
         if writer.commit():
             converter.release()
     facts = _facts(found, stored, converter.last_ns())

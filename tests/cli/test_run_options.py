@@ -88,6 +88,7 @@ USUAL = [
     ["--python", "bin/python"],
     ["--source", "replay:power.csv"],
     ["--max-hz", "20"],
+    ["--max-size", "500M"],
     ["-o", "job.eprof"],
     ["--output", "job.eprof"],
     ["-O"],
@@ -99,6 +100,7 @@ UNUSUAL = [
     ["--max-hz", "fast"],
     ["--max-hz", "0"],
     ["--max-hz", "nan"],
+    ["--max-size", "1K"],
     ["--max-hz=20"],
     ["--source", "-x"],
     ["-o", ""],
@@ -130,3 +132,23 @@ def test_what_is_read_without_argparse_is_what_argparse_reads(options: list[list
     read = plain_words(parted(words))
 
     assert read is None or vars(read) == vars(parse(*words))
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("0", 0), ("300K", 300 << 10), ("500M", 500 << 20), ("2GiB", 2 << 30), ("1.5 gb", 3 << 29), ("1048576", 1 << 20)],
+)
+def test_a_size_is_written_as_people_write_it(text: str, size: int) -> None:
+    assert parse(f"--max-size={text}", "-").max_size == size
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("100K", "choose 256K or more, or 0 for any size"), ("-1", "write it as 500M"), ("big", "write it as 500M")],
+)
+def test_an_impossible_size_is_a_usage_error(text: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        parse(f"--max-size={text}", "-")
+
+    assert caught.value.code == 2
+    assert said in " ".join(capsys.readouterr().err.split())

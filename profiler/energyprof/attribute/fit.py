@@ -10,6 +10,7 @@ import numpy as np
 from energyprof.attribute.baseline import baseline_w
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.cpu_time import CpuTimes, cpu_times
+from energyprof.attribute.from_bursts import inferred
 from energyprof.attribute.functions import function_energy
 from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
@@ -19,6 +20,7 @@ from energyprof.attribute.others import Used, as_model, in_total, split_shared, 
 from energyprof.attribute.sampled import Sampled, sampled
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Divided, Margins, Problem, split
+from energyprof.attribute.stretches import Between
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
 from energyprof.attribute.timeline import Timeline, timeline
@@ -42,13 +44,15 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     tell(0.0)
     cpu = cpu_times(trace.cpu, trace.run.start_ns)
     segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
-    times = stage_times(trace, segments, cpu)
+    between = None if trace.counted is None else Between.of(trace.counted, trace.run.start_ns)
+    segments = segments if between is None else between.outside(segments)
+    times = stage_times(trace, segments, cpu, between)
     tree = Subtrees.of(trace.stages)
-    ground = _Ground(trace, cpu, segments, times, tree, None)
+    ground = _Ground(trace, cpu, segments, times, tree, None, between)
     domains, lanes = [], {False: ground.lanes(device=False)}
     if len(trace.stacks.samples):
         seen = sampled(trace.stacks, lanes[False].segments, trace.lanes, len(trace.stages), trace.run.start_ns)
-        ground = _Ground(trace, cpu, segments, times, tree, seen)
+        ground = replace(ground, seen=seen)
     tell(0.3)
     for index, domain in enumerate(trace.domains):
         on_device = domain.driver == "device" and bool(np.any(trace.lanes.kind == _DEVICE))
@@ -60,8 +64,9 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
         version=ATTRIBUTION_VERSION,
         domains=tuple(domains),
         times=times,
-        follows=follows(trace.spans, len(trace.stages)),
-        calls=calls(trace.spans, trace.lanes, len(trace.stages)),
+        follows=follows(trace.spans, len(trace.stages), trace.counted),
+        calls=calls(trace.spans, trace.lanes, len(trace.stages), trace.counted),
+        warnings=_of_bursts(trace, between),
         functions=None if ground.seen is None else ground.seen.table,
     )
     tell(1.0)
@@ -89,6 +94,8 @@ class _Ground:
     tree: Subtrees
     seen: Sampled | None
     """None: no stacks were sampled."""
+    between: Between | None
+    """None: everything was stored."""
 
     def lanes(self, *, device: bool) -> _Lanes:
         trace = self.trace
@@ -98,6 +105,10 @@ class _Ground:
         segments = give_way(self.segments.with_more(inherited), busy, trace.lanes, trace.lane_runs)
         segments = segments.of(counts[segments.lane])
         busy = give_way(busy, busy, trace.lanes, trace.lane_runs)
+        if self.between is not None:
+            laid = self.between.laid_out(trace.lanes)
+            laid = laid.of(counts[laid.lane])
+            segments, busy = (self.between.outside(part).with_more(laid) for part in (segments, busy))
         line = timeline(busy.of(counts[busy.lane]))
         own = sum_by(segments.stage, segments.end_ns - segments.start_ns, len(trace.stages))
         return _Lanes(segments, line, CpuShares.of(segments, trace.lanes, self.cpu, line), own)
@@ -107,6 +118,8 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     trace = ground.trace
     readings = trace.readings.get(domain.id, _NO_READINGS)
     recovered = recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps)
+    if ground.between is not None:
+        recovered = replace(recovered, run=ground.between.windows(recovered.run, domain, trace.run.start_ns))
     windows = recovered.run
     used = _used(ground, domain, windows)
     problem, baseline, notes = _pose(ground, lanes, domain, recovered, used)
@@ -211,7 +224,8 @@ def _pose(
         around = presence(lanes.segments, lanes.line, start, end, count)
         margins = Margins(around, shares(around, start, end), left, right)
     share = shares(cells, windows.start_ns, windows.end_ns)
-    return Problem(windows, cells, share, margins, baseline or 0.0), baseline, notes
+    problem = Problem(windows, cells, share, margins, baseline or 0.0)
+    return (problem if ground.between is None else inferred(problem, ground.between)), baseline, notes
 
 
 def _margins(windows: Windows) -> tuple[Floats, Floats, Ints, Ints]:
@@ -230,3 +244,18 @@ def _covered_ns(segments: Segments, windows: Windows, stages: int) -> Floats:
     gap = np.flatnonzero(windows.start_ns[1:] > windows.end_ns[:-1])
     measured = (windows.start_ns[np.append(0, gap + 1)], windows.end_ns[np.append(gap, len(windows) - 1)])
     return sum_by(segments.stage, within(None, measured, segments.start_ns, segments.end_ns), stages)
+
+
+def _of_bursts(trace: Trace, between: Between | None) -> tuple[str, ...]:
+    """Say what part of the run was stored span by span."""
+    if between is None:
+        return ()
+    run_ns = max(trace.run.end_ns - trace.run.start_ns, 1)
+    counted_ns = float((between.end_ns - between.start_ns).sum())
+    part = 1 - counted_ns / run_ns
+    text = (
+        f"the recording came near its bound: spans were stored during {part:.1%} of the run, in random bursts, and "
+        "counted in the rest; calls and times are complete, energies of the rest are inferred from the bursts; "
+        "raise --max-size to store more"
+    )
+    return (text,)

@@ -102,6 +102,8 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     if not len(windows) or not len(seen):
         return np.zeros(len(seen))
     watched = within(None, _stretches(seen), windows.start_ns, windows.end_ns) / windows.duration_ns()
+    if problem.sample is not None:  # between bursts samples are left out, and bursts stand for what they would say
+        watched = np.where(problem.sample.between, 1.0, watched)
     dynamic, base = (part * watched[cells.window] for part in _cell_energy(problem))
     looks = _looks(seen, windows.start_ns, windows.end_ns)
     key = looks.window * (seen.stages + 1) + seen.stage[looks.row]

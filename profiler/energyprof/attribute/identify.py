@@ -10,7 +10,7 @@ row. A modelled domain has no inference: every row is `estimated (model)` with t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from energyprof.attribute.reasons import (
     Ground,
     reason_of,
     reason_of_modelled,
+    with_bursts,
 )
 from energyprof.attribute.split import Bounds, Divided
 from energyprof.model.attribution import PROVENANCES, EnergyColumns, Unsplit
@@ -129,7 +130,7 @@ def self_columns(case: Case, found: Divided, energy_uj: Ints) -> EnergyColumns:
 
 def total_columns(case: Case, found: Divided, energy_uj: Ints) -> EnergyColumns:
     """Return the figures of stages with all below them: bounds of the group, energies as sums of the rounded parts."""
-    columns = ("energy_j", "low_j", "high_j", "undecided_j")
+    columns = tuple(column.name for column in fields(Bounds))
     values = np.array([[getattr(found.stages, name) for name in columns]]).reshape(len(columns), -1)
     if case.domain.provenance != "model":  # a model's bounds follow from the energy alone
         for index in np.flatnonzero(case.tree.size > 1).tolist():
@@ -189,9 +190,11 @@ def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyCol
     coverage = ran.coverage()
     if case.domain.provenance == "model":
         below, above = case.domain.gain_error
-        low, high = _whole(energy * (1 - below), energy * (1 + above), energy_uj)
+        least, most = np.maximum(energy - bounds.sampling_j, 0.0), energy + bounds.sampling_j
+        low, high = _whole(least * (1 - below), most * (1 + above), energy_uj)
         provenance = np.full(len(energy), _MODEL, np.uint8)
-        texts = tuple(reason_of_modelled(part) for part in coverage.tolist())
+        parts = zip(coverage.tolist(), bounds.inferred_part().tolist(), strict=True)
+        texts = tuple(with_bursts(reason_of_modelled(part), inferred) for part, inferred in parts)
         unread = coverage <= 0
         return EnergyColumns(energy, low, high, unread, coverage, provenance, texts, unread)
     low, high = _whole(bounds.low_j, bounds.high_j, energy_uj)
@@ -199,10 +202,15 @@ def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyCol
     share = decided * coverage
     unread = coverage <= 0
     refused = (share < INFERRED_FROM) | unread
+    inferred = bounds.inferred_part()
     measured = (share >= MEASURED_FROM) & (coverage >= COVERED_FROM) & (not case.host_clock)
+    measured &= inferred <= 1 - MEASURED_FROM
     provenance = np.where(measured, _MEASURED, _INFERRED).astype(np.uint8)
     reason = tuple(
-        reason_of(_ground(case, float(decided[row]), float(coverage[row]), bool(refused[row]), (pieces, own_ns)))
+        with_bursts(
+            reason_of(_ground(case, float(decided[row]), float(coverage[row]), bool(refused[row]), (pieces, own_ns))),
+            float(inferred[row]),
+        )
         for row, (pieces, own_ns) in enumerate(zip(case.pieces.tolist(), ran.own_ns.tolist(), strict=True))
     )
     return EnergyColumns(energy, low, high, refused, share, provenance, reason, unread)

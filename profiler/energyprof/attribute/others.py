@@ -142,4 +142,4 @@ def _without(problem: Problem, share: Floats) -> Problem:
 
 
 def _joint(found: Bounds, most: Bounds, least: Bounds) -> Bounds:
-    return Bounds(found.energy_j, least.low_j, most.high_j, found.undecided_j)
+    return replace(found, low_j=least.low_j, high_j=most.high_j)

@@ -48,6 +48,13 @@ def reason_of(ground: Ground) -> str:
     return "; ".join(words)
 
 
+def with_bursts(reason: str, inferred: float) -> str:
+    """Return the reason with the part of the energy that is inferred from bursts, where it is enough to count."""
+    if inferred <= 1 - MEASURED_FROM:
+        return reason
+    return "; ".join(part for part in (f"{inferred:.0%} of it is inferred from bursts", reason) if part)
+
+
 def reason_of_modelled(coverage: float) -> str:
     """Return what part of the time a model has not read; empty where it has read all."""
     if coverage <= 0:

@@ -20,11 +20,12 @@ This is the seam for a statistical fit: `Problem` in, `Split` out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol
 
 import numpy as np
 
+from energyprof.attribute.from_bursts import Sample, spread
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.weights import Cells, CellsByStage
 from energyprof.attribute.windows import Windows
@@ -57,6 +58,8 @@ class Problem:
     margins: Margins | None
     """None: edges lie where they stand."""
     baseline_w: float
+    sample: Sample | None = None
+    """Where spans were stored in bursts only: which windows lie between them; None: everything was stored."""
 
     def entire(self, window: Ints) -> Flags:
         """Return True for the windows of which nothing was cut off."""
@@ -73,6 +76,15 @@ class Bounds:
     high_j: Floats
     undecided_j: Floats
     """Part of `energy_j` that only proportions decide."""
+    inferred_j: Floats
+    """Part of `energy_j` that is inferred from bursts."""
+    sampling_j: Floats
+    """How far off that may be to either side because bursts are a sample."""
+
+    def inferred_part(self) -> Floats:
+        """Return the part of the energy that is inferred from bursts, 0..1."""
+        spent = self.energy_j > 0
+        return np.where(spent, self.inferred_j / np.where(spent, self.energy_j, 1.0), 0.0).clip(0.0, 1.0)
 
     def data_share(self) -> Floats:
         """Return the part of the energy that the data decide, 0..1; nothing spent is fully decided."""
@@ -113,7 +125,7 @@ class Split:
         row = self.cells_by_stage.rows(members)
         if not len(row):
             nothing = np.zeros(1)
-            return Bounds(nothing, nothing, nothing, nothing)
+            return Bounds(*(nothing,) * len(fields(Bounds)))
         window = cells.window[row]
         low = int(window.min())
         near = np.arange(low, int(window.max()) + 1)
@@ -141,7 +153,7 @@ def split(problem: Problem) -> Split:
     time = sum_by(cells.stage, cells.time_ns, columns)
     idle_j = problem.baseline_w * float(time[-1]) * 1e-9
     return Split(
-        stages=Bounds(found.energy_j[:-1], found.low_j[:-1], found.high_j[:-1], found.undecided_j[:-1]),
+        stages=Bounds(*(getattr(found, column.name)[:-1] for column in fields(Bounds))),
         outside_j=float(found.energy_j[-1]) - idle_j,
         idle_j=idle_j,
         unattributed_j=float(np.minimum(_above_baseline(problem), 0.0).sum()),
@@ -164,13 +176,16 @@ class _Rows:
 
 
 def _bounds(problem: Problem, rows: _Rows, count: int) -> Bounds:
-    """Add up by who: the module's three equations."""
+    """Add up by who: the module's three equations; windows between bursts as `from_bursts` has it."""
     base = problem.baseline_w * rows.time_ns * 1e-9
     dynamic = np.maximum(_above_baseline(problem), 0.0)[rows.window]
     mine = rows.share * dynamic
     shared = ~rows.decided & (mine > 0)
     cut_off = problem.windows.cut_off_j
     most = dynamic if cut_off is None else dynamic + cut_off[rows.window]
+    if problem.sample is not None:
+        between = problem.sample.between[rows.window] & shared
+        return _with_inferred(problem.sample, rows, (base, mine, most, shared & ~between, between), count)
     low = sum_by(rows.who, base + np.where(shared, 0.0, mine), count)
     high = low + sum_by(rows.who, np.where(shared, most, 0.0), count)
     sd = problem.windows.sd_j
@@ -182,6 +197,35 @@ def _bounds(problem: Problem, rows: _Rows, count: int) -> Bounds:
         low_j=low,
         high_j=high,
         undecided_j=sum_by(rows.who, np.where(shared, base + mine, 0.0), count),
+        inferred_j=np.zeros(count),
+        sampling_j=np.zeros(count),
+    )
+
+
+def _with_inferred(
+    sample: Sample, rows: _Rows, parts: tuple[Floats, Floats, Floats, Flags, Flags], count: int
+) -> Bounds:
+    base, mine, most, shared, between = parts
+    who = rows.who
+
+    def total(amount: Floats, where: Flags) -> Floats:
+        return sum_by(who, np.where(where, amount, 0.0), count)
+
+    rows_in = np.flatnonzero(sample.burst[rows.window] >= 0)
+    least_j, most_j = np.where(shared, 0.0, mine), np.where(shared, most, mine)
+    in_bursts = (mine[rows_in], least_j[rows_in], most_j[rows_in])
+    far = spread(who[rows_in], sample.burst[rows.window[rows_in]], rows.time_ns[rows_in], in_bursts, count)
+    guess, cap, guess_base = total(mine, between), total(most, between), total(base, between)
+    every = np.ones(len(who), np.bool_)
+    low = total(base, every) + total(mine, ~shared & ~between)
+    reach = np.where(np.isinf(far.above), cap, guess * (1 + np.where(np.isinf(far.above), 0.0, far.above)))
+    return Bounds(
+        energy_j=sum_by(who, base + mine, count),
+        low_j=low + guess * (1 - far.below),
+        high_j=low + total(most, shared) + np.minimum(np.maximum(reach, guess), np.maximum(cap, guess)),
+        undecided_j=total(base + mine, shared) + (guess + guess_base) * far.undecided,
+        inferred_j=guess + guess_base,
+        sampling_j=np.minimum(np.where(np.isinf(far.sampling), cap, guess * np.minimum(far.sampling, 1e9)), cap),
     )
 
 

@@ -13,11 +13,12 @@ from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Samples
+from energyprof.model.tally import PowerSums
 
-Columns = TypeVar("Columns", SpanChunk, LaneRuns, Readings, ThreadCpu, Samples, Use)
+Columns = TypeVar("Columns", SpanChunk, LaneRuns, Readings, ThreadCpu, Samples, Use, PowerSums)
 
 _DTYPES: dict[str, Any] = {
-    **dict.fromkeys(("start_ns", "end_ns", "t_before_ns", "t_after_ns", "raw", "t_ns", "cpu_ns"), np.int64),
+    **dict.fromkeys(("start_ns", "end_ns", "t_before_ns", "t_after_ns", "raw", "t_ns", "cpu_ns", "raw_us"), np.int64),
     **dict.fromkeys(("own_ns", "others_ns", "profiler_ns"), np.int64),
     **dict.fromkeys(("stage", "lane", "depth", "pid", "tid", "node", "line"), np.int32),
     **dict.fromkeys(("is_open", "resumed"), np.bool_),

@@ -19,10 +19,12 @@ from energyprof.capture.table_codec import (
     unpack_lane_runs,
     unpack_lanes,
     unpack_origins,
+    unpack_power_sums,
     unpack_readings,
     unpack_stages,
     unpack_use,
 )
+from energyprof.capture.tallies import read_tallies
 from energyprof.errors import CaptureError
 from energyprof.model.domain import ReadStatus
 from energyprof.model.ids import DomainId
@@ -30,6 +32,7 @@ from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import LocalStage
 from energyprof.model.span import Ints, LaneRuns
 from energyprof.model.stacks import Stacks
+from energyprof.model.tally import PowerSums
 from energyprof.model.trace import Flows, RunFacts
 
 _NEEDED = ("run", "recorder", "domains", "warnings")
@@ -52,6 +55,7 @@ class Content:
         self.warnings: tuple[str, ...] = tuple(facts.get("warnings", ()))
         self.open_spans = open_of([] if self.finished else facts.get("open", []))
         """Spans that were open when the file was last written, cut off at that instant."""
+        self.tallies = read_tallies(db)
         self.stacks_mode = str(facts.get("stacks", "off"))
         self._chunks: dict[int, list[tuple[int, bytes]]] = {}
         stored = self._read_chunks(db)
@@ -73,6 +77,10 @@ class Content:
         """Yield the packed chunks of a kind in the order in which they were stored."""
         for _, packed in self._chunks.get(kind, ()):
             yield packed
+
+    def parts(self, kind: ChunkKind) -> Iterator[tuple[int, bytes]]:
+        """Yield the same with the part of each."""
+        yield from self._chunks.get(kind, ())
 
     def stages(self) -> list[LocalStage]:
         """Return the lane-relative stages, row = index; the last row of one counts."""
@@ -115,6 +123,15 @@ class Content:
             if int(rows.status.max(initial=0)) >= _STATUSES or (np.diff(rows.t_before_ns) < 0).any():
                 raise CaptureError("readings are out of order")
         return readings
+
+    def power_sums(self) -> dict[DomainId, PowerSums]:
+        """Return per domain what stands for the readings left out between bursts, in order of time."""
+        pieces: list[list[PowerSums]] = [[PowerSums.none()] for _ in self.domains]
+        for part, packed in self._chunks.get(ChunkKind.POWER_SUMS, ()):
+            if not 0 <= part < len(pieces):
+                raise CaptureError("readings belong to no domain")
+            pieces[part].append(unpack_power_sums(packed))
+        return {domain.id: joined(PowerSums, part) for domain, part in zip(self.domains, pieces, strict=True)}
 
     def cpu(self) -> ThreadCpu:
         """Return CPU times in the order in which they were stored."""

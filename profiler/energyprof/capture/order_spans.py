@@ -14,8 +14,11 @@ from energyprof.model.span import Index, Ints, LaneRuns, Spans
 Rows = NDArray[np.intp]
 
 
-def ordered_spans(spans: SpanChunk, stage: Index) -> Spans:
-    """Return the spans ordered by (lane, start_ns, -end_ns) with parent rows; `stage` replaces their own."""
+def ordered_spans(spans: SpanChunk, stage: Index) -> tuple[Spans, Rows]:
+    """Return the spans ordered by (lane, start_ns, -end_ns) with parent rows, and which row each was.
+
+    `stage` replaces their own.
+    """
     order = _by_lane_and_start(spans.lane, spans.start_ns)
     sorted_ = picked(spans, order)
     ties = (sorted_.start_ns[1:] == sorted_.start_ns[:-1]) & (sorted_.lane[1:] == sorted_.lane[:-1])
@@ -26,7 +29,7 @@ def ordered_spans(spans: SpanChunk, stage: Index) -> Spans:
         sorted_ = picked(spans, order)
     parent = _parents(sorted_)
     times = (sorted_.start_ns, sorted_.end_ns)
-    return Spans(stage[order], sorted_.lane, *times, parent, sorted_.is_open, sorted_.resumed)
+    return Spans(stage[order], sorted_.lane, *times, parent, sorted_.is_open, sorted_.resumed), order
 
 
 def ordered_runs(runs: LaneRuns) -> LaneRuns:

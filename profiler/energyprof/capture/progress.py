@@ -76,6 +76,13 @@ def store_progress(db: sqlite3.Connection, state: Mapping[str, Any], announced: 
     )
 
 
+def drop_progress(db: sqlite3.Connection, names: Iterable[str]) -> None:
+    """Remove what is not needed any more to go on, within the caller's transaction."""
+    gone = [(name,) for name in names]
+    db.executemany("DELETE FROM progress WHERE name = ?", gone)
+    db.executemany("DELETE FROM announced WHERE name = ?", gone)
+
+
 def forget_progress(db: sqlite3.Connection) -> None:
     """Remove all of it: the run is finished."""
     db.execute("DELETE FROM progress")

@@ -16,13 +16,14 @@ from energyprof.capture.open_file import opened
 from energyprof.capture.order_spans import ordered_runs, ordered_spans
 from energyprof.capture.schema import ChunkKind
 from energyprof.capture.span_codec import unpack_places, unpack_spans
-from energyprof.capture.whole_program import PROGRAM, program_span
+from energyprof.capture.tallies import Columns
+from energyprof.capture.whole_program import PROGRAM, program_counted, program_span
 from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.recording import SpanChunk
 from energyprof.model.sampling import DomainFacts
-from energyprof.model.span import Index, Lanes, Stage
+from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Stage
 from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
 
@@ -30,6 +31,8 @@ _UNFINISHED = (
     "the recording was not finished (its collector was stopped); shown is what had been stored by then; "
     "complete it with: energyprof recover FILE"
 )
+_COUNTED_PART = 1
+"""The part of SPANS that are among the calls of tallies."""
 _LIVE = "the run is still going on: figures so far"
 
 
@@ -52,10 +55,14 @@ def read_run(path: str | Path) -> RunSummary:
     with opened(Path(path)) as db:
         content = Content(db)
         open_ = content.open_spans
-        places = [unpack_places(packed) for packed in content.take(ChunkKind.SPANS)]
-        stage = np.concatenate([open_.stage, *(part[0] for part in places)])
-        lane = np.concatenate([open_.lane, *(part[1] for part in places)])
-        composed = _compose(content, stage, lane)
+        places = [(*unpack_places(packed), part == _COUNTED_PART) for part, packed in content.parts(ChunkKind.SPANS)]
+        parts = [
+            (open_.stage, open_.lane, np.ones(len(open_), np.int64)),
+            *((stage, lane, np.full(len(stage), not is_counted, np.int64)) for stage, lane, is_counted in places),
+            Columns.of(content.tallies, content.run.end_ns).places(),
+        ]
+        stage, lane, calls = (np.concatenate(column) for column in zip(*parts, strict=True))
+        composed = _compose(content, stage, lane, calls)
     return RunSummary(
         run=content.run,
         recorder=content.recorder,
@@ -89,9 +96,15 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
     """
     with opened(Path(path)) as db:
         content = Content(db)
-        stored = [unpack_spans(packed) for packed in content.take(ChunkKind.SPANS)]
-        chunk = joined(SpanChunk, [*stored, content.open_spans])
-        composed = _compose(content, chunk.stage, chunk.lane, _LIVE if is_live else _UNFINISHED)
+        stored = [(part, unpack_spans(packed)) for part, packed in content.parts(ChunkKind.SPANS)]
+        chunk = joined(SpanChunk, [*(spans for _, spans in stored), content.open_spans])
+        flags = [np.full(len(spans), part == _COUNTED_PART) for part, spans in stored]
+        is_counted = np.concatenate([*flags, np.zeros(len(content.open_spans), np.bool_)])
+        columns = Columns.of(content.tallies, content.run.end_ns)
+        more_stage, more_lane, more_calls = columns.places()
+        stage, lane = np.concatenate((chunk.stage, more_stage)), np.concatenate((chunk.lane, more_lane))
+        calls = np.concatenate(((~is_counted).astype(np.int64), more_calls))
+        composed = _compose(content, stage, lane, calls, _LIVE if is_live else _UNFINISHED)
         host_use, device_use = content.use()
         readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
         if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
@@ -100,9 +113,14 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
     if not content.finished:  # the last thing seen is the end
         ends = (chunk.end_ns, cpu.t_ns, *(rows.t_after_ns for rows in readings.values()))
         run = replace(run, end_ns=max(run.end_ns, *(int(column.max(initial=0)) for column in ends)))
-    spans = ordered_spans(chunk, composed.placed.stage)
+    spans, order = ordered_spans(chunk, composed.placed.stage[: len(chunk)])
+    counted = None
+    if len(columns.start_ns):
+        counted = columns.counted(composed.placed.stage[len(chunk) :], is_counted[order], content.power_sums())
+        runs = _with_guests(runs, lanes, run.start_ns)
     if composed.stages == (PROGRAM,):
         lanes, spans = program_span(run, lanes, cpu)
+        counted = None if counted is None else program_counted(counted)
     return Trace(
         run=run,
         recorder=content.recorder,
@@ -117,6 +135,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         warnings=composed.warnings,
         host_use=host_use,
         device_use=device_use,
+        counted=counted,
         stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
         sampling=content.sampling,
     )
@@ -136,8 +155,8 @@ class _Composed:
     warnings: tuple[str, ...]
 
 
-def _compose(content: Content, stage: Index, lane: Index, unfinished: str = _UNFINISHED) -> _Composed:
-    """Put stages, lanes and flows together; `stage` (lane-relative) and `lane` are those of all spans."""
+def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinished: str = _UNFINISHED) -> _Composed:
+    """Put stages, lanes and flows together; each `stage` (lane-relative) occurs on `lane`, in so many spans."""
     local = content.stages()
     pid, number, tid, kind, host = content.lanes()
     if int(stage.max(initial=-1)) >= len(local) or int(lane.max(initial=-1)) >= len(pid):
@@ -147,10 +166,22 @@ def _compose(content: Content, stage: Index, lane: Index, unfinished: str = _UNF
     tree = StageTree(local)
     placed = place_all(tree, content.origins(), len(pid), stage, lane)
     stages = tuple(tree.stages) or (PROGRAM,)
-    calls = np.bincount(placed.stage, minlength=len(stages))
+    calls = np.bincount(placed.stage, spans, len(stages)).astype(np.int64)
     edges, unknown = declared_edges(stages, tree.after, calls)
     edges = with_observed(edges, content.flows(), tree.first_places())
     narrow = [column.astype(np.int32) for column in (pid, tid, host)]
     lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix, narrow[2])
     cut_off = () if content.finished else (unfinished,)
     return _Composed(stages, lanes, placed, as_columns(edges), (*content.warnings, *unknown, *cut_off))
+
+
+def _with_guests(runs: LaneRuns, lanes: Lanes, start_ns: int) -> LaneRuns:
+    """Return the runs and an empty one of each task whose runs were all counted: without any it would always run."""
+    guests = np.flatnonzero(lanes.host >= 0)
+    missing = guests[~np.isin(guests, runs.lane)].astype(np.int32)
+    at_ns = np.full(len(missing), start_ns)
+    return LaneRuns(
+        np.concatenate((runs.lane, missing)),
+        np.concatenate((runs.start_ns, at_ns)),
+        np.concatenate((runs.end_ns, at_ns)),
+    )

@@ -15,6 +15,8 @@ Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. 
   USE of the host's processors (part 0) or of the domain with number `part - 1`, by the program and by others;
   FUNCTIONS and STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
 * `result(name, version, crc, content)`: what analysis found (`value_codec`); `attribution` is replaced as a whole.
+* `tally(id, kind, start_ns, end_ns, crc, content)`: what was counted between bursts (`tallies`), replaced as it grows;
+  SPANS of part 1 are among its calls. POWER_SUMS of the domain `part` stand for readings that were left out there.
 * `progress(name, crc, content)` and `announced(id, name, crc, content)`: what it takes to go on after the collector was
   killed (`progress`), stored in the same transaction as what was converted until then; empty in a finished file.
 
@@ -40,6 +42,10 @@ CREATE TABLE chunk (
     crc INTEGER NOT NULL, content BLOB NOT NULL
 );
 CREATE TABLE result (name TEXT PRIMARY KEY, version INTEGER NOT NULL, crc INTEGER NOT NULL, content BLOB NOT NULL);
+CREATE TABLE tally (
+    id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,
+    crc INTEGER NOT NULL, content BLOB NOT NULL
+);
 CREATE TABLE progress (name TEXT PRIMARY KEY, crc INTEGER NOT NULL, content BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE announced (id INTEGER PRIMARY KEY, name TEXT NOT NULL, crc INTEGER NOT NULL, content BLOB NOT NULL);
 """
@@ -60,6 +66,7 @@ class ChunkKind(IntEnum):
     STACK_NODES = 10
     SAMPLES = 11
     USE = 12
+    POWER_SUMS = 13
 
 
 def chunk_crc(number: int, kind: int, part: int, rows: int, content: bytes) -> int:

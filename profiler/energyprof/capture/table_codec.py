@@ -15,6 +15,7 @@ from energyprof.errors import CaptureError
 from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage
 from energyprof.model.span import Ints, LaneRuns
+from energyprof.model.tally import PowerSums
 from energyprof.model.trace import Flows
 
 _STAGE_FIELDS = tuple(field.name for field in fields(LocalStage))
@@ -101,6 +102,19 @@ def unpack_readings(packed: bytes) -> Readings:
     if not len(before_ns) == len(took_ns) == len(raw) == len(status):
         raise CaptureError("a block of readings does not fit together")
     return Readings(before_ns, before_ns + took_ns, raw, status.astype(np.uint8))
+
+
+def pack_power_sums(sums: PowerSums) -> bytes:
+    """Return the power sums of one domain packed."""
+    return pack_columns((sums.start_ns, sums.end_ns - sums.start_ns, sums.raw_us), (1, 0, 0))
+
+
+def unpack_power_sums(packed: bytes) -> PowerSums:
+    """Return the power sums of one domain."""
+    start_ns, length_ns, raw_us = unpack_columns(packed, 3)
+    if not len(start_ns) == len(length_ns) == len(raw_us):
+        raise CaptureError("a block of power sums does not fit together")
+    return PowerSums(start_ns, start_ns + length_ns, raw_us)
 
 
 def pack_cpu(cpu: ThreadCpu) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from energyprof.capture.chunk_buffer import ChunkBuffer
 from energyprof.capture.columns import picked
-from energyprof.capture.database import answered, create, reopen
+from energyprof.capture.database import CHECKPOINT_BYTES, PAGE_BYTES, answered, create, reopen
 from energyprof.capture.facts import (
     domains_json,
     domains_of,
@@ -23,7 +23,7 @@ from energyprof.capture.facts import (
     to_ascii,
 )
 from energyprof.capture.open_file import opened, read_facts
-from energyprof.capture.progress import forget_progress, store_progress
+from energyprof.capture.progress import drop_progress, forget_progress, store_progress
 from energyprof.capture.schema import ChunkKind, chunk_crc, named_crc
 from energyprof.capture.span_codec import pack_spans
 from energyprof.capture.stack_store import StackBuffer
@@ -33,10 +33,12 @@ from energyprof.capture.table_codec import (
     pack_lane_runs,
     pack_lanes,
     pack_origins,
+    pack_power_sums,
     pack_readings,
     pack_stages,
     pack_use,
 )
+from energyprof.capture.tallies import store_tallies
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
@@ -44,19 +46,33 @@ from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStag
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
+from energyprof.model.tally import PowerSums, Tally
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts
 
 AGE_NS = 4_000_000_000
 """Small pieces are stored at the latest after this long."""
+_FULL = 15 / 16
+"""Part of the bound beyond which nothing long is stored; the rest is for the end of the run."""
+_ROW_BYTES = 8
+"""What a span or a run of a coroutine takes at most, as a rule."""
+_LONG = frozenset({ChunkKind.SPANS, ChunkKind.LANE_RUNS, ChunkKind.READINGS, ChunkKind.CPU, ChunkKind.SAMPLES})
 
 
 class CaptureWriter:
     """The one writer of a new `.eprof` file. Not thread-safe: the thread that made it uses it."""
 
     def __init__(
-        self, path: str | Path, monotonic_ns: Callable[[], int] = time.monotonic_ns, *, goes_on: bool = False
+        self,
+        path: str | Path,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
+        *,
+        goes_on: bool = False,
+        limit_bytes: int = 0,
     ) -> None:
         """Create the file, or with `goes_on` open one that was never finished, without what analysis found in it.
+
+        A file that reaches `limit_bytes` (0: none) takes in no more of what can be long; the converter keeps it from
+        getting there.
 
         Raises CaptureError if it exists already (does not exist), or if it or its folder cannot be written.
         """
@@ -80,20 +96,34 @@ class CaptureWriter:
         self._waiting: list[tuple[int, int, int, bytes]] = []
         """Packed chunks (kind, part, rows, content) not stored yet."""
         self._chunks = 0
+        self._tallies: dict[int, Tally] = {}
+        self._spans_part = 0
+        """1 once all spans are among the calls of tallies."""
+        self._pages = 0
+        self._limit = limit_bytes
+        self._rows_left_out = 0
+        self.readings_age_ns = AGE_NS
+        """How long readings wait until there are enough of them for a chunk."""
+        self._sums: dict[int, ChunkBuffer[PowerSums]] = {}
         self._progress: Callable[[], Progress] | None = None
         self._moved_ns = 0
         self._state: dict[str, Any] = {}
         self._announced: list[Announced] = []
+        self._forgotten: list[str] = []
         if goes_on:
             self._take_up()
         self._db: sqlite3.Connection | None = reopen(self.path) if goes_on else create(self.path)
+        if limit_bytes:
+            checkpoint_bytes = min(CHECKPOINT_BYTES, limit_bytes // 8)
+            self._db.execute(f"PRAGMA wal_autocheckpoint = {max(1, checkpoint_bytes // PAGE_BYTES)}")
+        (self._pages,) = self._db.execute("PRAGMA page_count").fetchone()
 
     @classmethod
-    def over_claim(cls, path: Path) -> CaptureWriter:
+    def over_claim(cls, path: Path, limit_bytes: int = 0) -> CaptureWriter:
         """Create the file in place of the empty one by which its name was claimed; raises CaptureError as above."""
         if path.exists() and path.stat().st_size == 0:
             path.unlink()
-        return cls(path)
+        return cls(path, limit_bytes=limit_bytes)
 
     def _take_up(self) -> None:
         """Take over what the file says already."""
@@ -149,6 +179,13 @@ class CaptureWriter:
             self._use[part] = ChunkBuffer(Use, pack_use)
         self._use[part].add(use, self._now_ns())
 
+    def add_power_sums(self, sums: Mapping[DomainId, PowerSums]) -> None:
+        """Add what stands for readings left out, each domain's in order of time; as with `add_readings`."""
+        numbers = {domain.id: number for number, domain in enumerate(self._domains)}
+        for domain, rows in sums.items():
+            buffer = self._sums.setdefault(numbers[domain], ChunkBuffer(PowerSums, pack_power_sums))
+            buffer.add(rows, self._now_ns())
+
     def add_cpu(self, cpu: ThreadCpu) -> None:
         """Add CPU times of threads, in any order."""
         self._cpu.add(cpu, self._now_ns())
@@ -198,6 +235,16 @@ class CaptureWriter:
         if len(flows):
             self._flows.append(flows)
 
+    def count_from_here(self) -> None:
+        """Take note that all spans added from now on are among the calls of tallies."""
+        self._pack_recording()
+        self._spans_part = 1
+
+    def size_bytes(self) -> int:
+        """Return how large the file is, with what waits to be stored, as far as it can be told before it is packed."""
+        buffered = len(self._spans) + len(self._runs)
+        return self._pages * PAGE_BYTES + sum(len(chunk[3]) for chunk in self._waiting) + buffered * _ROW_BYTES
+
     def keep_progress(self, progress: Callable[[], Progress]) -> None:
         """Have `progress()` stored together with all that came out of spools so far; it is asked once, just then."""
         if self._progress is None:
@@ -216,14 +263,17 @@ class CaptureWriter:
         if force or moved or any(part.is_due(now_ns, AGE_NS) for part in spooled):
             self._pack_recording()
         for number, buffer in self._readings.items():
-            if len(buffer) and (force or buffer.is_due(now_ns, AGE_NS)):
+            if len(buffer) and (force or buffer.is_due(now_ns, self.readings_age_ns)):
                 self._pack(ChunkKind.READINGS, buffer.take(), part=number)
         for part, uses in self._use.items():
-            if len(uses) and (force or uses.is_due(now_ns, AGE_NS)):
+            if len(uses) and (force or uses.is_due(now_ns, self.readings_age_ns)):
                 self._pack(ChunkKind.USE, uses.take(), part=part)
-        if len(self._cpu) and (force or self._cpu.is_due(now_ns, AGE_NS)):
+        for number, sums in self._sums.items():
+            if len(sums) and (force or sums.is_due(now_ns, self.readings_age_ns)):
+                self._pack(ChunkKind.POWER_SUMS, sums.take(), part=number)
+        if len(self._cpu) and (force or self._cpu.is_due(now_ns, self.readings_age_ns)):
             self._pack(ChunkKind.CPU, self._cpu.take())
-        if self._waiting or self._state or force:
+        if self._waiting or self._state or self._tallies or force:
             with answered(self.path):
                 self._store()
         waiting = (*spooled, self._stages, self._lanes, self._origins)
@@ -234,6 +284,11 @@ class CaptureWriter:
         if self._db is None:
             return
         self.commit(force=True)
+        if self._rows_left_out:
+            self.warn(
+                f"{self._rows_left_out:,} rows found no room below the bound of the file and were left out; "
+                "raise --max-size"
+            )
         self._set("finished", {"chunks": self._chunks})
         with answered(self.path):
             self._store()
@@ -254,7 +309,7 @@ class CaptureWriter:
         if self._origins:
             self._pack(ChunkKind.ORIGINS, [(len(self._origins), pack_origins(self._origins))])
         self._stages, self._lanes, self._origins = [], [], []
-        self._pack(ChunkKind.SPANS, self._spans.take())
+        self._pack(ChunkKind.SPANS, self._spans.take(), self._spans_part)
         self._pack(ChunkKind.LANE_RUNS, self._runs.take())
         self._pack(ChunkKind.FLOWS, [(len(flows), pack_flows(flows)) for flows in self._flows])
         self._flows = []
@@ -263,6 +318,8 @@ class CaptureWriter:
             progress = self._progress()
             self._state.update(progress.state)
             self._announced += progress.announced
+            self._tallies.update(progress.tallies)
+            self._forgotten += progress.forgotten
             self._progress = None
 
     def _pack(self, kind: ChunkKind, packed: list[tuple[int, bytes]], part: int = 0) -> None:
@@ -273,6 +330,7 @@ class CaptureWriter:
         db = self._db
         if db is None:
             raise ValueError(f"{self.path} is finished")
+        self._leave_out()
         numbered = enumerate(self._waiting, self._chunks + 1)
         rows = [(at, *chunk[:3], chunk_crc(at, *chunk), chunk[3]) for at, chunk in numbered]
         facts = [(name, to_ascii(self._facts[name])) for name in self._changed]
@@ -282,15 +340,32 @@ class CaptureWriter:
                 "INSERT OR REPLACE INTO fact VALUES (?, ?, ?)",
                 [(name, named_crc(name, 0, value), value) for name, value in facts],
             )
+            store_tallies(db, self._tallies)
             if "finished" in self._changed:
                 forget_progress(db)
             else:
                 store_progress(db, self._state, self._announced)
+                drop_progress(db, self._forgotten)
         self._chunks += len(self._waiting)
-        self._waiting, self._announced = [], []
-        self._changed, self._state = {}, {}
+        self._waiting, self._announced, self._forgotten = [], [], []
+        self._changed, self._state, self._tallies = {}, {}, {}
+        (self._pages,) = db.execute("PRAGMA page_count").fetchone()
         if self._facts.get("open"):
             self._set("open", [])  # by the next time they may have ended
+
+    def _leave_out(self) -> None:
+        """Drop what waits of the kinds that can be long, where the file has no room for it."""
+        if not self._limit or self.size_bytes() <= self._limit * _FULL:
+            return
+        room = self._limit * _FULL - self._pages * PAGE_BYTES
+        kept = []
+        for chunk in self._waiting:
+            room -= len(chunk[3]) if chunk[0] in _LONG else 0
+            if chunk[0] in _LONG and room < 0:
+                self._rows_left_out += chunk[2]
+            else:
+                kept.append(chunk)
+        self._waiting = kept
 
 
 def _spans_in_order(spans: SpanChunk) -> SpanChunk:

@@ -7,6 +7,7 @@ argparse: `run_options` says what there is, and a test that both read the same.
 from __future__ import annotations
 
 from energyprof.cli.run_options import FASTEST_HZ, LEAST_HZ, PYTHON_FLAGS, PYTHON_OPTIONS
+from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class RunWords:
         self.no_graph = False
         self.no_live = False
         self.shared = False
+        self.max_size = DEFAULT_BYTES
 
     def take_value(self, option: str, value: str) -> bool:
         """Take an option with its value; return whether that was beyond doubt."""
@@ -48,6 +50,8 @@ class RunWords:
             return False
         if option == "--max-hz":
             return self._take_rate(value)
+        if option == "--max-size":
+            return self._take_size(value)
         if option == "--python":
             self.python = value
         elif option == "--source":
@@ -57,6 +61,13 @@ class RunWords:
         elif option in PYTHON_OPTIONS:
             self.flags = (*self.flags, option, value)
         else:
+            return False
+        return True
+
+    def _take_size(self, value: str) -> bool:
+        try:
+            self.max_size = size_bytes(value)
+        except ValueError:
             return False
         return True
 

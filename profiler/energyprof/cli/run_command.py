@@ -109,7 +109,7 @@ def _see_to_its_end(
 
     line = _live_line(args)
     wanted = (sources, args.max_hz, line.is_wanted, args.stacks)
-    settings = Settings(places.run_dir, places.output, *wanted, is_shared=args.shared)
+    settings = Settings(places.run_dir, places.output, *wanted, is_shared=args.shared, max_size=args.max_size)
     outcome = follow(started, settings, line, preload, lead_in)
     started.arrivals.close()
     _clear_away(outcome, places, line)

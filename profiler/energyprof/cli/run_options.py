@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from energyprof.errors import InputError
+from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
 from energyprof.launch.program import Program, code_program, module_program, other_program, script_program
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ LEAST_HZ = 0.1
 LONGEST_LEAD_IN_S = 3600.0
 PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
 PYTHON_OPTIONS = frozenset({"-W", "-X"})
-_WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "--lead-in", "-o", "--output", "-qo"})
+_WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "--lead-in", "--max-size", "-o", "--output", "-qo"})
 
 _WHAT = """\
 SCRIPT [ARGS ...]         a Python file, a folder or zip file with __main__.py, or - for standard input
@@ -79,6 +80,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--shared",
         action="store_true",
         help="others use this machine: tell their part of the energy apart, by CPU time or by the GPU's processes",
+    )
+    parser.add_argument(
+        "--max-size",
+        type=_size,
+        default=DEFAULT_BYTES,
+        metavar="SIZE",
+        help="how large the recording may become, as in 500M or 2GiB (default: 1GiB; 0: any size); a long run is then "
+        "stored in random bursts and counted in between",
     )
     stacks = parser.add_mutually_exclusive_group()
     stacks.add_argument(
@@ -169,6 +178,15 @@ def _lead_in(text: str) -> float:
     if not 0.0 <= lead_in_s <= LONGEST_LEAD_IN_S:
         raise ArgumentTypeError(f"{text} is no lead-in; choose 0 to {LONGEST_LEAD_IN_S:g} seconds")
     return lead_in_s
+
+
+def _size(text: str) -> int:
+    from argparse import ArgumentTypeError
+
+    try:
+        return size_bytes(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
 
 
 def _rate(text: str) -> float:

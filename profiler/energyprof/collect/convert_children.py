@@ -9,14 +9,17 @@ from typing import Any
 from energyprof.collect.convert_process import Process
 from energyprof.model.recording import LaneOrigin
 
+LAUNCHES_KEPT = 10_000
+"""A child turns up soon after its launch, or never."""
+
 
 @dataclass(frozen=True, slots=True)
 class Launch:
     """A process made by a recorded one other than by a fork of its own."""
 
     by: Process
-    lane: int
-    """Index of the lane that was announced for it."""
+    number: int
+    """Of the lane that was announced for it."""
     pid: int
     """0: not known."""
     since_ns: int
@@ -43,14 +46,35 @@ class Children:
             self._waiting[main] = child
             return []
         self._waiting.pop(main, None)
-        return [LaneOrigin(main, launch.lane, -1, child.started_ns)]
+        return [LaneOrigin(main, launch.by.lane(launch.number, "process"), -1, child.started_ns)]
 
     def told(self, by: Process, entry: dict[str, Any]) -> list[LaneOrigin]:
         """Take what a process tells of one it launched; return the origins that are known by it."""
         since_ns, until_ns = by.monotonic_ns(entry["since_ns"]), by.monotonic_ns(entry["until_ns"])
-        launch = Launch(by, by.lanes[entry["lane"]], entry["pid"], since_ns, until_ns)
+        launch = Launch(by, entry["lane"], entry["pid"], since_ns, until_ns)
         self._launches.setdefault(launch.pid, []).append(launch)
+        while len(self._launches) > LAUNCHES_KEPT:  # most were of programs that record nothing
+            del self._launches[next(iter(self._launches))]
         return [origin for main, child in list(self._waiting.items()) for origin in self.place(child, main)]
+
+    def forget(self, process: Process) -> None:
+        """Forget what a process told that is gone, and what was told of it."""
+        for pid, launches in list(self._launches.items()):
+            kept = [launch for launch in launches if launch.by is not process and pid != process.pid]
+            if kept:
+                self._launches[pid] = kept
+            else:
+                del self._launches[pid]
+        self._waiting = {main: child for main, child in self._waiting.items() if child is not process}
+
+    def rest_of(self, process: Process) -> list[LaneOrigin]:
+        """Return the same as `rest` of one process, as far as its children are known by now."""
+        waiting = [(main, child) for main, child in self._waiting.items() if child is process]
+        origins = [self._by_fork(child, main) for main, child in waiting if child.parent_lane]
+        if process.parent_spool is not None and process.main is not None:
+            others = [lane for lane in process.threads if lane != process.main]
+            origins += [LaneOrigin(lane, process.main, -1, process.started_ns) for lane in others]
+        return origins
 
     def rest(self, processes: Iterable[Process]) -> list[LaneOrigin]:
         """Return where all else most likely stands; the first origin of a lane counts, so these yield to what was told.

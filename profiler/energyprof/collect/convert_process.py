@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
 
-from energyprof.collect.convert_lanes import LaneTable
+from energyprof.collect.convert_lanes import POOLED, LaneTable, PoolRanges
 from energyprof.collect.convert_stages import StageName, StageResolver, StageTable
 from energyprof.model.events import LANE, SPAWN
 from energyprof.model.span import LANE_KINDS, Ints, StageKind
 
+THREAD_KEPT_NS = 60_000_000_000
+"""A thread that was silent for so long has ended, or begins anew without a loss."""
 _STAGE_KINDS = frozenset(get_args(StageKind))
 
 Run = tuple[int, int, int]
@@ -19,13 +22,17 @@ Run = tuple[int, int, int]
 
 
 @dataclass(slots=True)
-class _Thread:
+class Thread:
+    """One thread that has recorded something."""
+
     own: int
     """Index of the thread's own lane."""
     running: int
     """Index of the lane that runs in it now."""
     since_ns: int = 0
     last_ns: int = 0
+    counted_ns: int = 0
+    """Until when its time has been counted."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +45,11 @@ class ThreadEvents:
     lanes: frozenset[int]
     """Every lane that may occur in the column."""
     runs: tuple[Run, ...]
+    thread: Thread
+    running: int
+    """The lane that ran before the first of them."""
+    last_ns: int
+    """When the thread recorded last before that; 0: never."""
 
 
 class Process:
@@ -62,6 +74,15 @@ class Process:
         """Events that came, and those that the recorder says it has written: of others the files are gone."""
         self.lanes: dict[int, int] = {}
         """Lane number to index."""
+        self._pooled: dict[int, int] = {}
+        """The same of lanes that share a row with others, as long as there is something to know of them."""
+        self._pooled_tasks: set[int] = set()
+        """Numbers of those that are known to be tasks or work items."""
+        self._met: set[int] = set()
+        """Numbers of those met since the last sweep."""
+        self._ranges = PoolRanges()
+        self._last_swept = 0
+        """The greatest number of a lane that was forgotten."""
         self.new_lanes: list[tuple[int, int]] = []
         """The same, as far as it was not asked for yet."""
         self.main: int | None = None
@@ -71,7 +92,7 @@ class Process:
         self._names: dict[int, StageName] = {}
         self.resolver = StageResolver(stages, self._names)
         self._lane_table = lanes
-        self._threads: dict[int, _Thread] = {}
+        self._threads: dict[int, Thread] = {}
         self._placed: set[int] = set()
         """Numbers of the lanes whose thread is known."""
         self._offset_ns: int | None = None
@@ -115,51 +136,108 @@ class Process:
         """Take an entry of a LANES frame; return the index of the process's main thread if it is that."""
         if "lanes" in entry:
             for number, name in zip(entry["lanes"], entry["names"], strict=True):
-                self._lane_table.describe(self.lane(number, "task"), self.pid, 0, "task", name)
+                index = self.lane(number, "task")
+                if index >= POOLED:
+                    self._pooled_tasks.add(number)
+                self._lane_table.describe(index, self.pid, 0, "task", name)
             return None
         kind = entry["kind"] if entry.get("kind") in LANE_KINDS else "thread"
         tid = entry.get("tid") or 0
-        index = self.lane(entry["lane"], kind)
+        index = self.lane(entry["lane"], kind, is_main=tid == self.pid)
         pid = entry.get("pid") or self.pid
         self._lane_table.describe(index, pid, tid, kind, entry.get("name") or "")
-        if kind == "thread":
+        if kind == "thread" and index < POOLED:
             self.threads.append(index)
         if tid != self.pid:
             return None
         self.main = index
         return index
 
-    def lane(self, number: int, kind: str) -> int:
+    def lane(self, number: int, kind: str, *, is_main: bool = False) -> int:
         """Return the index of a lane, making it known on first sight with what can be guessed."""
         index = self.lanes.get(number)
         if index is None:
-            index = self.lanes[number] = self._lane_table.add(self.pid, number, kind)
-            self.new_lanes.append((number, index))
+            index = self._pooled.get(number)
+        if index is None:
+            pool = self._ranges.pool(number) if number <= self._last_swept else None
+            if pool is None:
+                index = self._lane_table.add(self.pid, number, kind, is_main=is_main)
+            else:
+                index = self._lane_table.rejoin(pool)
+            if index < POOLED:
+                self.lanes[number] = index
+                self.new_lanes.append((number, index))
+                return index
+            self._pooled[number] = index
+        if index >= POOLED:
+            self._met.add(number)
         return index
 
-    def thread_events(self, number: int, payload: bytes) -> ThreadEvents:
-        """Return the events of one EVENTS frame of the thread whose own lane is `number`."""
+    def keeps_apart(self, entries: list[dict[str, Any]]) -> bool:
+        """Tell whether entries of a LANES frame tell of a launch, or of lanes that share no row with others."""
+        return any(
+            "pid" in entry or any(number in self.lanes for number in entry.get("lanes") or (entry["lane"],))
+            for entry in entries
+        )
+
+    def kind(self, number: int) -> str:
+        """Return what a lane in a pool is, as far as is known."""
+        return "task" if number in self._pooled_tasks else "thread"
+
+    def all_lanes(self) -> list[int]:
+        """Return the indices of all lanes there is anything to know of."""
+        return sorted((*self.lanes.values(), *self._pooled.values()))
+
+    def sweep(self, t_ns: int, is_open: Callable[[int], bool]) -> None:
+        """Forget ended threads, and lanes in pools as far as nothing is to be known of them: they may come again."""
+        for number, thread in list(self._threads.items()):
+            idle = thread.running == thread.own and not is_open(thread.own)
+            if idle and max(thread.last_ns, thread.counted_ns) < t_ns - THREAD_KEPT_NS:
+                del self._threads[number]
+        used = {index for thread in self._threads.values() for index in (thread.own, thread.running)}
+        for number, index in list(self._pooled.items()):
+            if number in self._met or index in used or is_open(index):
+                continue
+            pool = self._lane_table.leave(index)
+            if pool is not None:
+                self._ranges.add(number, pool)
+            del self._pooled[number]
+            self._pooled_tasks.discard(number)
+            self._placed.discard(number)
+            self._last_swept = max(self._last_swept, number)
+        self._met = set()
+
+    def thread_events(self, number: int, payload: bytes, with_turns: bool = False) -> ThreadEvents:
+        """Return the events of one EVENTS frame of the thread whose own lane is `number`.
+
+        `with_turns`: with `LANE` on the lane to which the thread turns.
+        """
         pairs = np.frombuffer(payload, "<i8", count=len(payload) // 16 * 2).reshape(-1, 2)
         self.events_read += len(pairs)
         own = self.lane(number, "thread")
-        thread = self._threads.setdefault(number, _Thread(own, own))
+        thread = self._threads.setdefault(number, Thread(own, own))
         code = pairs[:, 0]
         # A signal handler may record between the clock read and the append of the event it interrupts.
         t_ns = np.maximum.accumulate(pairs[:, 1] + (self._offset_ns or 0))
+        before = thread, thread.running, thread.last_ns
         if len(t_ns):
             np.maximum(t_ns, thread.last_ns, out=t_ns)
             thread.last_ns = int(t_ns[-1])
         if not ((code == 0) | ((code >= LANE) & (code < SPAWN))).any():
             lane = np.full(len(code), thread.running, np.int64)
-            return ThreadEvents(lane, code, t_ns, frozenset((thread.running,)), ())
+            return ThreadEvents(lane, code, t_ns, frozenset((thread.running,)), (), *before)
         is_switch = (code >= LANE) & (code < SPAWN)
         switches = np.flatnonzero(is_switch)
         lanes, runs = self._switch(thread, code[switches], t_ns[switches])
         lane = np.repeat(np.array(lanes, np.int64), np.diff(switches, prepend=0, append=len(code)))
-        kept = ~is_switch & (code != 0)
-        return ThreadEvents(lane[kept], code[kept], t_ns[kept], frozenset(lanes), runs)
+        kept = code != 0
+        if with_turns:
+            lane[switches], code = lanes[1:], np.where(is_switch, LANE, code)
+        else:
+            kept &= ~is_switch
+        return ThreadEvents(lane[kept], code[kept], t_ns[kept], frozenset(lanes), runs, *before)
 
-    def _switch(self, thread: _Thread, code: Ints, t_ns: Ints) -> tuple[list[int], tuple[Run, ...]]:
+    def _switch(self, thread: Thread, code: Ints, t_ns: Ints) -> tuple[list[int], tuple[Run, ...]]:
         """Return the lanes that ran before, between and after the switches, and the stretches that ended."""
         numbers = (code - LANE).tolist()
         known = {number: self._guest(number, thread) if number else thread.own for number in set(numbers)}
@@ -169,7 +247,7 @@ class Process:
         thread.running, thread.since_ns = lanes[-1], times[-1]
         return lanes, runs
 
-    def _guest(self, number: int, thread: _Thread) -> int:
+    def _guest(self, number: int, thread: Thread) -> int:
         index = self.lane(number, "task")
         if number not in self._placed:
             self._placed.add(number)
@@ -191,8 +269,13 @@ class Process:
             "recorder_ns": self.recorder_ns,
             "dropped": self.dropped,
             "events": (self.events_read, self.events_told),
+            "pooled": [
+                (number, index, self._lane_table.stored(index), self.kind(number))
+                for number, index in self._pooled.items()
+            ],
+            "ranges": (self._last_swept, self._ranges.rows()),
             "threads": [
-                (number, thread.own, thread.running, thread.since_ns, thread.last_ns)
+                (number, thread.own, thread.running, thread.since_ns, thread.last_ns, thread.counted_ns)
                 for number, thread in self._threads.items()
             ],
         }
@@ -203,8 +286,20 @@ class Process:
         self.recorder_ns = state["recorder_ns"]
         self.dropped = state["dropped"]
         self.events_read, self.events_told = state["events"]
-        self._threads = {number: _Thread(*rest) for number, *rest in state["threads"]}
-        self._placed = {number for number, index in self.lanes.items() if self._lane_table.is_placed(index)}
+        self._last_swept, ranges = state["ranges"]
+        self._ranges = PoolRanges((first, pool) for first, pool in ranges)
+        for number, index, pool, kind in state["pooled"]:
+            self._pooled[number] = index
+            self._lane_table.take_up(index, pool)
+            if kind == "task":
+                self._pooled_tasks.add(number)
+        self._threads = {number: Thread(*rest) for number, *rest in state["threads"]}
+        known = {**self.lanes, **self._pooled}
+        self._placed = {number for number, index in known.items() if self._lane_table.is_placed(index)}
+
+    def live_threads(self) -> Iterable[Thread]:
+        """Return the threads that have recorded something."""
+        return self._threads.values()
 
     def runs_cut_at(self, end_ns: int) -> list[Run]:
         """Return the stretches of lanes that still ran when the process ended."""

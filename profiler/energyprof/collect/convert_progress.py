@@ -37,6 +37,11 @@ class Journal:
             self._announced.append((spool, bytearray()))
         self._announced[-1][1].extend(pack_frame(frame.kind, frame.lane, frame.payload))
 
+    def forget(self, spool: str) -> None:
+        """Note nothing more of a spool."""
+        self._touched.pop(spool, None)
+        self._announced = [one for one in self._announced if one[0] != spool]
+
     def take(self, state_of: Callable[[str], dict[str, Any]]) -> tuple[dict[str, Any], list[Announced]]:
         """Return the state of every spool that was read and what was announced, and begin anew."""
         state = {spool: state_of(spool) for spool in self._touched}

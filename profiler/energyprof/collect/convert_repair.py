@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from energyprof.model.events import END_ANY, RESUME, SPAWN
+from energyprof.model.events import END_ANY, LANE, RESUME
 from energyprof.model.span import Ints
 
 
@@ -16,6 +16,8 @@ class Repaired:
 
     code: Ints
     t_ns: Ints
+    row: Ints
+    """Which of the events that came it stems from."""
     stray: int
     """Ends of stages that were not open; left out."""
     clipped: int
@@ -28,24 +30,24 @@ def repair(code: Ints, t_ns: Ints) -> Repaired:
     An end is accepted by its code: it closes the innermost open stage of that code and clips all inside it.
     """
     stack: list[int] = []
-    out: list[tuple[int, int]] = []
+    out: list[tuple[int, int, int]] = []
     stray = clipped = 0
-    for event, when in zip(code.tolist(), t_ns.tolist(), strict=True):
+    for row, (event, when) in enumerate(zip(code.tolist(), t_ns.tolist(), strict=True)):
         if event > 0:
-            if event < SPAWN:
+            if event < LANE:
                 stack.append(event % RESUME)
-            out.append((event, when))
+            out.append((event, when, row))
         elif stack and event in (-stack[-1], END_ANY):
             stack.pop()
-            out.append((event, when))
+            out.append((event, when, row))
         elif -event in stack:
             while True:
                 inner = stack.pop()
-                out.append((-inner, when))
+                out.append((-inner, when, row))
                 if inner == -event:
                     break
                 clipped += 1
         else:
             stray += 1
-    pairs = np.array(out, np.int64).reshape(-1, 2)
-    return Repaired(pairs[:, 0].copy(), pairs[:, 1].copy(), stray, clipped)
+    rows = np.array(out, np.int64).reshape(-1, 3).T
+    return Repaired(rows[0].copy(), rows[1].copy(), rows[2].copy(), stray, clipped)

@@ -9,7 +9,7 @@ import numpy as np
 
 from energyprof.model.events import OTHER_STAGE
 from energyprof.model.recording import LocalStage
-from energyprof.model.span import Index, Ints, StageKind
+from energyprof.model.span import Flags, Index, Ints, StageKind
 
 PATH_LIMIT = 100_000
 """At most this many lane-relative stages (paths, not names) are kept; later ones become `<other>`."""
@@ -39,6 +39,7 @@ class StageTable:
         self._met: set[tuple[str, StageKind]] = set()
         """Name and kind of every stage: what is not in it is open on no path, however deep."""
         self._fresh: dict[int, None] = {}
+        self._parents = np.zeros(0, np.int32)
 
     def intern(self, parent: int, stage: StageName) -> int:
         """Return the index of `stage` opened inside `parent` (-1: outermost).
@@ -84,6 +85,13 @@ class StageTable:
             self.stages[index] = told
             self._fresh[index] = None
         return index
+
+    def is_outermost(self, enclosing: Index, stage: Index) -> Flags:
+        """Tell per span of `stage` inside `enclosing` (-1: none) that no span of the same stage is around it."""
+        if len(self._parents) != len(self.stages):
+            self._parents = np.array([known.parent for known in self.stages], np.int32)
+        # What opens anew stands right below the stage around it; what is open already is found further up.
+        return np.asarray(self._parents[stage] == enclosing)
 
     def path(self, index: int) -> tuple[str, ...]:
         """Return the names from the outermost stage down to `index`."""

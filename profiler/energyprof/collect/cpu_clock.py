@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_children import UnseenChildren
@@ -28,6 +28,8 @@ CHILDREN_SHARE = 0.003
 """CPU time allowed to looking for children that ended unseen, likewise: 60 us a look make one in 20 ms."""
 PARENTS_PER_LOOK = 4
 """Of many processes those are asked whose last look is longest ago."""
+ENDED_KEPT = 1 << 16
+"""Ended processes, and ended threads, that are remembered: an id is given out again after as many others, at least."""
 OPENED_PER_POLL = 64
 """New threads taken up in one poll; a pool of hundreds comes in over several instead of stalling one."""
 
@@ -281,6 +283,7 @@ class CpuClock:
     def _end(self, process: _Process, rows: list[int]) -> None:
         self._read(process)
         self._ends.setdefault(process.pid, []).append(process.ended_ns or self._now_ns())
+        _keep_latest(self._ends)
         self._ended_ns += _used_ns(process)
         self._ended_before_ns += process.clock.before_ns
         self._write(process.pid, 0, process.clock, self._now_ns(), rows)
@@ -290,6 +293,7 @@ class CpuClock:
         self._written[process.pid, 0] = process.clock.base_ns + process.clock.last_ns
         if process.children is not None:
             self._written[process.pid, UNSEEN_CHILDREN] = process.children.base_ns + process.children.last_ns
+        _keep_latest(self._written)
 
     def _poll_process(self, process: _Process, births: int | None, rows: list[int]) -> None:
         with self._lock:
@@ -333,6 +337,7 @@ class CpuClock:
         thread = process.threads.pop(tid)
         thread.reader.close()
         self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
+        _keep_latest(self._written)
 
     def _new_clock(
         self, key: tuple[int, int], read_ns: Callable[[], int] | None, since_ns: int, rows: list[int]
@@ -360,3 +365,9 @@ class CpuClock:
 def _used_ns(process: _Process) -> int:
     """Return what a process has used during the run, with its unseen children."""
     return process.clock.last_ns + (0 if process.children is None else process.children.last_ns)
+
+
+def _keep_latest(by_id: dict[Any, Any]) -> None:
+    """Remove the oldest of what was remembered."""
+    while len(by_id) > ENDED_KEPT:
+        del by_id[next(iter(by_id))]

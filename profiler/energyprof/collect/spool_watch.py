@@ -93,6 +93,16 @@ class SpoolWatcher:
         if position["damaged"]:
             self.damaged[name] = position["damaged"]
 
+    def is_over(self, name: str) -> bool:
+        """Tell whether all of a spool has been read and deleted."""
+        spool = self._spools.get(name)
+        return spool is not None and spool.ended and not spool.done
+
+    def forget(self, name: str) -> None:
+        """Forget a spool that is over."""
+        del self._spools[name]
+        self._turn = deque(spool for spool in self._turn if spool.name != name)
+
     def release(self) -> None:
         """Delete the segments that had been read through; call it after their content has been stored."""
         for spool in self._spools.values():

@@ -49,7 +49,9 @@ class Unrecorded:
 
     def look(self) -> None:
         """Look at the processes there are, at each a few times, until one is found."""
-        for pid in () if self._found else self._pids():
+        alive = () if self._found else tuple(self._pids())
+        self._looks = {pid: self._looks[pid] for pid in alive if pid in self._looks}
+        for pid in alive:
             looks = self._looks.get(pid, 0)
             if looks < LOOKS:
                 self._looks[pid] = looks + 1

@@ -16,6 +16,7 @@ from energyprof.errors import EnergyprofError, EnergyprofWarning, InputError
 from energyprof.in_process.active import start_or_join
 from energyprof.in_process.figures import run_of, stage_rows
 from energyprof.in_process.session import Session, Wish
+from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
 from energyprof.sources import parsed_source
 
 if TYPE_CHECKING:
@@ -212,23 +213,26 @@ def profile(
     max_hz: float = 100.0,
     shared: bool = False,
     lead_in: float = 0.0,
+    max_size: str | int = DEFAULT_BYTES,
     quiet: bool = False,
 ) -> Profile: ...
-def profile(  # noqa: PLR0913 - options of their own, by keyword
+def profile(  # noqa: PLR0913 - options, by keyword
     output: str | os.PathLike[str] | Callable[..., Any] | None = None,
     *,
     sources: str | Sequence[str] = (),
     max_hz: float = 100.0,
     shared: bool = False,
     lead_in: float = 0.0,
+    max_size: str | int = DEFAULT_BYTES,
     quiet: bool = False,
 ) -> Profile | Callable[..., Any]:
     """Profile a part of this program: `with energyprof.profile() as run: ...`, then `print(run)` or `run.report()`.
 
     Also a decorator, and `run = energyprof.profile().start(); ...; run.stop()` over several cells of a notebook. The
     recording goes into `output`, which must not exist, or a new file in the current folder (`run.path`). `sources` are
-    those of `energyprof run --source`; `shared` is its `--shared`; `lead_in` seconds are waited for first, to learn the
-    idle power; `quiet` keeps in `run.warnings` what else would be an EnergyprofWarning. Children that are started
+    those of `energyprof run --source`; `shared` is its `--shared`, `max_size` (bytes, or a text like "500M") its
+    `--max-size`; `lead_in` seconds are waited for first, to learn the idle power; `quiet` keeps in `run.warnings` what
+    else would be an EnergyprofWarning. Children that are started
     inside are recorded too. Inside another profile it is a view of that run. The block begins when all sensors have
     been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
     """
@@ -240,4 +244,9 @@ def profile(  # noqa: PLR0913 - options of their own, by keyword
         raise InputError(f"lead_in is {lead_in}; choose 0 to {_LONGEST_LEAD_IN_S:g} seconds")
     named = (sources,) if isinstance(sources, str) else tuple(sources)
     path = None if output is None else os.fspath(output)
-    return Profile(Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared, lead_in), quiet)
+    try:
+        limit_bytes = size_bytes(str(max_size))
+    except ValueError as error:
+        raise InputError(f"max_size: {error}") from None
+    wish = Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared, lead_in, limit_bytes)
+    return Profile(wish, quiet)

@@ -15,6 +15,7 @@ from energyprof.collect.cpu_before import cpu_used_by
 from energyprof.errors import InputError
 from energyprof.in_process.surroundings import ChildEnvironment, stem_and_command
 from energyprof.launch.environment import collector_environment
+from energyprof.launch.file_size import DEFAULT_BYTES
 from energyprof.launch.helper import Helper
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
@@ -33,6 +34,7 @@ class Wish(NamedTuple):
     max_hz: float = 100.0
     shared: bool = False
     lead_in_s: float = 0.0
+    max_size: int = DEFAULT_BYTES
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
@@ -66,14 +68,14 @@ class Session:
         self._environment: ChildEnvironment | None = None
         self._talking = threading.Lock()
         try:
-            self._start(wish.max_hz, wish.lead_in_s)
+            self._start(wish)
         except (OSError, InputError) as error:
             self._give_up(f"nothing is profiled: {error}")
         except BaseException:
             self._give_up("")
             raise
 
-    def _start(self, max_hz: float, lead_in_s: float) -> None:
+    def _start(self, wish: Wish) -> None:
         stem, command = stem_and_command()
         if not self.path:
             output = claim_default(stem)
@@ -93,9 +95,10 @@ class Session:
             "root_pid": self._pid,
             "start_ns": start_ns,
             "start_unix_ns": start_unix_ns,
-            "max_hz": max_hz,
+            "max_hz": wish.max_hz,
             "shared": self.shared,
-            "lead_in_s": lead_in_s,
+            "lead_in_s": wish.lead_in_s,
+            "max_size": wish.max_size,
             "live": False,
             "in_process": True,
             "cpu_before": list(self._cpu_before.items()),
@@ -103,7 +106,7 @@ class Session:
         self._helper = Helper(config, inherited)
         self._children_ns = _children_ns()
         self._helper.await_sampling()
-        time.sleep(lead_in_s)
+        time.sleep(wish.lead_in_s)
         bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
         self._environment.set()
         self._helper.begin(time.monotonic_ns(), time.time_ns())

@@ -40,6 +40,8 @@ class Settings(NamedTuple):
     collector_module: str = MODULE
     is_shared: bool = False
     """Others' part of the energy is to be told apart."""
+    max_size: int = 0
+    """Bytes that the recording may have; 0: any number."""
 
 
 class Audience(Protocol):
@@ -122,6 +124,7 @@ def follow(
         "shared": settings.is_shared,
         "foreground_pid": os.getpid(),
         "lead_in_s": 0.0 if lead_in is None else lead_in.lead_in_s,
+        "max_size": settings.max_size,
     }
     arrivals = started.arrivals
     if lead_in is None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from energyprof.model.span import Flags, Index, Ints, StageKind
+from energyprof.model.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +102,7 @@ class Progress:
     """JSON values by name; one stored earlier under the same name is replaced."""
     announced: tuple[Announced, ...] = ()
     """In the order in which it was read; adds to what was stored earlier."""
+    forgotten: tuple[str, ...] = ()
+    """Names of what is not needed any more, in state and announced."""
+    tallies: Mapping[int, Tally] = field(default_factory=dict)
+    """By number; one stored earlier under the same number is replaced."""

@@ -216,6 +216,8 @@ class Overhead:
     """CPU time of the sampler / wall time of the run."""
     polls: int
     late_polls: int
+    counted: int = 0
+    """Spans, among `spans`, that were counted and not stored, so that the file kept its bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.sampling import DomainFacts, Sleep
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
 from energyprof.model.stacks import Stacks
+from energyprof.model.tally import Counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class RecorderFacts:
     spans: int = 0
     dropped: int = 0
     """Events lost (memory cap, full disk)."""
+    counted: int = 0
+    """Spans, among `spans`, that were counted and not stored, so that the file kept its bound."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,3 +103,5 @@ class Trace:
     """Of the devices whose users are known."""
     sampling: Mapping[DomainId, DomainFacts] = field(default_factory=dict)
     """How each domain was sampled, where the collector lived to say so."""
+    counted: Counted | None = None
+    """What was counted and not stored; None: everything was stored."""

@@ -144,6 +144,7 @@ def overhead(recorder: RecorderFacts, wall_s: float) -> Overhead:
         share=recorder.recorder_s / wall_s if wall_s > 0 else 0.0,
         spans=recorder.spans,
         dropped=recorder.dropped,
+        counted=recorder.counted,
         collector_s=recorder.collector_s,
         sampler_s=recorder.sampler_s,
         sampler_share=recorder.sampler_s / wall_s if wall_s > 0 else 0.0,
