@@ -11,17 +11,15 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from energyprof import __version__, discover
 from energyprof.collect.beginning import Beginning
-from energyprof.collect.choose import sensor_root
 from energyprof.collect.followed_program import FollowedProgram
-from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
-from energyprof.collect.sampler import Sampler, SamplerFacts
+from energyprof.collect.open_sources import Opened, lead_out_ns
+from energyprof.collect.sampler import SamplerFacts
 from energyprof.collect.sleeps import SleepWatch
 from energyprof.errors import CaptureError, EnergyprofError
-from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.launch.control import BEGIN, COMMIT, LOST, START, Control
 from energyprof.launch.detached import close_inherited
 from energyprof.launch.processor import cpu_model
@@ -31,9 +29,7 @@ from energyprof.launch.run_configuration import await_removal, leave_nothing, re
 from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import hold
 from energyprof.probe.store import KeptProbes
-
-if TYPE_CHECKING:
-    from energyprof.model.power import Use
+from energyprof.sampling import SensorSampling
 
 TICK_S = 0.08
 CONVERT_S = 0.04
@@ -42,8 +38,6 @@ LIVE_S = 0.3
 FACTS_S = 2.0
 SETTLED_NS = 2_000_000_000
 """What happened so long ago has arrived: recorders write every 0.25 s."""
-OPEN_PATIENCE_S = 0.2
-"""How long the first reading of all sources waits for one whose driver takes its time."""
 FIRST_READ_PATIENCE_S = 0.2
 """How long a program that profiles itself is kept waiting for the first answer of all sources that are open."""
 DRIVER_PATIENCE_S = 1.0
@@ -103,13 +97,15 @@ class Collection:
         self._sleeps = SleepWatch()
         self._beginning = Beginning()
         self._probes = KeptProbes(discover.cache_folder(), cpu_model())
-        self._program: FollowedProgram | None = None
-        if "start_ns" in config:
-            self._start_sampling(FollowedProgram(config))
-        else:
-            self._start_sampling(None)
+        program = FollowedProgram(config) if "start_ns" in config else None
+        self._sensors = SensorSampling(config, program, self._beginning, self._probes.known)
+        self._sampler = self._sensors.sampler
+        if program is None:
             self._lead_in()
-        self._follow(self._program or FollowedProgram(self._config))
+            program = FollowedProgram(self._config)
+            self._sensors.follow(program)
+        self._start_ns, self._root = program.start_ns, RootProcess(program.root_pid)
+        self._clock, self._horizon = program.clock, program.horizon
         self._stacks = self._config.get("stacks", "off")
         if config.get("in_process"):
             self._sampler.await_first(FIRST_READ_PATIENCE_S)
@@ -137,9 +133,9 @@ class Collection:
         from energyprof.capture.writer import CaptureWriter
         from energyprof.collect.bursts import Bursts, lane_limit
         from energyprof.collect.convert import Converter
+        from energyprof.collect.sampled_rows import SampledRows
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
-        from energyprof.collect.thinning import Thinning
         from energyprof.collect.unrecorded import Unrecorded
         from energyprof.collect.use_watch import UseWatch
         from energyprof.launch.host_facts import run_facts
@@ -148,10 +144,10 @@ class Collection:
         self._writer = CaptureWriter.over_claim(Path(self._config["output"]), limit_bytes)
         seed = int(self._config["start_unix_ns"])
         self._bursts = Bursts(limit_bytes, self._writer.size_bytes, seed) if limit_bytes else None
-        self._thinning = None if self._bursts is None else Thinning(self._bursts)
+        self._rows = SampledRows(self._writer, self._bursts)
         self._facts = run_facts(self._config, __version__, time.monotonic_ns())
         self._writer.set_run(self._facts)
-        self._writer.add_domains([domain for one in self._opened for domain in one.domains])
+        self._writer.add_domains([domain for one in self._sensors.opened for domain in one.domains])
         if self._stacks != "off":
             self._writer.set_stacks(self._stacks)
         spool = Path(self._config["run_dir"]) / "spool"
@@ -166,25 +162,7 @@ class Collection:
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
         self._use = UseWatch(self._clock, root_pid, os.getpid(), self._config.get("foreground_pid"))
-        self._use.add([one.source for one in self._opened])
-
-    def _start_sampling(self, program: FollowedProgram | None) -> None:
-        """Open the sources and read them; None: the program is not there yet."""
-        self._program = program
-        begin_ns = time.monotonic_ns() if program is None else program.start_ns
-        self._opening = Opening(
-            [(name, argument) for name, argument in self._config["sources"]],
-            [spec.name for spec in discover.plugins(discover.POWER_SOURCES)],
-            _load,
-            SourceContext("", begin_ns, self._now_ns, self._cpu_time_ns, sensor_root(), discover.cache_folder()),
-            begun_ns=self._beginning.wait_ns if program is None or self._config.get("in_process") else None,
-            known=self._probes.known,
-        )
-        self._opened = self._opening.wait(OPEN_PATIENCE_S)
-        max_hz = float(self._config["max_hz"])
-        clock = None if program is None else program.clock
-        self._sampler = Sampler(self._opened, start_ns=begin_ns, max_hz=max_hz, cpu_clock=clock)
-        self._sampler.start()
+        self._use.add([one.source for one in self._sensors.opened])
 
     def _lead_in(self) -> None:
         """Read the sensors until the program has been started; raises _CancelledError where it will not be."""
@@ -199,26 +177,12 @@ class Collection:
             if message is not None or parent.has_ended():
                 self._sampler.stop(DRIVER_PATIENCE_S)
                 raise _CancelledError
-            self._add(self._opening.late())
+            self._sensors.add(self._sensors.opening.late())
             self._control.tell("sampling", power_w=self._sampler.live().power_w)
-
-    def _follow(self, program: FollowedProgram) -> None:
-        """Follow the program, which runs."""
-        if self._program is None:
-            self._program = program
-            self._sampler.follow(program.clock)
-        self._start_ns, self._root = program.start_ns, RootProcess(program.root_pid)
-        self._clock, self._horizon = program.clock, program.horizon
-
-    def _now_ns(self) -> int:
-        return time.monotonic_ns() if self._program is None else self._program.horizon.now_ns()
-
-    def _cpu_time_ns(self) -> int:
-        return 0 if self._program is None else self._program.horizon.cpu_time_ns()
 
     def run(self) -> None:
         """Record until the foreground says that the program has ended, then finish the capture."""
-        self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
+        self._control.tell("ready", lead_out_s=lead_out_ns(self._sensors.opened) * 1e-9)
         message = self._until_the_end()
         is_lost = message["op"] == LOST
         if is_lost:
@@ -258,7 +222,7 @@ class Collection:
         """Store all that is known now, what is open included, for somebody who reads the file while the run goes on."""
         self._owners.adopt()
         self._take_all()
-        self._take_held_back()
+        self._rows.take_held_back()
         now_ns = time.monotonic_ns()
         self._converter.count_until(self._settled_ns)
         self._facts = replace(self._facts, end_ns=now_ns)
@@ -300,7 +264,7 @@ class Collection:
         self._owners.adopt()
         self._unrecorded.look()
         self._look_for_sleep()
-        self._read_too(self._opening.late())
+        self._read_too(self._sensors.opening.late())
         has_more = not self._is_blocked
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._step()
@@ -323,17 +287,13 @@ class Collection:
 
     def _read_too(self, opened: Opened) -> None:
         """Read sources that were late to open, and say which are left out."""
-        for line in (*self._opening.news(), *self._probes.news(), *self._use.news()):
+        for line in (*self._sensors.opening.news(), *self._probes.news(), *self._use.news()):
             self._warn(line)
         if opened:
-            self._add(opened)
+            self._sensors.add(opened)
             self._use.add([one.source for one in opened])
             self._writer.add_domains([domain for one in opened for domain in one.domains])
-            self._control.tell("ready", lead_out_s=lead_out_ns(self._opened) * 1e-9)
-
-    def _add(self, opened: Opened) -> None:
-        self._sampler.add(opened)
-        self._opened += opened
+            self._control.tell("ready", lead_out_s=lead_out_ns(self._sensors.opened) * 1e-9)
 
     def _look_for_sleep(self) -> None:
         """Keep when the computer slept: what the sensors say across is not the program's."""
@@ -343,32 +303,11 @@ class Collection:
             self._writer.set_run(self._facts)
 
     def _take_samples(self) -> None:
-        domains = [domain for one in self._opened for domain in one.domains]
+        domains = [domain for one in self._sensors.opened for domain in one.domains]
         readings = self._horizon.readings(domains, self._sampler.drain())
-        cpu = self._horizon.cpu(self._clock.drain())
-        if self._thinning is not None and self._bursts is not None and self._bursts.is_counting:
-            readings, sums = self._thinning.readings({domain.id: domain for domain in domains}, readings)
-            cpu = self._thinning.cpu(cpu)
-            self._writer.add_power_sums(sums)
-        self._writer.add_readings(readings)
-        self._writer.add_cpu(cpu)
+        self._rows.take(domains, readings, self._horizon.cpu(self._clock.drain()))
         self._use.look()
-        host, devices = self._use.drain()
-        self._writer.add_use(self._thinned_use(host, ""))
-        for domain, use in devices.items():
-            self._writer.add_use(self._thinned_use(use, domain), domain)
-
-    def _thinned_use(self, use: Use, of: str) -> Use:
-        if self._thinning is None or self._bursts is None or not self._bursts.is_counting or not len(use):
-            return use
-        return self._thinning.use(use, of)
-
-    def _take_held_back(self) -> None:
-        if self._thinning is not None:
-            readings, cpu, sums = self._thinning.rest()
-            self._writer.add_readings(readings)
-            self._writer.add_cpu(cpu)
-            self._writer.add_power_sums(sums)
+        self._rows.take_use(*self._use.drain())
 
     def _store(self) -> None:
         """Commit what is due; a disk that is full now may have room later, and the spools stay until then."""
@@ -391,19 +330,19 @@ class Collection:
 
     def _lead_out(self, end_ns: int) -> None:
         """Go on sampling until the slowest sensor has shown the program's last moment."""
-        until_ns = end_ns + lead_out_ns(self._opened)
+        until_ns = end_ns + lead_out_ns(self._sensors.opened)
         while time.monotonic_ns() < until_ns:
             left_s = (until_ns - time.monotonic_ns()) * 1e-9
             time.sleep(max(0.0, min(left_s, self._tick())))
 
     def _finish(self, message: dict[str, Any]) -> None:
         self._signals.stop()
-        self._read_too(self._opening.give_up())
+        self._read_too(self._sensors.opening.give_up())
         self._use.look(is_last=True)
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._control.tell("working")
         self._take_all()
-        self._take_held_back()
+        self._rows.take_held_back()
         if self._is_blocked:
             self._writer.commit(force=True)  # raises where there is no room yet: `recover` goes on from here
         self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
@@ -443,8 +382,3 @@ class Collection:
             return False
         self._due_s[what] = now_s + every_s
         return True
-
-
-def _load(name: str) -> PowerSource:
-    source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
-    return source

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,35 +25,21 @@ from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses
 from energyprof.collect.convert_process import Process, Run, ThreadEvents
 from energyprof.collect.convert_progress import WHOLE, Journal
-from energyprof.collect.convert_spans import LaneEvents, OpenSpan, convert_events
-from energyprof.collect.convert_stacks import NODE_LIMIT, ProcessStacks, StackTable
+from energyprof.collect.convert_sampled import SampledStacks
+from energyprof.collect.convert_spans import LaneEvents, convert_events
 from energyprof.collect.convert_stages import PATH_LIMIT, StageTable
 from energyprof.collect.convert_times import ThreadTimes
+from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
-from energyprof.model.events import RESUME
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
-from energyprof.model.spool import (
-    CODES,
-    END,
-    EVENTS,
-    FACTS,
-    HEAD,
-    LANES,
-    LOSS,
-    NAMES,
-    SAMPLES,
-    STACKS,
-    Frame,
-    read_frames,
-)
+from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
-STAGE_BYTES, NODE_BYTES = 1024, 128
-"""Part of the bound of a recording for which one stage, or one call of a sampled function, is kept apart."""
+STAGE_BYTES = 1024
+"""Part of the bound of a recording for which one stage is kept apart."""
 ENDED_KEPT = 200
-"""Processes that ended and are still known; fewer where the bound is so small that one takes more than its part of it.
-"""
+"""Processes that ended and are still known; fewer where the bound is so small that so many would not fit."""
 ENDED_BYTES = 8192
 
 
@@ -78,7 +64,6 @@ class Converter:
         `is_part`: the program ran before, so that stages may end here that had begun in a run before this one.
         """
         self._is_part = is_part
-        self._signalled_ns = signalled_ns
         self._watcher = watcher
         self._sink = sink
         self._now_ns = now_ns
@@ -87,18 +72,12 @@ class Converter:
         self._lanes = LaneTable(lane_limit)
         self._processes: dict[str, Process] = {}
         self._children = Children(self._process)
-        self._stack_table = StackTable(
-            NODE_LIMIT if limit_bytes is None else min(NODE_LIMIT, limit_bytes // NODE_BYTES)
-        )
-        self._stacks: dict[str, ProcessStacks] = {}
-        self._open: dict[int, list[OpenSpan]] = {}
-        """Per lane on which anything is open: outermost first."""
-        self._last_outermost: dict[int, int] = {}
-        """Stage of the outermost span that began last, per lane."""
+        self._open = OpenSpans()
         self._bursts = bursts
         self._counter = None if bursts is None else Counter(bursts)
         self._out = HandOn(sink, self._stages, self._lanes, self._counter)
-        self._times = None if self._counter is None else ThreadTimes(self._counter, self._innermost, self._lanes)
+        self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
+        self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
         self._main = self._latest = -1
         self._stray = self._clipped = 0
         self._gone = {"recorder_ns": 0, "dropped": 0, "unnamed": 0}
@@ -132,13 +111,10 @@ class Converter:
                 continue
             self._watcher.go_on(name, state)
             self._process(name).go_on(state)
-            if state["looked_ns"] is not None:
-                self._stacks_of(self._process(name)).looked_ns = state["looked_ns"]
+            self._sampled.looked(name, state["looked_ns"])
 
     def _go_on_whole(self, state: dict[str, Any]) -> None:
-        for lane, *span in state["open"]:
-            self._open.setdefault(lane, []).append(OpenSpan(*span))
-        self._last_outermost = dict(state["last_outermost"])
+        self._open.go_on(state)
         if self._bursts is not None and self._counter is not None and state["bursts"] is not None:
             self._bursts.go_on(state["bursts"])
             self._counter.go_on(state["counter"])
@@ -148,7 +124,7 @@ class Converter:
         self._latest = state["latest"]
         self._out.count, self._stray, self._clipped = state["spans"], state["stray"], state["clipped"]
         self._stages.overflowed = state["overflowed"]
-        self._stack_table.go_on(state["stacks"])
+        self._sampled.go_on(state["stacks"])
 
     def _progress(self) -> Progress:
         state, announced = self._journal.take(self._state_of)
@@ -158,8 +134,7 @@ class Converter:
                 lanes.append(Announced(process.spool, tuple(process.new_lanes), b""))
                 process.new_lanes = []
         state[WHOLE] = {
-            "open": [(lane, *astuple(span)) for lane, stack in self._open.items() for span in stack],
-            "last_outermost": list(self._last_outermost.items()),
+            **self._open.state(),
             "bursts": self._bursts.state() if self._bursts is not None and self._out.is_counting else None,
             "gone": self._gone,
             "pools": self._lanes.state(),
@@ -168,7 +143,7 @@ class Converter:
             "stray": self._stray,
             "clipped": self._clipped,
             "overflowed": self._stages.overflowed,
-            "stacks": self._stack_table.handed_on,
+            "stacks": self._sampled.state(),
         }
         tallies = {}
         if self._counter is not None and self._out.is_counting:
@@ -178,9 +153,8 @@ class Converter:
         return Progress(state, (*lanes, *announced), forgotten, tallies)
 
     def _state_of(self, spool: str) -> dict[str, Any]:
-        stacks = self._stacks.get(spool)
-        looked_ns = None if stacks is None else stacks.looked_ns
-        return {**self._watcher.position(spool), **self._processes[spool].state(), "looked_ns": looked_ns}
+        own = self._processes[spool].state()
+        return {**self._watcher.position(spool), **own, "looked_ns": self._sampled.looked_ns(spool)}
 
     def step(self) -> bool:
         """Convert the next bounded piece; False: nothing new is there at present."""
@@ -215,11 +189,10 @@ class Converter:
             self._gone["unnamed"] += len(process.resolver.unnamed)
             for lane in process.all_lanes():
                 self._lanes.leave(lane)
-                self._open.pop(lane, None)
-                self._last_outermost.pop(lane, None)
+                self._open.forget(lane)
             self._children.forget(process)
             self._watcher.forget(spool)
-            self._stacks.pop(spool, None)
+            self._sampled.forget(spool)
             self._journal.forget(spool)
             self._forgotten.append(spool)
             del self._processes[spool], self._ended[spool]
@@ -272,12 +245,13 @@ class Converter:
 
     def has_spans(self) -> bool:
         """Tell whether any stage or module has been seen to begin."""
-        return self._out.count > 0 or any(self._open.values())
+        return self._out.count > 0 or self._open.are_any()
 
     def current_stage(self) -> str:
         """Return the path of the innermost stage open on the main lane, else on the lane active last, else ''."""
-        stack = self._open.get(self._main) or self._open.get(self._latest)
-        return "/".join(self._stages.path(stack[-1].stage)) if stack else ""
+        open_on = (self._open.innermost(lane) for lane in (self._main, self._latest))
+        stage = next((stage for stage in open_on if stage >= 0), -1)
+        return "/".join(self._stages.path(stage)) if stage >= 0 else ""
 
     def _convert(self, piece: SpoolPiece) -> None:
         process = self._process(piece.spool)
@@ -309,8 +283,8 @@ class Converter:
         if frame.kind == END:
             process.closed_ns = process.end_ns(frame.payload) or self._now_ns()
             self._ended[process.spool] = None
-        elif frame.kind in {CODES, STACKS, SAMPLES}:
-            self._take_stacks(process, frame)
+        elif frame.kind in SampledStacks.KINDS:
+            self._sampled.take(process, frame)
         else:
             self._take_told(process, frame)
 
@@ -338,21 +312,6 @@ class Converter:
             for message in content.get("warnings", ()):
                 self._sink.warn(message)
 
-    def _stacks_of(self, process: Process) -> ProcessStacks:
-        return self._stacks.setdefault(process.spool, ProcessStacks(self._stack_table))
-
-    def _take_stacks(self, process: Process, frame: Frame) -> None:
-        stacks = self._stacks_of(process)
-        if frame.kind == CODES:
-            stacks.take_codes(frame.json())
-        elif frame.kind == STACKS:
-            stacks.take_stacks(frame.payload)
-        else:
-            signalled_ns = self._signalled_ns(process.spool)
-            samples = stacks.samples(frame.payload, process.pid, process.monotonic_ns, signalled_ns)
-            self._stack_table.hand_on(self._sink)
-            self._out.samples(samples)
-
     def _place_main_thread(self, process: Process, main: int) -> None:
         """Put a forked or launched child below the stage in which its parent created it."""
         if process.parent_spool is not None:
@@ -374,13 +333,11 @@ class Converter:
             t_ns=np.concatenate([part.t_ns for part in parts]),
             row=np.arange(len(lane)),
         )
-        before = {at: self._innermost(at) for part in parts for at in (*part.lanes, part.running, part.thread.own)}
-        stacks = [self._open.pop(index, []) for index in lanes]
-        done = convert_events(
-            events, lanes, stacks, process.resolver.resolve, lambda at: self._last_outermost.get(at, -1)
-        )
-        self._open.update(done.still_open)
-        self._last_outermost.update({lane: stage for lane, stage in done.last_outermost.items() if lane < POOLED})
+        before = {at: self._open.innermost(at) for part in parts for at in (*part.lanes, part.running, part.thread.own)}
+        stacks = self._open.take(lanes)
+        done = convert_events(events, lanes, stacks, process.resolver.resolve, self._open.last_outermost)
+        outermost = {lane: stage for lane, stage in done.last_outermost.items() if lane < POOLED}
+        self._open.put(done.still_open, outermost)
         if self._bursts is not None and self._out.is_counting:
             spans = done.spans
             self._bursts.admit(
@@ -401,10 +358,6 @@ class Converter:
         if self._bursts is not None:
             self._bursts.saw(max(int(part.t_ns[-1]) for part in parts if len(part.t_ns)))
 
-    def _innermost(self, lane: int) -> int:
-        stack = self._open.get(lane)
-        return stack[-1].stage if stack else -1
-
     def count_until(self, t_ns: int) -> None:
         """Count what threads did since their last events; nothing they did before `t_ns` is still to come."""
         for process in self._processes.values():
@@ -421,29 +374,14 @@ class Converter:
 
     def open_spans(self, end_ns: int) -> SpanChunk:
         """Return what is open now, cut off at `end_ns`."""
-        spans = self._open_on(sorted(self._open), end_ns)
+        spans = self._open.cut(self._open.lanes(), end_ns)
         return replace(spans, lane=self._lanes.stored_column(spans.lane))
 
     def _cut(self, process: Process, end_ns: int) -> None:
         """Hand on the spans and runs of a process that never ended."""
         self._out.runs(_run_columns(process.runs_cut_at(end_ns)))
         lanes = process.all_lanes()
-        stacks = [self._open.get(lane, []) for lane in lanes]
-        spans = [span for stack in stacks for span in stack]
-        enclosing = [stage for stack in stacks for stage in (-1, *(span.stage for span in stack[:-1]))[: len(stack)]]
-        previous = np.array([span.previous for span in spans], np.int32)
-        self._out.spans(self._open_on(lanes, end_ns), np.array(enclosing, np.int32), previous)
-
-    def _open_on(self, lanes: Sequence[int], end_ns: int) -> SpanChunk:
-        rows = [
-            (span.stage, lane, span.start_ns, max(end_ns, span.start_ns), depth, span.code > RESUME)
-            for lane in lanes
-            for depth, span in enumerate(self._open.get(lane, ()))
-        ]
-        stage, lane_column, start_ns, end_column_ns, depth, resumed = np.array(rows, np.int64).reshape(-1, 6).T
-        narrow = [column.astype(np.int32) for column in (stage, lane_column, depth)]
-        is_open = np.ones(len(rows), np.bool_)
-        return SpanChunk(narrow[0], narrow[1], start_ns, end_column_ns, narrow[2], is_open, resumed.astype(np.bool_))
+        self._out.spans(self._open.cut(lanes, end_ns), *self._open.around(lanes))
 
     def _warn_of_losses(self) -> None:
         losses = Losses(
