@@ -22,7 +22,7 @@ POWER_SOURCES = "energyprof.power_sources"
 INSTRUMENTS = "energyprof.instruments"
 EXPORTERS = "energyprof.exporters"
 GROUPS = (POWER_SOURCES, INSTRUMENTS, EXPORTERS)
-_CACHE_VERSION = 2
+_CACHE_VERSION = 3
 
 
 # Importing typing for its NamedTuple would delay the program's start by 6 ms.
@@ -78,22 +78,39 @@ def instrument_specs() -> tuple[tuple[str, str, str, str], ...]:
 def _index() -> tuple[PluginSpec, ...]:
     places = _places()
     key = _key(places)
-    path = cache_folder()
     # A file for each environment: two that take turns would otherwise throw each other's index away every time.
-    name = _digest("\0".join([sys.executable, *places]))
-    file = os.path.join(path, f"plugins-{name:08x}.json") if path else ""
-    if file:
-        try:
-            with open(file, encoding="utf-8") as stream:
-                stored = from_json(stream.read())
-            if stored["key"] == key:
-                return tuple(PluginSpec(*row) for row in stored["plugins"])
-        except (OSError, ValueError, KeyError, TypeError):
-            pass  # absent or damaged: made afresh below
+    subject = "\0".join([sys.executable, *places])
+    stored = remembered("plugins", subject, key)
+    try:
+        return tuple(PluginSpec(*row) for row in stored)
+    except TypeError:
+        pass  # absent or damaged: made afresh below
     found = _scan(places)
-    if file:
-        _write(file, {"key": key, "plugins": found})
+    remember("plugins", subject, key, found)
     return found
+
+
+def remembered(kind: str, subject: str, key: list[Any]) -> Any:  # JSON, to be doubted
+    """Return what `remember` was told of the subject under the same key; None where that is absent or damaged."""
+    file = _kept_in(kind, subject)
+    try:
+        with open(file, encoding="utf-8") as stream:
+            stored = from_json(stream.read())
+        return stored["value"] if stored["key"] == key else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def remember(kind: str, subject: str, key: list[Any], value: object) -> None:
+    """Keep a value in the user's cache folder; where there can be none it is forgotten."""
+    file = _kept_in(kind, subject)
+    if file:
+        _write(file, {"key": key, "value": value})
+
+
+def _kept_in(kind: str, subject: str) -> str:
+    path = cache_folder()
+    return os.path.join(path, f"{kind}-{_digest(subject):08x}.json") if path else ""
 
 
 def _digest(text: str) -> int:

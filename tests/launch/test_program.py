@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from energyprof.errors import InputError
+from energyprof.launch.executable import find_executable
 from energyprof.launch.program import (
     Program,
     code_program,
-    find_executable,
     module_program,
     other_program,
     script_program,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from energyprof.discover import remember, remembered
 from energyprof.errors import InputError
 from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
+from energyprof.launch.interpreter import Memory
 from energyprof.launch.program import Program, code_program, module_program, other_program, script_program
 
 TYPE_CHECKING = False
@@ -140,19 +142,19 @@ def parted(words: Sequence[str]) -> list[str]:
 def chosen_program(args: argparse.Namespace | RunWords) -> Program:
     """Return the program asked for; raises InputError where there is none, or more than one."""
     ways: list[tuple[str, Callable[[], Program]]] = []
-    words = [*args.words]
+    words, kept = [*args.words], Memory(remembered, remember)
     if args.module is not None:
         module = [*args.module, *words]  # argparse parts them at a `--`
-        ways.append(("-m MODULE", lambda: module_program(_some(module, "-m MODULE"), args.python, args.flags)))
+        ways.append(("-m MODULE", lambda: module_program(_some(module, "-m MODULE"), args.python, args.flags, kept)))
     if args.code is not None:
         code = [*args.code, *words]
-        ways.append(("-c CODE", lambda: code_program(_some(code, "-c CODE"), args.python, args.flags)))
+        ways.append(("-c CODE", lambda: code_program(_some(code, "-c CODE"), args.python, args.flags, kept)))
     if not ways:
         words = words[1:] if words[:1] == ["--"] else words
         if args.any_program:
             ways.append(("--exec -- PROGRAM", lambda: other_program(_some(words, "--exec -- PROGRAM"))))
         else:
-            ways.append(("SCRIPT", lambda: script_program(_some(words, "SCRIPT"), args.python, args.flags)))
+            ways.append(("SCRIPT", lambda: script_program(_some(words, "SCRIPT"), args.python, args.flags, kept)))
     elif args.any_program:
         raise InputError(f"--exec and {ways[0][0]} are two ways to name the program; leave one out")
     if args.any_program and args.python is not None:

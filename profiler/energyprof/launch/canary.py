@@ -15,7 +15,7 @@ import time
 from typing import TypeAlias
 
 from energyprof.launch.arrivals import WATCHED, Arrival
-from energyprof.launch.program import find_executable
+from energyprof.launch.executable import find_executable
 
 FileAction: TypeAlias = "tuple[int, int, int] | tuple[int, int, str, int, int]"
 

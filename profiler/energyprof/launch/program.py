@@ -7,12 +7,13 @@ import sys
 from collections import namedtuple
 
 from energyprof.errors import InputError
+from energyprof.launch.executable import find_executable, why_not_executable
+from energyprof.launch.interpreter import NONE, Memory, check_python
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-OLDEST_PYTHON = (3, 10)
 _LOOK_AHEAD = 4096
 _BYTE_CODE_MARK = b"\r\n"
 """Third and fourth byte of every version's byte code (CPython, Lib/importlib/_bootstrap_external.py)."""
@@ -31,7 +32,9 @@ class Program(namedtuple("Program", "path argv command stem")):  # noqa: PYI024
     """Short name for files about this run."""
 
 
-def script_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+def script_program(
+    words: Sequence[str], python: str | None = None, flags: Sequence[str] = (), memory: Memory = NONE
+) -> Program:
     """Return `python FLAGS SCRIPT ARGS`; raises InputError where Python itself could not even begin to read SCRIPT."""
     script = words[0]
     if script != "-":
@@ -39,17 +42,21 @@ def script_program(words: Sequence[str], python: str | None = None, flags: Seque
     stem = "stdin" if script == "-" else file_stem(script)
     # Python would take such a name for options of its own.
     shown = os.path.join(os.curdir, script) if script.startswith("-") and script != "-" else script
-    return _python_program((*flags, shown, *words[1:]), stem, python)
+    return _python_program((*flags, shown, *words[1:]), stem, python, memory)
 
 
-def module_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+def module_program(
+    words: Sequence[str], python: str | None = None, flags: Sequence[str] = (), memory: Memory = NONE
+) -> Program:
     """Return `python FLAGS -m MODULE ARGS`; whether the module exists is for Python to say, in its own words."""
-    return _python_program((*flags, "-m", *words), words[0], python)
+    return _python_program((*flags, "-m", *words), words[0], python, memory)
 
 
-def code_program(words: Sequence[str], python: str | None = None, flags: Sequence[str] = ()) -> Program:
+def code_program(
+    words: Sequence[str], python: str | None = None, flags: Sequence[str] = (), memory: Memory = NONE
+) -> Program:
     """Return `python FLAGS -c CODE ARGS`."""
-    return _python_program((*flags, "-c", *words), "code", python)
+    return _python_program((*flags, "-c", *words), "code", python, memory)
 
 
 def other_program(words: Sequence[str]) -> Program:
@@ -57,23 +64,12 @@ def other_program(words: Sequence[str]) -> Program:
     name = words[0]
     path = find_executable(name)
     if path is None:
-        raise InputError(f"no program {name}: {_why_not_executable(name)}")
+        raise InputError(f"no program {name}: {why_not_executable(name)}")
     return Program(path, tuple(words), tuple(words), file_stem(name))
 
 
-def find_executable(name: str) -> str | None:
-    """Return where the program is: the path itself if it holds a `/`, else the first match on PATH."""
-    if os.sep in name:
-        return name if _is_executable(name) else None
-    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
-        path = os.path.join(folder, name)
-        if _is_executable(path):
-            return path
-    return None
-
-
-def _python_program(words: tuple[str, ...], stem: str, python: str | None) -> Program:
-    path = sys.executable if python is None else _check_python(python)
+def _python_program(words: tuple[str, ...], stem: str, python: str | None, memory: Memory) -> Program:
+    path = sys.executable if python is None else check_python(python, memory)
     if not path:
         raise InputError("this Python does not know its own path; name an interpreter with --python PATH")
     return Program(path, (path, *words), (os.path.basename(path), *words), _safe(stem))
@@ -115,47 +111,6 @@ def _may_be_python(script: str, start: bytes) -> bool:
     except (SyntaxError, ValueError):
         return False
     return True
-
-
-def _check_python(python: str) -> str:
-    path = find_executable(python)
-    if path is None:
-        raise InputError(f"no Python at {python}: {_why_not_executable(python)}")
-    import subprocess
-
-    try:
-        said = subprocess.run(
-            [path, "-ESsc", "import sys; sys.stdout.write('python %d %d' % sys.version_info[:2])"],  # 2.7 knows no -I
-            capture_output=True,
-            timeout=10,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        ).stdout.split()
-    except (OSError, subprocess.TimeoutExpired):
-        said = []
-    if len(said) != 3 or said[0] != b"python":
-        raise InputError(f"{python} is no Python interpreter; name one such as venv/bin/python")
-    version = int(said[1]), int(said[2])
-    if version < OLDEST_PYTHON:
-        raise InputError(
-            f"{python} is Python {version[0]}.{version[1]}, recording needs {OLDEST_PYTHON[0]}.{OLDEST_PYTHON[1]} or "
-            f"newer; device totals of any program: energyprof run --exec -- {python} ..."
-        )
-    return path
-
-
-def _is_executable(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.X_OK)
-
-
-def _why_not_executable(name: str) -> str:
-    if os.sep not in name:
-        return "it is not on PATH; name its path"
-    if not os.path.exists(name):
-        return "there is no such file; check the path"
-    if os.path.isdir(name):
-        return "that is a folder; name a file in it"
-    return f"it is not executable; try: chmod +x {name}"
 
 
 def file_stem(path: str) -> str:
