@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from energyprof.collect.choose import Finding, Offer, choose_automatically, rank_of, readers, why_unavailable
+from energyprof.collect.choose import Offer, chosen_readers, rank_of, why_unavailable
 from energyprof.collect.devices import parts_of
 from energyprof.errors import EnergyprofError
 from energyprof.interfaces import PowerSource, ReadFailure, Reading, SourceContext
@@ -82,17 +82,12 @@ def examine_all(
 
 def choices(states: Sequence[SourceState]) -> tuple[Choice, ...]:
     """Return whom a run without --source would read for each domain."""
-    findings = [Finding(state.source, SourceContext(), state.reason) for state in states if state.source is not None]
-    chosen = {finding.source.name for finding in choose_automatically(findings)}
-    offering = [state for state in states if state.name in chosen]
-    by_domain = readers(
-        [Offer(one.name, one.rank or 0, tuple(domain.id for domain in one.domains)) for one in offering]
-    )
-    used = {domain.id: domain for one in offering for domain in one.domains if by_domain[domain.id] == one.name}
-    counted = counted_ids(used.values())
+    offering = [state for state in states if state.is_usable and state.measures in {"sensor", "model"}]
+    found = chosen_readers([Offer(one.name, one.rank or 0, one.domains) for one in offering])
+    counted = counted_ids(reader.domain for reader in found.values())
     return tuple(
-        Choice(domain, source, _why(domain, source, offering), domain in counted)
-        for domain, source in by_domain.items()
+        Choice(domain, reader.source, _why(domain, reader.source, offering), domain in counted)
+        for domain, reader in found.items()
     )
 
 
@@ -107,7 +102,9 @@ def _why(domain: DomainId, source: str, offering: Sequence[SourceState]) -> str:
     others = [f"{one.name} ({one.rank})" for one in rivals if one.name != source]
     if others:
         return f"lowest rank ({mine.rank}), before {', '.join(others)}"
-    return "no sensor can be read" if mine.measures == "model" else "the only sensor of it"
+    if mine.measures == "model":
+        return "no sensor covers it" if has_sensor(offering) else "no sensor can be read"
+    return "the only sensor of it"
 
 
 class _Look:

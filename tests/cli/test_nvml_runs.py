@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+
 import pytest
 from nvml_run import run_pipeline
-from nvml_world import GPU_IS_LOST, MS, NOT_SUPPORTED, SECOND, Gpu, Sensor
+from nvml_world import GPU_IS_LOST, MS, NOT_SUPPORTED, SECOND, Gpu, NvmlWorld, Sensor
 
 from energyprof.model.domain import ReadStatus
 
@@ -39,6 +44,58 @@ def test_energy_of_a_gpu_that_is_looked_at_part_of_the_time_is_true_within_the_p
     (row,) = outcome.run.report().domains
     below, above = row.gain_error
     assert outcome.measured_j * (1 - below) <= outcome.covered_truth_j <= outcome.measured_j * (1 + above)
+
+
+@pytest.mark.slow
+def test_a_gpu_that_can_be_read_beside_a_cpu_that_cannot_leaves_the_cpu_to_the_model(tmp_path):
+    program = """
+import sys, time
+import energyprof
+from nvml_world import NvmlWorld
+world = NvmlWorld(sys.argv[1])
+while world.calls("energy") < 8:
+    time.sleep(0.01)
+with energyprof.stage("burn"):
+    until_s = time.thread_time() + 1.0
+    while time.thread_time() < until_s:
+        pass
+"""
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+
+    outcome = run_pipeline(
+        tmp_path, [Gpu()], source=None, program=program, environment={"ENERGYPROF_SYSROOT": str(nothing)}
+    )
+
+    report = outcome.run.report()
+    (burn,) = (row for row in report.stages if row.name == "burn")
+    burnt = {row.domain: row for row in burn.self_energy}
+    assert {row.domain: (row.provenance, row.counts) for row in report.domains} == {
+        "cpu": ("estimated (model)", True),
+        "gpu:0": ("measured", True),
+    }
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.03)
+    assert burnt["cpu"].provenance == "estimated (model)"
+    assert burnt["cpu"].energy_j > 1.0  # the least thread of the table takes more than a watt when busy
+    assert report.measured.provenance == "estimated (model)"
+    assert "gpu:0 measured, cpu estimated (model): sums of both are partly estimated" in str(outcome.run.render())
+    assert any("of sensors only gpu:0 could be read: cpu estimated by load_model" in line for line in report.warnings)
+
+
+def test_doctor_promises_the_gpu_by_its_sensor_and_the_cpu_by_the_model(tmp_path):
+    world = NvmlWorld.create(tmp_path / "world", [Gpu()])
+
+    done = subprocess.run(
+        [sys.executable, "-m", "energyprof", "doctor", "--json"],
+        env={**os.environ, **world.environment(), "ENERGYPROF_SYSROOT": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        timeout=60.0,
+        check=False,
+    )
+
+    choices = {one["domain"]: (one["source"], one["why"]) for one in json.loads(done.stdout)["choices"]}
+    assert choices == {"gpu:0": ("nvml", "the only sensor of it"), "cpu": ("load_model", "no sensor covers it")}
+    assert done.returncode == 0
 
 
 @pytest.mark.slow

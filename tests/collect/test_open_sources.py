@@ -51,7 +51,7 @@ def domain(name: str, provenance: Literal["sensor", "model"] = "sensor", lag_ns:
     )
 
 
-GPU, CPU = domain("gpu:0"), domain("cpu", "model")
+GPU, CPU, PACKAGE = domain("gpu:0"), domain("cpu", "model"), domain("cpu:0:package")
 
 
 def opened(sources: list[Source], wanted: Sequence[tuple[str, str]] = ()) -> tuple[list[str], list[str]]:
@@ -68,10 +68,21 @@ def opened(sources: list[Source], wanted: Sequence[tuple[str, str]] = ()) -> tup
     return names(found), opening.news()
 
 
-def test_sensors_go_before_models_and_a_plugin_that_cannot_be_loaded_is_said() -> None:
+def test_the_model_serves_what_no_sensor_covers_and_a_plugin_that_cannot_be_loaded_is_said() -> None:
     sources = [Source("nvml", "sensor", GPU), Source("model", "model", CPU), Source("replay", "replay", GPU)]
 
-    assert opened(sources) == (["nvml"], ["no plugin 'broken'"])
+    assert opened(sources) == (["model", "nvml"], ["no plugin 'broken'"])
+
+
+def test_a_sensor_of_the_cpu_goes_before_the_model_which_is_closed_at_the_end() -> None:
+    model = Source("model", "model", CPU)
+    by_name: dict[str, PowerSource] = {"rapl": Source("rapl", "sensor", PACKAGE), "model": model}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+
+    at_first, at_last = opening.wait(20.0), opening.give_up()
+
+    assert (names(at_first), names(at_last), opening.news()) == (["rapl"], [], [])
+    assert model.closed == 1
 
 
 def test_what_a_source_remarks_on_is_said_if_it_is_read() -> None:
@@ -156,8 +167,20 @@ def test_a_source_that_never_opens_is_said_at_the_end_and_the_model_serves() -> 
     )
 
 
-def test_a_sensor_later_than_the_models_patience_is_closed_again() -> None:
-    slow, model = Slow("slow", "sensor", GPU), Source("model", "model", CPU)
+def test_the_model_waits_for_sensors_that_have_not_answered_and_not_for_ever() -> None:
+    slow, model = Slow("slow", "sensor", PACKAGE), Source("model", "model", CPU)
+    by_name: dict[str, PowerSource] = {"slow": slow, "model": model, "nvml": Source("nvml", "sensor", GPU)}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+
+    at_first = opening.wait(0.05)
+    later = wait_for(opening)
+    slow.released.set()
+
+    assert (names(at_first), names(later)) == (["nvml"], ["model"])
+
+
+def test_a_sensor_later_than_the_models_patience_is_left_out_where_the_model_serves() -> None:
+    slow, model = Slow("slow", "sensor", PACKAGE), Source("model", "model", CPU)
     by_name: dict[str, PowerSource] = {"slow": slow, "model": model}
     opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
     opening.give_up()
@@ -167,7 +190,25 @@ def test_a_sensor_later_than_the_models_patience_is_closed_again() -> None:
     later = opening.wait(20.0)
 
     assert (later, slow.closed) == ([], 1)
-    assert opening.news()[0].startswith("power source slow took more than 1 s to open and is left out")
+    (line,) = opening.news()
+    assert re.fullmatch(
+        r"power source slow answered \d+\.\d s into the run, too late for cpu:0:package: a model serves cpu already; "
+        "wait for it with: --source slow",
+        line,
+    )
+
+
+def test_a_late_sensor_of_what_no_model_serves_joins_it() -> None:
+    slow, model = Slow("slow", "sensor", GPU, PACKAGE), Source("model", "model", CPU)
+    by_name: dict[str, PowerSource] = {"slow": slow, "model": model}
+    opening = Opening([], list(by_name), by_name.__getitem__, SourceContext())
+    modelled = read_for(wait_for(opening))
+
+    slow.released.set()
+    later = read_for(opening.wait(20.0))
+
+    assert (modelled, later) == ({"model": ["cpu"]}, {"slow": ["gpu:0"]})
+    assert any("too late for cpu:0:package" in line for line in opening.news())
 
 
 def ranked(source: Source, rank: int) -> Source:

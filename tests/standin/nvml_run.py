@@ -75,7 +75,7 @@ def run_pipeline(
     *,
     window_s: float = 0.1,
     scale: float = 1.0,
-    source: str = "nvml",
+    source: str | None = "nvml",
     program: str | None = None,
     environment: Mapping[str, str] = {},
 ) -> Outcome:
@@ -88,7 +88,8 @@ def run_pipeline(
         script = folder / "program.py"
         script.write_text(program)
     recording = folder / "run.eprof"
-    words = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "--source", source, "-o", str(recording)]
+    words = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "-o", str(recording)]
+    words += [] if source is None else ["--source", source]
     done = subprocess.run(
         [*words, str(script), str(world.path), str(window_s), str(scale)],
         cwd=folder,

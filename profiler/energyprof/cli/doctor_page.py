@@ -62,7 +62,8 @@ def _domains(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
     for source in found["sources"]:
         for domain in source["domains"]:
             choice = why.get((domain["id"], source["name"]))
-            reason = choice["why"] if choice else "not read: another source ranks before it"
+            rival = "a sensor covers it" if source["measures"] == "model" else "another source ranks before it"
+            reason = choice["why"] if choice else f"not read: {rival}"
             if domain["failure"]:
                 reason = f"cannot be read: {domain['failure']}"
             rows.append(
@@ -125,6 +126,11 @@ def _closing(found: Mapping[str, Any]) -> Iterable[str]:
         yield f"shown and never added, being part of another: {', '.join(nested)}"
     if not found["has_sensor"]:
         yield "no power sensor can be read here: figures are estimates of a model, and labelled so"
+    else:
+        models = {source["name"] for source in found["sources"] if source["measures"] == "model"}
+        modelled = [one["domain"] for one in found["choices"] if one["source"] in models]
+        if modelled:
+            yield f"no sensor here covers {', '.join(modelled)}: its figures are estimates of a model, and labelled so"
     yield from found["machine"]["meaning"]
     yield from found.get("remarks", ())
     yield f"diagrams: {found['renderer'] or found['renderer_missing']}"

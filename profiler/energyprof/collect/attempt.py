@@ -46,13 +46,10 @@ class Attempt:
         self.domains: tuple[Domain, ...] = ()
         self.parts: tuple[Part, ...] = ()
         self.said = ""
-        self.waits = False
-        """A model that is opened only if no sensor is."""
         self.is_settled = False
         """There is an answer; after a no there may be another one later, which settles it again."""
         self.is_taken = False
         """Its latest answer has been looked at."""
-        self.go = threading.Event()
         self.over = threading.Event()
         """Set: it is not to be asked again."""
         self._load = load
@@ -68,6 +65,11 @@ class Attempt:
     def is_sensor(self) -> bool:
         """Whether it is an open sensor."""
         return self.source is not None and self.source.measures == "sensor"
+
+    @property
+    def is_model(self) -> bool:
+        """Whether it is an open model."""
+        return self.source is not None and self.source.measures == "model"
 
     def close(self) -> None:
         """Let go of the open source: it is not read."""
@@ -114,14 +116,7 @@ class Attempt:
         if not self._is_choosing:
             choose_named(source, self._context.argument, self._context)
             return True
-        if source.measures == "replay" or why_unavailable(source, self._context) is not None:
-            return False
-        if source.measures == "model":
-            with self._changed:
-                self.waits = not self.go.is_set()
-                self._changed.notify_all()
-            self.go.wait()
-        return True
+        return source.measures != "replay" and why_unavailable(source, self._context) is None
 
     def _open(self, source: PowerSource) -> tuple[PowerSource | None, str]:
         try:

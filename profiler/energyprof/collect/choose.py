@@ -1,6 +1,8 @@
-"""Which power sources a run uses: those asked for, else every sensor that can serve, else the model.
+"""Which power sources a run uses: those asked for, else every sensor that can serve, and models for the rest.
 
-Where several offer the same domain one of them is read: the one of lowest rank, among equals the first in order.
+Where several offer the same domain one of them is read: the one of lowest rank, among equals the first in order. A
+model serves where no sensor covers its family of domains (families): a GPU that can be read is no reason to leave out
+the CPU.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from energyprof.collect.families import covered, family_of, overlaps
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource, SourceContext
+from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 
 USUAL_RANK: Final = 50
@@ -48,32 +52,53 @@ class Offer:
 
     source: str
     rank: int
-    domains: tuple[DomainId, ...]
+    domains: tuple[Domain, ...]
 
 
-def readers(offers: Sequence[Offer], taken: Mapping[DomainId, str] | None = None) -> dict[DomainId, str]:
-    """Return by domain the source that is read for it; `taken`: domains that are being read, and stay as they are.
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The source that a domain is read from."""
+
+    source: str
+    domain: Domain
+
+
+def named_readers(offers: Sequence[Offer], taken: Mapping[DomainId, Reader] | None = None) -> dict[DomainId, Reader]:
+    """Return by domain whom a run reads that was given these sources; `taken`: what is read already, and stays so.
 
     The order in which offers of equal rank stand decides between them, so hand them over in one that does not depend on
     which driver answers first.
     """
-    readers = dict(taken or {})
+    found = dict(taken or {})
     for offer in sorted(offers, key=lambda offer: offer.rank):
         for domain in offer.domains:
-            readers.setdefault(domain, offer.source)
-    return readers
+            found.setdefault(domain.id, Reader(offer.source, domain))
+    return found
 
 
-def examine(sources: Sequence[PowerSource], context: SourceContext) -> tuple[Finding, ...]:
-    """Ask every source whether it can serve; a source that breaks while being asked cannot."""
-    return tuple(Finding(source, context, why_unavailable(source, context)) for source in sources)
+def chosen_readers(
+    offers: Sequence[Offer], taken: Mapping[DomainId, Reader] | None = None, *, are_models_due: bool = True
+) -> dict[DomainId, Reader]:
+    """Return by domain whom a run reads that was given no sources: sensors, and models for what none of them covers.
 
-
-def choose_automatically(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Return every usable sensor; where there is none, every usable model. Replays are only used when asked for."""
-    usable = [finding for finding in findings if finding.reason is None]
-    sensors = tuple(finding for finding in usable if finding.source.measures == "sensor")
-    return sensors or tuple(finding for finding in usable if finding.source.measures == "model")
+    A model that is read stays, and a sensor of the same power that comes later is not. `are_models_due`: no sensor is
+    waited for any more.
+    """
+    found = dict(taken or {})
+    modelled = [id_ for id_, reader in found.items() if reader.domain.provenance == "model"]
+    sensors, models = [], []
+    for offer in sorted(offers, key=lambda offer: offer.rank):
+        measured = [one for one in offer.domains if one.provenance == "sensor" and not overlaps(one.id, modelled)]
+        sensors.append(replace(offer, domains=tuple(measured)))
+        models += [Reader(offer.source, domain) for domain in offer.domains if domain.provenance == "model"]
+    found = named_readers(sensors, found)
+    measured = [reader.domain for reader in found.values() if reader.domain.provenance == "sensor"]
+    for model in models if are_models_due else ():
+        family = family_of(model.domain.id)
+        if not covered(measured, family) and family not in map(family_of, modelled):
+            found[model.domain.id] = model
+            modelled.append(model.domain.id)
+    return found
 
 
 def choose_named(source: PowerSource, argument: str, context: SourceContext) -> Finding:

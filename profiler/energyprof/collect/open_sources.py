@@ -3,7 +3,8 @@
 Each is loaded, asked and opened in a thread of its own (`attempt`), for a driver may take seconds or for ever: others
 are read meanwhile, and one that comes late joins them. Who reads a domain that several offer is decided by rank among
 those that answer in time; a domain that is being read keeps its source, whoever comes later, so that no domain is made
-of two sensors' readings.
+of two sensors' readings. Where none was asked for, models are opened too and held back until the sensors have answered:
+they serve what no sensor covers then, and a sensor of the same power that comes later is left out.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from energyprof.collect.attempt import Attempt
-from energyprof.collect.choose import Offer, readers
+from energyprof.collect.choose import Offer, Reader, chosen_readers, named_readers
 from energyprof.collect.devices import OpenSource, open_source
 from energyprof.interfaces import PowerSource, RemarkingSource, SourceContext
 from energyprof.model.domain import Domain, counted_ids
@@ -27,7 +28,7 @@ LAST_PATIENCE_S = 0.2
 LONGEST_LEAD_OUT_NS = 1_200_000_000
 SAID_LATE_S = 1.0
 MODEL_PATIENCE_S = 1.0
-"""Without an answer of any sensor for so long, the models serve, and a sensor that comes later is left out."""
+"""After so long the models serve what no sensor covers, whoever has not answered yet."""
 
 
 class Opening:
@@ -51,8 +52,8 @@ class Opening:
         self._said: list[str] = []
         self._changed = threading.Condition()
         self._is_choosing = not wanted
-        self._is_modelled = False
-        self._readers: dict[DomainId, str] = {}
+        self._is_last = False
+        self._readers: dict[DomainId, Reader] = {}
         self._began_s = time.monotonic()
         self._has_begun = False
         named = wanted or [(name, "") for name in sorted(installed)]
@@ -68,16 +69,14 @@ class Opening:
         deadline_s = time.monotonic() + patience_s
         with self._changed:
             while True:
-                self._release_models(is_last=False)
                 left_s = deadline_s - time.monotonic()
-                if left_s <= 0 or all(attempt.is_settled or attempt.waits for attempt in self._attempts):
+                if left_s <= 0 or all(attempt.is_settled for attempt in self._attempts):
                     return self._arrived()
                 self._changed.wait(left_s)
 
     def late(self) -> Opened:
         """Return what has been opened since the last time."""
         with self._changed:
-            self._release_models(is_last=False)
             return self._arrived()
 
     def news(self) -> list[str]:
@@ -90,62 +89,54 @@ class Opening:
         for attempt in self._attempts:
             attempt.over.set()
         with self._changed:
-            self._release_models(is_last=True)
+            self._is_last = True
         opened = self.wait(LAST_PATIENCE_S)
         waited_s = time.monotonic() - self._began_s
         for attempt in self._attempts:
-            if not attempt.is_settled and not attempt.waits:
+            if attempt.is_model and not attempt.is_taken:
+                attempt.is_taken = True
+                attempt.close()
+            if not attempt.is_settled:
                 self._said.append(
                     f"power source {attempt.name} could not be opened within {waited_s:.1f} s and is left out; "
                     "mend its driver, or choose others with --source"
                 )
         return opened
 
-    def _release_models(self, *, is_last: bool) -> None:
-        """Let models open where no sensor is there, nor one to be expected."""
-        if not self._is_choosing or self._is_modelled or any(attempt.is_sensor for attempt in self._attempts):
-            return
-        pending = [attempt for attempt in self._attempts if not attempt.is_settled and not attempt.waits]
-        if not pending or is_last or time.monotonic() - self._began_s > MODEL_PATIENCE_S:
-            self._is_modelled = True
-            for attempt in self._attempts:
-                attempt.over.set()  # a sensor that comes now would not be read any more
-                attempt.go.set()
-                attempt.waits = False
-
     def _arrived(self) -> Opened:
         """Return what has come to an end since the last time, in the order asked for."""
-        new = [attempt for attempt in self._attempts if attempt.is_settled and not attempt.is_taken]
-        for attempt in new:
-            attempt.is_taken = True
+        answered = [attempt for attempt in self._attempts if attempt.is_settled and not attempt.is_taken]
+        for attempt in answered:
             if attempt.said:
                 self._said.append(attempt.said)
                 attempt.said = ""
-        usable = [attempt for attempt in new if attempt.source is not None and not self._is_refused(attempt)]
+        usable = [attempt for attempt in answered if attempt.source is not None]
         before = dict(self._readers)
-        offers = [Offer(one.key, one.rank, tuple(domain.id for domain in one.domains)) for one in usable]
-        self._readers = readers(offers, before)
-        opened = [self._taken(attempt, before) for attempt in usable]
+        offers = [Offer(attempt.key, attempt.rank, attempt.domains) for attempt in usable]
+        if self._is_choosing:
+            self._readers = chosen_readers(offers, before, are_models_due=self._are_models_due())
+        else:
+            self._readers = named_readers(offers, before)
+        serving = {reader.source for reader in self._readers.values()}
+        for attempt in answered:
+            # A model that is not needed is held: it may be later, where what covered its power does not count any more.
+            attempt.is_taken = not (self._is_choosing and attempt.is_model) or attempt.key in serving
+        opened = [self._taken(attempt, before) for attempt in usable if attempt.is_taken]
         self._has_begun = True
         return [one for one in opened if one is not None]
 
-    def _is_refused(self, attempt: Attempt) -> bool:
-        if not (self._is_modelled and attempt.is_sensor):
-            return False
-        self._said.append(
-            f"power source {attempt.name} took more than {MODEL_PATIENCE_S:g} s to open and is left out of this "
-            f"run, which a model serves; wait for it with: --source {attempt.name}"
-        )
-        attempt.close()
-        return True
+    def _are_models_due(self) -> bool:
+        is_late = time.monotonic() - self._began_s > MODEL_PATIENCE_S
+        return self._is_last or is_late or all(attempt.is_settled for attempt in self._attempts)
 
-    def _taken(self, attempt: Attempt, before: dict[DomainId, str]) -> OpenSource | None:
+    def _taken(self, attempt: Attempt, before: dict[DomainId, Reader]) -> OpenSource | None:
         """Return the source with the domains it is read for; None: it is read for none, and closed again."""
         source = attempt.source
         if source is None:
             return None
-        kept = frozenset(domain.id for domain in attempt.domains if self._readers[domain.id] == attempt.key)
-        lost = [domain.id for domain in attempt.domains if domain.id not in kept]
+        kept = frozenset(domain.id for domain in attempt.domains if self._is_reader(attempt, domain.id))
+        held = [domain.id for domain in attempt.domains if domain.id not in self._readers]
+        lost = [domain.id for domain in attempt.domains if domain.id not in {*kept, *held}]
         is_late = any(domain in before for domain in lost)
         after_s = time.monotonic() - self._began_s
         if self._has_begun and kept and attempt.is_sensor and after_s >= SAID_LATE_S:
@@ -153,9 +144,15 @@ class Opening:
                 f"power source {attempt.name} answered {after_s:.1f} s into the run; "
                 f"{', '.join(sorted(kept))} is not known before that"
             )
+        if held and attempt.is_sensor:
+            models = ", ".join(id_ for id_, reader in self._readers.items() if reader.domain.provenance == "model")
+            self._said.append(
+                f"power source {attempt.name} answered {after_s:.1f} s into the run, too late for "
+                f"{', '.join(sorted(held))}: a model serves {models} already; wait for it with: --source {attempt.name}"
+            )
         # Of sources found by themselves `doctor` tells who reads what; a late one was not what it promised.
         if lost and (is_late or not self._is_choosing):
-            of_it = "is left out" if not kept else "is not read for all its domains"
+            of_it = "is left out" if not kept and not held else "is not read for all its domains"
             both = ", ".join(sorted(lost))
             self._said.append(f"power source {attempt.name} {of_it}: {both} is read by another; choose with --source")
         if not kept:
@@ -164,6 +161,10 @@ class Opening:
         if isinstance(source, RemarkingSource):
             self._said += source.remarks
         return open_source(source, attempt.domains, attempt.parts, kept)
+
+    def _is_reader(self, attempt: Attempt, id_: DomainId) -> bool:
+        reader = self._readers.get(id_)
+        return reader is not None and reader.source == attempt.key
 
 
 def lead_out_ns(opened: Opened) -> int:

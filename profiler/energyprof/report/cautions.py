@@ -60,7 +60,8 @@ def _slept(run: RunFacts) -> Iterator[str]:
 def _modelled(domains: tuple[Domain, ...]) -> Iterator[str]:
     modelled = [domain for domain in domains if domain.provenance == "model"]
     if modelled:
-        which = "no power sensor was read" if len(modelled) == len(domains) else "some domains have no power sensor"
+        measured = [domain for domain in domains if domain.provenance != "model"]
+        which = f"of sensors only {_ids(measured)} could be read" if measured else "no power sensor was read"
         sources = ", ".join(dict.fromkeys(domain.source for domain in modelled))
         yield f"{which}: {_ids(modelled)} estimated by {sources}; see what a sensor needs with: energyprof doctor"
 

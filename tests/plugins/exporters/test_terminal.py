@@ -199,7 +199,7 @@ def test_a_run_without_power_says_so_first_and_prints_no_joules(sample):
 def test_a_mixed_run_says_which_domain_is_modelled(sample):
     text = rendered(sample.make_report([sample.Part("a", (1.0, 2.0))], (sample.CPU, sample.MODEL)))
 
-    assert "estimated (model): figures of cpu and all sums with them are estimates" in text
+    assert f"{sample.CPU.id} measured, cpu estimated (model): sums of both are partly estimated" in text
 
 
 def test_ten_thousand_stages_are_a_short_report(sample):

@@ -71,8 +71,9 @@ def trust_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
     if modelled and len(modelled) == len(report.domains):
         yield f"{MODEL}: no power sensor was read, every figure below is an estimate"
     elif modelled:
-        names = ", ".join(glyphs.name(row.domain) for row in modelled)
-        yield f"{MODEL}: figures of {names} and all sums with them are estimates"
+        sensed = [row for row in report.domains if row.provenance != MODEL]
+        measured, estimated = (", ".join(glyphs.name(row.domain) for row in rows) for rows in (sensed, modelled))
+        yield f"{measured} measured, {estimated} {MODEL}: sums of both are partly estimated"
 
 
 def _costliest(report: Report) -> tuple[StageRow, Known] | None:
