@@ -5,12 +5,13 @@ t_wk of the window and has the share s_wk of its dynamic energy (shares of a win
 
     energy_k  = sum over w of s_wk * D_w + b * t_wk
     low_k     = sum over windows decided for k of s_wk * D_w, + sum over all w of b * t_wk
-    high_k    = low_k + sum over the other windows with s_wk > 0 of D_w + C_w
+    high_k    = low_k + sum over the other windows with s_wk > 0 of D_w + C_w, + what windows without k may hold of it
 
 A window is *decided* for k if k had all of it (s_wk >= 1 - TOLERANCE) and, where edges are uncertain, also all of the
 margins around its edges: then the reading itself says what k spent. A window that reached beyond the run is decided
-for nobody: that C_w of it was spent out there only proportion says. The same holds for a group of stages, whose s and t
-are sums; so bounds of totals are found for the group, not added up. What E_w - b*T_w < 0 leaves is unattributed.
+for nobody: that C_w of it was spent out there only proportion says. Where edges are uncertain, a stage near one may
+have spent some of the energy of the window beyond (spill.py). The same holds for a group of stages, whose s and t are
+sums; so bounds of totals are found for the group, not added up. What E_w - b*T_w < 0 leaves is unattributed.
 
 Where a sensor sees part of the time only, what it did not see (sd_w, independent from window to window) widens both
 bounds by 1.96 sqrt(sum of (s_wk * sd_w)^2).
@@ -26,6 +27,7 @@ from typing import Protocol
 import numpy as np
 
 from energyprof.attribute.from_bursts import Sample, spread
+from energyprof.attribute.spill import There, reach, spilled_j
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.weights import Cells, CellsByStage
 from energyprof.attribute.windows import Windows
@@ -65,6 +67,10 @@ class Problem:
         """Return True for the windows of which nothing was cut off."""
         cut_off = self.windows.cut_off_j
         return np.ones(len(window), np.bool_) if cut_off is None else cut_off[window] == 0
+
+    def away(self) -> int:
+        """Return over how many whole windows an edge may lie away."""
+        return 0 if self.margins is None else reach(self.windows.edge_ns, self.windows.duration_ns())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,11 +138,24 @@ class Split:
         share = sum_by(window - low, problem.share[row], len(near))
         time = sum_by(window - low, cells.time_ns[row], len(near))
         whole = (share >= 1 - TOLERANCE) & problem.entire(near)
+        spilled = None
         if problem.margins is not None and self.margins_by_stage is not None:
             margins, row = problem.margins, self.margins_by_stage.rows(members)
-            filled = sum_by(margins.cells.window[row], margins.share[row], margins.cells.windows) >= 1 - TOLERANCE
-            whole &= filled[margins.left[near]] & filled[margins.right[near]]
-        return _bounds(problem, _Rows(np.zeros(len(near), np.int64), near, share, time, whole), 1)
+            edges = margins.cells.windows
+            part = sum_by(margins.cells.window[row], margins.share[row], edges)
+            away, filled = problem.away(), part >= 1 - TOLERANCE
+            for far in range(-away, away + 1):
+                whole &= filled[np.clip(margins.left[near] + far, 0, edges - 1)]
+                whole &= filled[np.clip(margins.right[near] + far, 0, edges - 1)]
+            there, around = np.flatnonzero(share > 0), np.flatnonzero(part > 0)
+            around_ns = sum_by(margins.cells.window[row], margins.cells.time_ns[row], edges)[around]
+            spilled = _spilled(
+                problem,
+                There(np.zeros(len(there), np.int64), near[there], time[there]),
+                There(np.zeros(len(around), np.int64), around, around_ns),
+                1,
+            )
+        return _bounds(problem, _Rows(np.zeros(len(near), np.int64), near, share, time, whole), 1, spilled)
 
 
 def split(problem: Problem) -> Split:
@@ -145,11 +164,22 @@ def split(problem: Problem) -> Split:
     columns = cells.stages + 1
     whole = (problem.share >= 1 - TOLERANCE) & problem.entire(cells.window)
     margins = problem.margins
+    spilled = None
     if margins is not None:
         filled = margins.cells.key[margins.share >= 1 - TOLERANCE]
-        for side in (margins.left, margins.right):
-            whole[whole] = np.isin(side[cells.window[whole]] * columns + cells.stage[whole], filled)
-    found = _bounds(problem, _Rows(cells.stage, cells.window, problem.share, cells.time_ns, whole), columns)
+        away, last = problem.away(), margins.cells.windows - 1
+        for side, far in ((side, far) for side in (margins.left, margins.right) for far in range(-away, away + 1)):
+            edge = np.clip(side[cells.window[whole]] + far, 0, last)
+            whole[whole] = np.isin(edge * columns + cells.stage[whole], filled)
+        there, around = problem.share > 0, margins.share > 0
+        spilled = _spilled(
+            problem,
+            There(cells.stage[there], cells.window[there], cells.time_ns[there]),
+            There(margins.cells.stage[around], margins.cells.window[around], margins.cells.time_ns[around]),
+            columns,
+        )
+    rows = _Rows(cells.stage, cells.window, problem.share, cells.time_ns, whole)
+    found = _bounds(problem, rows, columns, spilled)
     time = sum_by(cells.stage, cells.time_ns, columns)
     idle_j = problem.baseline_w * float(time[-1]) * 1e-9
     return Split(
@@ -175,7 +205,14 @@ class _Rows:
     decided: Flags
 
 
-def _bounds(problem: Problem, rows: _Rows, count: int) -> Bounds:
+def _spilled(problem: Problem, windows: There, margins: There, count: int) -> Floats:
+    if problem.margins is None:
+        return np.zeros(count)
+    dynamic = np.maximum(_above_baseline(problem), 0.0)
+    return spilled_j(dynamic, problem.margins.left, problem.margins.right, windows, margins, count, problem.away())
+
+
+def _bounds(problem: Problem, rows: _Rows, count: int, spilled: Floats | None) -> Bounds:
     """Add up by who: the module's three equations; windows between bursts as `from_bursts` has it."""
     base = problem.baseline_w * rows.time_ns * 1e-9
     dynamic = np.maximum(_above_baseline(problem), 0.0)[rows.window]
@@ -185,9 +222,12 @@ def _bounds(problem: Problem, rows: _Rows, count: int) -> Bounds:
     most = dynamic if cut_off is None else dynamic + cut_off[rows.window]
     if problem.sample is not None:
         between = problem.sample.between[rows.window] & shared
-        return _with_inferred(problem.sample, rows, (base, mine, most, shared & ~between, between), count)
+        found = _with_inferred(problem.sample, rows, (base, mine, most, shared & ~between, between), count)
+        return found if spilled is None else replace(found, high_j=found.high_j + spilled)
     low = sum_by(rows.who, base + np.where(shared, 0.0, mine), count)
     high = low + sum_by(rows.who, np.where(shared, most, 0.0), count)
+    if spilled is not None:
+        high += spilled
     sd = problem.windows.sd_j
     if sd is not None:
         unseen = SPREAD * np.sqrt(sum_by(rows.who, np.square(rows.share * sd[rows.window]), count))
