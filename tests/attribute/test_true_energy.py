@@ -62,3 +62,30 @@ def test_interval_of_a_counter_holds_the_true_energy_and_is_no_wider_than_it_mus
 
     assert np.mean(held) >= 0.95, f"{np.mean(held):.3f} of {len(held)}, width {np.mean(widths):.2f}"
     assert np.mean(widths) < widest, f"held {np.mean(held):.3f}, width {np.mean(widths):.2f}"
+
+
+def test_interval_of_a_first_order_sensor_holds_the_true_energy(make):
+    rng = np.random.default_rng(5)
+    held, widths, period_ns, response_ms = [], [], 20 * MS, 91
+    for _ in range(20):
+        stages, steps = random_run(rng)
+        sensor = SimulatedSensor(lambda: 0, steps, quantity="power", period_ns=period_ns)
+        fine_ms = np.arange(-2000, int(RUN_MS) + 600)
+        power = np.array([sensor.true_energy_j(int(t) * MS, int(t + 1) * MS) * 1e3 for t in fine_ms])
+        shown, level = np.zeros(len(power)), IDLE_W
+        for row, watts in enumerate(power):
+            level += (watts - level) * (1 - np.exp(-1 / response_ms))
+            shown[row] = level
+        t_ms = np.arange(-500, int(RUN_MS) + 500, 4)
+        slot = (t_ms - 7) // 20 * 20 + 7
+        raw = np.rint(shown[slot + 2000] / sensor.domain.scale).astype(np.int64)
+        before = t_ms * MS + make.origin_ns
+        readings = Readings(before, before + CALL_NS, raw, np.zeros(len(raw), np.uint8))
+        domain = replace(sensor.domain, response_ns=response_ms * MS)
+        own = attribute(make.trace([stages], [(domain, readings)], end_ms=RUN_MS)).domains[0].self_energy
+        truth = np.array([sensor.true_energy_j(round(start * MS), round(end * MS)) for _, start, end in stages])
+        held += ((own.low_j <= truth + 2e-3) & (truth <= own.high_j + 2e-3)).tolist()
+        widths.append(float((own.high_j - own.low_j).sum() / truth.sum()))
+
+    assert np.mean(held) >= 0.95, f"{np.mean(held):.3f} of {len(held)}, width {np.mean(widths):.2f}"
+    assert np.mean(widths) < 3.0, f"held {np.mean(held):.3f}, width {np.mean(widths):.2f}"

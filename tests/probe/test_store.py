@@ -143,3 +143,11 @@ def test_folder_that_cannot_be_written_costs_the_file_and_nothing_else(tmp_path:
     assert "cannot be written" in ProbeStore(str(tmp_path)).keep(record())
     assert "no cache folder" in ProbeStore("").keep(record())
     assert KeptProbes("", CPU).known("nvml", GPU) == GPU
+
+
+def test_a_first_order_response_is_kept_as_its_time_constant_and_is_no_window() -> None:
+    curved = replace(record(), **{**LOADED, "window_ns": 180_000_000, "response": "exponential"})
+
+    known = curved.applied_to(GPU)
+
+    assert (known.response_ns, known.window_ns) == (90_000_000, None)

@@ -12,8 +12,8 @@ Sources:
 * Period of the energy counter: not documented. 20 to 100 ms (PETSc manual), about 100 ms (Zeus), 106 ms (an RTX 4090):
   100 ms is taken, and where the readings show another one, analysis uses that.
 * Delay: the paper asks to shift readings without a figure that holds for all. It lies between nothing and one update,
-  for the next update replaces a reading; Kepler and Maxwell answer over about 200 ms like a first-order filter, which
-  delays by its time constant.
+  for the next update replaces a reading; Kepler and Maxwell answer over about 200 ms like a first-order filter. That is
+  taken to be its rise from 10 to 90 %, which lasts ln 9 = 2.2 time constants: 91 ms.
 
 Architectures the paper does not have (Ada, Blackwell, later ones) are taken to be like their predecessor of the same
 kind, and so marked. `energyprof doctor --probe` measures the device at hand.
@@ -21,7 +21,7 @@ kind, and so marked. `energyprof doctor --probe` measures the device at hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, Literal, TypeAlias
 
 ChannelName: TypeAlias = Literal["counter", "instant", "average", "usage", "samples"]
@@ -47,6 +47,9 @@ class Architecture:
     """Whether nvmlDeviceGetPowerUsage returns the mean of 1 s."""
     slowest_ns: int
     """Longest delay between power and its appearance in the reading."""
+    response_ns: int | None = None
+    """Time constant of a first-order response that comes on top of it."""
+    _: KW_ONLY
     assumed: bool = False
     """Nobody has measured it: taken from its predecessor."""
 
@@ -58,12 +61,13 @@ class Habit:
     period_ns: int | None
     window_ns: int | None
     lag_ns: tuple[int, int]
+    response_ns: int | None = None
 
 
-_20_MS, _25_MS, _100_MS, _200_MS = 20 * MS, 25 * MS, 100 * MS, 200 * MS
+_20_MS, _25_MS, _91_MS, _100_MS = 20 * MS, 25 * MS, 91 * MS, 100 * MS
 TABLE: Final = (
-    Architecture("Kepler", ((3, None),), _20_MS, None, False, _200_MS),
-    Architecture("Maxwell", ((5, None),), _20_MS, None, False, _200_MS),
+    Architecture("Kepler", ((3, None),), _20_MS, None, False, _20_MS, _91_MS),
+    Architecture("Maxwell", ((5, None),), _20_MS, None, False, _20_MS, _91_MS),
     Architecture("Pascal", ((6, None),), _20_MS, 10 * MS, False, _20_MS),
     Architecture("Volta", ((7, 0), (7, 2)), _20_MS, 10 * MS, False, _20_MS),
     Architecture("Turing", ((7, 5),), _100_MS, _100_MS, False, _100_MS),
@@ -106,4 +110,4 @@ def habit(architecture: Architecture, channel: ChannelName) -> Habit:
         return Habit(None, None, (0, 0))
     if channel == "average" or (channel == "usage" and architecture.usage_averages):
         return Habit(architecture.period_ns, AVERAGE_NS, lag_ns)
-    return Habit(architecture.period_ns, architecture.window_ns, lag_ns)
+    return Habit(architecture.period_ns, architecture.window_ns, lag_ns, architecture.response_ns)

@@ -158,7 +158,13 @@ def open_gpu(nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks,
 
 def _habits(architecture: Architecture, name: ChannelName) -> Any:  # keyword arguments of Domain, of several types
     known = habit(architecture, name)
-    return {"period_ns": known.period_ns, "window_ns": known.window_ns, "lag_ns": known.lag_ns, "timing": "by class"}
+    return {
+        "period_ns": known.period_ns,
+        "window_ns": known.window_ns,
+        "lag_ns": known.lag_ns,
+        "response_ns": known.response_ns,
+        "timing": "by class",
+    }
 
 
 def _answering(

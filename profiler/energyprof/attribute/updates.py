@@ -59,7 +59,7 @@ class Recovered:
 def _awake(windows: Windows, domain: Domain, sleeps: Sequence[Sleep], origin_ns: int) -> tuple[Windows, list[str]]:
     before = len(windows)
     for sleep in sleeps:
-        windows = windows.outside_of(sleep.start_ns - origin_ns, sleep.end_ns - origin_ns + domain.lag_ns[1])
+        windows = windows.outside_of(sleep.start_ns - origin_ns, sleep.end_ns - origin_ns + domain.settled_ns())
     lost = before - len(windows)
     return windows, ["the computer slept: what its readings across say is left out"] if lost else []
 
@@ -101,14 +101,19 @@ def _highest(domain: Domain) -> float:
 
 
 def _shift_back(windows: Windows, domain: Domain) -> Windows:
-    """Undo the sensor's lag: the middle of its bounds moves the windows, half their distance widens the edges."""
+    """Undo the sensor's lag: the middle of its bounds moves the windows, half their distance widens the edges.
+
+    A first-order response delays by its time constant on average; 95 % of what it shows is less than three of them old,
+    so edges may lie two from where that puts them.
+    """
     least, most = domain.lag_ns
-    if most == 0:
+    response = domain.response_ns or 0
+    if most == 0 and not response:
         return windows
-    back = (least + most) / 2
+    back = (least + most) / 2 + response
     return replace(
         windows,
         start_ns=windows.start_ns - back,
         end_ns=windows.end_ns - back,
-        edge_ns=windows.edge_ns + (most - least) / 2,
+        edge_ns=windows.edge_ns + (most - least) / 2 + 2 * response,
     )

@@ -175,5 +175,5 @@ def lead_out_ns(opened: Opened) -> int:
     offered = [domain for one in opened for domain in one.domains]
     counted = counted_ids(offered)
     sensors = [domain for domain in offered if domain.provenance == "sensor" and domain.id in counted]
-    longest_ns = max((domain.lag_ns[1] + (domain.period_ns or 0) for domain in sensors), default=0)
+    longest_ns = max((domain.settled_ns() + (domain.period_ns or 0) for domain in sensors), default=0)
     return min(longest_ns, LONGEST_LEAD_OUT_NS)

@@ -50,6 +50,8 @@ class Domain:
     """Averaging window of a power reading; None: one period."""
     lag_ns: tuple[int, int] = (0, 0)
     """Bounds of the delay between power and its appearance in the reading."""
+    response_ns: int | None = None
+    """Time constant of a first-order (exponential) response, on top of the lag; None: readings follow at once."""
     gain_error: tuple[float, float] = (0.0, 0.0)
     """Relative error common to all readings, each >= 0: true energy lies in [E*(1-first), E*(1+second)]."""
     baseline_w: float | None = None
@@ -64,10 +66,16 @@ class Domain:
     def __post_init__(self) -> None:
         if self.scale <= 0:
             raise ValueError(f"scale of {self.id} must be positive, got {self.scale}")
+        if self.response_ns is not None and self.response_ns <= 0:
+            raise ValueError(f"response_ns of {self.id} must be positive, got {self.response_ns}")
         if self.max_power_w is not None and self.max_power_w <= 0:
             raise ValueError(f"max_power_w of {self.id} must be positive, got {self.max_power_w}")
         if min(self.gain_error) < 0:
             raise ValueError(f"gain_error of {self.id} must not be negative, got {self.gain_error}")
+
+    def settled_ns(self) -> int:
+        """Return how long after an instant 95 % of it is shown: the longest lag, and three time constants."""
+        return self.lag_ns[1] + 3 * (self.response_ns or 0)
 
     def wrap_j(self) -> float:
         """Return the joules after which the counter starts again at 0; raises ValueError where it does not wrap."""

@@ -71,7 +71,10 @@ class Record:
             changes["period_ns"] = self.period_ns
             told.append(("period", self.date))
         if self.window_ns is not None and domain.quantity == "power":
-            changes["window_ns"] = self.window_ns
+            # Of an exponential the record's window is that of the boxcar with the same delay: twice the time constant.
+            is_curved = self.response == "exponential"
+            changes["window_ns"] = None if is_curved else self.window_ns
+            changes["response_ns"] = max(1, self.window_ns // 2) if is_curved else None
             told.append(("window", self.load_date))
         if self.lag_ns is not None:
             changes["lag_ns"] = self.lag_ns

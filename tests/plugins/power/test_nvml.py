@@ -56,7 +56,7 @@ def test_energy_counter_is_read_in_the_drivers_own_integers(machine):
         (Gpu(**NO_COUNTER, instant=None), "power, 25 of every 100 ms", 100, 25, 100),
         (Gpu(name="Tesla T4", capability=(7, 5), **NO_COUNTER, instant=None), "power", 100, 100, 100),
         (Gpu(name="Tesla V100", capability=(7, 0), **NO_COUNTER, instant=None), "power, 10 of every 20 ms", 20, 10, 20),
-        (Gpu(name="Tesla K40", capability=(3, 5), **NO_COUNTER, instant=None), "power", 20, None, 200),
+        (Gpu(name="Tesla K40", capability=(3, 5), **NO_COUNTER, instant=None), "power", 20, None, 20),
         (Gpu(name="RTX 3090", capability=(8, 6), **NO_COUNTER), "power", 100, 100, 100),
         (Gpu(name="RTX 3090", capability=(8, 6), **ONE_SECOND), "power, mean of 1 s", 100, 1000, 100),
         (Gpu(name="H100", capability=(9, 0), **NO_COUNTER), "power, 25 of every 100 ms", 100, 25, 100),
@@ -74,6 +74,7 @@ def test_without_a_counter_power_is_read_and_what_it_averages_depends_on_the_arc
     assert (domain.quantity, domain.scale) == ("power", 1e-3)
     assert (domain.period_ns, domain.window_ns) == (period_ms * MS, None if window_ms is None else window_ms * MS)
     assert domain.lag_ns == (0, lag_ms * MS)
+    assert domain.response_ns == (91 * MS if "K40" in gpu.name else None)
 
 
 def test_power_is_the_mean_of_the_sensors_window(machine):
