@@ -20,7 +20,9 @@ from pathlib import Path
 from nvml_program import IDLE_W, WATTS
 from nvml_world import Gpu, NvmlWorld
 
+from energyprof.attribute.split import SPREAD
 from energyprof.attribute.updates import recover
+from energyprof.attribute.windows import Windows
 from energyprof.model.trace import Trace
 from energyprof.run import Run, load
 
@@ -50,11 +52,22 @@ class Outcome:
         return self.world.energy_j(0, self.trace.run.start_ns, self.trace.run.end_ns)
 
     @property
+    def windows(self) -> Windows:
+        """The windows of gpu:0."""
+        domain = next(domain for domain in self.trace.domains if domain.id == "gpu:0")
+        run = self.trace.run
+        return recover(domain, self.trace.readings[domain.id], run.start_ns, run.end_ns).run
+
+    @property
+    def unseen_j(self) -> float:
+        """Half of the 95 % interval of what is measured where the sensor, or a late poll, left out some of the time."""
+        sd_j = self.windows.sd_j
+        return 0.0 if sd_j is None else SPREAD * float((sd_j**2).sum()) ** 0.5
+
+    @property
     def covered_truth_j(self) -> float:
         """What gpu:0 spent in the time that readings cover: nothing is known of the rest, and the report says so."""
-        start_ns = self.trace.run.start_ns
-        domain = next(domain for domain in self.trace.domains if domain.id == "gpu:0")
-        windows = recover(domain, self.trace.readings[domain.id], start_ns, self.trace.run.end_ns).run
+        start_ns, windows = self.trace.run.start_ns, self.windows
         edges = zip(windows.start_ns.tolist(), windows.end_ns.tolist(), strict=True)
         return sum(self.world.energy_j(0, start_ns + round(start), start_ns + round(end)) for start, end in edges)
 

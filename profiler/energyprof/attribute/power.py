@@ -1,5 +1,6 @@
 """Power readings: each is the mean over the time before it, and holds for the time since the reading before.
 
+Updates that polls were too late for are taken to be the mean of those around them, and widen the interval alike.
 An unchanged reading is still a reading: where the sensor updates on a grid, every slot that a poll looked at counts. A
 failed read, or a long silence, leaves a gap of unknown power. Readings that average over more than one update overlap;
 of those only some that stand side by side are used, the last among them, so that no energy counts twice.
@@ -64,10 +65,12 @@ def power_windows(domain: Domain, polls: Polls) -> Windows:
     kept = since > 0
     start, end = start[kept], instant[1:][kept]
     error = grid.error_ns if grid is not None else poll_error_ns(domain, polls)
-    energy = watts[1:][kept] * (end - start) * 1e-9
-    sd = None
-    if window < PART_TIME * span:
-        sd = (end - start) * 1e-9 * (1 - window / span) * np.abs(np.diff(watts))[kept] / 2**0.5
+    watts, change = watts[1:][kept], np.diff(watts)[kept]
+    # Of an update that no poll came in time for nothing is known but that it lies between its neighbours.
+    missed = np.where(end - start > 1.5 * span, end - start - span, 0.0)
+    energy = (watts * (end - start) - change / 2 * missed) * 1e-9
+    unseen = missed + (end - start - missed) * (1 - window / span if window < PART_TIME * span else 0.0)
+    sd = unseen * 1e-9 * np.abs(change) / 2**0.5 if unseen.any() else None
     return Windows(start, end, energy, error, period, len(instant), tuple(notes), sd_j=sd)
 
 
