@@ -107,6 +107,7 @@ class _Page:
         self.glyphs = Glyphs(context.unicode)
         self._written = io.StringIO()
         self.console = Console(
+            force_jupyter=False,  # inside a notebook rich would display the lines one by one and return nothing
             file=self._written,
             width=width,
             force_terminal=context.color,

@@ -1,0 +1,106 @@
+"""A notebook in a real kernel: one profile over several cells, figures shown, a cell interrupted, nobody left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+from energyprof.run import load
+
+# Runs the notebook as Jupyter does and prints what each cell put out; a file `interrupt` stops the cell that made it.
+JUPYTER = """\
+import asyncio, contextlib, json, os, sys
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
+
+async def interrupt_when_asked(client):
+    while not os.path.exists("interrupt"):
+        await asyncio.sleep(.02)
+    await client.km.interrupt_kernel()
+
+async def main():
+    with open(sys.argv[1]) as file:
+        cells = [nbformat.v4.new_code_cell(source) for source in json.load(file)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    client = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
+    watching = asyncio.create_task(interrupt_when_asked(client))
+    with contextlib.suppress(DeadKernelError):
+        await client.async_execute()
+    watching.cancel()
+    print(json.dumps([[shown(output) for output in cell.outputs] for cell in cells]))
+
+def shown(output):
+    if output.output_type == "error":
+        return output.ename
+    if output.output_type == "stream":
+        return output.text
+    return output.data.get("text/html", output.data["text/plain"])
+
+asyncio.run(main())
+"""
+STARTED = 'import energyprof, time\nrun = energyprof.profile("notebook.eprof").start()\nrun'
+ENDLESS = 'with energyprof.stage("endless"):\n    open("interrupt", "w").close()\n    time.sleep(60)'
+
+
+def run_notebook(programs: Any, *cells: str) -> list[list[str]]:
+    """Return what each cell of the notebook showed; its kernel must leave nobody behind."""
+    place = programs.place
+    place.write("cells.json", json.dumps(cells))
+    names = ("JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR", "IPYTHONDIR")
+    folders = {name: str(place.folder / name.lower()) for name in names}
+    done: subprocess.CompletedProcess[bytes] = place.call(
+        [sys.executable, str(place.write("jupyter.py", JUPYTER)), "cells.json"], environment=folders
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    programs.nothing_is_left()
+    outputs: list[list[str]] = json.loads(done.stdout.splitlines()[-1])
+    return outputs
+
+
+def test_a_profile_over_several_cells_shows_its_figures_and_survives_an_interrupted_one(programs: Any) -> None:
+    outputs = run_notebook(
+        programs,
+        STARTED,
+        'import asyncio\nwith energyprof.stage("slow"):\n    await asyncio.sleep(0.2)',
+        "print([(row.stage, row.calls) for row in run.report().stages], run.running)",
+        ENDLESS,
+        'with energyprof.stage("after"):\n    sum(range(10**6))',
+        "run.stop()",
+        "print(run.energy_j > 0, [row['stage'] for row in run.stages()])",
+    )
+
+    assert outputs[0][0].startswith("<pre>&lt;energyprof.profile running, ")
+    assert outputs[1:3] == [[], ["[('slow', 1)] True\n"]]
+    assert outputs[3:5] == [["KeyboardInterrupt"], []]
+    (table,) = outputs[5]
+    assert table.startswith("<pre>energyprof ")
+    assert all(stage in table for stage in ("slow", "endless", "after"))
+    assert outputs[6][0].startswith("True [")
+    report = load(programs.place.folder / "notebook.eprof").report()
+    assert {row.stage: row.calls for row in report.stages} == {"slow": 1, "endless": 1, "after": 1}
+    assert not any("not finished" in line for line in report.warnings)
+
+
+def test_a_kernel_that_is_shut_down_inside_a_profile_leaves_a_finished_recording(programs: Any) -> None:
+    outputs = run_notebook(programs, STARTED, 'with energyprof.stage("cell"):\n    time.sleep(0.1)')
+
+    assert outputs[1] == []
+    report = load(programs.place.folder / "notebook.eprof").report()
+    assert {row.stage: row.calls for row in report.stages} == {"cell": 1}
+    assert not any("not finished" in line for line in report.warnings)
+
+
+def test_a_kernel_that_is_killed_inside_a_profile_leaves_its_spans_and_nobody(programs: Any) -> None:
+    outputs = run_notebook(
+        programs,
+        STARTED,
+        'with energyprof.stage("cell"):\n    time.sleep(0.1)\ntime.sleep(0.4)',
+        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    )
+
+    assert outputs[1] == []
+    report = load(programs.place.folder / "notebook.eprof").report()
+    assert {row.stage: row.calls for row in report.stages} == {"cell": 1}
