@@ -1,0 +1,93 @@
+"""Programs killed under `energyprof run`, one before anything is flushed; a hundred forks while they record."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from typing import Any
+
+import pytest
+
+from energyprof.capture import read_trace
+from energyprof.run import load
+
+# The clock after the latest stage outlives the kill in a file that is mapped into memory.
+STEPPING = """
+import mmap, os, struct, sys, time
+from energyprof import stage
+with open(sys.argv[1], "r+b") as file:
+    shared = mmap.mmap(file.fileno(), 16)
+print(os.getpid(), flush=True)
+with stage("outer"):
+    while True:
+        began_ns = time.perf_counter_ns()
+        with stage("inner"):
+            time.sleep(0.002)
+        ended_ns = time.perf_counter_ns()
+        stall_ns = max(struct.unpack("<qq", shared)[1], ended_ns - began_ns)
+        shared[:] = struct.pack("<qq", ended_ns, stall_ns)
+"""
+LOST_NS = 250_000_000
+OWN_STALLS = 2
+"""Times the longest stall of the program: the recorder's thread waits for a core as long as the program does."""
+
+
+@pytest.mark.parametrize("number", range(10))
+def test_a_kill_costs_a_quarter_of_a_second_at_most(place: Any, number: int) -> None:
+    place.write("shared", "\0" * 16)
+    place.write("job.py", STEPPING)
+    process = place.start(place.command("run", "-q", "--no-graph", "-o", "a.eprof", "job.py", "shared"))
+    program = int(process.stdout.readline())
+
+    time.sleep(number * 0.12 + random.Random(os.getpid() + number).uniform(0, 0.02))  # 0: before the first flush
+    os.kill(program, signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+
+    last_ns, stall_ns = (int.from_bytes((place.folder / "shared").read_bytes()[at : at + 8], "little") for at in (0, 8))
+    trace = read_trace(place.folder / "a.eprof")
+    report = load(place.folder / "a.eprof").report()
+    ends_ns = [end for end, is_open in zip(trace.spans.end_ns, trace.spans.open, strict=True) if not is_open]
+    assert (process.returncode, stderr) == (-signal.SIGKILL, b"")
+    assert report.run.exit_code == -signal.SIGKILL
+    assert not any("not finished" in line for line in report.warnings)
+    if ends_ns:
+        assert last_ns - max(ends_ns) <= LOST_NS + OWN_STALLS * stall_ns
+    else:
+        assert number < 5
+    assert place.leftovers() == []
+
+
+FORKING = """
+import os, threading
+from energyprof import stage
+def load():
+    while not over.is_set():
+        with stage("load"): pass
+over = threading.Event()
+threads = [threading.Thread(target=load) for _ in range(2)]
+for thread in threads: thread.start()
+with stage("forks"):
+    for _ in range(100):
+        child = os.fork()
+        if child == 0:
+            with stage("child"):
+                with stage("work"): pass
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+over.set()
+for thread in threads: thread.join()
+print("all")
+"""
+
+
+def test_a_hundred_forks_under_load_all_end_and_are_counted_once(place: Any) -> None:
+    place.write("job.py", FORKING)
+
+    done = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py")
+
+    calls = {row.stage: row.calls for row in load(place.folder / "a.eprof").report().stages}
+    assert (done.stdout, done.stderr, done.returncode) == (b"all\n", b"", 0)
+    assert calls.pop("load") > 0
+    assert calls == {"forks": 1, "forks/child": 100, "forks/child/work": 100}
