@@ -48,7 +48,7 @@ def test_a_kill_costs_a_quarter_of_a_second_at_most(place: Any, number: int) -> 
     last_ns, stall_ns = (int.from_bytes((place.folder / "shared").read_bytes()[at : at + 8], "little") for at in (0, 8))
     trace = read_trace(place.folder / "a.eprof")
     report = load(place.folder / "a.eprof").report()
-    ends_ns = [end for end, is_open in zip(trace.spans.end_ns, trace.spans.open, strict=True) if not is_open]
+    ends_ns = [end for end, is_open in zip(trace.spans.end_ns, trace.spans.is_open, strict=True) if not is_open]
     assert (process.returncode, stderr) == (-signal.SIGKILL, b"")
     assert report.run.exit_code == -signal.SIGKILL
     assert not any("not finished" in line for line in report.warnings)
@@ -60,22 +60,25 @@ def test_a_kill_costs_a_quarter_of_a_second_at_most(place: Any, number: int) -> 
 
 
 FORKING = """
-import os, threading
+import os, threading, time
 from energyprof import stage
 def load():
     while not over.is_set():
-        with stage("load"): pass
+        with stage("load"): time.sleep(0.0005)
 over = threading.Event()
 threads = [threading.Thread(target=load) for _ in range(2)]
 for thread in threads: thread.start()
 with stage("forks"):
+    children = []
     for _ in range(100):
         child = os.fork()
         if child == 0:
             with stage("child"):
                 with stage("work"): pass
+            time.sleep(1)  # longer than the time between two flushes
             os._exit(0)
-        assert os.waitpid(child, 0)[1] == 0
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 100
 over.set()
 for thread in threads: thread.join()
 print("all")

@@ -53,8 +53,11 @@ def collector_of(process: subprocess.Popen[bytes]) -> int:
 
 def stored_spans(path: Path) -> int:
     """Return how many spans have been committed to a recording, by SQLite alone."""
-    with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
-        found: int = db.execute("SELECT coalesce(sum(rows), 0) FROM chunk WHERE kind = 4").fetchone()[0]
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            found: int = db.execute("SELECT coalesce(sum(rows), 0) FROM chunk WHERE kind = 4").fetchone()[0]
+    except sqlite3.OperationalError:  # nothing has been made in it yet
+        return 0
     return found
 
 
