@@ -21,7 +21,7 @@ This is the seam for a statistical fit: `Problem` in, `Split` out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Protocol
 
 import numpy as np
