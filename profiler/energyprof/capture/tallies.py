@@ -131,7 +131,8 @@ class Columns:
             call_stage=calls[_STAGE].astype(np.int32),
             calls=calls[3],
             resumes=calls[4],
-            wall_ns=calls[5],
+            # A stage inside one that goes by the same name, another kind of it, is the same stage of the trace.
+            wall_ns=np.where(calls[_SOURCE] == calls[_STAGE], 0, calls[5]),
             order_source=order[_SOURCE].astype(np.int32),
             order_target=order[_STAGE].astype(np.int32),
             order_count=order[3],

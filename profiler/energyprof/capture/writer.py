@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -115,8 +116,9 @@ class CaptureWriter:
         self._db: sqlite3.Connection | None = reopen(self.path) if goes_on else create(self.path)
         if limit_bytes:
             checkpoint_bytes = min(CHECKPOINT_BYTES, limit_bytes // 8)
-            self._db.execute(f"PRAGMA wal_autocheckpoint = {max(1, checkpoint_bytes // PAGE_BYTES)}")
-        (self._pages,) = self._db.execute("PRAGMA page_count").fetchone()
+            with answered(self.path):
+                self._db.execute(f"PRAGMA wal_autocheckpoint = {max(1, checkpoint_bytes // PAGE_BYTES)}")
+        self._count_pages(self._db)
 
     @classmethod
     def over_claim(cls, path: Path, limit_bytes: int = 0) -> CaptureWriter:
@@ -349,9 +351,14 @@ class CaptureWriter:
         self._chunks += len(self._waiting)
         self._waiting, self._announced, self._forgotten = [], [], []
         self._changed, self._state, self._tallies = {}, {}, {}
-        (self._pages,) = db.execute("PRAGMA page_count").fetchone()
+        self._count_pages(db)
         if self._facts.get("open"):
             self._set("open", [])  # by the next time they may have ended
+
+    def _count_pages(self, db: sqlite3.Connection) -> None:
+        """See how large the file is; on a disk that is full even that may fail, and the last figure stands."""
+        with suppress(sqlite3.Error):
+            (self._pages,) = db.execute("PRAGMA page_count").fetchone()
 
     def _leave_out(self) -> None:
         """Drop what waits of the kinds that can be long, where the file has no room for it."""
