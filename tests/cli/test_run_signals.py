@@ -77,6 +77,15 @@ class OnTerminal:
         os.close(self._fd)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
+    def hang_up(self) -> None:
+        os.close(self._fd)
+
+    def has_ended(self, statuses: list[int]) -> bool:
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if pid:
+            statuses.append(os.waitstatus_to_exitcode(status))
+        return bool(pid)
+
     def _read(self) -> bool:
         assert select.select([self._fd], [], [], 30)[0], self.text
         try:
@@ -211,3 +220,19 @@ def test_nothing_connects_anywhere(place: Any) -> None:
 
     assert not quiet
     assert log.read_text() == "socket.connect"
+
+
+def test_a_closed_terminal_ends_the_run_which_is_kept(place: Any) -> None:
+    place.write("job.py", PATIENT.replace("end = time.monotonic() + 20", "end = time.monotonic() + 120"))
+    words = place.command("run", "--no-graph", "job.py")
+    reset = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+    terminal = OnTerminal([sys.executable, "-c", reset, *words], place.folder, place.environment)
+    terminal.until("ready\r\n")
+
+    terminal.hang_up()
+
+    ended: list[int] = []
+    until(lambda: terminal.has_ended(ended), timeout_s=60.0)
+    assert ended == [-signal.SIGHUP]
+    until(lambda: is_finished(place.recordings()))
+    assert load(place.recordings()[0]).report().run.exit_code == -signal.SIGHUP

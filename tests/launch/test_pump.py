@@ -148,10 +148,30 @@ class Terminal:
                 assert wanted in self.text, self.text
         return self.text
 
+    def hang_up(self) -> int:
+        os.close(self._fd)
+        return self.ended()
+
+    def ended(self, timeout_s: float = 30.0) -> int:
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                return os.waitstatus_to_exitcode(status)
+            assert time.monotonic() < deadline_s, "it still runs"
+            time.sleep(0.02)
+
     def close(self) -> int:
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self._fd)
         return status
+
+
+def appears(path: Path, timeout_s: float = 30.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not path.exists():
+        assert time.monotonic() < deadline_s, f"no {path.name}"
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -178,6 +198,44 @@ def test_ctrl_c_on_a_terminal_reaches_the_program_exactly_once(way: str, termina
     assert "total 2" in said + terminal.until("total 2")
     assert said.count("got SIGINT") == 1
     assert terminal.close() == 5
+
+
+def test_a_closed_terminal_ends_the_program_of_its_session_leader(
+    way: str, terminals: list[Terminal], tmp_path: Path
+) -> None:
+    # pytest's own parent may have SIGHUP ignored, as nohup does, and the program would inherit that.
+    ready = tmp_path / "ready"  # a word on the terminal is seen before its write returns, which would then fail
+    code = f"""import signal, time
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+open({str(ready)!r}, "x")
+time.sleep(60)"""
+    terminal = Terminal(python(way, code))
+    terminals.append(terminal)
+    appears(ready)
+
+    assert terminal.hang_up() == -signal.SIGHUP
+
+
+def test_a_closed_terminal_reaches_the_program_once(way: str, terminals: list[Terminal], tmp_path: Path) -> None:
+    ready, diary = tmp_path / "ready", tmp_path / "diary"
+    code = f"""
+import os, signal, time
+seen = []
+signal.signal(signal.SIGHUP, lambda number, frame: seen.append(number))
+open({str(ready)!r}, "x")
+while not seen:
+    time.sleep(0.01)
+time.sleep(0.3)  # for a second one
+with open({str(diary)!r}, "w") as diary:
+    diary.write(str(len(seen)))
+"""
+    terminal = Terminal(python(way, code))
+    terminals.append(terminal)
+    appears(ready)
+
+    status = terminal.hang_up()
+
+    assert (status, diary.read_text()) == (0, "1")
 
 
 def test_ctrl_z_stops_the_job_and_fg_continues_it(way: str, terminals: list[Terminal]) -> None:

@@ -3,6 +3,10 @@
 A terminal gives Ctrl-C to every process of its group, so the program has it before we see it: passing it on would make
 two of one. A signal sent to our pid alone reached nobody else and must be passed on. The kernel says which is which
 (`si_code`, sigaction(2)), and only `sigtimedwait` hands that to Python; macOS has no such call.
+
+A terminal that is closed is another matter: the kernel tells the leader of its session alone, and the foreground group
+only once that leader has ended (tty_signal_session_leader and disassociate_ctty, Linux, drivers/tty/tty_jobctrl.c).
+Where we are that leader (`ssh -t`, `docker run -t`, a terminal's own command) the program has not had it.
 """
 
 from __future__ import annotations
@@ -31,6 +35,8 @@ WATCHED = frozenset(
     }
 )
 FROM_KEYBOARD = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP})
+OF_HANGUP = frozenset({signal.SIGHUP, signal.SIGCONT})
+"""What the kernel sends when a terminal is closed."""
 
 
 # Importing typing for its NamedTuple would delay the program's start by 6 ms.
@@ -82,6 +88,8 @@ class KernelQueue(Arrivals):
             return None
         # Positive codes come from the kernel, SI_USER and its kin are 0 or less (asm-generic/siginfo.h).
         is_from_terminal = info.si_code > 0 and info.si_signo != signal.SIGCHLD
+        if info.si_signo in OF_HANGUP and os.getsid(0) == os.getpid():
+            is_from_terminal = False
         return Arrival(info.si_signo, is_from_terminal, 0 if info.si_code > 0 else info.si_pid)
 
     def stop_like(self, signum: int) -> None:
