@@ -190,3 +190,30 @@ def test_version_and_top_help(place: Any) -> None:
 
     assert place.call(place.command("--version")).stdout.decode().strip() == f"energyprof {__version__}"
     assert b"energyprof run pipeline.py" in place.call(place.command("--help")).stdout
+
+
+@pytest.mark.parametrize("name", ["job.eprof", "./linked.svg", "copied.json", "damaged.png"])
+@pytest.mark.parametrize("command", ["report", "graph"])
+def test_a_recording_is_never_overwritten(energyprof: Any, place: Any, command: str, name: str) -> None:
+    (place.folder / "linked.svg").symlink_to("job.eprof")
+    shutil.copy(place.folder / "job.eprof", place.folder / "copied.json")
+    (place.folder / "damaged.png").write_bytes((place.folder / "job.eprof").read_bytes()[:200])
+    if command == "graph" and name in {"job.eprof", "copied.json"}:
+        (place.folder / name).rename(place.folder / "other.eprof")
+        (place.folder / "job.svg").symlink_to("other.eprof")
+        shutil.copy(place.folder / "other.eprof", place.folder / "job.eprof")
+        name = "job.svg"
+    before = (place.folder / name).read_bytes()
+
+    done = energyprof(command, "job.eprof", "-o", name)
+
+    said = f"energyprof: {Path(name)} is a recording and is never overwritten; choose another name with -o\n"
+    assert (done.returncode, done.stderr.decode()) == (2, said)
+    assert (place.folder / name).read_bytes() == before
+
+
+def test_an_earlier_report_is_overwritten(energyprof: Any, place: Any) -> None:
+    place.write("report.txt", "of yesterday")
+
+    assert energyprof("report", "job.eprof", "-o", "report.txt").returncode == 0
+    assert "difference 0" in (place.folder / "report.txt").read_text()

@@ -19,6 +19,8 @@ _HEADER = struct.Struct(">16sH6xII28xI4xI20xI")
 """The parts of SQLite's header used here (sqlite.org/fileformat2.html, section 1.3): magic, page size, change counter,
 pages, user_version, application_id, the change counter for which the number of pages is valid."""
 
+_MAGIC = b"SQLite format 3\0"
+
 _SQLITE_FAULTS = (sqlite3.Error, UnicodeDecodeError)
 """The second where even SQLite's own message quotes damaged text."""
 
@@ -39,6 +41,21 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         if str(path) in str(error):
             raise
         raise damaged(path, str(error)) from error
+
+
+def is_recording(path: Path) -> bool:
+    """Tell whether the file is a capture, finished or not, damaged or of a newer schema; an unreadable one is none."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            head = file.read(_HEADER.size)
+    except OSError:
+        return False
+    if len(head) < _HEADER.size or not head.startswith(_MAGIC):
+        return False
+    application_id: int = _HEADER.unpack(head)[5]
+    return application_id == APPLICATION_ID
 
 
 def damaged(path: Path, fact: str) -> CaptureError:
@@ -74,7 +91,7 @@ def _check_header(path: Path) -> None:
         raise CaptureError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
     if not head:
         raise CaptureError(f"{path} is empty: its run was cut off before anything was written; record the run again")
-    if len(head) < _HEADER.size or not head.startswith(b"SQLite format 3\0"):
+    if len(head) < _HEADER.size or not head.startswith(_MAGIC):
         raise CaptureError(f"{path} {_FOREIGN}")
     _, page_size, changes, pages, user_version, application_id, valid_for = _HEADER.unpack(head)
     if application_id != APPLICATION_ID:

@@ -60,7 +60,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def write_file(path: Path, content: str | bytes) -> None:
-    """Write a rendering to a file; raises InputError with the reason and a remedy."""
+    """Write a rendering to a file, over an earlier one but never over a recording; raises InputError with a remedy."""
+    from energyprof.capture.open_file import has_sidecar, is_recording
+
+    if is_recording(path) or (path.exists() and has_sidecar(path, "-wal")):
+        raise InputError(f"{path} is a recording and is never overwritten; choose another name with -o")
     try:
         if isinstance(content, bytes):
             path.write_bytes(content)
