@@ -91,6 +91,8 @@ def _find(place: Path) -> _Place:
             return _Place(folder, config, path)
     if not path.exists():
         raise InputError(f"no file or folder {place}; name a .eprof file or the folder that `energyprof run` has kept")
+    if not path.is_file():
+        raise InputError(f"{place} is a pipe, socket or device; name a .eprof file")
     return _Place(None, {}, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -217,3 +218,44 @@ def test_an_earlier_report_is_overwritten(energyprof: Any, place: Any) -> None:
 
     assert energyprof("report", "job.eprof", "-o", "report.txt").returncode == 0
     assert "difference 0" in (place.folder / "report.txt").read_text()
+
+
+@pytest.mark.parametrize("words", [("report",), ("report", "-f", "png"), ("report", "-f", "list"), ("doctor",)])
+def test_a_full_disk_on_standard_output_is_said_in_one_line(
+    energyprof: Any, place: Any, words: tuple[str, ...]
+) -> None:
+    done = place.call(["/bin/sh", "-c", 'exec "$@" > /dev/full', "sh", *place.command(*words)])
+
+    said = (
+        b"energyprof: the output cannot be written (No space left on device); free space there or send it elsewhere\n"
+    )
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("command", ["report", "graph", "recover"])
+def test_a_pipe_is_refused_and_not_waited_for(energyprof: Any, place: Any, command: str) -> None:
+    os.mkfifo(place.folder / "pipe.eprof")
+
+    done = energyprof(command, "pipe.eprof")
+
+    said = b"energyprof: pipe.eprof is a pipe, socket or device; name a .eprof file\n"
+    assert (done.returncode, done.stderr) == (2, said)
+
+
+def test_the_newest_run_of_the_folder_is_a_file(energyprof: Any, place: Any) -> None:
+    os.mkfifo(place.folder / "newer.eprof")
+
+    assert energyprof("report").returncode == 0
+
+
+@pytest.mark.parametrize("width", ["10", "59", "201", "-1", "wide"])
+def test_a_width_that_cannot_be_filled_is_refused(energyprof: Any, width: str) -> None:
+    done = energyprof("report", "job.eprof", f"--width={width}")
+
+    said = f"argument --width: {width} is no number of columns from 60 to 200; see: energyprof report --help"
+    assert (done.returncode, done.stderr.decode()) == (2, f"energyprof: {said}\n")
+
+
+@pytest.mark.parametrize("width", ["60", "200"])
+def test_the_widths_at_both_ends_are_taken(energyprof: Any, width: str) -> None:
+    assert energyprof("report", "job.eprof", "--width", width).returncode == 0

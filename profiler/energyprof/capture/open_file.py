@@ -81,6 +81,8 @@ def has_sidecar(path: Path, suffix: str) -> bool:
 
 
 def _check_header(path: Path) -> None:
+    if path.exists() and not path.is_file() and not path.is_dir():  # opening a pipe would wait for its other end
+        raise CaptureError(f"{path} is a pipe, socket or device; name a .eprof file")
     try:
         with path.open("rb") as file:
             head = file.read(_HEADER.size)

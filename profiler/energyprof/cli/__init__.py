@@ -6,6 +6,7 @@ argparse, because importing a richer parser costs most of what a profiled progra
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -41,12 +42,18 @@ examples:
 """
 
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+"""What a write says of a place that takes no more; faults of files that we name have their own words."""
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status: 0, the program's own, 2 for wrong input, 70 for a fault of ours."""
     arguments = sys.argv[1:] if argv is None else argv
     fill_closed_streams()
     try:
-        return _dispatch(arguments)
+        status = _dispatch(arguments)
+        sys.stdout.flush()  # at exit it would be too late to say in our own words that it cannot be
+        return status
     except EnergyprofError as error:
         _say(str(error))
         return error.exit_code
@@ -55,9 +62,13 @@ def main(argv: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # The reader of our output has gone: no message, and nothing for the interpreter to flush at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_stdout()
         return 141
     except Exception as error:  # our own fault: one line for the user, everything for whoever asks
+        if isinstance(error, OSError) and error.filename is None and error.errno in _FULL:
+            _drop_stdout()
+            _say(f"the output cannot be written ({error.strerror}); free space there or send it elsewhere")
+            return USAGE
         if os.environ.get("ENERGYPROF_DEBUG"):
             raise
         _say(
@@ -136,6 +147,10 @@ def _formatter(prog: str) -> argparse.HelpFormatter:
     except OSError:
         columns = 100
     return argparse.RawDescriptionHelpFormatter(prog, width=max(60, min(columns, 120)) - 2)
+
+
+def _drop_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _say(message: str) -> None:

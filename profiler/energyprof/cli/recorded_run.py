@@ -28,7 +28,11 @@ def resolve_run(name: str | None) -> Path:
         if not path.exists():
             raise InputError(f"no file {name}; energyprof run SCRIPT makes one")
         return path
-    found = [(entry.stat().st_mtime_ns, entry.name) for entry in os.scandir(".") if entry.name.endswith(".eprof")]
+    found = [
+        (entry.stat().st_mtime_ns, entry.name)
+        for entry in os.scandir(".")
+        if entry.name.endswith(".eprof") and entry.is_file()
+    ]
     if not found:
         raise InputError("no .eprof file in this folder; name one, or make one with: energyprof run SCRIPT")
     return Path(max(found)[1])
