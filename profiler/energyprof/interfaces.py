@@ -61,7 +61,8 @@ class PowerSource(Protocol):
 
     Life: constructed without arguments, `why_unavailable` (again, where it says no), `open`, many `read`s, `close`
     (twice is safe). Only the collector calls it, never two of these at once, `read` always from one thread. A source
-    may besides be a `PartedSource`, a `FactSource`, a `ShareSource` or a `RemarkingSource`.
+    may besides be a `PartedSource`, a `FactSource`, a `ShareSource` or a `RemarkingSource`. One that never looks at its
+    context's argument says so with `takes_argument = False`, and `--source NAME:ARGUMENT` is refused for it.
     """
 
     name: str

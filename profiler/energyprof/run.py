@@ -44,6 +44,13 @@ class Run:
         self._read = read_trace(path) if is_new else self._so_far
         self._facts = read_run(path) if self._read is None else summary_of(self._read, finished=not is_live)
 
+    def __str__(self) -> str:
+        """Return the report as the terminal shows it, without colour."""
+        return str(self.render(options={"run": str(self.path)}))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
     @cached_property
     def trace(self) -> Trace:
         """Everything recorded, spans and readings included."""

@@ -14,17 +14,20 @@ def parsed_source(text: str) -> tuple[str, str]:
 
 
 def check_sources(sources: Sequence[tuple[str, str]]) -> None:
-    """Refuse a source that is not installed, or a file or model that cannot serve; a driver is never touched here.
+    """Refuse a source not installed, an argument it does not take, a file or model that cannot serve.
+
+    A driver is never touched here.
 
     Raises PluginError or SourceError.
     """
     if not sources:
         return
     from energyprof import discover
-    from energyprof.collect.choose import choose_named, sensor_root
+    from energyprof.collect.choose import choose_named, refuse_argument, sensor_root
     from energyprof.interfaces import PowerSource, SourceContext
 
     for name, argument in sources:
         source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
+        refuse_argument(source, argument)
         if source.measures != "sensor":
             choose_named(source, argument, SourceContext(root=sensor_root()))

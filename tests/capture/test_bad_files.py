@@ -194,7 +194,7 @@ def test_an_unfinished_file_shows_what_had_been_stored(crashed: Path) -> None:
     assert trace.warnings == (
         (
             "the recording was not finished (its collector was stopped); shown is what had been stored by then; "
-            "complete it with: energyprof recover FILE"
+            f"complete it with: energyprof recover {crashed}"
         ),
     )
     assert not read_run(crashed).finished

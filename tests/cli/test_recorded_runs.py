@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from energyprof.run import load
+
 SCRIPT = """\
 import energyprof
 with energyprof.stage("load"):
@@ -259,3 +261,11 @@ def test_a_width_that_cannot_be_filled_is_refused(energyprof: Any, width: str) -
 @pytest.mark.parametrize("width", ["60", "200"])
 def test_the_widths_at_both_ends_are_taken(energyprof: Any, width: str) -> None:
     assert energyprof("report", "job.eprof", "--width", width).returncode == 0
+
+
+def test_a_loaded_run_prints_its_report(recorded: Path) -> None:
+    run = load(recorded)
+
+    assert str(run) == run.render("terminal", options={"run": str(recorded)})
+    assert "difference 0" in str(run)
+    assert repr(run) == f"Run('{recorded}')"

@@ -7,11 +7,13 @@ from typing import Literal
 
 import pytest
 
+from energyprof import discover
 from energyprof.collect.choose import Offer, choose_named, chosen_readers, named_readers, sensor_root, why_unavailable
 from energyprof.errors import SourceError
 from energyprof.interfaces import Reading, SourceContext
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
+from energyprof.sources import check_sources
 
 
 class Source:
@@ -126,3 +128,15 @@ def test_sensors_are_looked_for_in_the_whole_machine_unless_a_folder_stands_in_f
     roots = [sensor_root(environment) for environment in ({}, {"ENERGYPROF_SYSROOT": ""}, {"ENERGYPROF_SYSROOT": "/x"})]
 
     assert roots == ["/", "/", "/x"]
+
+
+@pytest.mark.parametrize("name", ["rapl", "perf", "hwmon", "battery", "load_model"])
+def test_an_argument_that_would_be_ignored_is_refused_before_the_run(name: str) -> None:
+    said = f"power source {name} takes no argument, not 'foo'; name it alone: {name}"
+
+    with pytest.raises(SourceError) as refused:
+        check_sources([(name, "foo")])
+
+    assert str(refused.value) == said
+    with pytest.raises(SourceError, match="takes no argument"):
+        choose_named(discover.find(discover.POWER_SOURCES, name).load()(), "foo", SourceContext())

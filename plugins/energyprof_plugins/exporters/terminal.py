@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shlex
 import textwrap
 from collections.abc import Iterable
 from typing import Final
@@ -15,6 +14,7 @@ from rich.text import Text
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
+from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
@@ -88,7 +88,7 @@ class Terminal:
     @staticmethod
     def _next(page: _Page, context: RenderContext) -> None:
         run = context.options.get("run", "")
-        file = page.glyphs.name(f" {shlex.quote(run)}") if run else ""
+        file = page.glyphs.name(f" {in_shell(run)}") if run else ""
         graph, figures = f"energyprof graph{file}", f"energyprof report{file} --format json"
         commands = [(graph, "hotspot diagram"), (figures, "every figure")]
         page.line(Text("next", style="bold"))

@@ -55,6 +55,7 @@ class Battery:
     name = "battery"
     measures: Literal["sensor", "model", "replay"] = "sensor"
     rank = 60
+    takes_argument = False
 
     def __init__(self) -> None:
         self._packs: list[Pack] = []

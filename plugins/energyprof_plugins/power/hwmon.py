@@ -37,6 +37,7 @@ class Hwmon:
     name = "hwmon"
     measures: Literal["sensor", "model", "replay"] = "sensor"
     rank = 50
+    takes_argument = False
 
     def __init__(self) -> None:
         self._meters: list[tuple[DomainId, Meter, list[SysfsNumber]]] = []

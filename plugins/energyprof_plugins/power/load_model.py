@@ -69,6 +69,7 @@ class LoadModel:
     name = "load_model"
     measures: Literal["sensor", "model", "replay"] = "model"
     rank = 90
+    takes_argument = False
 
     def __init__(self) -> None:
         self._now_ns: Callable[[], int] = lambda: 0

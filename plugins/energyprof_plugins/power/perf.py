@@ -36,6 +36,7 @@ class Perf:
     name = "perf"
     measures: Literal["sensor", "model", "replay"] = "sensor"
     rank = 30
+    takes_argument = False
 
     def __init__(
         self,

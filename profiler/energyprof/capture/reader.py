@@ -23,13 +23,14 @@ from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.recording import SpanChunk
 from energyprof.model.sampling import DomainFacts
+from energyprof.model.shell import in_shell
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Stage
 from energyprof.model.stacks import Stacks
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
 
 _UNFINISHED = (
     "the recording was not finished (its collector was stopped); shown is what had been stored by then; "
-    "complete it with: energyprof recover FILE"
+    "complete it with: energyprof recover {}"
 )
 _COUNTED_PART = 1
 """The part of SPANS that are among the calls of tallies."""
@@ -62,7 +63,7 @@ def read_run(path: str | Path) -> RunSummary:
             Columns.of(content.tallies, content.run.end_ns).places(),
         ]
         stage, lane, calls = (np.concatenate(column) for column in zip(*parts, strict=True))
-        composed = _compose(content, stage, lane, calls)
+        composed = _compose(content, stage, lane, calls, _unfinished(path))
     return RunSummary(
         run=content.run,
         recorder=content.recorder,
@@ -104,7 +105,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         more_stage, more_lane, more_calls = columns.places()
         stage, lane = np.concatenate((chunk.stage, more_stage)), np.concatenate((chunk.lane, more_lane))
         calls = np.concatenate(((~is_counted).astype(np.int64), more_calls))
-        composed = _compose(content, stage, lane, calls, _LIVE if is_live else _UNFINISHED)
+        composed = _compose(content, stage, lane, calls, _LIVE if is_live else _unfinished(path))
         host_use, device_use = content.use()
         readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
         if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
@@ -155,7 +156,11 @@ class _Composed:
     warnings: tuple[str, ...]
 
 
-def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinished: str = _UNFINISHED) -> _Composed:
+def _unfinished(path: str | Path) -> str:
+    return _UNFINISHED.format(in_shell(str(path)))
+
+
+def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinished: str) -> _Composed:
     """Put stages, lanes and flows together; each `stage` (lane-relative) occurs on `lane`, in so many spans."""
     local = content.stages()
     pid, number, tid, kind, host = content.lanes()

@@ -103,11 +103,20 @@ def chosen_readers(
 
 def choose_named(source: PowerSource, argument: str, context: SourceContext) -> Finding:
     """Return the source asked for by `--source NAME:ARGUMENT`; raises SourceError if it cannot serve."""
+    refuse_argument(source, argument)
     own = replace(context, argument=argument)
     reason = why_unavailable(source, own)
     if reason is not None:
         raise SourceError(f"power source {source.name} cannot be used: {reason}")
     return Finding(source, own, None)
+
+
+def refuse_argument(source: PowerSource, argument: str) -> None:
+    """Raise SourceError for an argument that the source would not look at; one that does not say may take any."""
+    if argument and getattr(source, "takes_argument", True) is False:
+        raise SourceError(
+            f"power source {source.name} takes no argument, not {argument!r}; name it alone: {source.name}"
+        )
 
 
 def why_unavailable(source: PowerSource, context: SourceContext) -> str | None:

@@ -241,3 +241,9 @@ def test_stages_that_no_reading_covers_are_counted(sample):
     assert f"\n{told}\n" in one
     assert "\nno reading covers 3 stages, which the table leaves out\n" in all_three
     assert "how" not in all_three
+
+
+def test_the_next_commands_name_a_file_that_a_shell_finds(sample):
+    text = rendered(sample.digits(), options={"run": "a\nb.eprof"})
+
+    assert "energyprof graph $'a\\012b.eprof' " in text
