@@ -66,7 +66,7 @@ class Laid:
     taken: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def add(self, part: Part, parent: int | None) -> None:
-        path = (part.name,) if parent is None else (*self.stages[parent].path, part.name)
+        path = (*self._stages_around(part, parent), part.name)
         index = len(self.stages)
         identity = StageId("/".join(escape_component(component) for component in path))
         taken = self.taken.get(path, 0)
@@ -76,6 +76,12 @@ class Laid:
         self.parts.append(part)
         for child in part.children:
             self.add(child, index)
+
+    def _stages_around(self, part: Part, parent: int | None) -> tuple[str, ...]:
+        """Return the path above; that of a module leaves out the modules around it, which its own name repeats."""
+        while parent is not None and part.kind == "module" and self.stages[parent].kind == "module":
+            parent = self.stages[parent].parent
+        return () if parent is None else self.stages[parent].path
 
 
 def make_report(

@@ -81,6 +81,37 @@ def test_a_stack_keeps_the_numbers_that_all_of_its_members_share(sample):
     }
 
 
+def module_of(sample, name, *below, line=20):
+    return sample.Part(name, (1.0,), below, kind="module", line=line)
+
+
+def test_the_modules_of_a_run_without_stages_are_stacked(sample):
+    steps = (module_of(sample, f"Sequential.{n}") for n in range(50))
+
+    report = sample.make_report([module_of(sample, "Sequential", *steps, line=10)])
+
+    assert report.stages[1].path == ("Sequential.0",)
+    assert names(fold(report)) == ["Sequential", "Sequential.*"]
+
+
+@pytest.mark.parametrize("stage", [(), ("train",)])
+def test_the_parts_of_stacked_layers_are_stacks_too(sample, stage):
+    layers = (
+        module_of(sample, f"Net.layer.{n}", *(module_of(sample, f"Net.layer.{n}.{part}", line=30) for part in "an"))
+        for n in range(11)
+    )
+    net = module_of(sample, "Net", *layers, module_of(sample, "Net.head", line=40), line=50)
+
+    report = sample.make_report([sample.Part(name, (1.0,), (net,)) for name in stage] or [net])
+    folded = fold(report, nodes=20)
+
+    assert report.stages[-2].path == (*stage, "Net.layer.10.n")
+    assert {one.name: len(one.members) for one in folded.groups} == {
+        **dict.fromkeys((*stage, "Net", "Net.head"), 1),
+        **dict.fromkeys(("Net.layer.*", "Net.layer.*.a", "Net.layer.*.n"), 11),
+    }
+
+
 def test_the_steps_of_a_sequential_are_a_stack_only_where_they_run_the_same_code(sample):
     def steps(*lines):
         named = enumerate(lines)

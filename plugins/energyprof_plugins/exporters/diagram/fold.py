@@ -144,7 +144,7 @@ def _energies(report: Report, joints: Sequence[Joint]) -> tuple[Energies, list[i
             joint_uj[holder] += joint.energy_uj
     roots = [row for row, above in enumerate(parent) if above is None]
     _fill_gaps(total, own, children, joint_uj)
-    return Energies(report.stages, own, total, children, roots), holders
+    return Energies(report.stages, own, total, children, parent, roots), holders
 
 
 def _fill_gaps(

@@ -47,6 +47,7 @@ class Energies:
     total: StageEnergies
     children: Sequence[Sequence[int]]
     """Without refused leaves: what they spent stands where they cannot be told apart."""
+    parents: Sequence[int | None]
     roots: Sequence[int]
 
 
@@ -98,8 +99,9 @@ def _likeness(energies: Energies, row: int, below_stack: bool) -> Hashable:
     The steps of a torch.nn.Sequential have numbers for names and may be anything; the code of their classes tells.
     Below a stack, modules are alike that stand at the same place of each member: `mlp.0` and `mlp.2` are two things.
     """
-    stage = energies.rows[row]
-    name = _within(stage.name, "" if stage.parent is None else stage.path[-2])
+    stage, around = energies.rows[row], energies.parents[row]
+    # A path names stages and not the modules around a module: only the row above knows what its name repeats.
+    name = _within(stage.name, "" if around is None else energies.rows[around].name)
     if stage.kind != "module" or not below_stack:
         name = NUMBER.sub("*", name)
     below = [_within(energies.rows[child].name, stage.name) for child in energies.children[row]]
