@@ -192,3 +192,20 @@ def test_the_picture_draws_only_what_fits_and_says_so(sample):
 def test_without_a_renderer_the_caller_is_told(sample):
     with pytest.raises(LookupError):
         Svg().render(sample.digits(), RenderContext())
+
+
+def test_a_bar_stays_within_its_frame_however_wide_its_box_is(sample):
+    name = "a name that makes the box wider than the bar"
+    for energy in [(0.2, 0.0), (0.0, 3.0), (80.0, 70.0)]:
+        drawn = picture(sample.make_report([sample.Part(name, energy)], (sample.CPU, sample.GPU)))
+        ((_, box),) = boxes(drawn).values()
+
+        def sides(rect):
+            return float(rect.get("x")), float(rect.get("x")) + float(rect.get("width"))
+
+        rects = list(box.iter(f"{SVG}rect"))
+        parts = [sides(rect) for rect in rects if rect.get("fill") in (LIGHT["cpu"], LIGHT["gpu"])]
+        (frame,) = [sides(rect) for rect in rects if rect.get("stroke") == LIGHT["frame"]]
+        assert parts, energy
+        assert frame[0] - 1 <= min(left for left, _ in parts) <= frame[0] + 2
+        assert frame[1] - 2 <= max(right for _, right in parts) <= frame[1] + 1

@@ -10,7 +10,7 @@ from energyprof.model.attribution import PROVENANCES
 from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import FAMILY_ORDER, Known
 from energyprof_plugins.exporters.diagram.fold import Box, Joint, Rest
-from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, row, table
+from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, row, steady, table
 from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.figures import (
     grouped,
@@ -165,9 +165,11 @@ def _bar(own: Known) -> str:
         cell("", f'FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="9" BGCOLOR="{LIGHT[role]}"') for role, width in widths
     )
     # Without FIXEDSIZE the cells drift apart in a box that is wider than the bar.
-    size = f'FIXEDSIZE="TRUE" WIDTH="{sum(width for _, width in widths) + 2}" HEIGHT="11"'
+    width_pt = sum(width for _, width in widths) + 2
+    size = f'FIXEDSIZE="TRUE" WIDTH="{width_pt}" HEIGHT="11"'
     frame = f'BORDER="1" COLOR="{LIGHT["frame"]}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0" ALIGN="LEFT" {size}'
-    return row(cell(f"<TABLE {frame}>{row(cells)}</TABLE>", 'ALIGN="LEFT" CELLPADDING="0"'))
+    bar = steady(f"<TABLE {frame}>{row(cells)}</TABLE>", width_pt, 11)
+    return row(cell(bar, 'ALIGN="LEFT" CELLPADDING="0"'))
 
 
 def _amount(energy_uj: int, spent_uj: int) -> str:

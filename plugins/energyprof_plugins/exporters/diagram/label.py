@@ -50,6 +50,13 @@ def table(rows: Iterable[str], spacing: int = 0, padding: int = 1, extra: str = 
     return f"<TABLE {attributes}>{''.join(rows)}</TABLE>"
 
 
+def steady(content: str, width_pt: int, height_pt: int) -> str:
+    """Return content of a fixed size that keeps it, and stands left, in a cell that is wider."""
+    # Without the table around it the renderer shrinks the frame of a fixed table, or stretches it, to its liking.
+    inner = cell(content, f'ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{width_pt}" HEIGHT="{height_pt}"')
+    return table([row(inner)], padding=0, extra=' ALIGN="LEFT"')
+
+
 def label(content: str) -> str:
     """Return a whole HTML label."""
     return f"<{content}>"
