@@ -31,15 +31,14 @@ def joules_with_bounds(
     """
     low_j, high_j = (energy_j if low_j is None else low_j), (energy_j if high_j is None else high_j)
     name, factor = unit or unit_of(energy_j if energy_j else high_j)
-    value, low, high = energy_j / factor, low_j / factor, high_j / factor
-    half = half_width(value, low, high)
-    if half <= 0:
-        return f"{_signed(_digits(value, 3))} {name}"
-    if is_wide(value, low, high):
-        shown, lowest, highest = with_bounds(value, low, high)
-        return f"{shown} {name} ({lowest} to {highest})"
-    shown, shown_half = with_error(value, half)
-    return f"{shown} \u00b1{shown_half} {name}"
+    figures = _value_and_interval(energy_j / factor, low_j / factor, high_j / factor)
+    if unit is None and _reaches_thousand(figures):
+        name, factor = _one_larger(name)
+        figures = _value_and_interval(energy_j / factor, low_j / factor, high_j / factor)
+    shown, *interval = figures
+    if not interval:
+        return f"{shown} {name}"
+    return f"{shown} {name} ({' to '.join(interval)})" if len(interval) > 1 else f"{shown} \u00b1{interval[0]} {name}"
 
 
 def unit_of(*energies_j: float) -> tuple[str, float]:
@@ -59,8 +58,11 @@ def joules_within(energy_j: float, half_j: float) -> str:
     unit, factor = _unit(abs(energy_j), UNITS)
     if half_j <= 0 or energy_j == 0:
         return joules(energy_j)
-    decimals = min(_decimals(half_j / factor), 2 - math.floor(math.log10(abs(energy_j / factor))))
-    return f"{_signed(grouped(round(energy_j / factor, decimals), max(0, decimals)))} {unit}"
+    shown = _rounded_within(energy_j / factor, half_j / factor)
+    if _reaches_thousand((shown,)):
+        unit, factor = _one_larger(unit)
+        shown = _rounded_within(energy_j / factor, half_j / factor)
+    return f"{shown} {unit}"
 
 
 def column_unit(largest_j: float) -> tuple[str, float]:
@@ -170,6 +172,29 @@ def _unit(size_j: float, units: tuple[tuple[str, float], ...]) -> tuple[str, flo
         if size_j >= 0.9995 * unit[1]:
             return unit
     return units[-1]
+
+
+def _one_larger(name: str) -> tuple[str, float]:
+    place = [unit for unit, _ in UNITS].index(name)
+    return UNITS[max(place - 1, 0)]
+
+
+def _reaches_thousand(figures: Sequence[str]) -> bool:
+    """Return whether a printed figure has thousands, by itself or by rounding."""
+    return any(" " in figure for figure in figures)
+
+
+def _value_and_interval(value: float, low: float, high: float) -> tuple[str, ...]:
+    """Return the printed value alone, with its half-width, or with both bounds."""
+    half = half_width(value, low, high)
+    if half <= 0:
+        return (_signed(_digits(value, 3)),)
+    return with_bounds(value, low, high) if is_wide(value, low, high) else with_error(value, half)
+
+
+def _rounded_within(value: float, half: float) -> str:
+    decimals = min(_decimals(half), 2 - math.floor(math.log10(abs(value))))
+    return _signed(grouped(round(value, decimals), max(0, decimals)))
 
 
 def _decimals(half: float) -> int:

@@ -58,8 +58,10 @@ def test_a_value_is_never_finer_than_its_half_width(energy_j, below_j, above_j, 
     [
         (24.3, 12.9, 45.4, "24 J (13 to 45)"),  # a model's -47 % to +87 %: +-21 would claim 3 J
         (40.0, 0.0, 80.0, "40 J (0 to 80)"),  # as wide as the value: +-40 would read as nothing
-        (0.6, 0.24, 0.96, "600 mJ (200 to 1 000)"),
-        (0.3, 0.0, 40.0, "300 mJ (0 to 40 000)"),  # the value is not rounded to nothing
+        (0.6, 0.24, 0.96, "0.6 J (0.2 to 1.0)"),  # one unit for figures on both sides of 1000
+        (0.3, 0.0, 40.0, "0.3 J (0 to 40)"),  # the value is not rounded to nothing
+        (0.98, 0.5, 1.8, "1.0 J (0.5 to 1.8)"),
+        (0.0007, 0.0004, 0.0013, "0.7 mJ (0.4 to 1.3)"),
         (0.0, 0.0, 3.4, "0 J (0 to 3)"),
         (5_000.0, 2_600.0, 9_400.0, "5 kJ (3 to 9)"),
     ],
@@ -97,9 +99,12 @@ def test_printed_bounds_are_no_farther_off_than_the_rounding_of_the_wider_side(v
 
 
 def test_a_total_beside_its_interval_is_no_finer_than_it():
-    shown = [joules_within(*pair) for pair in ((23.6, 14.2), (23.6, 0.001), (23.6, 0.0), (269.0, 230.0), (0.0, 1.0))]
+    shown = [
+        joules_within(*pair)
+        for pair in ((23.6, 14.2), (23.6, 0.001), (23.6, 0.0), (269.0, 230.0), (0.0, 1.0), (0.96, 0.5))
+    ]
 
-    assert shown == ["24 J", "23.6 J", "23.6 J", "270 J", "0 J"]
+    assert shown == ["24 J", "23.6 J", "23.6 J", "270 J", "0 J", "1.0 J"]
 
 
 @given(st.floats(1e-6, 1e9), st.floats(1e-7, 1e9))
