@@ -39,7 +39,10 @@ class Svg:
 
 
 class Png:
-    """Draw the diagram as a picture on white; options as for `svg`."""
+    """Draw the diagram as a picture on white; options as for `svg`.
+
+    The renderer's own fonts have no East Asian letters and no emoji: those are boxes here; the SVG shows them.
+    """
 
     name = "png"
     suffix = ".png"

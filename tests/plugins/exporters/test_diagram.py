@@ -134,7 +134,19 @@ def test_a_sum_with_a_modelled_part_is_not_called_measured_on_the_picture(sample
     assert said[said.index("= total (J)") + 1 :][:3] == ["150.5", "37.6", "188.1"]
     assert said[said.index("how") + 1 :][:3] == ["measured", "model", "mixed"]
     modelled = texts(picture(sample.digits()))
-    assert [text for text in modelled if "measured" in text] == ["measured"]  # what a solid border means
+    assert not [text for text in modelled if "measured" in text]
+
+
+def test_the_legend_explains_the_borders_that_are_drawn_and_no_others(sample):
+    def explained(how):
+        said = texts(
+            picture(sample.make_report([sample.Part(f"part {n}", (3.0,), how=way) for n, way in enumerate(how)]))
+        )
+        return [text for text in said if text in ("measured", "inferred", "repeat mode", "model")]
+
+    assert explained(["measured", "inferred"]) == ["measured", "inferred"]
+    assert explained(["inferred (repeat mode)"]) == ["repeat mode"]
+    assert explained([]) == []
 
 
 def test_what_was_not_read_is_drawn_without_joules_or_provenance(sample):

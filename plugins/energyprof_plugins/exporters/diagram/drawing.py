@@ -51,7 +51,7 @@ class _Drawing:
     def source(self) -> str:
         flows = self._between_spine("feeds")
         order = self._between_spine("follows")
-        self._defaults(legend(self.report, self.folded.drawn_stages(), bool(flows), bool(order)))
+        self._defaults(legend(self.report, self.folded.drawn_stages(), self._ways(), bool(flows), bool(order)))
         # In a left-to-right layout the nodes of one rank grow upwards: the last stage is written first.
         last = self._below_spine()
         for number, place in enumerate(reversed(self.spine)):
@@ -113,6 +113,11 @@ class _Drawing:
             **{"class": f"h{step}"},
             **(UNKNOWN if box.own.nothing and box.total.nothing else BORDERS[anatomy.provenance(box.rows)]),
         )
+
+    def _ways(self) -> set[str]:
+        """Return the provenances that the borders of the drawn boxes tell."""
+        drawn = map(self.folded.box, self.folded.shown)
+        return {anatomy.provenance(box.rows) for box in drawn if not (box.own.nothing and box.total.nothing)}
 
     def _remainder(self, where: Any, place: int | None) -> None:  # graphviz ships no types
         rest = self.folded.rest.get(place)

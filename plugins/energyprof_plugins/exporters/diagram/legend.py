@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from energyprof.model.report import Report
@@ -16,7 +16,7 @@ from energyprof_plugins.exporters.account import (
     unread_domains,
 )
 from energyprof_plugins.exporters.diagram.anatomy import ROLES
-from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, table
+from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, steady, table
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
 from energyprof_plugins.exporters.figures import (
     column_unit,
@@ -32,6 +32,7 @@ from energyprof_plugins.exporters.visible import program_name, visible
 INK, DIM = LIGHT["ink"], LIGHT["dim"]
 SENSORS_SHOWN: Final = 6
 LINE_PT: Final = 330
+BORDER_PT, BORDER_GAP_PT = 72, 9
 SENSOR_PT: Final = 430
 """Plain letters of 9 pt are about a quarter narrower than the bold ones that widths are reckoned with."""
 
@@ -42,8 +43,8 @@ def families_of(report: Report) -> list[str]:
     return [name for name in FAMILY_ORDER if name in present]
 
 
-def legend(report: Report, drawn: int, has_flow: bool, has_order: bool) -> str:
-    """Return the legend as the label of the graph; `drawn` stages are shown, the rest is folded."""
+def legend(report: Report, drawn: int, ways: Collection[str], has_flow: bool, has_order: bool) -> str:
+    """Return the legend as the label of the graph; `drawn` stages are shown, `ways` are the provenances of boxes."""
     families = families_of(report)
     gap = cell("", 'WIDTH="16"')
     top = 'ALIGN="LEFT" VALIGN="TOP"'
@@ -51,7 +52,7 @@ def legend(report: Report, drawn: int, has_flow: bool, has_order: bool) -> str:
     cells = [cell(left, top), gap]
     if families:
         cells += [cell(_ledger(report, families), top), gap]
-    cells.append(cell(_key(families, has_flow, has_order), top))
+    cells.append(cell(_key(families, ways, has_flow, has_order), top))
     return label(table([row(*cells)], spacing=6, padding=2))
 
 
@@ -127,10 +128,11 @@ def _way(report: Report, name: str) -> str:
     return "mixed" if account.measured_uj else "model"
 
 
-def _key(families: Sequence[str], has_flow: bool, has_order: bool) -> str:
+def _key(families: Sequence[str], ways: Collection[str], has_flow: bool, has_order: bool) -> str:
     lines = [table([row(*map(_swatch, HEAT))], spacing=1, padding=0)]
     lines.append(font("self share of stage energy: below 0.5 % \u2026 32 % and more", 9, DIM))
-    lines.append(_borders())
+    if ways:
+        lines.append(_borders(ways))
     if len(families) > 1:
         cells = [part for name in families for part in (_swatch(LIGHT[ROLES[name]]), cell(font(name, 9, INK)))]
         lines.append(table([row(*cells)], spacing=3, padding=0))
@@ -147,12 +149,17 @@ def _swatch(color: str) -> str:
     return cell("", f'{frame} BGCOLOR="{color}"')
 
 
-def _borders() -> str:
+def _borders(ways: Collection[str]) -> str:
     def framed(style: str, word: str, width: int = 1) -> str:
         return cell(font(word, 9, INK), f'BORDER="{width}" STYLE="{style}" COLOR="{INK}"')
 
     inner = f'<TABLE BORDER="1" STYLE="dashed" COLOR="{INK}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">'
     twice = f"{inner}{row(cell(font('repeat mode', 9, INK)))}</TABLE>"
-    ring = cell(twice, f'BORDER="1" STYLE="dashed" COLOR="{INK}" CELLPADDING="2"')
-    borders = [framed("solid", "measured"), framed("dashed", "inferred"), ring, framed("dotted", "model", 2)]
-    return table([row(*borders)], spacing=5, padding=3)
+    samples = {
+        "measured": framed("solid", "measured"),
+        "inferred": framed("dashed", "inferred"),
+        "inferred (repeat mode)": cell(twice, f'BORDER="1" STYLE="dashed" COLOR="{INK}" CELLPADDING="2"'),
+        MODEL: framed("dotted", "model", 2),
+    }
+    shown = [sample for way, sample in samples.items() if way in ways]
+    return steady(table([row(*shown)], spacing=BORDER_GAP_PT, padding=3), BORDER_PT * len(shown), 28)
