@@ -133,6 +133,7 @@ class Collection:
         from energyprof.capture.writer import CaptureWriter
         from energyprof.collect.bursts import Bursts, lane_limit
         from energyprof.collect.convert import Converter
+        from energyprof.collect.lost_stages import LostStages
         from energyprof.collect.sampled_rows import SampledRows
         from energyprof.collect.spool_owners import SpoolOwners
         from energyprof.collect.spool_watch import SpoolWatcher
@@ -161,6 +162,7 @@ class Collection:
         )
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
+        self._lost = LostStages(Path(self._config["run_dir"]))
         self._use = UseWatch(self._clock, root_pid, os.getpid(), self._config.get("foreground_pid"))
         self._use.add([one.source for one in self._sensors.opened])
 
@@ -188,6 +190,7 @@ class Collection:
         if is_lost:
             self._root.terminate(ORPHAN_PATIENCE_S)
             message = {"t_ns": time.monotonic_ns(), "exit_code": None, "cpu_ns": self._clock.total_ns()}
+        self._look_for_deletion()
         self._converter.seal()
         said = dict(message.get("cpu_by_thread", ()))
         self._horizon.end(int(message["t_ns"]), int(message["cpu_ns"]), said)
@@ -256,11 +259,7 @@ class Collection:
     def _tick(self) -> float:
         """Move everything on by a bounded piece; return the seconds to wait before the next."""
         began_s = time.monotonic()
-        if is_restored(self._config["run_dir"]):
-            self._warn(
-                f"somebody deleted {self._config['run_dir']} during the run, and stages not yet stored are lost; "
-                "keep cleaners away from it, or set TMPDIR to another place"
-            )
+        self._look_for_deletion()
         self._owners.adopt()
         self._unrecorded.look()
         self._look_for_sleep()
@@ -294,6 +293,15 @@ class Collection:
             self._use.add([one.source for one in opened])
             self._writer.add_domains([domain for one in opened for domain in one.domains])
             self._control.tell("ready", lead_out_s=lead_out_ns(self._sensors.opened) * 1e-9)
+
+    def _look_for_deletion(self) -> None:
+        """Make the run folder again where it is gone: what was recorded in it is lost, what follows need not be."""
+        if is_restored(self._config["run_dir"]):
+            self._lost.is_deleted = True
+            self._warn(
+                f"somebody deleted {self._config['run_dir']} during the run, and stages not yet stored are lost; "
+                "keep cleaners away from it, or set TMPDIR to another place"
+            )
 
     def _look_for_sleep(self) -> None:
         """Keep when the computer slept: what the sensors say across is not the program's."""
@@ -348,7 +356,10 @@ class Collection:
         self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
         sampled = self._state_costs()
         self._owners.adopt()
-        unseen = self._unrecorded.warning(self._config["command"], self._owners.has_any)
+        unseen = self._lost.warning()
+        if not unseen:
+            has_recorded = self._owners.has_any or self._lost.is_deleted
+            unseen = self._unrecorded.warning(self._config["command"], has_recorded)
         for line in (*([unseen] if unseen else ()), *sampled.warnings, *message.get("warnings", ())):
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
@@ -361,7 +372,7 @@ class Collection:
         self._writer.set_sampling(sampled.domains)
         self._writer.set_recorder(
             replace(
-                self._converter.recorder_facts(),
+                self._lost.added_to(self._converter.recorder_facts()),
                 collector_s=time.process_time(),
                 sampler_s=sampled.cpu_s,
                 polls=sampled.polls,

@@ -20,6 +20,7 @@ from energyprof.capture.progress import Stored, read_stored
 from energyprof.capture.writer import CaptureWriter
 from energyprof.collect.bursts import Bursts, lane_limit
 from energyprof.collect.convert import Converter
+from energyprof.collect.lost_stages import LostStages
 from energyprof.collect.spool_watch import SpoolWatcher
 from energyprof.errors import InputError
 from energyprof.launch.host_facts import run_facts
@@ -195,7 +196,7 @@ def _finish(found: _Place, stored: Stored | None) -> int:
             converter.release()
     facts = _facts(found, stored, converter.last_ns())
     converter.finish(facts.end_ns)
-    facts_of_recorder = converter.recorder_facts()
+    facts_of_recorder = LostStages(Path(found.folder or "")).added_to(converter.recorder_facts())
     writer.set_recorder(facts_of_recorder)
     writer.set_run(facts)
     for line in _warnings(found, stored, facts):

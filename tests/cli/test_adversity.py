@@ -26,7 +26,7 @@ print("done")
 sys.exit(3)
 """
 CALLS = STEPS * 200
-COUNTED = re.compile(r"(\d+) events were lost, so some calls and times are missing; .*")
+COUNTED = re.compile(r"(\d+) events were lost \(File too large\), so some calls and times are missing; .*")
 
 
 def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

@@ -342,7 +342,7 @@ def test_losses_and_costs_of_the_recorder_are_summed(tmp_path: Path) -> None:
     converter.finish(10)
 
     assert converter.recorder_facts() == RecorderFacts(
-        recorder_s=1.0, spans=2, dropped=20
+        recorder_s=1.0, spans=2, dropped=20, lost_because="memory"
     )  # 14 said, 6 that never came
     assert sink.warnings == [
         "from the recorder",

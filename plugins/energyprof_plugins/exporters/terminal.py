@@ -65,6 +65,8 @@ class Terminal:
 
     @staticmethod
     def _stages(report: Report, page: _Page, context: RenderContext) -> None:
+        if not report.stages and report.overhead.dropped:
+            return  # there were some, as a warning says
         if not report.stages:
             page.line(Text('no stage was recorded; mark one with: with energyprof.stage("name"):'))
             page.line()

@@ -144,7 +144,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
 
 def _shows_functions(content: Content, stages: tuple[Stage, ...]) -> bool:
     """Tell whether samples count: by itself sampling stops at the first stage, and has seen a part of the run only."""
-    return content.stacks_mode == "on" or stages == (PROGRAM,)
+    return content.stacks_mode == "on" or stages in {(), (PROGRAM,)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -170,7 +170,7 @@ def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinishe
         raise CaptureError("spans belong to no stage or no lane")
     tree = StageTree(local)
     placed = place_all(tree, content.origins(), len(pid), stage, lane)
-    stages = tuple(tree.stages) or (PROGRAM,)
+    stages = tuple(tree.stages) or (() if content.recorder.has_lost else (PROGRAM,))
     calls = np.bincount(placed.stage, spans, len(stages)).astype(np.int64)
     edges, unknown = declared_edges(stages, tree.after, calls)
     edges = with_observed(edges, content.flows(), tree.first_places())

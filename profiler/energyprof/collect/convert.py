@@ -236,6 +236,7 @@ class Converter:
             recorder_s=(self._gone["recorder_ns"] + sum(process.recorder_ns for process in processes)) / 1e9,
             spans=self._out.count,
             dropped=self._gone["dropped"] + sum(process.dropped + process.missing() for process in processes),
+            lost_because=next((process.lost_because for process in processes if process.lost_because), ""),
             counted=0 if self._counter is None else self._counter.counted,
         )
 
@@ -306,6 +307,7 @@ class Converter:
                     self._out.origins += self._children.told(process, entry)
         elif frame.kind == LOSS:
             process.dropped += content["dropped"]
+            process.lost_because = content["reason"]
         elif frame.kind == FACTS:
             process.recorder_ns = max(process.recorder_ns, content.get("recorder_ns", 0))
             process.events_told = max(process.events_told, content.get("events", 0))

@@ -70,6 +70,7 @@ class Process:
         """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
         self.recorder_ns = 0
         self.dropped = 0
+        self.lost_because = ""
         self.events_read = self.events_told = 0
         """Events that came, and those that the recorder says it has written: of others the files are gone."""
         self.lanes: dict[int, int] = {}
@@ -268,6 +269,7 @@ class Process:
             "closed_ns": self.closed_ns,
             "recorder_ns": self.recorder_ns,
             "dropped": self.dropped,
+            "lost_because": self.lost_because,
             "events": (self.events_read, self.events_told),
             "pooled": [
                 (number, index, self._lane_table.stored(index), self.kind(number))
@@ -285,6 +287,7 @@ class Process:
         self.closed_ns = state["closed_ns"]
         self.recorder_ns = state["recorder_ns"]
         self.dropped = state["dropped"]
+        self.lost_because = state.get("lost_because", "")
         self.events_read, self.events_told = state["events"]
         self._last_swept, ranges = state["ranges"]
         self._ranges = PoolRanges((first, pool) for first, pool in ranges)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -17,6 +18,9 @@ NODE_LIMIT = 1_000_000
 FUNCTION_LIMIT = 100_000
 """Functions kept; later ones are OTHER: a program that makes its functions as it goes never ends."""
 OTHER = Function("<other>", "", 0)
+_PACKAGE = re.escape(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_OURS = re.compile(rf"{_PACKAGE}/(record/|in_process/|bootstrap\.py)|.*/energyprof_plugins/instruments/")
+"""Files whose functions work inside the program, and are none of its own: what they take counts to their callers."""
 
 
 class StackSink(Protocol):
@@ -84,7 +88,11 @@ class ProcessStacks:
     def __init__(self, table: StackTable) -> None:
         self._table = table
         self._functions: dict[int, int] = {}
+        self._ours: set[int] = set()
+        """Codes that are none of the program's."""
         self._nodes: dict[int, int] = {}
+        self._without_line: set[int] = set()
+        """Stacks whose innermost function is ours, so that nobody knows the line of the one that stands for it."""
         self.looked_ns: int | None = None
         """CLOCK_MONOTONIC of the last look at the main thread."""
         self._any_ns: int | None = None
@@ -94,6 +102,9 @@ class ProcessStacks:
         """Take announced code objects."""
         for row in rows:
             function = Function(row["name"], os.path.normpath(row["file"]), int(row["line"]))
+            if _OURS.match(function.file):
+                self._ours.add(row["code"])
+                continue
             self._functions[row["code"]] = self._table.function(function)
 
     def take_stacks(self, payload: bytes) -> None:
@@ -103,7 +114,12 @@ class ProcessStacks:
         while at + 2 <= len(values):
             number, depth = values[at], values[at + 1]
             node = -1
-            for code in reversed(values[at + 2 : at + 2 + depth]):
+            codes = values[at + 2 : at + 2 + depth]
+            if codes and codes[0] in self._ours:
+                self._without_line.add(number)
+            for code in reversed(codes):
+                if code in self._ours:
+                    continue
                 known = self._functions.get(code)
                 node = self._table.node(node, self._table.function(OTHER) if known is None else known)
             self._nodes[number] = node
@@ -132,7 +148,9 @@ class ProcessStacks:
                     self.looked_ns = t_ns
                 self._any_ns = t_ns
                 start_ns = t_ns if before_ns is None else min(before_ns, t_ns)
-                rows.append((pid, tid, start_ns, t_ns, self._nodes.get(stack, -1), line))
+                rows.append(
+                    (pid, tid, start_ns, t_ns, self._nodes.get(stack, -1), 0 if stack in self._without_line else line)
+                )
         table = np.array([row for row in rows if row[4] >= 0], np.int64).reshape(-1, 6)
         narrow = [table[:, at].astype(np.int32) for at in (0, 1, 4, 5)]
         return Samples(narrow[0], narrow[1], table[:, 2].copy(), table[:, 3].copy(), narrow[2], narrow[3])

@@ -149,6 +149,8 @@ class Collector:
 
 
 def _spawn(module: str, pipes: tuple[int, int], log: str, environment: Mapping[str, str], mask: set[int]) -> int:
+    if not os.path.isdir(os.path.dirname(log)):
+        log = os.devnull  # the program was quicker, and deleted the folder: the collector makes it again, and says so
     actions = [
         (os.POSIX_SPAWN_DUP2, pipes[0], 0),
         (os.POSIX_SPAWN_DUP2, pipes[1], 1),

@@ -50,6 +50,8 @@ says that sampling began, anew too: what its process did before was not looked a
 
 SPOOL_VERSION: Final = 1
 SPOOL_SUFFIX: Final = ".spool"
+LOSS_SUFFIX: Final = ".lost"
+"""Of an empty file `PID-STARTNS.EVENTS.ERRNO.lost` beside a spool that took no more: so many events are in no frame."""
 
 
 def pack_frame(kind: int, lane: int, payload: bytes) -> bytes:

@@ -56,8 +56,15 @@ class RecorderFacts:
     spans: int = 0
     dropped: int = 0
     """Events lost (memory cap, full disk)."""
+    lost_because: str = ""
+    """Why stages are missing that nobody could count; empty: none are known to be."""
     counted: int = 0
     """Spans, among `spans`, that were counted and not stored, so that the file kept its bound."""
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether anything is missing of what the program did."""
+        return self.dropped > 0 or bool(self.lost_because)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -199,6 +199,9 @@ class Recorder:
             return
         except OSError as error:
             self._hold(error)
+            if last:
+                self._lose(sum([len(lane.buffer) for lane in lanes.lanes]) // 2, _reason(error))
+            self._state_loss(error)
             return
         self._misses = 0
         try:
@@ -207,7 +210,8 @@ class Recorder:
                 self._write(frame)
             self._write_facts(began_ns, last)
         except OSError as error:
-            self._lost_because = str(error)
+            self._lost_because = _reason(error)
+            self._state_loss(error)
         finally:
             self._spool.shut()
             self._busy_ns += thread_time_ns() - began_ns
@@ -237,7 +241,7 @@ class Recorder:
                     unwritten -= len(piece) // 2
                     self._events_written += len(piece) // 2
         except OSError as error:
-            self._lose(unwritten, str(error))  # the few words that say so may still fit
+            self._lose(unwritten, _reason(error))  # the few words that say so may still fit
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
@@ -265,6 +269,7 @@ class Recorder:
             lost = {"dropped": self._lost, "reason": self._lost_because}
             self._write(pack_frame(LOSS, 0, to_json(lost)))
             self._lost = 0
+            self._spool.retract_loss()
         now_s = perf_counter()
         if last or self._warnings or now_s - self._facts_s > FACTS_PERIOD_S:
             self._facts_s = now_s
@@ -277,6 +282,13 @@ class Recorder:
             self._warnings = []
         if last:
             self._write(pack_frame(END, 0, perf_counter_ns().to_bytes(8, "little")))
+
+    def _state_loss(self, error: OSError) -> None:
+        if self._lost:
+            try:
+                self._spool.state_loss(self._lost, error.errno or 0)
+            except OSError:
+                note(self.run_dir, "stating what was lost")
 
     def _recording_ns(self) -> int:
         if self._events_written and not self._pair_ns:
@@ -291,9 +303,9 @@ class Recorder:
             for lane in list(lanes.lanes):
                 del lane.buffer[:]
             del lanes.guests[:]
-            self._lose(held, str(error))
+            self._lose(held, _reason(error))
         if self.stacks is not None and len(self.stacks) > HELD_WHEN_BLOCKED_EVENTS // 4:
-            self._lose(self.stacks.drop(), str(error))
+            self._lose(self.stacks.drop(), _reason(error))
 
     def _lose(self, events: int, because: str) -> None:
         self._lost += events
@@ -368,3 +380,8 @@ def _set_active(active: bool) -> None:
     set_active = getattr(stages, "set_active", None)
     if set_active is not None:
         set_active(active)
+
+
+def _reason(error: OSError) -> str:
+    """Return what the system says, without our file names."""
+    return error.strerror or str(error)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from errno import ENOSPC
 from time import monotonic_ns, perf_counter_ns
 
-from energyprof.model.frame import HEAD, SPOOL_SUFFIX, SPOOL_VERSION, pack_frame
+from energyprof.model.frame import HEAD, LOSS_SUFFIX, SPOOL_SUFFIX, SPOOL_VERSION, pack_frame
 from energyprof.model.json_text import to_json
 
 SEGMENT_BYTES = 8 << 20
@@ -44,6 +43,7 @@ class SpoolFile:
         """The segment took no more: a full disk, or a limit on the size of files, which the next one escapes."""
         self._is_torn = False
         self._descriptor = -1
+        self._loss_path = ""
 
     @property
     def is_begun(self) -> bool:
@@ -74,21 +74,36 @@ class SpoolFile:
 
     def _append(self, frame: bytes) -> None:
         whole = self._size
+        written = 0
         try:
             written = os.write(self._descriptor, frame)
+            while written < len(frame):  # what refuses the rest says why
+                written += os.write(self._descriptor, frame[written:])
         except OSError:
             self._is_refused = True
+            if written:
+                self._is_torn = True
+                os.ftruncate(self._descriptor, whole)
+                self._is_torn = False
             raise
-        if written == len(frame):
-            self._size += written
-            return
-        self._is_refused = self._is_torn = True
-        os.ftruncate(self._descriptor, whole)
-        self._is_torn = False
-        raise OSError(ENOSPC, os.strerror(ENOSPC))
+        self._size += written
 
     def _reopen(self) -> None:
         self._descriptor = os.open(self._path(self._segment), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+
+    def state_loss(self, events: int, error_number: int) -> None:
+        """Say how many events were lost where no frame fits: by the name of an empty file, which needs no room."""
+        path = os.path.join(self.folder, f"{self.id}.{events}.{error_number}{LOSS_SUFFIX}")
+        if path != self._loss_path:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            self.retract_loss()
+            self._loss_path = path
+
+    def retract_loss(self) -> None:
+        """Take back what `state_loss` said: it stands in a frame now."""
+        path, self._loss_path = self._loss_path, ""
+        if path:
+            os.unlink(path)
 
     def shut(self) -> None:
         """Close the file until the next `open`."""

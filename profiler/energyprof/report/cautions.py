@@ -122,10 +122,16 @@ def _uncovered(found: DomainAttribution, domain: Domain, run: RunFacts) -> Itera
 
 
 def _of_recording(recorder: RecorderFacts, stages: tuple[Stage, ...]) -> Iterator[str]:
+    because = f" ({recorder.lost_because})" if recorder.lost_because else ""
     if recorder.dropped:
         yield (
-            f"{recorder.dropped} events were lost, so some calls and times are missing; "
+            f"{recorder.dropped} events were lost{because}, so some calls and times are missing; "
             "record fewer, longer stages or free space in the temporary folder"
+        )
+    if recorder.has_lost and not stages:
+        yield (
+            f"all stages were lost{because}, so the energy stands outside any stage; "
+            "let the program write to the temporary folder"
         )
     if recorder.late_polls > LATE_SHARE * recorder.polls:
         yield (
