@@ -70,6 +70,16 @@ def test_parts_that_cannot_be_told_apart_are_a_box_with_their_joint_energy(sampl
     ]
 
 
+def test_a_part_refused_by_itself_is_told_by_its_name(sample):
+    report = sample.make_report([sample.Part("a", (7.4,), refused=True), sample.Part("b", (1.0,))])
+
+    drawn = " ".join(picture(report).itertext())
+
+    assert "shorter than the sensor" in drawn
+    assert "together" not in drawn
+    assert "1 part not separable" not in drawn
+
+
 def test_the_pipeline_runs_down_in_order_and_detail_opens_to_the_right(sample):
     for run, spine in [
         ("digits", ["load_digits", "preprocess", "train", "evaluate", "serve"]),

@@ -155,7 +155,7 @@ def test_the_table_and_its_remainder_add_up_to_the_stages_line(sample, run):
 def test_stages_that_cannot_be_told_apart_are_one_row_that_says_how_many(sample):
     text = rendered(sample.voice_assistant())
 
-    assert re.search(r"\{attention, norm, feed_forward\} +600 +60 +5.2 +█+▌ +I\*3$", text, re.MULTILINE)
+    assert re.search(r"\{attention, norm, \+1\} \(cpu:0:package\) +600 +60 +5.2 +█+▌ +I\*3$", text, re.MULTILINE)
     assert "*n  n stages not separable" in text
 
 
@@ -247,3 +247,47 @@ def test_the_next_commands_name_a_file_that_a_shell_finds(sample):
     text = rendered(sample.digits(), options={"run": "a\nb.eprof"})
 
     assert "energyprof graph $'a\\012b.eprof' " in text
+
+
+def test_a_stage_refused_by_itself_is_a_row_of_its_own_and_the_verdict_knows_it(sample):
+    report = sample.make_report([sample.Part("a", (7.4,), refused=True), sample.Part("b", (1.0,))])
+
+    text = rendered(report, width=100)
+
+    assert re.match(r"energyprof \d\d % of .* went into a: 7\.4", text)
+    assert re.search(r"^a +7\.4 .* I$", text, re.MULTILINE)
+    assert "a: shorter than the sensor's period" in text
+    assert "{a}" not in text
+    assert "not separable" not in text
+
+
+def test_the_verdict_says_nothing_of_stages_that_cannot_be_told_apart(sample):
+    parts = [sample.Part("a", (7.0,), refused=True), sample.Part("b", (6.0,), refused=True)]
+
+    both = rendered(sample.make_report(parts))
+    known = rendered(sample.make_report([*parts, sample.Part("c", (1.0,))]))
+
+    assert ": no reading shows what the stages took\n" in both
+    assert " went into c" in known.splitlines()[0]
+
+
+def test_groups_of_several_domains_name_theirs(sample):
+    parts = [sample.Part("a", (7.0, 3.0), refused=True), sample.Part("b", (6.0, 2.0), refused=True)]
+
+    text = rendered(sample.make_report(parts, (sample.CPU, sample.GPU)), width=100)
+
+    assert re.search(r"^\{a, b\} \(cpu:0:package\) +13", text, re.MULTILINE)
+    assert re.search(r"^\{a, b\} \(gpu:0\) +5", text, re.MULTILINE)
+
+
+def test_what_is_the_whole_is_said_once(sample):
+    report = sample.make_report([sample.Part("program", (12.0,))], (sample.MODEL,), idle_share=0)
+    stage = report.stages[0]
+    (energy,) = stage.total_energy
+    whole = report.measured
+    same = replace(energy, energy_j=whole.energy_j, low_j=whole.low_j, high_j=whole.high_j)
+
+    line = rendered(replace(report, stages=(replace(stage, total_energy=(same,)),))).splitlines()[0]
+
+    assert line.startswith("energyprof 100 % of an estimated ")
+    assert line.endswith(" went into program")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Final
 
@@ -43,6 +43,10 @@ class Entry:
     """Ties are broken by it."""
     members: tuple[str, ...] = ()
     """Of a group that cannot be told apart: their names below `path`."""
+    domain: str = ""
+    """The one domain that it is about, where the table would not say so."""
+    reason: str = ""
+    """Why a stage's own figure is none of the stage alone."""
 
 
 def entries(report: Report) -> list[Entry]:
@@ -52,7 +56,9 @@ def entries(report: Report) -> list[Entry]:
     """
     counted = counted_domains(report)
     paths = {row.stage: row.path for row in report.stages}
-    rows = [_joint_entry(row, paths) for row in report.unsplit if row.domain in counted]
+    joint = [row for row in report.unsplit if row.domain in counted]
+    several = len(counted) > 1
+    rows = [_joint_entry(row, paths, row.domain if several else "") for row in joint]
     own = stage_energies([stage.self_energy for stage in report.stages], counted)
     figures = zip(report.stages, own.energy_uj, own.low_uj, own.high_uj, own.nothing, strict=True)
     rows += [
@@ -91,11 +97,16 @@ class Listing:
 def key(report: Report, listing: Listing) -> str:
     """Return what the letters in the last column mean, those of this report only."""
     said = [f"{letter} {KEY.get(word, word)}" for word, letter in LETTERS.items() if letter in listing.letters]
-    if report.unsplit:
+    if any(len(row.members) > 1 for row in report.unsplit):
         said.append("*n  n stages not separable")
     lines = ["how  " + "  ".join(said)] if said else []
     if listing.figures("").bounds:
         lines.append(BOUNDS_KEY)
+    reasons: dict[str, list[str]] = {}
+    for entry in listing.shown:
+        if entry.reason:
+            reasons.setdefault(entry.reason, []).append("/".join(entry.path))
+    lines += [f"{', '.join(names[:NAMED])}: {reason}" for reason, names in reasons.items()]
     missing = uncovered(report)
     if missing:
         stages = "no reading covers 1 stage" if missing == 1 else f"no reading covers {grouped(missing)} stages"
@@ -143,6 +154,9 @@ def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) ->
 
 def fit_entry(entry: Entry, width: int, glyphs: Glyphs) -> str:
     """Return the name of a row in at most `width` cells; a group names as many members as fit, at least one."""
+    if entry.domain:
+        about = f" ({glyphs.name(entry.domain)})"
+        return fit_entry(replace(entry, domain=""), max(width - cell_len(about), 1), glyphs) + about
     for named in range(min(len(entry.members), NAMED), 0, -1):
         more = [f"+{len(entry.members) - named}"] if named < len(entry.members) else []
         together = "{" + ", ".join([*entry.members[:named], *more]) + "}"
@@ -217,8 +231,14 @@ class _Columns:
         return percent(energy_uj / self.spent_uj).removesuffix(" %") if self.spent_uj > 0 else ""
 
 
-def _joint_entry(row: UnsplitRow, paths: dict[StageId, tuple[str, ...]]) -> Entry:
+def _joint_entry(row: UnsplitRow, paths: dict[StageId, tuple[str, ...]], domain: str) -> Entry:
     members = [paths[member] for member in row.members]
+    if len(members) == 1:
+        (path,), order = members, "/".join(members[0])
+        energy_uj, low_uj, high_uj = map(microjoules, (row.energy_j, row.low_j, row.high_j))
+        return Entry(
+            path, energy_uj, low_uj, high_uj, None, LETTERS["inferred"], order, domain=domain, reason=row.reason
+        )
     common = members[0][:-1]
     for path in members[1:]:
         same = [a == b for a, b in zip(common, path[:-1], strict=False)]
@@ -226,4 +246,4 @@ def _joint_entry(row: UnsplitRow, paths: dict[StageId, tuple[str, ...]]) -> Entr
     names = tuple("/".join(path[len(common) :]) for path in members)
     uj = microjoules
     order = "/".join((*common, *names))
-    return Entry(common, uj(row.energy_j), uj(row.low_j), uj(row.high_j), None, f"I*{len(names)}", order, names)
+    return Entry(common, uj(row.energy_j), uj(row.low_j), uj(row.high_j), None, f"I*{len(names)}", order, names, domain)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.text import Text
 
-from energyprof.model.report import Report, StageRow
-from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, stage_energies, sum_word, unread_domains
+from energyprof.model.report import EnergyRow, Report, StageRow, UnsplitRow
+from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, known, sum_word, unread_domains
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import WIDE, fit_path
 from energyprof_plugins.exporters.figures import joules_with_bounds, percent, seconds, unit_of, watts
@@ -34,15 +35,17 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     word = sum_word(report)
     amount = amount if word == "measured" else f"{'an' if word == 'estimated' else 'a'} {word} {amount}"
     if culprit is None or energy_j <= 0:
-        why = ", no stage was recorded" if culprit is None else ": no reading shows what the stages took"
+        why = ": no reading shows what the stages took" if report.stages else ", no stage was recorded"
         return Text.assemble(("energyprof ", "dim"), (glyphs.text(amount), "bold"), why)
     row, total = culprit
     share = glyphs.text(percent(total.energy_j / energy_j, 0))
     name = fit_path((row.name,), 40 if width >= WIDE else 24, glyphs)
     said = glyphs.text(f" of {amount} went into ")
-    detail = glyphs.text(f": {joules_with_bounds(total.energy_j, *total.bounds_j, unit)}")
+    told = joules_with_bounds(total.energy_j, *total.bounds_j, unit)
+    is_whole = told == joules_with_bounds(energy_j, whole.low_j, whole.high_j, unit)
+    detail = glyphs.text(f": {told}")
     sentence = Text.assemble(("energyprof ", "dim"), (share, "bold"), said, (name, "bold"))
-    is_told = total.energy_j >= SMALLEST_TOLD * unit[1] and sentence.cell_len + len(detail) <= width
+    is_told = not is_whole and total.energy_j >= SMALLEST_TOLD * unit[1] and sentence.cell_len + len(detail) <= width
     return sentence.append(detail) if is_told else sentence
 
 
@@ -77,11 +80,31 @@ def trust_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
 
 
 def _costliest(report: Report) -> tuple[StageRow, Known] | None:
+    """Return the outermost stage that took most, of those of which that is known; None: of none."""
     counted = counted_domains(report)
-    outermost = [row for row in report.stages if row.parent is None]
-    total = stage_energies([row.total_energy for row in outermost], counted)
-    order = min(range(len(outermost)), key=lambda at: (-total.energy_uj[at], outermost[at].stage), default=None)
-    return None if order is None else (outermost[order], total.of(order))
+    alone = {(row.domain, row.members[0]): row for row in report.unsplit if len(row.members) == 1}
+    inner = {row.parent for row in report.stages}
+    best: tuple[StageRow, Known] | None = None
+    for row in report.stages:
+        if row.parent is not None:
+            continue
+        # What only its own name is refused for is its own all the same; with stages below it may be theirs as well.
+        mine = [
+            _joint(energy, alone[energy.domain, row.stage])
+            if energy.energy_j is None and row.stage not in inner and (energy.domain, row.stage) in alone
+            else energy
+            for energy in row.total_energy
+        ]
+        total = known(mine, counted)
+        if total.nothing or (total.refused and total.energy_uj <= 0):
+            continue
+        if best is None or (-total.energy_uj, row.stage) < (-best[1].energy_uj, best[0].stage):
+            best = row, total
+    return best
+
+
+def _joint(energy: EnergyRow, row: UnsplitRow) -> EnergyRow:
+    return replace(energy, energy_j=row.energy_j, low_j=row.low_j, high_j=row.high_j)
 
 
 def _signal_name(number: int) -> str:

@@ -85,10 +85,13 @@ def rest_label(rest: Rest, spent_uj: int, ink: str) -> str:
 def joint_label(joint: Joint, spent_uj: int, ink: str) -> str:
     """Return the label of stages that cannot be told apart."""
     together = joules_with_bounds(joint.energy_uj / 1e6, joint.low_uj / 1e6, joint.high_uj / 1e6)
+    if len(joint.members) == 1:
+        told = [line(f"{together}{_of(joint.energy_uj, spent_uj)}", 10, ink)]
+        told.append(line(fit(visible(joint.reason), 9, 170), 9, ink))
+        return label(table([line(fit(visible(joint.names[0]), 10, 170), 10, ink, bold=True), *told]))
     amount = f"{together} together{_of(joint.energy_uj, spent_uj)}"
     names = fit(", ".join(map(visible, joint.names)), 9, 170)
-    count = len(joint.members)
-    head = f"{count} parts not separable" if count > 1 else "1 part not separable"
+    head = f"{len(joint.members)} parts not separable"
     return label(table([line(head, 10, ink, bold=True), line(amount, 10, ink), line(names, 9, ink)]))
 
 
