@@ -48,8 +48,9 @@ def test_a_measured_run_without_trouble_is_silent():
         ({"covered_ns": 0}, "no reading covers any of the run, so its energy is not known and in no figure"),
         ({"covered_ns": 0, "failures": 500}, "all of its reads failed, so its energy is not known"),
         ({"baseline_w": None}, "the idle power is unknown"),
-        ({"recorder": replace(QUIET, dropped=7)}, "7 events were lost"),
+        ({"recorder": replace(QUIET, dropped=7), "stages": (Stage("a", "a", ("a",), None),)}, "7 events were lost"),
         ({"recorder": replace(QUIET, late_polls=11)}, "11 of 1000 polls"),
+        ({"recorder": replace(QUIET, recorder_s=2e-7, spans=9)}, "recording took 20 % of the run for 9 spans"),
         ({"stages": (Stage("<other>", "<other>", ("<other>",), None),)}, "more stage names than are kept apart"),
         ({"recorded": ("the disk\nwas full; free some",)}, "the disk was full; free some"),
         ({"warnings": ("too few windows; run longer",)}, "too few windows; run longer"),
@@ -61,6 +62,17 @@ def test_a_cause_is_one_line_with_fact_and_remedy(cause, fact):
     assert fact in line
     assert ";" in line or ":" in line
     assert "\n" not in line
+
+
+def test_a_few_polls_or_a_cheap_recorder_are_not_worth_a_word():
+    assert said(recorder=RecorderFacts(polls=99, late_polls=50)) == ()
+    assert said(recorder=replace(QUIET, recorder_s=1e-7)) == ()
+
+
+def test_lost_stages_are_said_with_their_cause():
+    lost = replace(QUIET, dropped=4, lost_because="File too large")
+
+    assert said(recorder=lost)[1].startswith("all stages were lost (File too large), so the energy stands outside")
 
 
 def test_the_same_warning_is_said_once():

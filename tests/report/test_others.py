@@ -72,3 +72,8 @@ def test_share_is_unknown_without_figures_and_0_where_nothing_was_used():
     assert others_share(Found("cpu", None, None)) is None
     assert others_share(Found("cpu", 0.0, 0.0)) == 0.0
     assert others_share(Found("cpu", 4.0, 1.0)) == 0.25
+
+
+def test_a_run_of_hardly_any_cpu_time_says_nothing_of_others():
+    assert said(Found("cpu", 0.19, 0.15), wall_s=0.1) == []
+    assert said(Found("cpu", 0.20, 0.15), wall_s=0.1) != []

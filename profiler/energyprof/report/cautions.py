@@ -14,6 +14,10 @@ UNATTRIBUTED_SHARE = 0.02
 UNCOVERED_SHARE = 0.05
 """Part of the run without readings above which it is said, per sensor."""
 LATE_SHARE = 0.01
+LATE_FROM_POLLS = 100
+"""Polls from which a share of them is worth a word."""
+COST_SHARE = 0.10
+"""Part of the run that recording took, above which it is said."""
 OTHER_NAMES = "<other>"
 """The stage that collects all names above the recorder's limit."""
 
@@ -36,7 +40,7 @@ def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
         *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain], run, recorded)),
         *others_cautions(domains, attribution.domains, (run.end_ns - run.start_ns) * 1e-9, run.shared),
         *attribution.warnings,
-        *_of_recording(recorder, stages),
+        *_of_recording(run, recorder, stages),
         *recorded,
     ]
     return tuple(dict.fromkeys(" ".join(line.split()) for line in found))
@@ -121,7 +125,7 @@ def _uncovered(found: DomainAttribution, domain: Domain, run: RunFacts) -> Itera
     )
 
 
-def _of_recording(recorder: RecorderFacts, stages: tuple[Stage, ...]) -> Iterator[str]:
+def _of_recording(run: RunFacts, recorder: RecorderFacts, stages: tuple[Stage, ...]) -> Iterator[str]:
     because = f" ({recorder.lost_because})" if recorder.lost_because else ""
     if recorder.dropped:
         yield (
@@ -133,7 +137,14 @@ def _of_recording(recorder: RecorderFacts, stages: tuple[Stage, ...]) -> Iterato
             f"all stages were lost{because}, so the energy stands outside any stage; "
             "let the program write to the temporary folder"
         )
-    if recorder.late_polls > LATE_SHARE * recorder.polls:
+    wall_s = (run.end_ns - run.start_ns) * 1e-9
+    if wall_s > 0 and recorder.recorder_s > COST_SHARE * wall_s:
+        share = f"{recorder.recorder_s / wall_s:.0%}".replace("%", " %")
+        yield (
+            f"recording took {share} of the run for {recorder.spans} spans, and its energy is among the stages'; "
+            "mark fewer, longer stages"
+        )
+    if recorder.polls >= LATE_FROM_POLLS and recorder.late_polls > LATE_SHARE * recorder.polls:
         yield (
             f"{recorder.late_polls} of {recorder.polls} polls of the power sources were more than 5 ms late; "
             "leave a CPU core free for accurate figures"

@@ -12,6 +12,9 @@ WARNED_FROM = 0.10
 NEGLIGIBLE = 0.02
 """Others used less of one core, or of the device, than this: the system's own programs, no energy to speak of."""
 
+LEAST_CPU_S = 0.2
+"""CPU time in all from which parts of it are worth a word: runs shorter than that say nothing of the machine."""
+
 
 def others_share(found: DomainAttribution) -> float | None:
     """Return others' part of what was used, 0..1; None: not known."""
@@ -26,7 +29,7 @@ def others_cautions(
     """Yield what must be said of others: one line for the processors, one for each device."""
     by_id = {domain.id: domain for domain in domains}
     told = [one for one in found if _is_much(one, wall_s)]
-    on_cpu = [one for one in told if by_id[one.domain].driver == "cpu"]
+    on_cpu = [one for one in told if by_id[one.domain].driver == "cpu" and (one.busy_s or 0.0) >= LEAST_CPU_S]
     if on_cpu:
         used = f"other programs used {_part(on_cpu[0])} of the CPU time spent on this machine during the run"
         amounts = f"({on_cpu[0].others_s:.3g} of {on_cpu[0].busy_s:.3g} CPU s)"
