@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,3 +155,36 @@ def test_a_collector_that_takes_segments_away_meanwhile_loses_nothing(recording:
     assert first.told()[0] == "+a"
     assert second.head["segment"] == 1
     assert [code > 0 for code, _ in second.events[1]][-2:] == [True, False]
+
+
+def test_after_the_run_folder_was_deleted_and_made_again_all_is_announced_again(recording: Any) -> None:
+    script = recording.script(
+        "import sys\nfrom energyprof import bootstrap, stage\n"
+        "for _ in range(3):\n"
+        "    with stage('a'): pass\n"
+        "    bootstrap.flush()\n    print('flushed', flush=True)\n    sys.stdin.readline()\n"
+    )
+    program = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdout=subprocess.PIPE,
+        stdin=subprocess.PIPE,
+        env=recording.environment(),
+        text=True,
+    )
+    assert program.stdout is not None
+    assert program.stdin is not None
+
+    for is_restored_at_once in (True, False):
+        program.stdout.readline()
+        assert recording.collected().spool.told() == ["+a", "-a"]
+        shutil.rmtree(recording.run_dir)
+        if not is_restored_at_once:
+            print("go", file=program.stdin, flush=True)
+            program.stdout.readline()
+        (recording.run_dir / "spool").mkdir(parents=True)
+        print("go", file=program.stdin, flush=True)
+    program.communicate("")
+
+    spool = recording.collected().spool
+    assert spool.told() == ["+a", "-a"]
+    assert spool.lanes[1]["tid"] == spool.head["pid"]

@@ -88,7 +88,7 @@ class Process:
         """The same, as far as it was not asked for yet."""
         self.main: int | None = None
         """Index of the main thread's lane."""
-        self.threads: list[int] = []
+        self.threads: dict[int, None] = {}
         """Indices of the lanes of threads that have recorded something."""
         self._names: dict[int, StageName] = {}
         self.resolver = StageResolver(stages, self._names)
@@ -148,7 +148,7 @@ class Process:
         pid = entry.get("pid") or self.pid
         self._lane_table.describe(index, pid, tid, kind, entry.get("name") or "")
         if kind == "thread" and index < POOLED:
-            self.threads.append(index)
+            self.threads[index] = None
         if tid != self.pid:
             return None
         self.main = index

@@ -204,6 +204,8 @@ class Recorder:
             self._state_loss(error)
             return
         self._misses = 0
+        if self._spool.is_robbed:
+            self._forget_announcements()
         try:
             self._write_events()
             for frame in self.stacks.frames() if self.stacks is not None else ():
@@ -263,6 +265,15 @@ class Recorder:
                 lane.announced = self._spool.id
             del lanes.guests[: len(guests)]
             del self._launched[: len(launched)]
+
+    def _forget_announcements(self) -> None:
+        """Have all announced again: the folder was deleted, perhaps before anybody had read it, and is there again."""
+        self._spool.is_robbed = False
+        self._names_written = 0
+        for lane in list(lanes.lanes):
+            lane.announced = ""
+        if self.stacks is not None:
+            self.stacks.forget_announcements()
 
     def _write_facts(self, began_ns: int, last: bool) -> None:
         if self._lost:

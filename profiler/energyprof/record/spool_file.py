@@ -42,6 +42,8 @@ class SpoolFile:
         self._is_refused = False
         """The segment took no more: a full disk, or a limit on the size of files, which the next one escapes."""
         self._is_torn = False
+        self.is_robbed = False
+        """Somebody has deleted what may not have been read yet, announcements too; whoever repeats those resets it."""
         self._descriptor = -1
         self._loss_path = ""
 
@@ -57,7 +59,9 @@ class SpoolFile:
                 self._reopen()
                 return
             except FileNotFoundError:
-                pass  # the collector has consumed it, or the whole folder is gone, which the next line finds out
+                pass  # the next line finds out whether the whole folder is gone
+        # The collector takes a segment away only once there is a later one.
+        self.is_robbed = self.is_robbed or (self.is_begun and not os.path.exists(self._path(self._segment)))
         try:
             self._begin(self._segment + 1)
         except OSError:

@@ -78,6 +78,15 @@ class StackRows:
         self.busy_ns = 0
         self._forget()
 
+    def forget_announcements(self) -> None:
+        """Tell every known stack again, by its number: rows that name it are waiting, or will come."""
+        codes = {id(code): code for code in self._held}
+        known = [(number, [codes[key] for key in keys if key in codes]) for keys, number in list(self.known.items())]
+        waiting = {number for number, _ in self._fresh}
+        self._fresh[:0] = [(number, stack) for number, stack in known if stack and number not in waiting]
+        self._numbers.clear()
+        self._held.clear()  # the waiting stacks keep them
+
     def drop(self) -> int:
         """Throw the waiting rows away, return how many."""
         dropped = len(self._rows)
