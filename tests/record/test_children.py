@@ -114,3 +114,44 @@ def test_fork_is_not_warned_of_our_thread(recording: Any) -> None:
     )
 
     assert (program.returncode, program.stderr) == (0, "")
+
+
+def test_a_child_that_ends_by_exit_at_once_hands_over_its_stages(recording: Any) -> None:
+    program = recording.run(
+        "import os, posix, signal\nfrom energyprof import stage\n"
+        "for index in range(100):\n"
+        "    pid = os.fork()\n"
+        "    if pid == 0:\n        with stage('child'): pass\n        os._exit(index)\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == index\n"
+        "try:\n    os._exit('text')\n"
+        "except TypeError: pass\n"
+        "with stage('after'): pass\n"
+        "print(os._exit is posix._exit, os._exit.__name__, os._exit.__module__, flush=True)\n"
+        "os._exit(7)\n",
+        flags=["-W", "error"],
+    )
+
+    parent, *children = program.spools
+    assert (program.returncode, program.stdout, program.stderr, program.log) == (7, "True _exit posix\n", "", "")
+    assert [child.told() for child in children] == [["+child", "-child"]] * 100
+    assert all(child.is_ended for child in children)
+    assert parent.told()[-2:] == ["+after", "-after"]
+    assert parent.is_ended
+
+
+def test_an_exit_waits_for_no_disk_and_is_the_programs_own_again_afterwards(recording: Any) -> None:
+    program = recording.run(
+        "import os, posix\nfrom energyprof import bootstrap, stage\n"
+        "from energyprof.record.spool_file import SpoolFile\n"
+        "wrapped = os._exit\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    import threading\n    SpoolFile.write = lambda *_: threading.Event().wait()\n"
+        "    with stage('child'): pass\n"
+        "    os._exit(3)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+        "bootstrap.stop()\n"
+        "print(os._exit is wrapped.__wrapped__, posix._exit is os._exit)\n"
+    )
+
+    assert (program.stdout, program.stderr) == ("3\nTrue True\n", "")

@@ -11,6 +11,7 @@ import sys
 from time import perf_counter_ns
 
 from energyprof.record import fork
+from energyprof.record.faults import note
 from energyprof.record.patch import resemble, take_us_out
 
 TYPE_CHECKING = False
@@ -61,6 +62,7 @@ class OsLaunches(_Launches):
             ("execv", _replacing),
             ("execve", _replacing),
             ("system", _calling),
+            ("_exit", _exiting),
         ):
             original, wrapped = getattr(os, name, None), self._wrap(os, name, wrapping)
             home = sys.modules.get(getattr(original, "__module__", ""))  # a function must be where it says it is from
@@ -124,6 +126,26 @@ def _calling(original: Callable[..., int]) -> Callable[..., int]:
         return status
 
     return call
+
+
+def _exiting(original: Callable[..., None]) -> Callable[..., None]:
+    """What a forked child often ends by, and every worker of multiprocessing: no `atexit` runs."""
+
+    def _exit(*arguments: Any, **named: Any) -> None:
+        recorder = fork.followed()
+        status = named.get("status") if named else arguments[0] if arguments else None
+        if recorder is not None and isinstance(status, int):  # else it raises, and the program goes on
+            try:
+                recorder.exiting()
+            except BaseException:  # a signal's handler raised, or no thread is left: the program ends all the same
+                note(recorder.run_dir, "before an exit")
+        try:
+            original(*arguments, **named)
+        except BaseException as error:
+            take_us_out(error)
+            raise
+
+    return _exit
 
 
 def ancestors_below(pid: int) -> tuple[int, ...]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from _thread import RLock
+from _signal import (  # type: ignore[import-not-found]  # as in flusher.py
+    SIG_BLOCK,
+    pthread_sigmask,
+    valid_signals,
+)
+from _thread import RLock, allocate_lock, start_new_thread
 from time import perf_counter, perf_counter_ns, thread_time_ns
 
 from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
@@ -42,6 +47,8 @@ PIECE_EVENTS = (8_192, 65_536)
 ABANDONED_AFTER = 10
 """Flushes that find no folder until nobody is thought to be there: a live collector makes a deleted one again."""
 CLOSE_TIMEOUT_S = 0.04
+EXIT_TIMEOUTS_S = (0.25, 2.0)
+"""How long `os._exit` waits for headway, and at all: a program may call it because the disk hangs."""
 _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 
 
@@ -336,6 +343,30 @@ class Recorder:
     def replacing(self) -> None:
         """Write all there is: another program may be about to take this process over."""
         self._flush_safely()
+
+    def exiting(self) -> None:
+        """Write all there is before `os._exit`: in a thread, waited for as long as it makes headway, within limits."""
+        if not (self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes)):
+            return
+        done = allocate_lock()
+        done.acquire()
+
+        def close() -> None:
+            try:
+                pthread_sigmask(SIG_BLOCK, valid_signals())
+                self.close()
+            except Exception:  # an error of ours must not show in the program
+                note(self.run_dir, "closing before an exit")
+            finally:
+                done.release()
+
+        start_new_thread(close, ())
+        deadline_s = perf_counter() + EXIT_TIMEOUTS_S[1]
+        written = -1
+        while not done.acquire(True, EXIT_TIMEOUTS_S[0]):
+            if self._events_written == written or perf_counter() > deadline_s:
+                return
+            written = self._events_written
 
     def _announce_process(self) -> int:
         number = lanes.announce_spawn()
