@@ -142,7 +142,12 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         stages=trace.stages,
         tree=ground.tree,
         pieces=ground.times.calls + ground.times.resumes,
-        ran=Ran(lanes.own_ns, _covered_ns(lanes.segments, windows, len(trace.stages)), len(windows) > 0),
+        ran=Ran(
+            lanes.own_ns,
+            _covered_ns(lanes.segments, windows, len(trace.stages)),
+            is_read=len(windows) > 0,
+            high_w=_high_w(windows),
+        ),
     )
     own = self_columns(case, found, energy_uj)
     total = total_columns(case, found, energy_uj)
@@ -244,6 +249,11 @@ def _covered_ns(segments: Segments, windows: Windows, stages: int) -> Floats:
     gap = np.flatnonzero(windows.start_ns[1:] > windows.end_ns[:-1])
     measured = (windows.start_ns[np.append(0, gap + 1)], windows.end_ns[np.append(gap, len(windows) - 1)])
     return sum_by(segments.stage, within(None, measured, segments.start_ns, segments.end_ns), stages)
+
+
+def _high_w(windows: Windows) -> float:
+    """Return the power that 95 % of the windows stay below; of so few windows that this is between two, the higher."""
+    return max(float(np.percentile(windows.power_w(), 95, method="higher")), 0.0) if len(windows) else 0.0
 
 
 def _of_bursts(trace: Trace, between: Between | None) -> tuple[str, ...]:

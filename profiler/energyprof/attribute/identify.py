@@ -45,18 +45,20 @@ class Ran:
     """The part of it in windows of known energy."""
     is_read: bool = True
     """False: the domain has no window of known energy at all."""
+    high_w: float = 0.0
+    """The power that nearly all windows of the domain stay below."""
 
     def of_groups(self, groups: tuple[Ints, ...]) -> Ran:
         """Return the same for groups of stages."""
         own, covered = ([float(column[group].sum()) for group in groups] for column in (self.own_ns, self.covered_ns))
-        return Ran(np.array(own), np.array(covered), self.is_read)
+        return Ran(np.array(own), np.array(covered), self.is_read, self.high_w)
 
     def of_subtrees(self, tree: Subtrees) -> Ran:
         """Return the same for each stage with all below it, in whole nanoseconds."""
         own, covered = (
             tree.sums(np.rint(column).astype(np.int64)).astype(np.float64) for column in (self.own_ns, self.covered_ns)
         )
-        return Ran(own, covered, self.is_read)
+        return Ran(own, covered, self.is_read, self.high_w)
 
     def coverage(self) -> Floats:
         """Return the part of each one's time in windows of known energy, 0..1; 1 for those that never ran.
@@ -67,6 +69,13 @@ class Ran:
             return np.zeros(len(self.own_ns))
         ran = self.own_ns > 0
         return np.where(ran, self.covered_ns / np.where(ran, self.own_ns, 1.0), 1.0).clip(0.0, 1.0)
+
+    def unread_j(self, energy_j: Floats) -> Floats:
+        """Return what each one may have used while no reading covered it, beyond `energy_j` read."""
+        read = self.covered_ns > 0
+        mean_w = np.where(read, energy_j / np.where(read, self.covered_ns, 1.0) * 1e9, 0.0)
+        left_out_ns = np.maximum(self.own_ns - self.covered_ns, 0.0)
+        return np.where(read, left_out_ns * 1e-9 * np.maximum(mean_w, self.high_w), 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,10 +180,12 @@ def _joint_share(case: Case, found: Divided, members: Ints) -> float:
 def _unsplit(case: Case, found: Divided, members: Ints, energy_uj: Ints) -> Unsplit:
     bounds = found.group(members)
     energy = int(energy_uj[members].sum())
-    low, high = _whole(bounds.low_j, bounds.high_j, np.array([energy]))
+    apart = case.ran.of_groups((members,))
+    unread_j = apart.unread_j(np.array([energy / MICRO]))
+    low, high = _whole(bounds.low_j, bounds.high_j + unread_j, np.array([energy]))
     ran = int(case.pieces[members].sum()), float(case.ran.own_ns[members].sum())
     decided = float(found.stages.data_share()[members].min())
-    coverage = float(case.ran.of_groups((members,)).coverage()[0])
+    coverage = float(apart.coverage()[0])
     return Unsplit(
         domain=case.domain.id,
         members=tuple(members.tolist()),
@@ -187,17 +198,17 @@ def _unsplit(case: Case, found: Divided, members: Ints, energy_uj: Ints) -> Unsp
 
 def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyColumns:
     energy = energy_uj / MICRO
-    coverage = ran.coverage()
+    coverage, unread_j = ran.coverage(), ran.unread_j(energy)
     if case.domain.provenance == "model":
         below, above = case.domain.gain_error
-        least, most = np.maximum(energy - bounds.sampling_j, 0.0), energy + bounds.sampling_j
+        least, most = np.maximum(energy - bounds.sampling_j, 0.0), energy + bounds.sampling_j + unread_j
         low, high = _whole(least * (1 - below), most * (1 + above), energy_uj)
         provenance = np.full(len(energy), _MODEL, np.uint8)
         parts = zip(coverage.tolist(), bounds.inferred_part().tolist(), strict=True)
         texts = tuple(with_bursts(reason_of_modelled(part), inferred) for part, inferred in parts)
         unread = coverage <= 0
         return EnergyColumns(energy, low, high, unread, coverage, provenance, texts, unread)
-    low, high = _whole(bounds.low_j, bounds.high_j, energy_uj)
+    low, high = _whole(bounds.low_j, bounds.high_j + unread_j, energy_uj)
     decided = bounds.data_share()
     share = decided * coverage
     unread = coverage <= 0
