@@ -148,6 +148,46 @@ def test_counter_that_stands_still_while_power_flows_is_a_gap_whether_it_catches
     assert fault == "the counter stood still for 2 s; the energy of that time is unknown, not 0"
 
 
+def on_grid(make, value, until=4000):
+    """Return readings, every 27 ms, of a counter that updates every 100 ms."""
+    return make.readings([(t, value(t // 100 * 100)) for t in range(0, until, 27)], poll_ms=0.02)
+
+
+@pytest.mark.parametrize("stall_ms", [300, 600, 900])
+def test_counter_on_a_grid_that_misses_updates_for_good_leaves_a_gap(make, stall_ms):
+    readings = on_grid(make, lambda t: min(t, 2000) + max(t - 2000 - stall_ms, 0))
+
+    windows, (fault,) = recovered(make, readings, period_ns=100 * MS)
+
+    (gap,) = [(a, b) for (_, a, _), (b, _, _) in pairwise(windows) if b - a > 1]
+    assert gap[0] == pytest.approx(2000, abs=5)
+    assert 2000 + stall_ms - 5 < gap[1] < 2000 + stall_ms + 205  # until an update that a poll dates for certain
+    np.testing.assert_allclose([energy / (b - a) for a, b, energy in windows], 1.0, rtol=0.1)
+    assert fault.startswith("the counter stood still for 0.")
+    assert fault.endswith("s; the energy of that time is unknown, not 0")
+
+
+@pytest.mark.parametrize("stall_ms", [300, 600, 800])
+def test_counter_on_a_grid_that_catches_up_is_one_long_window(make, stall_ms):
+    readings = on_grid(make, lambda t: 2000 if 2000 < t < 2000 + stall_ms else t)
+
+    windows, faults = recovered(make, readings, period_ns=100 * MS)
+
+    assert faults == ()
+    (long,) = [window for window in windows if window[1] - window[0] > 150]
+    assert long == pytest.approx((2000, 2000 + stall_ms, stall_ms), abs=5)
+    assert all(b == a for (_, a, _), (b, _, _) in pairwise(windows))
+
+
+def test_counter_of_coarse_units_has_nothing_to_show_for_a_while_and_has_not_stalled(make):
+    readings = on_grid(make, lambda t: t // 100 if t < 2000 else 20 + (t - 2000) // 400, until=6000)
+
+    windows, faults = recovered(make, readings, period_ns=100 * MS)
+
+    assert faults == ()
+    assert all(b == a for (_, a, _), (b, _, _) in pairwise(windows))
+
+
 def test_slow_counter_is_not_taken_to_stand_still(make):
     readings = make.readings([(t, t // 2000) for t in range(0, 20_000, 100)], poll_ms=0.02)
 

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from energyprof.attribute.windows import Polls
+from energyprof.attribute.windows import Polls, every_poll_is_fresh
 from energyprof.model.domain import Domain
+from energyprof.model.grid import fit_grid
 from energyprof.model.span import Flags, Floats, Ints
 
 IMPOSSIBLE_W = 1e6
@@ -32,6 +33,17 @@ DOUBTED = 10
 STILL_PERIODS = 10
 STILL_NS = 1e9
 """A counter that shows the same value for longer than this and ten updates stands still."""
+STALL_PERIODS = 2.5
+STALL_NS = 0.25e9
+"""A counter on a grid that misses more updates than chance or a late poll hides has stalled."""
+AROUND = 5
+"""So many updates on either side tell the power around a stall."""
+SURE_UNITS = 8
+"""A stall would have shown at least so many units; of less, a coarse counter may truly have nothing to show."""
+CAUGHT_UP = 0.5
+"""From this part of the least that the power around means, a step holds the energy of the stall."""
+TWO_UPDATES = 1.5
+"""A step of less than so many of the updates around may hold nothing but its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +66,7 @@ def unwrapped(domain: Domain, polls: Polls) -> Unwrapped:
     rise = _rise(domain, polls)
     reset, falls, unclear = polls.reset, rise < 0, _may_hide_wraps(domain, polls, rise)
     jumps = ~falls & (rise * domain.scale > _most_j(domain, polls, _most_w(domain)))
-    still = _still(domain, polls)
+    still = _still(domain, polls) | _stalled(domain, polls, rise)
     anew = int(np.count_nonzero((falls & ~polls.doubted_between()) | reset))
     if anew:
         faults.append(f"the counter started anew {_times(anew)}; what it had not yet shown is unknown")
@@ -155,3 +167,34 @@ def _still(domain: Domain, polls: Polls) -> Flags:
     for row in np.flatnonzero(t_ns[last] - t_ns[first] > limit_ns).tolist():
         still[first[row] : last[row] + 1] = True
     return still
+
+
+def _stalled(domain: Domain, polls: Polls, rise: Ints) -> Flags:
+    """Return the steps during which a counter on a grid missed updates and did not catch up, as for `_still`.
+
+    The power around says what it would have counted. If the step by which it moves again holds that, it is one long
+    window; if not, or if that may as well be a single update, the energy is unknown.
+    """
+    stalled = np.zeros(len(rise), np.bool_)
+    moved = np.flatnonzero(rise != 0)
+    if domain.provenance == "model" or polls.are_dated() or every_poll_is_fresh(domain, polls) or len(moved) < 2:
+        return stalled
+    low, high = polls.before_ns[moved], polls.after_ns[moved + 1]
+    grid = fit_grid(low, high, domain.period_ns) or fit_grid(low, high, None)
+    if grid is None:
+        return stalled
+    t_ns = polls.middle_ns()[moved + 1]
+    value = np.cumsum(np.maximum(rise, 0))[moved]
+    stood_ns = polls.middle_ns()[moved[1:]] - t_ns[:-1] + polls.interval_ns()
+    for row in np.flatnonzero(stood_ns > max(STALL_PERIODS * grid.period_ns, STALL_NS)).tolist():
+        first, last = max(row - AROUND, 0), min(row + 1 + AROUND, len(moved) - 1)
+        sides = ((first, row), (row + 1, last))
+        around = [(value[b] - value[a]) / (t_ns[b] - t_ns[a]) for a, b in sides if b > a]
+        if not around or min(around) * stood_ns[row] < SURE_UNITS:
+            continue
+        caught_up = max(
+            CAUGHT_UP * min(around) * (t_ns[row + 1] - t_ns[row]), TWO_UPDATES * max(around) * grid.period_ns
+        )
+        if rise[moved[row + 1]] < caught_up:
+            stalled[moved[row] + 1 : moved[row + 1] + 1] = True
+    return stalled
