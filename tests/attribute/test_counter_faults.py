@@ -213,6 +213,41 @@ def test_power_above_what_the_device_can_use_is_a_gap(make):
     assert faults == ("1 readings above what is possible; left out",)
 
 
+def watts(make, at, until=2000):
+    """Return readings of power in mW, every 30 ms, of a sensor that updates every 100 ms."""
+    return make.readings([(t, at(t // 100 * 100)) for t in range(0, until, 30)], poll_ms=0.02)
+
+
+MILLIWATTS = {"quantity": "power", "scale": 1e-3, "period_ns": 100 * MS}
+
+
+def test_power_of_exactly_0_from_a_device_that_is_on_is_a_gap(make):
+    readings = watts(make, lambda t: 0 if 800 <= t < 1300 else 60_000 + t)
+
+    windows, faults = recovered(make, readings, **MILLIWATTS)
+
+    assert all(energy / (b - a) > 0.06 for a, b, energy in windows)
+    assert any(b - a == pytest.approx(500, abs=5) for (_, a, _), (b, _, _) in pairwise(windows))
+    (fault,) = faults
+    assert "readings of 0 W left out" in fault
+    assert fault.endswith("its others are 60 W or more; the energy of that time is unknown, not 0")
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        lambda t: 60_000 + t if 800 <= t < 1300 else 0,  # most of the time it is off
+        lambda t: 0 if 800 <= t < 1300 else 60_000 if t < 800 else 40 + t // 100,  # it comes near 0
+    ],
+)
+def test_power_of_0_stays_where_the_device_may_be_off(make, at):
+    windows, faults = recovered(make, watts(make, at), **MILLIWATTS)
+
+    assert faults == ()
+    assert sum(energy == 0 for _, _, energy in windows) >= 4
+    assert all(b == a for (_, a, _), (b, _, _) in pairwise(windows))
+
+
 def test_read_that_took_three_seconds_is_left_out_for_its_time_is_not_known(make):
     readings = make.readings([(0, 0), (10, 10), (3000, 1_500), (6000, 6_000), (6010, 6_010)])
     after = readings.t_after_ns.copy()

@@ -26,6 +26,9 @@ _NEVER_NS = 2**63 - 1
 SLOW_EXCESS = 4
 SLOW_NS = 5e6
 """A poll that took this much more than so many times the usual one is left out."""
+NEAR_ZERO_UNITS = 5
+NEAR_ZERO_PART = 0.02
+"""Readings of fewer raw units, or of a smaller part of the median, come near 0: one of 0 may then be true."""
 
 
 def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int, sleeps: Sequence[Sleep] = ()) -> Recovered:
@@ -78,6 +81,9 @@ def _polls(domain: Domain, readings: Readings, origin_ns: int, end_ns: int) -> t
         if beyond.any():
             faults.append(f"{np.count_nonzero(beyond)} readings above what is possible; left out")
         usable &= ~slow & ~beyond
+        failed, fault = _zeros(domain, readings, usable)
+        usable &= ~failed
+        faults += fault
     rows = np.flatnonzero(usable)
     began = (readings.status == ReadStatus.RESET) | (readings.status == ReadStatus.LOST)
     resets = np.append(0, np.cumsum(began))[rows]
@@ -91,6 +97,26 @@ def _slow(readings: Readings, usable: Flags) -> Flags:
     took = readings.t_after_ns - readings.t_before_ns
     usual = float(np.median(took[usable])) if usable.any() else 0.0
     return usable & (took > SLOW_EXCESS * usual + SLOW_NS)
+
+
+def _zeros(domain: Domain, readings: Readings, usable: Flags) -> tuple[Flags, list[str]]:
+    """Return the power readings of exactly 0 that mean a failed read, and what to say of them.
+
+    A device that is on always draws power: where most readings are well above 0, one of 0 is none. Where most are 0,
+    or some come near it, the sensor's domain may truly be off.
+    """
+    zero = usable & (readings.raw == 0)
+    shown = readings.raw[usable & (readings.raw > 0)]
+    count = int(np.count_nonzero(zero))
+    if domain.quantity != "power" or not 0 < count < len(shown):
+        return np.zeros(len(usable), np.bool_), []
+    if shown.min() < max(NEAR_ZERO_UNITS, NEAR_ZERO_PART * float(np.median(shown))):
+        return np.zeros(len(usable), np.bool_), []
+    text = (
+        f"{count} readings of 0 W left out, for a device that is on draws power: its others are "
+        f"{shown.min() * domain.scale:.3g} W or more; the energy of that time is unknown, not 0"
+    )
+    return zero, [text]
 
 
 def _highest(domain: Domain) -> float:
