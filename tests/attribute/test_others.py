@@ -146,6 +146,32 @@ def test_idle_power_is_not_learnt_while_others_work(make):
     assert abs(found.ledger.difference_j()) < 1e-6
 
 
+@pytest.mark.parametrize("driver", ["cpu", "device"])
+def test_without_idle_power_nothing_is_taken_off_and_that_is_said(make, driver):
+    domain, readings = make.domain(baseline_w=None, driver=driver), make.counter([50.0] * 10 + [30.0] * 10)
+    trace = make.trace([[("work", 0, 200)]], [(domain, readings)], end_ms=200)
+    known = use(make, [(0, 0, 0, 0), (100, 0, 100, 0), (200, 0, 200, 0)])
+
+    found = attribute(shared(trace, known, {"cpu": known})).domains[0]
+
+    alone = attribute(trace).domains[0]
+    assert found.baseline_w is None
+    assert (found.ledger, found.ledger.others_j) == (alone.ledger, 0.0)
+    assert found.self_energy.energy_j.tolist() == alone.self_energy.energy_j.tolist() == [8.0]
+    assert found.self_energy.high_j[0] >= 8.0
+    (fault,) = found.faults
+    assert fault.startswith("others' part cannot be told apart without the idle power")
+    assert "--lead-in" in fault
+
+
+def test_without_idle_power_nothing_is_said_of_others_where_there_were_none(make):
+    trace = make.trace([[("work", 0, 200)]], [(make.domain(baseline_w=None), make.counter([50.0] * 20))], end_ms=200)
+
+    found = attribute(shared(trace, use(make, [(0, 0, 0, 0), (200, 200, 0, 0)]))).domains[0]
+
+    assert (found.baseline_w, found.faults) == (None, ())
+
+
 @st.composite
 def host_rows(draw):
     steps = draw(st.lists(st.tuples(*(st.integers(0, 200),) * 4), min_size=0, max_size=8))

@@ -16,6 +16,7 @@ class Found:
     domain: DomainId
     busy_s: float | None
     others_s: float | None
+    baseline_w: float | None = 10.0
 
 
 def domain(name: str, provenance: str = "sensor") -> Domain:
@@ -52,6 +53,13 @@ def test_what_was_taken_off_is_said_to_be_a_model():
     assert line.endswith(
         "; their part of cpu:0:package was taken off as `others`, by a model: profile alone for measured figures"
     )
+
+
+def test_nothing_is_said_to_be_taken_off_where_the_idle_power_is_not_known():
+    (line,) = said(Found("cpu:0:package", 10.0, 3.0, baseline_w=None), is_shared=True)
+
+    assert "taken off" not in line
+    assert "and cpu:0:package includes their energy; profile alone, or use --lead-in" in line
 
 
 def test_model_has_nothing_of_others_in_it_and_says_so():

@@ -16,7 +16,7 @@ from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, tot
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
-from energyprof.attribute.others import Used, as_model, in_total, split_shared, used_in
+from energyprof.attribute.others import NO_IDLE_POWER, Used, as_model, in_total, split_shared, used_in
 from energyprof.attribute.sampled import Sampled, sampled
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Divided, Margins, Problem, split
@@ -124,6 +124,11 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     used = _used(ground, domain, windows)
     problem, baseline, notes = _pose(ground, lanes, domain, recovered, used)
     found: Divided
+    faults = windows.faults
+    if used is not None and baseline is None:
+        if used.others_ns.any():
+            faults = (*faults, NO_IDLE_POWER)
+        used = None
     if used is not None:
         shared, problem = split_shared(problem, used)
         found, whole, others_j, touched = shared, shared.found, shared.others_j, shared.touched
@@ -182,7 +187,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         others_s=None if total_s is None else total_s[1],
         covered_ns=round(windows.covered_ns()),
         gaps=windows.gaps(),
-        faults=windows.faults,
+        faults=faults,
     )
 
 

@@ -5,6 +5,8 @@ Where the machine is shared, others have the part s = o / (o + p + r) of the win
 D = max(E - b*T, 0); a device's is parted by what its processes used of it. Idle power is nobody's and stays. The
 profiler is not others: its energy stays in the figures, as without sharing.
 
+Without a known baseline it is not known how much of a window is dynamic: then nothing is taken off, which is said.
+
 That a second of CPU time costs others what it costs the program is an assumption. The interval lets it be wrong by a
 factor of two either way: the power of one kernel varies by 1.7 with nothing but the values it works on (ALUPower), and
 software meters differ from measurements by 20 % on average (Cao et al.).
@@ -30,6 +32,11 @@ Spent: TypeAlias = "Callable[[Floats, Floats], Floats]"
 """CPU time used in each interval, from its starts and ends."""
 FACTOR = 2.0
 """By so much a second of others may cost more, or less, than one of the program."""
+
+NO_IDLE_POWER = (
+    "others' part cannot be told apart without the idle power and is included in these figures; "
+    "use --lead-in while the machine rests"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

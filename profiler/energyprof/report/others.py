@@ -33,12 +33,12 @@ def others_cautions(
     if on_cpu:
         used = f"other programs used {_part(on_cpu[0])} of the CPU time spent on this machine during the run"
         amounts = f"({on_cpu[0].others_s:.3g} of {on_cpu[0].busy_s:.3g} CPU s)"
-        measured = [one.domain for one in on_cpu if by_id[one.domain].provenance == "sensor"]
+        measured = [one for one in on_cpu if by_id[one.domain].provenance == "sensor"]
         yield f"{used} {amounts}{_consequence(measured, is_shared)}"
     for one in told:
         if by_id[one.domain].driver == "device":
             used = f"{one.domain}: other programs did {_part(one)} of its work during the run"
-            yield f"{used}{_consequence([one.domain], is_shared)}"
+            yield f"{used}{_consequence([one], is_shared)}"
 
 
 def _is_much(one: DomainAttribution, wall_s: float) -> bool:
@@ -50,14 +50,19 @@ def _part(one: DomainAttribution) -> str:
     return f"{others_share(one) or 0.0:.0%}".replace("%", " %")
 
 
-def _consequence(measured: Sequence[str], is_shared: bool) -> str:
+def _consequence(measured: Sequence[DomainAttribution], is_shared: bool) -> str:
     """Return what it means for sensors that measured them too, or for a model that did not."""
     if not measured:
         return (
             "; the model counts this program's CPU time only, so that none of theirs is in the figures, but they may "
             "have slowed it down: profile on a quiet machine"
         )
-    which = ", ".join(measured)
-    if is_shared:
-        return f"; their part of {which} was taken off as `others`, by a model: profile alone for measured figures"
-    return f", and {which} includes their energy; profile alone, or tell it apart with --shared"
+    whole = ", ".join(one.domain for one in measured if not is_shared or one.baseline_w is None)
+    parted = ", ".join(one.domain for one in measured if is_shared and one.baseline_w is not None)
+    words = ""
+    if whole:
+        remedy = "use --lead-in, for its idle power is not known" if is_shared else "tell it apart with --shared"
+        words += f", and {whole} includes their energy; profile alone, or {remedy}"
+    if parted:
+        words += f"; their part of {parted} was taken off as `others`, by a model: profile alone for measured figures"
+    return words
