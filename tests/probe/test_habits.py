@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from energyprof.model.domain import ReadStatus
 from energyprof.model.power import Readings
 from energyprof.probe.habits import habits
 
@@ -87,3 +88,29 @@ def test_no_reading_at_all_is_no_error(hear):
     found = habits(hear(duration_s=0.2).domain, Readings(none, none, none, np.zeros(0, np.uint8)))
 
     assert (found.reads, found.period_ns, found.quantum, found.has_moved) == (0, None, None, False)
+
+
+def test_time_in_which_no_read_succeeded_is_no_standstill(hear):
+    alive = hear(period_ns=100 * hear.ms, duration_s=9.0, loaded=False)
+    readings = alive.readings
+    t_ns = readings.t_before_ns - readings.t_before_ns[0]
+    outage = (t_ns > 2000 * hear.ms) & (t_ns < 5000 * hear.ms)
+    failed = replace_status(readings, np.where(outage, ReadStatus.LOST, readings.status))
+    hung = Readings(*(column[~outage] for column in columns(readings)))
+    same = replace_status(replace_raw(readings, np.where(outage, readings.raw[outage][0], readings.raw)), failed.status)
+
+    assert not habits(alive.domain, failed).is_stuck(alive.domain)
+    assert not habits(alive.domain, hung).is_stuck(alive.domain)
+    assert not habits(alive.domain, same).is_stuck(alive.domain)
+
+
+def columns(readings):
+    return readings.t_before_ns, readings.t_after_ns, readings.raw, readings.status
+
+
+def replace_raw(readings, raw):
+    return Readings(readings.t_before_ns, readings.t_after_ns, raw, readings.status)
+
+
+def replace_status(readings, status):
+    return Readings(readings.t_before_ns, readings.t_after_ns, readings.raw, status.astype(readings.status.dtype))

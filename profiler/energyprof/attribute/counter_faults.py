@@ -81,7 +81,10 @@ def unwrapped(domain: Domain, polls: Polls) -> Unwrapped:
         )
     if still.any():
         since = _since(polls)[still].sum() * 1e-9
-        faults.append(f"the counter stood still for {since:.3g} s; the energy of that time is unknown, not 0")
+        faults.append(
+            f"the counter stood still for {since:.3g} s; the energy of that time is unknown, not 0; "
+            "see if it is always so with: energyprof doctor --probe"
+        )
     broken = reset | falls | jumps | unclear | still | polls.doubted_between()
     value = np.append(0, np.cumsum(np.where(broken, 0, rise)))
     return Unwrapped(polls, value, np.append(0, np.cumsum(broken)), tuple(faults))

@@ -13,11 +13,14 @@ import numpy as np
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.grid import Grid, fit_grid
 from energyprof.model.power import Readings
-from energyprof.model.span import Floats, Ints
+from energyprof.model.span import Flags, Floats, Ints
 
 STILL_PERIODS = 20
 """A counter that does not move for so many of its periods stands still; power is drawn by whatever answers."""
 STILL_LEAST_NS = 2_000_000_000
+_UNSEEN_NS = 500_000_000
+_UNSEEN_STEPS = 10
+"""Where reads lie further apart than this and so many usual steps, or one took so long, nobody saw what it did."""
 _FEW_READS = 20
 _BURST_GAP = 0.1
 """Reads are of a burst where the pause before them is less than this part of the usual one."""
@@ -46,7 +49,7 @@ class Habits:
     call_p50_ns: float
     call_p99_ns: float
     still_ns: int
-    """Longest time without any change."""
+    """Longest time during which read after read succeeded and gave the same value."""
     has_moved: bool
 
     def is_stuck(self, domain: Domain) -> bool:
@@ -62,7 +65,6 @@ def habits(domain: Domain, readings: Readings) -> Habits:
     before, after, raw = readings.t_before_ns[good], readings.t_after_ns[good], readings.raw[good]
     took = (after - before).astype(np.float64)
     changed = 1 + np.flatnonzero(np.diff(raw) != 0)
-    edges = np.concatenate((after[:1], after[changed], after[-1:]))
     found = Habits(
         reads=len(good),
         failures=len(readings) - len(good),
@@ -73,7 +75,7 @@ def habits(domain: Domain, readings: Readings) -> Habits:
         quantum=_quantum(domain, raw),
         call_p50_ns=float(np.percentile(took, 50)) if len(took) else 0.0,
         call_p99_ns=float(np.percentile(took, 99)) if len(took) else 0.0,
-        still_ns=int(np.diff(edges).max(initial=0)),
+        still_ns=_still_ns(after, raw, np.diff(good) == 1),
         has_moved=bool(len(changed)),
     )
     for part in (_burst(after), np.arange(len(good))):
@@ -87,6 +89,18 @@ def habits(domain: Domain, readings: Readings) -> Habits:
             low, middle, high = np.percentile(np.diff(times), (25, 50, 75)).tolist()
             return replace(found, period_ns=middle, period_error_ns=(high - low) / 2)
     return found
+
+
+def _still_ns(after_ns: Ints, raw: Ints, is_next: Flags) -> int:
+    """Return the longest time without a change; `is_next`: no failed read lies between a value and the one after it."""
+    step_ns = np.diff(after_ns)
+    if not len(step_ns):
+        return 0
+    is_seen = step_ns <= max(_UNSEEN_NS, _UNSEEN_STEPS * float(np.median(step_ns)))
+    is_still = is_next & is_seen & (np.diff(raw) == 0)
+    still_ns = np.append(0, np.cumsum(np.where(is_still, step_ns, 0)))
+    ends = np.concatenate(([0], 1 + np.flatnonzero(~is_still), [len(step_ns)]))
+    return int(np.diff(still_ns[ends]).max(initial=0))
 
 
 def update_grid(before_ns: Ints, after_ns: Ints, raw: Ints) -> tuple[Grid | None, Floats]:

@@ -1,4 +1,7 @@
-"""What the readings of any run say of its sensors, at no cost: one that stands still, one that is not as probed."""
+"""What the readings of any run say of its sensors, at no cost: one that is not as it was probed.
+
+A counter that stands still is said by the attribution, which leaves that time out.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,6 @@ def remarks(domains: Sequence[Domain], readings: Mapping[DomainId, Readings]) ->
 
 
 def _remarks_of(domain: Domain, found: Habits) -> Iterator[str]:
-    if found.is_stuck(domain):
-        yield (
-            f"{domain.id}: the counter stood still for {found.still_ns * 1e-9:.1f} s, and the energy of that time is "
-            "not known; see if it is always so with: energyprof doctor --probe"
-        )
     probed_ns = domain.period_ns if "probe of" in domain.timing and domain.timing.startswith("period") else None
     if probed_ns is None or found.period_ns is None or not found.is_regular:
         return
