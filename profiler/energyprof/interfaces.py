@@ -61,8 +61,9 @@ class PowerSource(Protocol):
 
     Life: constructed without arguments, `why_unavailable` (again, where it says no), `open`, many `read`s, `close`
     (twice is safe). Only the collector calls it, never two of these at once, `read` always from one thread. A source
-    may besides be a `PartedSource`, a `FactSource`, a `ShareSource` or a `RemarkingSource`. One that never looks at its
-    context's argument says so with `takes_argument = False`, and `--source NAME:ARGUMENT` is refused for it.
+    may besides be a `PartedSource`, a `FactSource`, a `ShareSource`, a `RemarkingSource`, a `QuickSource` or a
+    `PartialSource`. One that never looks at its context's argument says so with `takes_argument = False`, and
+    `--source NAME:ARGUMENT` is refused for it.
     """
 
     name: str
@@ -139,6 +140,25 @@ class RemarkingSource(Protocol):
 
     remarks: Sequence[str]
     """After `open`: lines, each of one fact, with its remedy where there is one. They become warnings of the run."""
+
+
+@runtime_checkable
+class QuickSource(Protocol):
+    """A sensor that knows from the kernel's own files whether it can serve, and asks no driver that could hang.
+
+    Where `--source` names it, it is asked before the program starts, and a run that it cannot serve is refused.
+    """
+
+    answers_at_once: Literal[True]
+
+
+@runtime_checkable
+class PartialSource(Protocol):
+    """A source that finds devices it cannot use, beside those it can; `doctor` shows them."""
+
+    def left_out(self, context: SourceContext) -> Sequence[str]:
+        """Return one line for each: what was found, why it is not used, what to do. Never raises."""
+        ...
 
 
 # --- instruments (run inside the profiled program: standard library only until their framework is imported) ---------

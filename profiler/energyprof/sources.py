@@ -14,9 +14,9 @@ def parsed_source(text: str) -> tuple[str, str]:
 
 
 def check_sources(sources: Sequence[tuple[str, str]]) -> None:
-    """Refuse a source not installed, an argument it does not take, a file or model that cannot serve.
+    """Refuse a source that is not installed, is named twice, takes no argument or cannot serve; no driver is touched.
 
-    A driver is never touched here.
+    So a sensor is asked only where it answers from the kernel's files; of others the run itself says why they fail.
 
     Raises PluginError or SourceError.
     """
@@ -24,10 +24,14 @@ def check_sources(sources: Sequence[tuple[str, str]]) -> None:
         return
     from energyprof import discover
     from energyprof.collect.choose import choose_named, refuse_argument, sensor_root
-    from energyprof.interfaces import PowerSource, SourceContext
+    from energyprof.errors import SourceError
+    from energyprof.interfaces import PowerSource, QuickSource, SourceContext
 
     for name, argument in sources:
+        if sources.count((name, argument)) > 1:
+            text = f"{name}:{argument}" if argument else name
+            raise SourceError(f"power source {text} is asked for twice; name it once")
         source: PowerSource = discover.find(discover.POWER_SOURCES, name).load()()
         refuse_argument(source, argument)
-        if source.measures != "sensor":
+        if source.measures != "sensor" or isinstance(source, QuickSource):
             choose_named(source, argument, SourceContext(root=sensor_root()))

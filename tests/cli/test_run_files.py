@@ -143,6 +143,14 @@ def test_the_json_report_tells_the_run(place: Any) -> None:
         (["-o", "no/a.eprof", "job.py"], r"cannot write no/a\.eprof: No such file or directory; "),
         (["--source", "sun", "job.py"], r"no plugin 'sun' in energyprof\.power_sources; installed: "),
         (["--source", "replay:gone.csv", "job.py"], r"power source replay cannot be used: .*gone\.csv"),
+        (
+            ["--source", "load_model", "--source", "load_model:", "job.py"],
+            r"power source load_model is asked for twice; ",
+        ),
+        (["--source", "battery", "job.py"], r"power source battery cannot be used: this machine has no battery; "),
+        (["--source", "rapl", "job.py"], r"power source rapl cannot be used: "),
+        (["--source", "perf", "job.py"], r"power source perf cannot be used: "),
+        (["--source", "hwmon", "job.py"], r"power source hwmon cannot be used: no chip in /sys/class/hwmon "),
         (["--fast", "job.py"], r".*--fast; see: energyprof run --help; what follows the script is the program's own"),
         (["--max-hz", "0", "job.py"], r"argument --max-hz: 0 is no rate; choose 0\.1 to 1000 Hz; see: energyprof run"),
         ([], r"nothing to run: SCRIPT is missing"),
@@ -156,7 +164,8 @@ def test_wrong_input_is_one_line_and_nothing_is_started(words: list[str], said: 
     (place.folder / "photo.png").write_bytes(b"\x89PNG\0")
     before = sorted(os.listdir(place.folder))
 
-    ran = place.run(*words)
+    bare = {"ENERGYPROF_SYSROOT": str(place.folder / "folder")}  # a machine without any sensor
+    ran = place.call(place.command("run", *words), environment=bare)
 
     assert ran.returncode == 2
     assert ran.stdout == b""
@@ -171,3 +180,15 @@ def test_help_shows_examples(place: Any) -> None:
     assert ran.returncode == 0
     assert "energyprof run pipeline.py --epochs 3" in ran.stdout.decode()
     assert "-m MODULE" in ran.stdout.decode()
+
+
+def test_driver_that_cannot_serve_is_said_while_the_program_runs_and_in_the_report(place: Any) -> None:
+    place.write("job.py", "import sys, time; time.sleep(1.5); print('end', file=sys.stderr, flush=True)")
+
+    ran = place.run("--source", "nvml", "--no-graph", "job.py")
+    out = " ".join(ran.stderr.decode().split())
+
+    said = [match.start() for match in re.finditer("power source nvml cannot be used: ", out)]
+    assert ran.returncode == 0
+    assert len(said) == 2
+    assert said[0] < out.index(" end ") < said[1]

@@ -56,6 +56,7 @@ class Battery:
     measures: Literal["sensor", "model", "replay"] = "sensor"
     rank = 60
     takes_argument = False
+    answers_at_once: Literal[True] = True
 
     def __init__(self) -> None:
         self._packs: list[Pack] = []

@@ -38,6 +38,7 @@ class Hwmon:
     measures: Literal["sensor", "model", "replay"] = "sensor"
     rank = 50
     takes_argument = False
+    answers_at_once: Literal[True] = True
 
     def __init__(self) -> None:
         self._meters: list[tuple[DomainId, Meter, list[SysfsNumber]]] = []

@@ -37,6 +37,7 @@ class Perf:
     measures: Literal["sensor", "model", "replay"] = "sensor"
     rank = 30
     takes_argument = False
+    answers_at_once: Literal[True] = True
 
     def __init__(
         self,

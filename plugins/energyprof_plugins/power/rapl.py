@@ -23,6 +23,7 @@ class Rapl:
     measures: Literal["sensor", "model", "replay"] = "sensor"
     rank = 20
     takes_argument = False
+    answers_at_once: Literal[True] = True
 
     def __init__(self, open_file: OpenFile = os.open, read_at: ReadAt = os.pread) -> None:
         self._open_file, self._read_at = open_file, read_at
