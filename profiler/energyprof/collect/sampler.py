@@ -55,7 +55,8 @@ POLLS_PER_ACCOUNT = 8
 RARE_NS = 30_000_000
 """Polls further apart than this are accounted for one by one, so that their pace recovers soon."""
 FAILURES_BEFORE_PAUSE = 3
-LONGEST_PAUSE_NS = 1_000_000_000
+LONGEST_PAUSE_NS = 250_000_000
+"""A source that answers again is missed for no longer than this; what its failed reads cost `Pace` limits as any."""
 SHARES_NS = 1_000_000_000
 """So often the CPU time allowed is divided anew by what each device has turned out to need."""
 
@@ -291,7 +292,7 @@ class _Loop:
 
 
 def pause_ns(failures: int, interval_ns: int) -> int:
-    """Return how long to leave a source alone that failed `failures` times in a row: doubling, at most one second."""
+    """Return how long to leave alone a source that failed `failures` times in a row: doubling, at most 0.25 s."""
     if failures < FAILURES_BEFORE_PAUSE:
         return 0
     doublings = min(failures - FAILURES_BEFORE_PAUSE, 30)
