@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from energyprof.collect.choose import Offer, chosen_readers, rank_of, why_unavailable
 from energyprof.collect.devices import parts_of
 from energyprof.errors import EnergyprofError
-from energyprof.interfaces import PowerSource, ReadFailure, Reading, SourceContext
+from energyprof.interfaces import PartialSource, PowerSource, ReadFailure, Reading, SourceContext
 from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.ids import DomainId
 
@@ -42,6 +42,8 @@ class SourceState:
     """Median time that a read of all its devices takes; None: it was not read."""
     failures: tuple[tuple[DomainId, str], ...] = ()
     """Domains that it announced and could not read, and what it said."""
+    left_out: tuple[str, ...] = ()
+    """Devices that it found and cannot use: a line each, with the reason."""
     is_answering: bool = True
     """False: it did not answer in time."""
     source: PowerSource | None = field(default=None, compare=False)
@@ -153,6 +155,9 @@ class _Look:
         self._found = replace(self._found, measures=source.measures, rank=rank_of(source), source=source)
         self._doing = "being asked"
         reason = why_unavailable(source, self._context)
+        if isinstance(source, PartialSource):
+            beside = (line for line in source.left_out(self._context) if line != reason)
+            self._found = replace(self._found, left_out=tuple(beside))
         if reason is not None:
             self._found = replace(self._found, reason=reason)
             return

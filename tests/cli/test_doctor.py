@@ -230,3 +230,20 @@ def test_probe_without_a_sensor_says_so_and_shows_the_machine(doctor: Any) -> No
 
     assert done.returncode in {0, 1}
     assert done.returncode == 0 or b"nothing was probed" in done.stdout
+
+
+def test_chip_whose_file_holds_garbage_is_shown_with_the_reason(place: Any) -> None:
+    for number, (name, value) in enumerate((("power_meter", "5000000"), ("amdgpu", "garbage"))):
+        chip = place.folder / f"sys/class/hwmon/hwmon{number}"
+        chip.mkdir(parents=True)
+        (chip / "name").write_text(f"{name}\n")
+        (chip / "power1_average").write_text(f"{value}\n")
+    bare = {"ENERGYPROF_SYSROOT": str(place.folder)}
+
+    table = place.call(place.command("doctor"), environment=bare)
+    machine = place.call(place.command("doctor", "--json"), environment=bare)
+
+    (line,) = rows(machine)["hwmon"]["left_out"]
+    assert rows(machine)["hwmon"]["available"] is True
+    assert line.startswith("hwmon chip amdgpu (power1_average) gives no value (")
+    assert line[:50] in " ".join(table.stdout.decode().split())

@@ -28,6 +28,7 @@ KNOWN: Final = (
 # 5.13.
 ELSEWHERE: Final = {"zenpower": "rapl", "amd_energy": "rapl"}
 NONE: Final = "no chip in /sys/class/hwmon measures power; AMD's and Intel's graphics cards and some servers have one"
+AWAKE: Final = "see whether its driver is bound and awake"
 HOW: Final = "describe its files in energyprof_plugins/power/hwmon_boards.py, or ask for it in an issue"
 
 
@@ -50,8 +51,14 @@ class Hwmon:
         return reason
 
     def left_out(self, context: SourceContext) -> tuple[str, ...]:
-        """Return one line for each chip that measures power and is not used, with what to do."""
-        return tuple(_left_out(chip) for chip in _unused(find_chips(context.root)))
+        """Return one line for each meter that gives no value and each chip that is not used, with what to do."""
+        chips = find_chips(context.root)
+        readable, faults = _parted(chips, context.root)
+        _close(readable)
+        return (
+            *(f"hwmon chip {name} ({meter.label}) gives no value ({fault}); {AWAKE}" for name, meter, fault in faults),
+            *(_left_out(chip) for chip in _unused(chips)),
+        )
 
     def open(self, context: SourceContext) -> Sequence[Domain]:
         """Open the files and return their domains; meters that cannot be read are left out."""
@@ -97,25 +104,32 @@ class Hwmon:
     def _readable(self, root: str) -> tuple[list[tuple[str, Meter, list[SysfsNumber]]], str | None]:
         """Return (chip, meter, open files) of each meter that answers, and why there is none."""
         chips = find_chips(root)
-        names = {chip.path: chip.name for chip in chips}
-        readable: list[tuple[str, Meter, list[SysfsNumber]]] = []
-        fault: Fault | None = None
-        for meter in [*hwmon_gpus.gpu_meters(chips, root), *hwmon_boards.board_meters(chips, root)]:
-            numbers = [SysfsNumber(path) for path in meter.files]
-            value = _value(meter, numbers)
-            if isinstance(value, Fault):
-                fault = fault or value
-                for number in numbers:
-                    number.close()
-                continue
-            name = next(name for path, name in names.items() if meter.files[0].startswith(f"{path}/"))
-            readable.append((name, meter, numbers))
+        readable, faults = _parted(chips, root)
         if readable:
             return readable, None
-        if fault is not None:
-            return [], f"no hwmon meter gives a value ({fault.message}); see whether its driver is bound and awake"
+        if faults:
+            return [], f"no hwmon meter gives a value ({faults[0][-1]}); {AWAKE}"
         unused = _unused(chips)
         return [], _left_out(unused[0]) if unused else NONE
+
+
+def _parted(
+    chips: Sequence[Chip], root: str
+) -> tuple[list[tuple[str, Meter, list[SysfsNumber]]], list[tuple[str, Meter, str]]]:
+    """Return (chip, meter, open files) of each meter that answers, and (chip, meter, fault) of each that does not."""
+    readable: list[tuple[str, Meter, list[SysfsNumber]]] = []
+    faults: list[tuple[str, Meter, str]] = []
+    for meter in [*hwmon_gpus.gpu_meters(chips, root), *hwmon_boards.board_meters(chips, root)]:
+        name = next(chip.name for chip in chips if meter.files[0].startswith(f"{chip.path}/"))
+        numbers = [SysfsNumber(path) for path in meter.files]
+        value = _value(meter, numbers)
+        if isinstance(value, Fault):
+            faults.append((name, meter, value.message))
+            for number in numbers:
+                number.close()
+        else:
+            readable.append((name, meter, numbers))
+    return readable, faults
 
 
 def _value(meter: Meter, numbers: Sequence[SysfsNumber]) -> int | Fault:

@@ -20,7 +20,7 @@ examples:
                                       of one source, two channels of which are compared with each other
 
 JSON (schema energyprof-doctor/1; keys may be added): `machine`, `sources` with `name`, `measures`, `rank`, `available`,
-`reason`, `used` and their `domains`, `choices` (who reads which domain, and why), `has_sensor`, `cache`, `renderer`,
+`reason`, `left_out`, `used`, `domains`, `choices` (who reads which domain, and why), `has_sensor`, `cache`, `renderer`,
 `formats`; with --probe also `probed` and `remarks`. Times are in seconds.
 
 exit status: 0 if a power sensor can be read here, 1 if figures would come from a model, 2 for wrong arguments.

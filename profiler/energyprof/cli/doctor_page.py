@@ -131,6 +131,7 @@ def _closing(found: Mapping[str, Any]) -> Iterable[str]:
         modelled = [one["domain"] for one in found["choices"] if one["source"] in models]
         if modelled:
             yield f"no sensor here covers {', '.join(modelled)}: its figures are estimates of a model, and labelled so"
+    yield from (line for source in found["sources"] for line in source["left_out"])
     yield from found["machine"]["meaning"]
     yield from found.get("remarks", ())
     yield f"diagrams: {found['renderer'] or found['renderer_missing']}"

@@ -184,6 +184,17 @@ def test_known_chip_that_gives_no_value_cannot_serve(tmp_path, tree):
     assert reason.endswith("/power1_average is empty); see whether its driver is bound and awake")
 
 
+def test_known_chip_that_gives_no_value_beside_one_that_does_is_named(tmp_path, tree):
+    chips = [("power_meter", {"power1_average": 100}), ("amdgpu", {"power1_average": "garbage"})]
+    context = machine(tree, tmp_path, *chips)
+
+    (line,) = Hwmon().left_out(context)
+
+    assert Hwmon().why_unavailable(context) is None
+    assert line.startswith("hwmon chip amdgpu (power1_average) gives no value (")
+    assert line.endswith("); see whether its driver is bound and awake")
+
+
 @pytest.mark.parametrize(
     ("text", "status"),
     [
