@@ -109,7 +109,7 @@ class Run:
         context = RenderContext(
             width=width, color=color, unicode=unicode, draw=draw, trace=lambda: self.trace, options=options or {}
         )
-        return _exporter(name).render(self.report(), context)
+        return exporter(name).render(self.report(), context)
 
 
 def load(path: str | Path) -> Run:
@@ -127,9 +127,10 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Run:
 
 def formats() -> tuple[Exporter, ...]:
     """Return every installed exporter that can be loaded."""
-    return tuple(_exporter(spec.name) for spec in discover.plugins(discover.EXPORTERS))
+    return tuple(exporter(spec.name) for spec in discover.plugins(discover.EXPORTERS))
 
 
-def _exporter(name: str) -> Exporter:
+def exporter(name: str) -> Exporter:
+    """Return what writes a format; raises PluginError for an unknown one."""
     spec = discover.find(discover.EXPORTERS, name)
     return cast(Exporter, spec.load()())  # the contract tests hold every exporter to the door

@@ -84,11 +84,18 @@ def test_under_energyprof_run_a_block_is_part_of_that_run(programs: Any) -> None
 with energyprof.profile() as run:
     with stage("inner"):
         time.sleep(0.05)
-try:
-    run.report()
-except energyprof.errors.InputError as error:
-    tell(report=str(error))
-tell(text=str(run), html=run._repr_html_(), path=run.path, state=repr(run))
+    early = run.report()
+import warnings
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    with energyprof.profile() as run:
+        str(run)
+    tell(stages=run.stages(), energy_j=run.energy_j, json=json.loads(run.render("json"))["stages"], warned=len(caught))
+    from energyprof.run import formats
+    again = {one.name: type(run.render(one.name, options=None)).__name__ for one in formats()}
+    tell(warned=len(caught), again=again, remarks=list(run.warnings), category=caught[0].category.__name__,
+         where=os.path.basename(caught[0].filename), rows=[len(early.stages), list(early.warnings)])
+tell(text=str(run), html=run._repr_html_(), path=str(run.path), state=repr(run))
 try:
     energyprof.profile("own.eprof").start()
 except energyprof.errors.InputError as error:
@@ -99,14 +106,39 @@ except energyprof.errors.InputError as error:
 
     facts = programs.outcome(done).facts
     assert done.returncode == 0
-    assert facts["report"].startswith("this part belongs to the run of `energyprof run`, ")
-    assert facts["state"] == "<energyprof.profile part of another process's run>"
-    assert facts["text"] == f"{facts['state']}: {facts['report']}"
-    assert facts["html"].startswith("<pre>&lt;energyprof.profile part of another")
-    assert facts["path"] is None
-    assert facts["own"].startswith("this process is being recorded by `energyprof run`, or by the process that started")
     (recording,) = programs.place.recordings()
+    remark = "this block is part of the run recorded by `energyprof run`; its report comes at the end"
+    assert (facts["stages"], facts["energy_j"], facts["json"]) == ([], None, [])
+    assert facts["rows"] == [0, [remark]]
+    assert (facts["warned"], facts["category"], facts["where"]) == (1, "EnergyprofWarning", "job.py")
+    assert facts["remarks"] == [remark]
+    assert {"terminal", "json"} < set(facts["again"])
+    assert set(facts["again"].values()) <= {"str", "bytes"}
+    assert facts["text"] == remark
+    assert facts["html"] == f"<pre>{remark}</pre>"
+    assert facts["path"] == str(recording)
+    assert facts["state"] == f"<energyprof.profile part of another process's run, {recording}>"
+    assert facts["own"].startswith("this process is being recorded by `energyprof run`, or by the process that started")
     assert [row.stage for row in load(recording).report().stages] == ["inner"]
+
+
+def test_a_program_started_inside_a_profile_that_asks_for_figures_goes_on_without(programs: Any) -> None:
+    child = """
+import energyprof
+with energyprof.profile(quiet=True) as run, energyprof.stage("inside"):
+    pass
+print(run, run.energy_j, run.stages(), run.path, sep="|")
+"""
+    outcome = programs.run(f"""
+import subprocess
+with energyprof.profile() as run:
+    done = subprocess.run([sys.executable, "-c", {child!r}], capture_output=True, text=True)
+tell(said=done.stdout, errors=done.stderr, path=str(run.path))
+""")
+
+    remark = "this block is part of the run of the process that started this one; ask for the figures there"
+    assert outcome.facts["said"] == f"{remark}|None|[]|{outcome.facts['path']}\n"
+    assert outcome.facts["errors"] == ""
 
 
 def test_children_are_recorded_below_the_stage_that_made_them(programs: Any) -> None:

@@ -14,16 +14,8 @@ if TYPE_CHECKING:
     from energyprof.run import Run
 
 
-def run_of(session: Session | None, is_foreign: bool) -> Run:
-    """Return the run as far as it is known; raises EnergyprofError where this process has no figures of it.
-
-    `is_foreign`: it is a part of the run of another process, which keeps the figures.
-    """
-    if is_foreign:
-        raise InputError(
-            "this part belongs to the run of `energyprof run`, or of the process that started this one, and only that "
-            "run has figures; start the program without it to have them here"
-        )
+def run_of(session: Session | None) -> Run:
+    """Return the run as far as it is known; raises EnergyprofError where this process has no figures of it."""
     if session is None:
         raise InputError("nothing has been profiled yet; use `with energyprof.profile() as run:`, or start()")
     if not session.is_ours:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import os
+import sys
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from energyprof.errors import EnergyprofError, EnergyprofWarning, InputError
 from energyprof.in_process.active import start_or_join
 from energyprof.in_process.figures import run_of, stage_rows
+from energyprof.in_process.part import Part
 from energyprof.in_process.session import Session, Wish
 from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
 from energyprof.sources import parsed_source
@@ -40,14 +42,17 @@ class Profile:
         self._uses: list[tuple[Session | None, bool]] = []
         """What goes on, the innermost last: the run (None: another process's), and whether it is ours to end."""
         self._session: Session | None = None
-        self._is_foreign = False
+        self._part: Part | None = None
+        """Set while, and after, it is a part of another process's run."""
         self._finished: Run | None = None
         self.warnings: tuple[str, ...] = ()
         """What is to be said of the recording itself: it lies elsewhere, or is not complete."""
 
     @property
     def path(self) -> Path | None:
-        """The recording, or None where there is none: not started yet, or it belongs to another process's run."""
+        """The recording, that of the whole run where it is a part of one; None: not started yet, or not known."""
+        if self._part is not None:
+            return self._part.path
         return Path(self._session.path) if self._session is not None and self._session.path else None
 
     @property
@@ -64,7 +69,8 @@ class Profile:
         if session is not None and session.owner() is None:
             session.owner = weakref.ref(self)
         self._uses.append((session, is_new))
-        self._session, self._is_foreign, self._finished = session, session is None, None
+        self._session, self._finished = session, None
+        self._part = Part() if session is None else None
         if is_new:
             try:
                 self._say()
@@ -111,6 +117,13 @@ class Profile:
             if line not in said:
                 warnings.warn(line, EnergyprofWarning, stacklevel=4)
 
+    def _warn_of(self, part: Part) -> None:
+        """Say once that the figures are elsewhere."""
+        if part.remark not in self.warnings:
+            self.warnings = (*self.warnings, part.remark)
+            if not self._quiet:
+                warnings.warn(part.remark, EnergyprofWarning, stacklevel=_callers_level())
+
     @overload
     def __call__(
         self, function: Callable[..., Coroutine[Any, Any, Any]]
@@ -148,7 +161,8 @@ class Profile:
     def report(self) -> Report:
         """Return every row and figure: those so far while it goes on, else those of the whole run.
 
-        Working them out takes about a second, in this process. Raises EnergyprofError where there are none.
+        Working them out takes about a second, in this process. Raises EnergyprofError where there are none; as a part
+        of another process's run it is a report without rows, whose warning says who has them.
         """
         return self._run().report()
 
@@ -173,7 +187,7 @@ class Profile:
             return f"{self!r}: {error}"
 
     def __repr__(self) -> str:
-        if self._is_foreign:
+        if self._part is not None:
             state = "part of another process's run"
         elif self._session is None:
             state = "not started"
@@ -183,16 +197,27 @@ class Profile:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of a cell's value."""
-        text = repr(self) if self.running or self._session is None else str(self)
+        text = str(self) if self._part or not (self.running or self._session is None) else repr(self)
         return f"<pre>{html.escape(text)}</pre>"
 
-    def _run(self) -> Run:
+    def _run(self) -> Run | Part:
+        if self._part is not None:
+            self._warn_of(self._part)
+            return self._part
         if self._finished is not None:
             return self._finished
-        run = run_of(self._session, self._is_foreign)
+        run = run_of(self._session)
         if self._session is not None and not self._session.is_running:
             self._finished = run
         return run
+
+
+def _callers_level() -> int:
+    """Return the `stacklevel` that names the program's own line to whoever called this."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals is globals():
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 def _ending(error: BaseException) -> tuple[int | None, tuple[str, ...]]:

@@ -360,7 +360,10 @@ class Recorder:
             finally:
                 done.release()
 
-        start_new_thread(close, ())
+        try:
+            start_new_thread(close, ())
+        except RuntimeError:  # none left in the system, or the interpreter is shutting down
+            close()
         deadline_s = perf_counter() + EXIT_TIMEOUTS_S[1]
         written = -1
         while not done.acquire(True, EXIT_TIMEOUTS_S[0]):
