@@ -23,7 +23,7 @@ from energyprof.collect.convert_counts import Counter
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses
-from energyprof.collect.convert_process import Process, Run, ThreadEvents
+from energyprof.collect.convert_process import Process, ThreadEvents, run_columns
 from energyprof.collect.convert_progress import WHOLE, Journal
 from energyprof.collect.convert_sampled import SampledStacks
 from energyprof.collect.convert_spans import LaneEvents, convert_events
@@ -32,7 +32,6 @@ from energyprof.collect.convert_times import ThreadTimes
 from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
-from energyprof.model.span import LaneRuns
 from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
@@ -60,7 +59,6 @@ class Converter:
         """`signalled_ns` knows by spool when stack sampling gave its process the first signal.
 
         `bursts` says when spans are stored; None: always. At most `lane_limit` lanes are kept apart; None: all.
-
         `is_part`: the program ran before, so that stages may end here that had begun in a run before this one.
         """
         self._is_part = is_part
@@ -322,7 +320,7 @@ class Converter:
             self._main = main
 
     def _take_events(self, process: Process, parts: list[ThreadEvents]) -> None:
-        runs = _run_columns([run for part in parts for run in part.runs])
+        runs = run_columns([run for part in parts for run in part.runs])
         lane = np.concatenate([part.lane for part in parts])
         if not len(lane):
             self._out.runs(runs)
@@ -381,7 +379,7 @@ class Converter:
 
     def _cut(self, process: Process, end_ns: int) -> None:
         """Hand on the spans and runs of a process that never ended."""
-        self._out.runs(_run_columns(process.runs_cut_at(end_ns)))
+        self._out.runs(run_columns(process.runs_cut_at(end_ns)))
         lanes = process.all_lanes()
         self._out.spans(self._open.cut(lanes, end_ns), *self._open.around(lanes))
 
@@ -395,8 +393,3 @@ class Converter:
         )
         for line in losses.lines():
             self._sink.warn(line)
-
-
-def _run_columns(runs: list[Run]) -> LaneRuns:
-    lane, start_ns, end_ns = np.array(sorted(runs), np.int64).reshape(-1, 3).T
-    return LaneRuns(lane.astype(np.int32), start_ns, end_ns)

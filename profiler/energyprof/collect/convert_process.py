@@ -311,3 +311,9 @@ class Process:
             for thread in self._threads.values()
             if thread.running != thread.own
         ]
+
+
+def run_columns(runs: list[Run]) -> LaneRuns:
+    """Return the runs as columns, ordered by lane and start."""
+    lane, start_ns, end_ns = np.array(sorted(runs), np.int64).reshape(-1, 3).T
+    return LaneRuns(lane.astype(np.int32), start_ns, end_ns)

@@ -29,3 +29,8 @@ def note(run_dir: str, doing: str) -> None:
         return  # a full disk: the losses are counted in the spool
     finally:
         os.close(log)
+
+
+def reason(error: OSError) -> str:
+    """Return what the system says, without our file names."""
+    return error.strerror or str(error)

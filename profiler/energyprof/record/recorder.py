@@ -5,12 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import sys
-from _signal import (  # type: ignore[import-not-found]  # as in flusher.py
-    SIG_BLOCK,
-    pthread_sigmask,
-    valid_signals,
-)
-from _thread import RLock, allocate_lock, start_new_thread
+from _thread import RLock
 from time import perf_counter, perf_counter_ns, thread_time_ns
 
 from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
@@ -18,7 +13,8 @@ from energyprof.model.frame import NAMES as NAMES_KIND
 from energyprof.model.json_text import to_json
 from energyprof.record import fork, lanes
 from energyprof.record.ends import pair_cost_ns
-from energyprof.record.faults import note
+from energyprof.record.exit import close_within_limits
+from energyprof.record.faults import note, reason
 from energyprof.record.flusher import Flusher
 from energyprof.record.names import NAMES
 from energyprof.record.spool_file import Parent, SpoolFile
@@ -47,8 +43,6 @@ PIECE_EVENTS = (8_192, 65_536)
 ABANDONED_AFTER = 10
 """Flushes that find no folder until nobody is thought to be there: a live collector makes a deleted one again."""
 CLOSE_TIMEOUT_S = 0.04
-EXIT_TIMEOUTS_S = (0.25, 2.0)
-"""How long `os._exit` waits for headway, and at all: a program may call it because the disk hangs."""
 _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 
 
@@ -207,7 +201,7 @@ class Recorder:
         except OSError as error:
             self._hold(error)
             if last:
-                self._lose(sum([len(lane.buffer) for lane in lanes.lanes]) // 2, _reason(error))
+                self._lose(sum([len(lane.buffer) for lane in lanes.lanes]) // 2, reason(error))
             self._state_loss(error)
             return
         self._misses = 0
@@ -219,7 +213,7 @@ class Recorder:
                 self._write(frame)
             self._write_facts(began_ns, last)
         except OSError as error:
-            self._lost_because = _reason(error)
+            self._lost_because = reason(error)
             self._state_loss(error)
         finally:
             self._spool.shut()
@@ -250,7 +244,7 @@ class Recorder:
                     unwritten -= len(piece) // 2
                     self._events_written += len(piece) // 2
         except OSError as error:
-            self._lose(unwritten, _reason(error))  # the few words that say so may still fit
+            self._lose(unwritten, reason(error))  # the few words that say so may still fit
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
@@ -321,9 +315,9 @@ class Recorder:
             for lane in list(lanes.lanes):
                 del lane.buffer[:]
             del lanes.guests[:]
-            self._lose(held, _reason(error))
+            self._lose(held, reason(error))
         if self.stacks is not None and len(self.stacks) > HELD_WHEN_BLOCKED_EVENTS // 4:
-            self._lose(self.stacks.drop(), _reason(error))
+            self._lose(self.stacks.drop(), reason(error))
 
     def _lose(self, events: int, because: str) -> None:
         self._lost += events
@@ -348,28 +342,7 @@ class Recorder:
         """Write all there is before `os._exit`: in a thread, waited for as long as it makes headway, within limits."""
         if not (self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes)):
             return
-        done = allocate_lock()
-        done.acquire()
-
-        def close() -> None:
-            try:
-                pthread_sigmask(SIG_BLOCK, valid_signals())
-                self.close()
-            except Exception:  # an error of ours must not show in the program
-                note(self.run_dir, "closing before an exit")
-            finally:
-                done.release()
-
-        try:
-            start_new_thread(close, ())
-        except RuntimeError:  # none left in the system, or the interpreter is shutting down
-            close()
-        deadline_s = perf_counter() + EXIT_TIMEOUTS_S[1]
-        written = -1
-        while not done.acquire(True, EXIT_TIMEOUTS_S[0]):
-            if self._events_written == written or perf_counter() > deadline_s:
-                return
-            written = self._events_written
+        close_within_limits(self.close, lambda: self._events_written, self.run_dir)
 
     def _announce_process(self) -> int:
         number = lanes.announce_spawn()
@@ -425,8 +398,3 @@ def _set_active(active: bool) -> None:
     set_active = getattr(stages, "set_active", None)
     if set_active is not None:
         set_active(active)
-
-
-def _reason(error: OSError) -> str:
-    """Return what the system says, without our file names."""
-    return error.strerror or str(error)
