@@ -11,7 +11,7 @@ import numpy as np
 from energyprof.collect.convert_lanes import POOLED, LaneTable, PoolRanges
 from energyprof.collect.convert_stages import StageName, StageResolver, StageTable
 from energyprof.model.events import LANE, SPAWN
-from energyprof.model.span import LANE_KINDS, Ints, StageKind
+from energyprof.model.span import LANE_KINDS, Ints, LaneRuns, StageKind
 
 THREAD_KEPT_NS = 60_000_000_000
 """A thread that was silent for so long has ended, or begins anew without a loss."""
