@@ -14,7 +14,7 @@ from energyprof.model.trace import Flows
 PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
 """Column `provenance` of EnergyColumns holds indices into this."""
 
-ATTRIBUTION_VERSION: Final = 2
+ATTRIBUTION_VERSION: Final = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
