@@ -247,3 +247,17 @@ def test_chip_whose_file_holds_garbage_is_shown_with_the_reason(place: Any) -> N
     assert rows(machine)["hwmon"]["available"] is True
     assert line.startswith("hwmon chip amdgpu (power1_average) gives no value (")
     assert line[:50] in " ".join(table.stdout.decode().split())
+
+
+def test_domains_of_the_page_are_in_the_order_people_count(place: Any) -> None:
+    for number in range(11):
+        chip = place.folder / f"sys/class/hwmon/hwmon{number:02}"
+        chip.mkdir(parents=True)
+        (chip / "name").write_text("amdgpu\n")
+        (chip / "power1_average").write_text("5000000\n")
+
+    table = place.call(place.command("doctor"), environment={"ENERGYPROF_SYSROOT": str(place.folder)})
+
+    page = [line.split() for line in table.stdout.decode().splitlines()]
+    found = [word for words in page for word in words[:2] if word.startswith("gpu:")]
+    assert found[:11] == [f"gpu:{number}" for number in range(11)]

@@ -91,3 +91,13 @@ def test_a_model_knows_what_it_has_missed():
 
 def test_a_modelled_domain_knows_its_baseline_by_definition():
     assert len(said(domain=MODEL, baseline_w=None)) == 1
+
+
+def test_what_two_sensors_have_in_common_is_one_line():
+    domains = tuple(replace(SENSOR, id=f"gpu:{number}") for number in (9, 10))
+    times = StageTimes(*(np.zeros(0, np.int64) for _ in range(5)))
+    parts = tuple(found(domain, failures=3 + at) for at, domain in enumerate(domains))
+
+    (line,) = cautions(RUN, QUIET, domains, (), Attribution(1, parts, times, Flows.none(), Flows.none(), ()), ())
+
+    assert line.startswith("gpu:9, gpu:10: 3 to 4 of 500 reads failed and are gaps")

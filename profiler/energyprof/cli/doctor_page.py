@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from energyprof.model.natural_order import natural_key
+
 _GAP = "  "
 _LAST_LEAST = 26
 """Columns that the last cell of a row needs to be readable; with less, rows become blocks."""
@@ -77,7 +79,7 @@ def _domains(found: Mapping[str, Any]) -> list[tuple[str, ...]]:
                     reason,
                 )
             )
-    return sorted(rows)
+    return sorted(rows, key=lambda row: (natural_key(row[0]), row[1:]))
 
 
 def _period(domain: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from energyprof.collect.devices import OpenSource, open_source
 from energyprof.interfaces import PowerSource, RemarkingSource, SourceContext
 from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.ids import DomainId
+from energyprof.model.natural_order import natural_key
 
 Opened: TypeAlias = list[OpenSource]
 
@@ -142,18 +143,19 @@ class Opening:
         if self._has_begun and kept and attempt.is_sensor and after_s >= SAID_LATE_S:
             self._said.append(
                 f"power source {attempt.name} answered {after_s:.1f} s into the run; "
-                f"{', '.join(sorted(kept))} is not known before that"
+                f"{', '.join(sorted(kept, key=natural_key))} is not known before that"
             )
         if held and attempt.is_sensor:
             models = ", ".join(id_ for id_, reader in self._readers.items() if reader.domain.provenance == "model")
             self._said.append(
                 f"power source {attempt.name} answered {after_s:.1f} s into the run, too late for "
-                f"{', '.join(sorted(held))}: a model serves {models} already; wait for it with: --source {attempt.name}"
+                f"{', '.join(sorted(held, key=natural_key))}: a model serves {models} already; "
+                f"wait for it with: --source {attempt.name}"
             )
         # Of sources found by themselves `doctor` tells who reads what; a late one was not what it promised.
         if lost and (is_late or not self._is_choosing):
             of_it = "is left out" if not kept and not held else "is not read for all its domains"
-            both = ", ".join(sorted(lost))
+            both = ", ".join(sorted(lost, key=natural_key))
             self._said.append(f"power source {attempt.name} {of_it}: {both} is read by another; choose with --source")
         if not kept:
             attempt.close()

@@ -8,6 +8,7 @@ from energyprof.model.attribution import Attribution, DomainAttribution
 from energyprof.model.domain import Domain
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
+from energyprof.report.like_lines import merged_lines
 from energyprof.report.others import others_cautions
 
 UNATTRIBUTED_SHARE = 0.02
@@ -30,7 +31,9 @@ def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
     attribution: Attribution,
     recorded: tuple[str, ...],
 ) -> tuple[str, ...]:
-    """Return what a reader of the figures must know: of the power data first, then of recording; nothing twice."""
+    """Return what a reader of the figures must know: of the power data first, then of recording; nothing twice.
+
+    What several domains have in common is one line."""
     by_id = {domain.id: domain for domain in domains}
     found = [
         *_no_domain(attribution),
@@ -43,7 +46,7 @@ def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
         *_of_recording(run, recorder, stages),
         *recorded,
     ]
-    return tuple(dict.fromkeys(" ".join(line.split()) for line in found))
+    return tuple(merged_lines(dict.fromkeys(" ".join(line.split()) for line in found), list(by_id)))
 
 
 def _no_domain(attribution: Attribution) -> Iterator[str]:

@@ -8,6 +8,7 @@ from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribu
 from energyprof.model.domain import Domain
 from energyprof.model.graph import Node, StageGraph
 from energyprof.model.ids import DomainId
+from energyprof.model.natural_order import natural_key
 from energyprof.model.report import (
     DomainRow,
     EdgeRow,
@@ -129,7 +130,7 @@ def unsplit_rows(stages: tuple[Stage, ...], attribution: Attribution) -> tuple[U
         for found in attribution.domains
         for joint in found.unsplit
     ]
-    return tuple(sorted(rows, key=lambda row: (row.domain, -row.energy_j, row.members)))
+    return tuple(sorted(rows, key=lambda row: (natural_key(row.domain), -row.energy_j, row.members)))
 
 
 def edge_rows(graph: StageGraph) -> tuple[EdgeRow, ...]:
