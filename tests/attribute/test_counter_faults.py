@@ -167,7 +167,7 @@ def test_counter_on_a_grid_that_misses_updates_for_good_leaves_a_gap(make, stall
     assert 2000 + stall_ms - 5 < gap[1] < 2000 + stall_ms + 205  # until an update that a poll dates for certain
     np.testing.assert_allclose([energy / (b - a) for a, b, energy in windows], 1.0, rtol=0.1)
     assert fault.startswith("the counter stood still for 0.")
-    assert fault.endswith("s; the energy of that time is unknown, not 0")
+    assert "s; the energy of that time is unknown, not 0" in fault
 
 
 @pytest.mark.parametrize("stall_ms", [300, 600, 800])
