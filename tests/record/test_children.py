@@ -155,3 +155,16 @@ def test_an_exit_waits_for_no_disk_and_is_the_programs_own_again_afterwards(reco
     )
 
     assert (program.stdout, program.stderr) == ("3\nTrue True\n", "")
+
+
+def test_an_exit_without_a_thread_left_still_hands_over_the_stages(recording: Any) -> None:
+    program = recording.run(
+        "import os\nfrom energyprof import stage\nfrom energyprof.record import exit\n"
+        "def refuse(*_): raise RuntimeError('no thread')\n"
+        "exit.start_new_thread = refuse\n"
+        "with stage('a'): pass\n"
+        "os._exit(3)\n"
+    )
+
+    assert (program.returncode, program.log, program.spool.told()) == (3, "", ["+a", "-a"])
+    assert program.spool.is_ended

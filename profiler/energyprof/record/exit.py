@@ -34,7 +34,10 @@ def close_within_limits(close: Callable[[], None], written: Callable[[], int], r
         finally:
             done.release()
 
-    start_new_thread(run, ())
+    try:
+        start_new_thread(run, ())
+    except RuntimeError:  # none left in the system, or the interpreter is shutting down
+        run()
     deadline_s = perf_counter() + LONGEST_S
     before = -1
     while not done.acquire(True, HEADWAY_S):
