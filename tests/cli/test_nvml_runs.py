@@ -120,7 +120,7 @@ time.sleep(1.5)
     assert set(lost.tolist()) == {ReadStatus.OK, ReadStatus.LOST}
     assert set(other.tolist()) == {ReadStatus.OK}
     assert any("fallen off the bus" in line for line in outcome.trace.warnings)
-    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.03)  # a second of it, edges included
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.08)  # a second of it, whose edges are known to a poll or two
 
 
 @pytest.mark.slow
