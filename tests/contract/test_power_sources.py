@@ -256,6 +256,8 @@ def test_source_may_be_closed_twice_and_unopened(source, world):
     source.close()
     source.close()
 
+    assert source.why_unavailable(world.context) is None, "what has been closed can serve again"
+
 
 def test_two_runs_in_one_process_do_not_share_anything(name, tmp_path):
     (tmp_path / "a").mkdir()

@@ -98,6 +98,7 @@ class _Ground:
     """None: everything was stored."""
 
     def lanes(self, *, device: bool) -> _Lanes:
+        """Return the lanes of devices, or those of the host."""
         trace = self.trace
         counts: Flags = (trace.lanes.kind == _DEVICE) == device
         inherited = inherited_segments(trace.spans, trace.lanes, trace.lane_runs, trace.run.start_ns)
@@ -140,22 +141,8 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     parts = np.append(found.stages.energy_j, (whole.idle_j, whole.outside_j, others_j, whole.unattributed_j))
     parts_uj = whole_microjoules(parts, total_uj)
     energy_uj, rest_uj = parts_uj[:-4], parts_uj[-4:].tolist()
-    case = Case(
-        domain=domain,
-        period_ns=windows.period_ns,
-        host_clock=domain.driver == "device" and not on_device,
-        stages=trace.stages,
-        tree=ground.tree,
-        pieces=ground.times.calls + ground.times.resumes,
-        ran=Ran(
-            lanes.own_ns,
-            _covered_ns(lanes.segments, windows, len(trace.stages)),
-            is_read=len(windows) > 0,
-            high_w=_high_w(windows),
-        ),
-    )
-    own = self_columns(case, found, energy_uj)
-    total = total_columns(case, found, energy_uj)
+    case = _case(ground, lanes, domain, windows, on_device)
+    own, total = self_columns(case, found, energy_uj), total_columns(case, found, energy_uj)
     if touched.any():
         by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
         below = ground.tree.sums(touched.astype(np.int64)) > 0
@@ -188,6 +175,25 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         covered_ns=round(windows.covered_ns()),
         gaps=windows.gaps(),
         faults=faults,
+    )
+
+
+def _case(ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows, on_device: bool) -> Case:
+    """Return what the verdict on the domain's figures rests on."""
+    stages = ground.trace.stages
+    return Case(
+        domain=domain,
+        period_ns=windows.period_ns,
+        host_clock=domain.driver == "device" and not on_device,
+        stages=stages,
+        tree=ground.tree,
+        pieces=ground.times.calls + ground.times.resumes,
+        ran=Ran(
+            lanes.own_ns,
+            _covered_ns(lanes.segments, windows, len(stages)),
+            is_read=len(windows) > 0,
+            high_w=_high_w(windows),
+        ),
     )
 
 
