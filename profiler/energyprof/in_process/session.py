@@ -1,4 +1,4 @@
-"""One run of this process by itself, from start to end: the recorder inside, the collector as its helper."""
+"""One run of this process by itself, from start to end: the recorder inside, the collector started by it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from energyprof.errors import InputError
 from energyprof.in_process.surroundings import ChildEnvironment, stem_and_command
 from energyprof.launch.environment import collector_environment
 from energyprof.launch.file_size import DEFAULT_BYTES
-from energyprof.launch.helper import Helper
 from energyprof.launch.output_file import claim_default, claim_named
+from energyprof.launch.own_collector import OwnCollector
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.run_notes import note_ending
 from energyprof.model.json_text import to_json
@@ -64,7 +64,7 @@ class Session:
         """Return who ends it, as long as there is somebody."""
         self._pid = os.getpid()
         self._run_dir = ""
-        self._helper: Helper | None = None
+        self._collector: OwnCollector | None = None
         self._environment: ChildEnvironment | None = None
         self._talking = threading.Lock()
         try:
@@ -103,19 +103,19 @@ class Session:
             "in_process": True,
             "cpu_before": list(self._cpu_before.items()),
         }
-        self._helper = Helper(config, inherited)
+        self._collector = OwnCollector(config, inherited)
         self._children_ns = _children_ns()
-        self._helper.await_sampling()
+        self._collector.await_sampling()
         time.sleep(wish.lead_in_s)
         bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
         self._environment.set()
-        self._helper.begin(time.monotonic_ns(), time.time_ns())
+        self._collector.begin(time.monotonic_ns(), time.time_ns())
 
     def _give_up(self, failure: str) -> None:
         """Leave nothing behind of what could not be started."""
-        if self._helper is not None:
-            self._helper.abandon()
-            self._helper = None
+        if self._collector is not None:
+            self._collector.abandon()
+            self._collector = None
         if bootstrap.recorded_into():
             bootstrap.stop()
         if self._environment is not None:
@@ -137,7 +137,7 @@ class Session:
         """Have all that is known so far stored in the file; return why that failed, or nothing."""
         bootstrap.flush()
         with self._talking:
-            return self.failure if self._helper is None else self._helper.commit()
+            return self.failure if self._collector is None else self._collector.commit()
 
     def end(self, exit_code: int | None, remarks: Sequence[str] = ()) -> None:
         """Stop recording and finish the file; a second call does nothing.
@@ -153,7 +153,7 @@ class Session:
         finally:
             if self._environment is not None:
                 self._environment.restore()
-            if self._helper is not None and self.is_ours:
+            if self._collector is not None and self.is_ours:
                 used_ns = {tid: at_end_ns - self._cpu_before.get(tid, 0) for tid, at_end_ns in cpu_now.items()}
                 ending = {
                     "t_ns": t_ns,
@@ -162,13 +162,13 @@ class Session:
                     "cpu_by_thread": list(used_ns.items()),
                     "warnings": list(remarks),
                 }
-                self._finish(self._helper, ending)
+                self._finish(self._collector, ending)
 
-    def _finish(self, helper: Helper, ending: Mapping[str, Any]) -> None:
+    def _finish(self, collector: OwnCollector, ending: Mapping[str, Any]) -> None:
         """Wait for the file, and remove what nobody needs any more; what failed is kept and said."""
         self.failure = "it was interrupted before the collector had finished"
         with self._talking:
-            self.failure = helper.finish(ending).failure
+            self.failure = collector.finish(ending).failure
         if not self.failure:
             remove_run_folder(self._run_dir)
             return

@@ -1,6 +1,6 @@
 """The collector's end of its two pipes: JSON lines from the foreground in, JSON lines to it out.
 
-Where the program itself has started it (`launch.helper`), a FIFO and a file of the run folder are the pipes.
+Where the program itself has started it (`launch.own_collector`), a FIFO and a file of the run folder are the pipes.
 """
 
 from __future__ import annotations

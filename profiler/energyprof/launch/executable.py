@@ -21,6 +21,7 @@ def _is_executable(path: str) -> bool:
 
 
 def why_not_executable(name: str) -> str:
+    """Return the fact and the remedy, for the end of a sentence about `name`."""
     if os.sep not in name:
         return "it is not on PATH; name its path"
     if not os.path.exists(name):

@@ -65,6 +65,7 @@ class Frame:
     payload: bytes
 
     def json(self) -> Any:  # JSON is whatever the kind's docstring says
+        """Return the payload of a frame that holds JSON; `Any`, for its shape depends on the kind."""
         return json.loads(self.payload)
 
 

@@ -1,4 +1,4 @@
-"""The collector as a helper: it may hang, die or refuse, the program hears of it in time and is never held up."""
+"""A collector of our own: it may hang, die or refuse, the program hears of it in time and is never held up."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from energyprof.launch import helper as helper_module
-from energyprof.launch.helper import Helper
+from energyprof.launch import own_collector as module
+from energyprof.launch.own_collector import OwnCollector
 
 
-def is_gone(helper: Helper) -> None:
+def is_gone(collector: OwnCollector) -> None:
     """Wait for the end of the process; fails if it does not come."""
     deadline_s = time.monotonic() + 10
-    while helper._process.is_alive():
+    while collector._process.is_alive():
         assert time.monotonic() < deadline_s
         time.sleep(0.01)
 
@@ -67,30 +67,30 @@ def refuse_to_commit():
 @pytest.fixture
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Start a stand-in; what takes seconds of patience takes tenths here."""
-    monkeypatch.setattr(helper_module, "PATIENCE_S", 0.3)
-    monkeypatch.setattr(helper_module, "LONGEST_LEAD_OUT_S", 0.1)
-    monkeypatch.setattr(helper_module, "START_PATIENCE_S", 5.0)
+    monkeypatch.setattr(module, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(module, "LONGEST_LEAD_OUT_S", 0.1)
+    monkeypatch.setattr(module, "START_PATIENCE_S", 5.0)
     (tmp_path / "stand_ins.py").write_text(STAND_INS)
     run_dir = tmp_path / "run"
     run_dir.mkdir()
 
-    def started(behaviour: str) -> Helper:
+    def started(behaviour: str) -> OwnCollector:
         environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-        return Helper({"run_dir": str(run_dir), "behaviour": behaviour}, environment, "stand_ins")
+        return OwnCollector({"run_dir": str(run_dir), "behaviour": behaviour}, environment, "stand_ins")
 
     return started
 
 
 def test_it_commits_as_often_as_asked_and_hears_the_end(start: Any) -> None:
-    helper = start("good")
+    collector = start("good")
 
-    committed = [helper.commit(), helper.commit()]
-    result = helper.finish(END)
+    committed = [collector.commit(), collector.commit()]
+    result = collector.finish(END)
 
     assert committed == ["", ""]
     assert result.failure == ""
     assert result.warnings == ('{"op": "end", "t_ns": 5, "exit_code": 0, "cpu_ns": 3}',)
-    assert helper.warnings == ["mind"]
+    assert collector.warnings == ["mind"]
 
 
 @pytest.mark.parametrize("behaviour", ["slow", "late"])
@@ -100,20 +100,20 @@ def test_one_that_works_or_is_still_being_loaded_is_waited_for(start: Any, behav
 
 @pytest.mark.parametrize("behaviour", ["hang", "hang_in_a_driver"])
 def test_one_that_hangs_is_given_up_soon_and_ended(start: Any, behaviour: str) -> None:
-    helper = start(behaviour)
-    while not (helper._has_begun or helper._hear()):
+    collector = start(behaviour)
+    while not (collector._has_begun or collector._hear()):
         time.sleep(0.01)
     began_s = time.monotonic()
 
-    result = helper.finish(END)
+    result = collector.finish(END)
 
     assert result.failure == "the collector has said nothing for 0.3 s and was ended"
     assert time.monotonic() - began_s < 2.0
-    is_gone(helper)
+    is_gone(collector)
 
 
 def test_one_that_never_begins_is_given_up_later(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helper_module, "START_PATIENCE_S", 1.0)
+    monkeypatch.setattr(module, "START_PATIENCE_S", 1.0)
 
     result = start("never_begin").finish(END)
 
@@ -125,50 +125,50 @@ def test_one_that_never_begins_is_given_up_later(start: Any, monkeypatch: pytest
     [("die", "the collector ended early (RuntimeError: boom)"), ("refuse", "the disk is full")],
 )
 def test_one_that_fails_says_why(start: Any, behaviour: str, failure: str) -> None:
-    helper = start(behaviour)
+    collector = start(behaviour)
 
-    assert helper.commit() == failure
-    assert helper.finish(END).failure == failure
-    helper.abandon()
+    assert collector.commit() == failure
+    assert collector.finish(END).failure == failure
+    collector.abandon()
 
 
 def test_a_block_waits_for_the_first_reading_and_tells_when_it_begins(start: Any) -> None:
-    helper = start("sample_late")
+    collector = start("sample_late")
 
-    helper.await_sampling()
-    helper.begin(7, 8)
+    collector.await_sampling()
+    collector.begin(7, 8)
 
-    assert helper._is_sampling
-    assert helper.finish(END).warnings == ('{"op": "begin", "t_ns": 7, "unix_ns": 8}',)
+    assert collector._is_sampling
+    assert collector.finish(END).warnings == ('{"op": "begin", "t_ns": 7, "unix_ns": 8}',)
 
 
 @pytest.mark.parametrize("behaviour", ["hang_in_a_driver", "die", "refuse"])
 def test_a_block_begins_without_a_reading_that_does_not_come(
     start: Any, behaviour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(helper_module, "SAMPLING_PATIENCE_S", 2.0 if behaviour == "die" else 0.3)
-    helper = start(behaviour)
+    monkeypatch.setattr(module, "SAMPLING_PATIENCE_S", 2.0 if behaviour == "die" else 0.3)
+    collector = start(behaviour)
 
-    helper.await_sampling()
+    collector.await_sampling()
 
-    assert not helper._is_sampling
-    helper.abandon()
+    assert not collector._is_sampling
+    collector.abandon()
 
 
 def test_a_commit_may_fail_and_the_run_go_on(start: Any) -> None:
-    helper = start("refuse_to_commit")
+    collector = start("refuse_to_commit")
 
-    assert helper.commit() == "the disk is full"
-    assert helper.finish(END).failure == ""
+    assert collector.commit() == "the disk is full"
+    assert collector.finish(END).failure == ""
 
 
 def test_a_run_folder_that_is_gone_holds_nobody_up(start: Any, tmp_path: Path) -> None:
-    helper = start("good")
-    helper.commit()
+    collector = start("good")
+    collector.commit()
     for path in (tmp_path / "run").iterdir():
         path.unlink()
 
-    result = helper.finish(END)
+    result = collector.finish(END)
 
     assert result.failure == "the collector has said nothing for 0.3 s and was ended"
-    is_gone(helper)
+    is_gone(collector)

@@ -1,4 +1,4 @@
-"""The collector as the helper of the very program it watches: started by it, asked by it, and outliving it.
+"""The collector that the very program it watches has started: asked by it, and outliving it.
 
 The two talk through files of the run folder: a FIFO that the collector reads, a list of events that it appends to.
 So the program holds no descriptor of ours: none that a forked child inherits, that `os.closerange` closes, or whose
@@ -44,7 +44,7 @@ library.
 """
 
 
-class Helper:
+class OwnCollector:
     """One collector. No method raises because it has died or hangs: what comes back says so."""
 
     def __init__(self, config: Mapping[str, Any], environment: Mapping[str, str], module: str = MODULE) -> None:
