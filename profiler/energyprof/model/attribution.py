@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+
 from energyprof.model.domain import Domain, counted_ids
 from energyprof.model.ids import DomainId
 from energyprof.model.span import Codes, Flags, Floats, Index, Ints
@@ -103,6 +105,44 @@ class FunctionEnergy:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SensorFit:
+    """What the statistical fit of one sensor found, before anything is refused; row = stage index.
+
+    Stages too small for a column of their own share one with others (`column`): their energies are divided in
+    proportion, and only sums of whole columns have a covariance.
+    """
+
+    energy_j: Floats
+    """Best linear unbiased prediction of each stage's own energy, its children excluded."""
+    sd_j: Floats
+    """The larger of its analytic and its bootstrap standard deviation."""
+    data_share: Floats
+    """1 - (posterior variance / prior variance), 0..1: how much the data, not the prior, say."""
+    column: Index
+    """Row and column of each stage in `covariance_j2`; -1: it never ran on lanes that count here."""
+    covariance_j2: Floats
+    """Shape (columns, columns), symmetric, in J^2; statistical only: the gain error common to all is not in it."""
+    lag_ns: float
+    lag_sd_ns: float
+    window_ns: float
+    """Averaging window of the sensor as used; 0: a counter."""
+    response_ns: float
+    """Time constant of a first-order response as used; 0: none."""
+    timing: str
+    """Where lag, window and time constant come from, as printed: `probe`, `likelihood`, `by class`."""
+    condition: float
+    """Condition number of the whitened occupancy columns."""
+    refusal: str
+    """Why no leaf may be named at all (aliased, ambiguous lag, model does not fit), with the cure; empty: none."""
+
+    def sd_of_sum(self, members: Ints) -> float:
+        """Return the standard deviation of the joint energy of several stages, in joules."""
+        weight = np.zeros(len(self.covariance_j2))
+        weight[np.unique(self.column[members][self.column[members] >= 0])] = 1.0
+        return float(np.sqrt(max(weight @ self.covariance_j2 @ weight, 0.0)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class DomainAttribution:
     """Everything found out about one domain."""
 
@@ -136,6 +176,8 @@ class DomainAttribution:
     """Stretches within the measured part of the run whose energy is not known."""
     faults: tuple[str, ...] = ()
     """What was wrong with the readings, each a gap."""
+    fit: SensorFit | None = None
+    """None: the energy was divided without a statistical fit (a model, or too few updates)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
