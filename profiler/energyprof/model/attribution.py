@@ -139,7 +139,7 @@ class SensorFit:
         """Return the standard deviation of the joint energy of several stages, in joules."""
         weight = np.zeros(len(self.covariance_j2))
         weight[np.unique(self.column[members][self.column[members] >= 0])] = 1.0
-        return float(np.sqrt(max(weight @ self.covariance_j2 @ weight, 0.0)))
+        return max(float(weight @ self.covariance_j2 @ weight), 0.0) ** 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
