@@ -45,6 +45,22 @@ def test_spans_come_back_in_order_with_full_stages_and_parent_rows(capture: Path
     ]
 
 
+def test_facts_of_a_stage_come_back_and_later_ones_are_added(write: Write) -> None:
+    def fill(writer: CaptureWriter) -> None:
+        writer.set_run(RunFacts(("true",), 0, 5, 50, 0))
+        writer.add_stages([LocalStage(0, -1, "Net", "module", is_module=True, facts={"parameters": 7, "flops": 1})])
+        writer.add_stages([LocalStage(0, -1, "Net", "module", is_module=True, facts={"parameters": 7, "flops": 2})])
+        writer.add_lanes([LaneRow(0, 7, 1, 7, 0, "main")])
+        column = np.zeros(1, np.int64)
+        writer.add_spans(
+            SpanChunk(*(column.astype(np.int32),) * 2, column, column + 5, column.astype(np.int32), column > 0)
+        )
+
+    (stage,) = read_trace(write(fill)).stages
+
+    assert dict(stage.facts) == {"parameters": 7, "flops": 2}
+
+
 def test_lanes_stand_below_the_stage_they_were_created_in(capture: Path) -> None:
     trace = read_trace(capture)
 

@@ -253,15 +253,15 @@ class Recorder:
     def _announce(self) -> None:
         """Write the names and lanes that are new to this spool; everything taken before this may refer to them."""
         names = NAMES.since(self._names_written)
-        if names:
-            self._write(pack_frame(NAMES_KIND, 0, to_json([name.row() for name in names])))
+        if rows := [name.row() for name in (*names, *NAMES.take_told())]:
+            self._write(pack_frame(NAMES_KIND, 0, to_json(rows)))
             self._names_written += len(names)
         new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
         guests = lanes.guests[:]
         launched = self._launched[:]
-        rows = [*(lane.row() for lane in new), *lanes.guest_rows(guests), *launched]
-        if rows:
-            self._write(pack_frame(LANES, 0, to_json(rows)))
+        told = [*(lane.row() for lane in new), *lanes.guest_rows(guests), *launched]
+        if told:
+            self._write(pack_frame(LANES, 0, to_json(told)))
             for lane in new:
                 lane.announced = self._spool.id
             del lanes.guests[: len(guests)]
