@@ -133,6 +133,17 @@ def guest_rows(new: list[tuple[int, str]]) -> list[dict[str, object]]:
     return [{"kind": "task", "lanes": [number for number, _ in new], "names": [name for _, name in new]}]
 
 
+def set_recording(is_on: bool) -> None:
+    """Have stages record from now on, or not any more."""
+    global is_recording  # noqa: PLW0603 - read at each stage that is imported later
+    is_recording = is_on
+    stages = sys.modules.get("energyprof.record.stage")
+    # Not imported for its sake: the program has asked for no stage yet, or is doing so now and will see it.
+    set_active = getattr(stages, "set_active", None)
+    if set_active is not None:
+        set_active(is_on)
+
+
 def nothing() -> None:
     """What is called while no recorder is there."""
 

@@ -16,6 +16,7 @@ from energyprof.record.ends import pair_cost_ns
 from energyprof.record.exit import close_within_limits
 from energyprof.record.faults import note, reason
 from energyprof.record.flusher import Flusher
+from energyprof.record.fork import Forking
 from energyprof.record.names import NAMES
 from energyprof.record.spool_file import Parent, SpoolFile
 
@@ -44,19 +45,6 @@ ABANDONED_AFTER = 10
 """Flushes that find no folder until nobody is thought to be there: a live collector makes a deleted one again."""
 CLOSE_TIMEOUT_S = 0.04
 _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
-
-
-class Forking:
-    """What is known from before a fork, in the thread that forks."""
-
-    __slots__ = ("is_held", "parent", "recorder", "was_flushing")
-
-    def __init__(self, recorder: Recorder, parent: Parent, was_flushing: bool, is_held: bool) -> None:
-        self.recorder = recorder
-        self.parent = parent
-        """What the child will say of us."""
-        self.was_flushing = was_flushing
-        self.is_held = is_held
 
 
 class Recorder:
@@ -119,7 +107,7 @@ class Recorder:
             lanes.await_next_event()  # a program that marks nothing keeps to its own threads
         else:
             self._flusher.start()
-        _set_active(True)
+        lanes.set_recording(True)
 
     def close(self) -> None:
         """Stop recording and write all there is; a second call does nothing.
@@ -129,7 +117,7 @@ class Recorder:
         if not self._is_open:
             return
         self._is_open = False
-        _set_active(False)
+        lanes.set_recording(False)
         fork.unfollow(self)
         lanes.on_first_event = lanes.nothing
         self._flusher.stop()
@@ -338,6 +326,16 @@ class Recorder:
         """Write all there is: another program may be about to take this process over."""
         self._flush_safely()
 
+    def telling(self) -> None:
+        """Write all there is before a message to whoever made this process, and may end it once it has the answer."""
+        is_told = self._spool.has_parent and any(lane.buffer for lane in lanes.lanes)
+        # Where the flusher hangs in a disk, the message is not to wait for it.
+        if is_told and self._flushing.acquire(timeout=CLOSE_TIMEOUT_S):
+            try:
+                self._flush_safely()
+            finally:
+                self._flushing.release()
+
     def exiting(self) -> None:
         """Write all there is before `os._exit`: in a thread, waited for as long as it makes headway, within limits."""
         if not (self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes)):
@@ -389,12 +387,3 @@ class Recorder:
                 call()
             except Exception:  # a plugin's error must not break the program
                 note(self.run_dir, "renewing an instrument after a fork")
-
-
-def _set_active(active: bool) -> None:
-    lanes.is_recording = active
-    stages = sys.modules.get("energyprof.record.stage")
-    # Not imported for its sake: the program has asked for no stage yet, or is doing so now and will see it.
-    set_active = getattr(stages, "set_active", None)
-    if set_active is not None:
-        set_active(active)
