@@ -50,6 +50,9 @@ class Sink:
         again = zip(spans.stage[spans.resumed].tolist(), spans.start_ns[spans.resumed].tolist(), strict=True)
         self.resumed += [(self.path(stage), start_ns) for stage, start_ns in again]
 
+    def add_cpu(self, cpu):
+        self.cpu = cpu
+
     def add_lane_runs(self, runs: LaneRuns) -> None:
         self.runs += zip(runs.lane.tolist(), runs.start_ns.tolist(), runs.end_ns.tolist(), strict=True)
 

@@ -42,7 +42,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     """Divide the energy of every domain over the stages; `progress` is told the part done, rising from 0 to 1."""
     tell = progress or (lambda _part: None)
     tell(0.0)
-    cpu = cpu_times(trace.cpu, trace.run.start_ns)
+    cpu = cpu_times(trace.cpu, trace.run.start_ns, trace.lanes)
     segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
     between = None if trace.counted is None else Between.of(trace.counted, trace.run.start_ns)
     segments = segments if between is None else between.outside(segments)

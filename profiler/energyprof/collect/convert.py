@@ -23,6 +23,7 @@ from energyprof.collect.convert_counts import Counter
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses
+from energyprof.collect.convert_own_cpu import OwnReadings
 from energyprof.collect.convert_process import Process, ThreadEvents, run_columns
 from energyprof.collect.convert_progress import WHOLE, Journal
 from energyprof.collect.convert_sampled import SampledStacks
@@ -32,7 +33,7 @@ from energyprof.collect.convert_times import ThreadTimes
 from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
-from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
+from energyprof.model.spool import CPU, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
 STAGE_BYTES = 1024
@@ -74,6 +75,7 @@ class Converter:
         self._bursts = bursts
         self._counter = None if bursts is None else Counter(bursts)
         self._out = HandOn(sink, self._stages, self._lanes, self._counter)
+        self._own_cpu = OwnReadings()
         self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
         self._main = self._latest = -1
@@ -282,6 +284,8 @@ class Converter:
         if frame.kind == END:
             process.closed_ns = process.end_ns(frame.payload) or self._now_ns()
             self._ended[process.spool] = None
+        elif frame.kind == CPU:
+            self._sink.add_cpu(self._own_cpu.rows(process, frame.payload, only_ends=self._out.is_counting))
         elif frame.kind in SampledStacks.KINDS:
             self._sampled.take(process, frame)
         else:

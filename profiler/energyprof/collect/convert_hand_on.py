@@ -11,6 +11,7 @@ from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_process import Process
 from energyprof.collect.convert_stacks import StackSink
 from energyprof.collect.convert_stages import StageTable
+from energyprof.model.power import ThreadCpu
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import Flags, Index, LaneRuns
 from energyprof.model.stacks import Samples
@@ -37,6 +38,10 @@ class RecordingSink(StackSink, Protocol):
 
     def add_lane_runs(self, runs: LaneRuns) -> None:
         """Take the stretches in which coroutine lanes ran."""
+        ...
+
+    def add_cpu(self, cpu: ThreadCpu) -> None:
+        """Take what processes have read of their own CPU times."""
         ...
 
     def count_from_here(self) -> None:

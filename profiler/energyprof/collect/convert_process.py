@@ -65,6 +65,8 @@ class Process:
         self.is_asked_for = False
         """Forked on behalf of another process, which tells its pid."""
         self.between: tuple[int, ...] = ()
+        self.made_by = 0
+        """Pid of the process whose child it was when it first wrote: that may be one that records nothing."""
         self.started_ns = 0
         self.closed_ns: int | None = None
         """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
@@ -109,6 +111,7 @@ class Process:
         self.parent_spool = head.get("parent_spool") or None
         self.parent_lane = head.get("parent_lane") or 0
         self.is_asked_for = bool(head.get("asked_for", False))
+        self.made_by = head.get("ppid") or 0
         self.between = tuple(head.get("between") or ())
 
     def monotonic_ns(self, perf_counter_ns: int) -> int:

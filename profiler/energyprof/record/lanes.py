@@ -53,12 +53,25 @@ class Local(_local):
 
     def __init__(self) -> None:
         self.buffer: list[int] = []
-        self.ext: Callable[[tuple[int, int]], None] = self.buffer.extend
+        self.ext: Callable[[tuple[int, int]], None] = _ext(self.buffer)
         self.running = LANE
         """The code that says which lane runs in this thread now; whoever puts another there puts it back."""
         self.alive = _Alive()
         self.lane = _enter(self.buffer, self.alive)
         on_first_event()
+
+
+def _ext(buffer: list[int]) -> Callable[[tuple[int, int]], None]:
+    """Return what takes this thread's events: the buffer itself, as long as nobody wants to hear of them."""
+    if on_event is None:
+        return buffer.extend
+
+    def heard(event: tuple[int, int]) -> None:
+        buffer.extend(event)
+        if on_event is None or not on_event(event[1]):
+            local.ext = buffer.extend
+
+    return heard
 
 
 def _enter(buffer: list[int], alive: _Alive) -> Lane:
@@ -94,8 +107,8 @@ def await_next_event() -> None:
     buffer = local.buffer
 
     def first(event: tuple[int, int]) -> None:
-        local.ext = buffer.extend
-        buffer.extend(event)
+        local.ext = ext = _ext(buffer)
+        ext(event)
         on_first_event()  # that of whichever recorder is there by then
 
     local.ext = first
@@ -152,6 +165,8 @@ is_recording = False
 """Whether stages record; what a stage goes by that is imported later than that is known."""
 on_thread: Callable[[], None] = nothing
 """Called in a thread that is about to start another."""
+on_event: Callable[[int], bool] | None = None
+"""Called in a thread with the time of its event just recorded, until it returns False; set by the recorder."""
 on_first_event: Callable[[], None] = nothing
 """Called in a thread that has just got its lane; set by the recorder."""
 new_lane_number = count(1).__next__

@@ -8,7 +8,7 @@ import sys
 from _thread import RLock
 from time import perf_counter, perf_counter_ns, thread_time_ns
 
-from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
+from energyprof.model.frame import CPU, END, EVENTS, FACTS, LANES, LOSS, pack_frame
 from energyprof.model.frame import NAMES as NAMES_KIND
 from energyprof.model.json_text import to_json
 from energyprof.record import fork, lanes
@@ -18,6 +18,7 @@ from energyprof.record.faults import note, reason
 from energyprof.record.flusher import Flusher
 from energyprof.record.fork import Forking
 from energyprof.record.names import NAMES
+from energyprof.record.own_cpu import OwnCpu
 from energyprof.record.spool_file import Parent, SpoolFile
 
 TYPE_CHECKING = False
@@ -65,7 +66,7 @@ class Recorder:
         self._renew(None)
 
     def _renew(self, parent: Parent | None) -> None:
-        self._spool = SpoolFile(self._folder, parent)
+        self._begin_spool(parent)
         self._flusher = Flusher(self._tick, lambda: note(self.run_dir, "flushing"))
         # Re-entrant: a signal handler may fork or exit while its thread is flushing.
         self._flushing = RLock()
@@ -83,6 +84,11 @@ class Recorder:
         self._pair_ns = 0.0
         self._flushed_s = self._facts_s = perf_counter()
 
+    def _begin_spool(self, parent: Parent | None) -> None:
+        self._spool = SpoolFile(self._folder, parent)
+        self._cpu = OwnCpu() if parent is not None else None
+        lanes.on_event = None if self._cpu is None else self._cpu.read
+
     def start(self) -> None:
         """Write the spool's head and have stages record from now on; raises OSError if the folder cannot be written."""
         parent = os.environ.get(PARENT_SPOOL, "")
@@ -92,7 +98,7 @@ class Recorder:
             spool = os.path.basename(parent)
             pid = int(spool.partition("-")[0])
             between = () if pid == os.getpid() else ancestors_below(pid)
-            self._spool = SpoolFile(self._folder, Parent(spool, between=between))
+            self._begin_spool(Parent(spool, between=between))
         lanes.forget_events()
         self._spool.open()
         try:
@@ -119,7 +125,7 @@ class Recorder:
         self._is_open = False
         lanes.set_recording(False)
         fork.unfollow(self)
-        lanes.on_first_event = lanes.nothing
+        lanes.on_event, lanes.on_first_event = None, lanes.nothing
         self._flusher.stop()
         if self._is_free():
             try:
@@ -197,6 +203,7 @@ class Recorder:
             self._forget_announcements()
         try:
             self._write_events()
+            self._write_cpu()
             for frame in self.stacks.frames() if self.stacks is not None else ():
                 self._write(frame)
             self._write_facts(began_ns, last)
@@ -233,6 +240,11 @@ class Recorder:
                     self._events_written += len(piece) // 2
         except OSError as error:
             self._lose(unwritten, reason(error))  # the few words that say so may still fit
+
+    def _write_cpu(self) -> None:
+        rows = self._cpu.taken([lane.tid for lane in list(lanes.lanes)]) if self._cpu is not None else []
+        if rows:
+            self._write(pack_frame(CPU, 0, struct.pack(_INT64S % len(rows), *rows)))
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
