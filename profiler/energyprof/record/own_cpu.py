@@ -6,9 +6,12 @@ process is read from outside since its beginning, so it reads nothing itself.
 
 from __future__ import annotations
 
+import struct
 import sys
 from _thread import get_native_id
 from time import perf_counter_ns, process_time_ns, thread_time_ns
+
+from energyprof.model.frame import CPU, pack_frame
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ FIRST_NS = 1_000_000_000
 """By then the collector reads it: it looks for new processes ten times a second, less often where there are many."""
 FIRST_EVENTS = 4_000
 """A reading costs about 1 us."""
+_INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 
 
 class OwnCpu:
@@ -38,15 +42,15 @@ class OwnCpu:
         self._rows.extend((t_ns, get_native_id(), thread_time_ns(), process_time_ns()))
         return True
 
-    def taken(self, tids: Iterable[int]) -> list[int]:
-        """Return all readings and one more of each of these threads that is alive; they are kept no longer."""
+    def frame(self, tids: Iterable[int]) -> bytes:
+        """Return all readings, and one more of each of these threads that is alive; they are kept no longer."""
         rows = self._rows[:]
         del self._rows[: len(rows)]
         for tid in tids:
             cpu_ns = _thread_ns(tid)
             if cpu_ns is not None:
                 rows += (perf_counter_ns(), tid, cpu_ns, process_time_ns())
-        return rows
+        return pack_frame(CPU, 0, struct.pack(_INT64S % len(rows), *rows))
 
 
 def _thread_ns(tid: int) -> int | None:

@@ -8,7 +8,7 @@ import sys
 from _thread import RLock
 from time import perf_counter, perf_counter_ns, thread_time_ns
 
-from energyprof.model.frame import CPU, END, EVENTS, FACTS, LANES, LOSS, pack_frame
+from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
 from energyprof.model.frame import NAMES as NAMES_KIND
 from energyprof.model.json_text import to_json
 from energyprof.record import fork, lanes
@@ -203,7 +203,8 @@ class Recorder:
             self._forget_announcements()
         try:
             self._write_events()
-            self._write_cpu()
+            if self._cpu is not None:
+                self._write(self._cpu.frame([lane.tid for lane in list(lanes.lanes)]))
             for frame in self.stacks.frames() if self.stacks is not None else ():
                 self._write(frame)
             self._write_facts(began_ns, last)
@@ -240,11 +241,6 @@ class Recorder:
                     self._events_written += len(piece) // 2
         except OSError as error:
             self._lose(unwritten, reason(error))  # the few words that say so may still fit
-
-    def _write_cpu(self) -> None:
-        rows = self._cpu.taken([lane.tid for lane in list(lanes.lanes)]) if self._cpu is not None else []
-        if rows:
-            self._write(pack_frame(CPU, 0, struct.pack(_INT64S % len(rows), *rows)))
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
