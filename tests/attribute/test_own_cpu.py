@@ -112,3 +112,11 @@ def test_readings_as_dense_as_events_do_not_shift_what_others_were_read_at():
 
     used_ns = np.diff(times.threads[PARENT, 5].at(np.array([10, 140, 150]) * 1.0 * MS))
     assert used_ns.tolist() == [0, 6 * MS]
+
+
+def test_what_children_had_used_does_not_grow_beyond_the_last_poll():
+    waited = [(PARENT, UNSEEN_CHILDREN, 0, 0), (PARENT, UNSEEN_CHILDREN, 1000, 9)]
+
+    times = times_of(*polled(PARENT), *waited)
+
+    assert times.children[PARENT].at(np.array([2000.0 * MS])).tolist() == [9 * MS]

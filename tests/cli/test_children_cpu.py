@@ -13,6 +13,7 @@ from energyprof.capture import read_trace
 
 LAUNCHING = """\
 import concurrent.futures, multiprocessing, os, resource, subprocess, sys, time
+from multiprocessing import forkserver, resource_tracker
 import energyprof
 stage = energyprof.stage
 
@@ -61,6 +62,8 @@ def main():
 
 if __name__ == "__main__":
     main()
+    forkserver._forkserver._stop()  # the kernel tells what a child has used once it was waited for
+    resource_tracker._resource_tracker._stop()
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     print(sum(one.ru_utime + one.ru_stime for one in usage))
 """

@@ -92,7 +92,9 @@ def _read_outside(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
     children: dict[int, Measure] = {}
     for low, high in pairwise(bounds.tolist()):
         pid, tid = int(cpu.pid[low]), int(cpu.tid[low])
-        measure = _measure(t[low:high], used[low:high], poll_ns, end_ns)
+        # What children had used by then goes on with nobody beyond the last poll.
+        goes_on_ns = np.inf if tid == UNSEEN_CHILDREN else end_ns
+        measure = _measure(t[low:high], used[low:high], poll_ns, goes_on_ns)
         if tid == UNSEEN_CHILDREN:
             children[pid] = measure
         elif tid:
