@@ -22,7 +22,7 @@ from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_counts import Counter
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
-from energyprof.collect.convert_losses import Losses
+from energyprof.collect.convert_losses import Losses, lines_of_cut_off
 from energyprof.collect.convert_own_cpu import OwnReadings
 from energyprof.collect.convert_process import Process, ThreadEvents, run_columns
 from energyprof.collect.convert_progress import WHOLE, Journal
@@ -153,8 +153,8 @@ class Converter:
         return Progress(state, (*lanes, *announced), forgotten, tallies)
 
     def _state_of(self, spool: str) -> dict[str, Any]:
-        own = self._processes[spool].state()
-        return {**self._watcher.position(spool), **own, "looked_ns": self._sampled.looked_ns(spool)}
+        own = {**self._processes[spool].state(), "looked_ns": self._sampled.looked_ns(spool)}
+        return {**self._watcher.position(spool), **own}
 
     def step(self) -> bool:
         """Convert the next bounded piece; False: nothing new is there at present."""
@@ -218,6 +218,7 @@ class Converter:
         self._watcher.close()
         self._out.origins += self._children.rest(self._processes.values())
         self._out.tables()
+        self._out.warnings(lines_of_cut_off(self._processes.values(), self._open.__contains__, ended_ns))
         for process in self._processes.values():
             ended = [end_ns] if process.closed_ns is None else [end_ns, process.closed_ns]
             seen_ns = ended_ns(process.pid, process.started_ns)
@@ -395,5 +396,4 @@ class Converter:
             clipped=self._clipped,
             overflowed=self._stages.overflowed,
         )
-        for line in losses.lines():
-            self._sink.warn(line)
+        self._out.warnings(losses.lines())

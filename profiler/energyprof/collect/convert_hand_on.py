@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Protocol
 
@@ -131,6 +131,11 @@ class HandOn:
         like = (0, "thread")
         pool, is_new = self._lanes.join(origin.lane, parent, origin.parent_stage, like)
         return (LaneOrigin(pool, parent, origin.parent_stage, origin.t_ns),) if is_new else ()
+
+    def warnings(self, lines: Iterable[str]) -> None:
+        """Hand on lines for the report."""
+        for line in lines:
+            self._sink.warn(line)
 
     def samples(self, samples: Samples) -> None:
         """Hand on samples of stacks."""
