@@ -46,7 +46,7 @@ def test_readings_end_where_the_collector_takes_over(recording: Any) -> None:
     program = recording.run(
         "import os\nfrom energyprof import stage\n"
         "from energyprof.record import lanes, own_cpu\n"
-        "own_cpu.FIRST_EVENTS = 10\n"
+        "own_cpu.FIRST_READINGS, own_cpu.APART_NS = 10, 1\n"
         "if os.fork() == 0:\n"
         "    for _ in range(100):\n        with stage('a'): pass\n"
         "    plain = lanes.local.ext == lanes.local.buffer.extend\n"

@@ -66,10 +66,15 @@ def _ext(buffer: list[int]) -> Callable[[tuple[int, int]], None]:
     if on_event is None:
         return buffer.extend
 
+    due_ns = 0
+
     def heard(event: tuple[int, int]) -> None:
+        nonlocal due_ns
         buffer.extend(event)
-        if on_event is None or not on_event(event[1]):
-            local.ext = buffer.extend
+        if event[1] >= due_ns:
+            due_ns = 0 if on_event is None else on_event(event[1])
+            if not due_ns:
+                local.ext = buffer.extend
 
     return heard
 
@@ -165,8 +170,8 @@ is_recording = False
 """Whether stages record; what a stage goes by that is imported later than that is known."""
 on_thread: Callable[[], None] = nothing
 """Called in a thread that is about to start another."""
-on_event: Callable[[int], bool] | None = None
-"""Called in a thread with the time of its event just recorded, until it returns False; set by the recorder."""
+on_event: Callable[[int], int] | None = None
+"""Called in a thread with the time of its event just recorded; returns from when on it wants the next, 0: none."""
 on_first_event: Callable[[], None] = nothing
 """Called in a thread that has just got its lane; set by the recorder."""
 new_lane_number = count(1).__next__

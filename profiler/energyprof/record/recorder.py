@@ -204,7 +204,9 @@ class Recorder:
         try:
             self._write_events()
             if self._cpu is not None:
-                self._write(self._cpu.frame([lane.tid for lane in list(lanes.lanes)]))
+                frame = self._cpu.frame([lane.tid for lane in list(lanes.lanes)], last)
+                if frame:
+                    self._write(frame)
             for frame in self.stacks.frames() if self.stacks is not None else ():
                 self._write(frame)
             self._write_facts(began_ns, last)
