@@ -284,7 +284,7 @@ def test_workers_of_loaders_pools_and_executors_stand_below_who_made_them(place:
         "spawn pool/work": 4,
         "spawn executor/work": 4,
     }
-    assert place.leftovers() == []
+    assert [name for name in place.leftovers() if name.startswith("energyprof")] == []  # killed workers leave theirs
 
 
 KILLED = """\
