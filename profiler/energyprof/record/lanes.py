@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _collections import deque  # type: ignore[import-not-found]  # `collections` is not loaded at the start of a program
 from _thread import _local, get_ident, get_native_id
 from _weakref import ref
 from itertools import count
@@ -103,6 +104,7 @@ def keep_only_own_lane() -> None:
     own.buffer.clear()
     local.running = LANE
     guests.clear()
+    told_guests.clear()
     own.tid = get_native_id()
     lanes[:] = [own]
 
@@ -124,6 +126,7 @@ def forget_events() -> None:
     for lane in list(lanes):
         del lane.buffer[:]
     del guests[:]
+    told_guests.clear()
 
 
 def announce_spawn() -> int:
@@ -179,5 +182,7 @@ lanes: list[Lane] = []
 """Threads that have recorded something, the ended ones until their events are written. Append and remove only."""
 guests: list[tuple[int, str]] = []
 """Number and name of the coroutine tasks and work items that have not been written yet."""
+told_guests: deque[tuple[int, str]] = deque(maxlen=4_096)
+"""The latest of those that have been, for a folder that is deleted before anybody has read them."""
 local = Local()
 """The importing thread enters at once: `threading.local` asks no `__init__` of the thread that creates it later."""

@@ -262,6 +262,7 @@ class Recorder:
             self._write(pack_frame(LANES, 0, to_json(told)))
             for lane in new:
                 lane.announced = self._spool.id
+            lanes.told_guests.extend(guests)
             del lanes.guests[: len(guests)]
             del self._launched[: len(launched)]
 
@@ -271,6 +272,8 @@ class Recorder:
         self._names_written = 0
         for lane in list(lanes.lanes):
             lane.announced = ""
+        lanes.guests[:0] = lanes.told_guests
+        lanes.told_guests.clear()
         if self.stacks is not None:
             self.stacks.forget_announcements()
 
