@@ -52,7 +52,7 @@ def reopen(path: Path) -> sqlite3.Connection:
 
 
 def continued(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
-    """Return a new file, open for more, with all that `db` holds; raises CaptureError and leaves none if it cannot be."""
+    """Return a new file, open for more, with all that `db` holds; raises CaptureError where none can be made."""
     with answered(path):
         copy = sqlite3.connect(path)
         try:
