@@ -204,3 +204,19 @@ def test_tasks_are_announced_again_after_the_run_folder_was_deleted(recording: A
 
     spool = recording.collected().spool
     assert {"Task-1", "Task-2"} <= {lane["name"] for lane in spool.lanes.values()}
+
+
+def test_many_short_threads_leave_no_memory_behind(recording: Any) -> None:
+    program = recording.run(
+        "import threading\nfrom energyprof import stage\n"
+        "def work():\n    with stage('a'): pass\n"
+        "def kib():\n    rows = open('/proc/self/status').read().splitlines()\n"
+        "    return next(int(row.split()[1]) for row in rows if row.startswith('VmRSS'))\n"
+        "def threads(count):\n"
+        "    for _ in range(count):\n"
+        "        one = threading.Thread(target=work); one.start(); one.join()\n"
+        "threads(200)\nbefore = kib()\nthreads(4_000)\nprint(kib() - before)\n"
+    )
+
+    assert program.stderr == ""
+    assert int(program.stdout) < 8_192  # 20,000 took 1.4 MiB; a lane kept for each of 4,000 would be some 10
