@@ -262,7 +262,8 @@ def profile(  # noqa: PLR0913 - options, by keyword
     `--max-size`; `lead_in` seconds are waited for first, to learn the idle power; `quiet` keeps in `run.warnings` what
     else would be an EnergyprofWarning. Children that are started
     inside are recorded too. `os._exit` inside writes what is recorded first; one that the program took out of `os`
-    before (`from os import _exit`) does not, and costs up to 0.25 s of stages. Inside another profile it is a view of that run. The block begins when all sensors have
+    before (`from os import _exit`) does not, and costs up to 0.25 s of stages. Inside another profile it is a view
+    of that run. The block begins when all sensors have
     been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
     """
     if callable(output):
