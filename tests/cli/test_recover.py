@@ -50,8 +50,16 @@ def started(place: Any) -> subprocess.Popen[bytes]:
     place.write("job.py", GOES_ON)
     process = place.start(place.command("run", "--no-graph", "-o", "a.eprof", "job.py"))
     assert process.stdout.readline().strip().isdigit()
-    until(lambda: (place.folder / "a.eprof").stat().st_size > 0)
+    until(lambda: has_content(place.folder / "a.eprof"))
     return process
+
+
+def has_content(path: Path) -> bool:
+    """Tell whether the recording has begun; for an instant its name is taken by none."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def stored_spans(path: Path) -> int:
