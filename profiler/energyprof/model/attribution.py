@@ -17,7 +17,7 @@ from energyprof.model.trace import Flows
 PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
 """Column `provenance` of EnergyColumns holds indices into this."""
 
-ATTRIBUTION_VERSION: Final = 3
+ATTRIBUTION_VERSION: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
