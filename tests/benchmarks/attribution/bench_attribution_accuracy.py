@@ -155,7 +155,7 @@ def _row(cell: Cell) -> list[str]:
 def _verdicts(verdicts: list[Verdict]) -> list[str]:
     lines = [
         "",
-        "In per cent: errors, sd, totals (pooled over seeds; total and stages: the largest). claims: right/made/leaves;",
+        "In per cent: errors, sd, totals (pooled over seeds; total, stages: the largest). claims: right/made/leaves;",
         "published, unsplit: intervals that hold the truth; lines: right/covered/made; lag: largest error in ms.",
         "",
     ]
