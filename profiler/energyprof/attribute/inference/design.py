@@ -7,13 +7,15 @@ Row w = [a, b] (a sensor that lags shows it `lag` later) has for column k the ex
 because the instant of an update is known to a standard deviation s only. Who takes the middle instead has Berkson's
 errors in the variables: stages shorter than s come out too flat (Carroll et al., Measurement Error in Nonlinear
 Models, 2006, section 1.4). The expectation is taken by Gauss-Hermite quadrature with three nodes (exact for
-polynomials of degree 5). The same nodes give what the uncertain instant costs: with the model's energy to an instant, M(t) = sum over k of D_k C_k(t), the variance of M(t + s e) is that of an edge. A counter's rows share edges;
-the window of a power reading moves as a whole.
+polynomials of degree 5). The same nodes give what the uncertain instant costs: with M(t) = sum over k of D_k C_k(t),
+the model's energy up to t, the variance of M(t + s e) is that of an edge. A counter's rows share edges; the window of a
+power reading moves as a whole.
 
 A sensor with a first-order response of time constant T shows C_k(t) - T z_k(t) for C_k(t), z being the occupancy
 filtered by exp(-t/T)/T: exact, from the tails of every bin (workload.py) carried on from edge to edge.
 
-The derivative of a row's energy by the lag follows from the nodes as well: E[M'(t + s e)] = E[e M(t + s e)] / s (Stein).
+The derivative of a row's energy by the lag follows from the nodes as well: E[M'(t + s e)] = E[e M(t + s e)] / s
+(Stein).
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def _first(workload: Workload, rows: Rows, timing: Timing, baseline_w: float | N
     return _solved(plan, Hyper(), parameters, Whitener.of(noise.band(Hyper().rho)))
 
 
-def _solved(plan: Design, hyper: Hyper, parameters: Parameters, omega: Whitener, extra: Matrix | None = None) -> _Trial:
+def _solved(plan: Design, hyper: Hyper, parameters: Parameters, omega: Whitener) -> _Trial:
     columns = parameters.matrix(plan)
     solver = Solver.of(columns, plan.rows.energy_j, omega)
     return _Trial(plan, hyper, parameters, columns, omega, solver, solver.under(parameters.prior(hyper)))

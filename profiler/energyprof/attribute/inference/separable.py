@@ -1,4 +1,4 @@
-"""What the fit may say of each stage and group: its figure, its interval, and whether that is narrow enough to be named.
+"""What the fit may say of each stage and group: its figure, its interval, and whether that names it.
 
     figure       the prediction, within what the split allows without any assumption (split.py)
     interval     +- 1.96 standard deviations, within the same bounds
