@@ -136,7 +136,7 @@ def _unsplit(case: Case) -> Counts:
     right = 0
     for row in case.found.unsplit:
         true_j = sum(case.truth.stage_j[k] for k, stage in enumerate(case.tree.leaf) if stage in row.members)
-        right += row.low_j <= true_j <= row.high_j
+        right += bool(row.low_j <= true_j <= row.high_j)
     return Counts(right, len(case.found.unsplit))
 
 

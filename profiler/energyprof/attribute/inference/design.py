@@ -78,6 +78,12 @@ class Design:
         step = self.time @ power_w + np.where(self.asked, base_w * np.diff(self.edge_ns) * 1e-9, 0.0)
         return np.append(0.0, np.cumsum(step))
 
+    def lengths_matter(self, part: float) -> Ints:
+        """Return the columns whose calls differ so much in length that this shows in the rows."""
+        usual = self.carried[:, :-1].sum(0) / np.maximum(self.occupied[:, :-1].sum(0), 1e-12)
+        off = self.carried[:, :-1] / np.where(usual > 0, usual, 1.0) - self.occupied[:, :-1]
+        return np.flatnonzero((off**2).sum(0) > part**2 * (self.occupied[:, :-1] ** 2).sum(0))
+
     def by_lag(self, until_j: Floats) -> Floats:
         """Return the derivative of each row's energy by the lag, in J/s."""
         jitter_s = self.timing.jitter_ns * 1e-9
