@@ -117,7 +117,7 @@ def _of_age(polls: Polls, period: float) -> tuple[float, tuple[float, float]]:
 
 
 def _of_grid(error_ns: float) -> tuple[float, tuple[float, float]]:
-    return max(min(GRID_JITTER_NS, error_ns), 2e5, 0.3 * error_ns), (LEAST_JITTER_NS, max(3e6, error_ns))
+    return max(min(GRID_JITTER_NS, error_ns), 2e5, 0.3 * error_ns), (LEAST_JITTER_NS, max(6e5, 1.5 * error_ns))
 
 
 def _certain(grid: Grid, polls: Polls, watts: Floats, near_ns: float) -> tuple[Floats, Floats]:

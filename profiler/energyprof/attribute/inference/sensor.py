@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from energyprof.attribute.inference.bootstrap import bootstrap_sd
 from energyprof.attribute.inference.covered import Covered
 from energyprof.attribute.inference.design import Timing, design
-from energyprof.attribute.inference.extensions import extended, find_response, knots
+from energyprof.attribute.inference.extensions import extended, knots, with_response
 from energyprof.attribute.inference.lag import FoundLag, find_lag
 from energyprof.attribute.inference.likelihood import Solver
 from energyprof.attribute.inference.parameters import Hyper
@@ -99,11 +99,11 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     start = Timing((low + high) / 2, rows.jitter_ns, response)
     lag = find_lag(likelihood, (low, high), start)
     timing = replace(start, lag_ns=lag.lag_ns)
-    if not response:
-        timing = find_response(likelihood, timing, low)
     rows = _inside(problem, timing.lag_ns, timing.lag_ns)
     trial = first(problem.workload, _part(rows, SEARCH_ROWS), timing, problem.baseline_w, bends)
     trial = searched(problem.workload, trial, rows.jitter_bounds_ns)
+    if not response:
+        trial = with_response(problem.workload, trial, rows.jitter_bounds_ns, low)
     trial = again(trial, design(problem.workload, rows, trial.plan.timing))
     trial = extended(again(trial, None))
     wide = max((high - low) / 12**0.5, 1e4)
@@ -115,7 +115,7 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
         shifted = float(np.clip(trial.plan.timing.lag_ns + off, low, high))
         trial = again(trial, design(problem.workload, rows, replace(trial.plan.timing, lag_ns=shifted)))
     moved, lag_sd = _with_lag(trial, wide)
-    return _fitted(problem, moved, lag, lag_sd, timing.response_ns > response)
+    return _fitted(problem, moved, lag, lag_sd, trial.plan.timing.response_ns > response)
 
 
 def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
