@@ -35,6 +35,8 @@ SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
 SEARCH_ROWS = 1000
 LAG_ROWS = 600
+MOST_CELLS, MOST_ROWS = 6e6, (5000, 40_000)
+"""Of the design of the whole run: beyond, neighbouring rows are put together."""
 CLOSE_NS = 1e4
 """Corrections of lag and grid below this are not worth another look."""
 CLOCKS_NS = 2e6
@@ -101,7 +103,8 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     start = Timing((low + high) / 2, rows.jitter_ns, response)
     lag = find_lag(likelihood, (low, high), start)
     timing = replace(start, lag_ns=lag.lag_ns)
-    rows = _inside(problem, timing.lag_ns, timing.lag_ns)
+    most = int(np.clip(MOST_CELLS / (problem.workload.columns.count + 1), *MOST_ROWS))
+    rows = _inside(problem, timing.lag_ns, timing.lag_ns).capped(most)
     trial = first(problem.workload, _part(rows, SEARCH_ROWS), timing, problem.baseline_w, bends)
     trial = searched(problem.workload, trial, rows.jitter_bounds_ns)
     if not response:
