@@ -35,7 +35,7 @@ SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
 SEARCH_ROWS = 1000
 LAG_ROWS = 600
-MOST_CELLS, MOST_ROWS = 6e6, (5000, 40_000)
+MOST_CELLS, MOST_ROWS = 3e6, (3000, 40_000)
 """Of the design of the whole run: beyond, neighbouring rows are put together."""
 CLOSE_NS = 1e4
 """Corrections of lag and grid below this are not worth another look."""
