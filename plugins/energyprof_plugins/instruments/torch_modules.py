@@ -73,7 +73,7 @@ def _recording_call(
         if is_compiling():
             return self._call_impl(*args, **kwargs)
         ext = local.ext
-        code = code_of(id(self)) or learn(self)
+        code = code_of(id(self)) or learn(self, args, kwargs)
         ext((code, now_ns()))
         try:
             # Not past it to `_call_impl`, which would save its frame: a traceback must show it as ever.
@@ -91,6 +91,19 @@ def _recording_call(
         local = _Silent
 
     return __call__, silence
+
+
+def _facts(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str | int]:
+    """Return what the report says of a module beside its energy; of the call it was met in, shape and operations."""
+    from energyprof_plugins.instruments.torch_operations import batch, operations, parameters
+
+    facts: dict[str, str | int] = {"module_class": type(module).__name__, "parameters": parameters(module)}
+    flops, samples = operations(module, args, kwargs), batch(args, kwargs)
+    if flops is not None:
+        facts["flops_of_first_call"] = flops
+    if samples is not None:
+        facts["samples_of_first_call"] = samples
+    return facts
 
 
 class _Silent:
@@ -122,8 +135,8 @@ class ModuleNames:
         """In a forked child: whoever held the lock is not there to release it."""
         self._lock = RLock()
 
-    def learn(self, module: Any) -> int:
-        """Return the code of a module that has none yet."""
+    def learn(self, module: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
+        """Return the code of a module that has none yet, and tell what is known of it and its first call."""
         with self._lock:
             try:
                 name = self._names.get(id(module)) or self._find(module)
@@ -137,6 +150,7 @@ class ModuleNames:
                 line=None if forward is None else forward.co_firstlineno,
                 module=True,
             )
+            self._sink.tell(code, _facts(module, args, kwargs or {}))
             self.codes[id(module)] = code
             return code
 
