@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.report import Report, StageRow
+from energyprof.model.report import LayerRow, Report, StageRow
 
 
 class JsonReport:
@@ -32,6 +32,7 @@ class JsonReport:
             "domains": _rows(report.domains),
             "ledger": _rows(report.ledger),
             "stages": [_stage(row) for row in report.stages],
+            "layers": [layer_document(row) for row in report.layers],
             "unsplit": _rows(report.unsplit),
             "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],
             "edges": _rows(report.edges),
@@ -57,6 +58,11 @@ def _rows(rows: Iterable[Any]) -> list[dict[str, Any]]:  # as for _row
     return [_row(row) for row in rows]
 
 
+def layer_document(row: LayerRow) -> dict[str, Any]:
+    """Return a layer as JSON has it."""
+    return {**_row(row), "self_sum": _row(row.self_sum), "total_sum": _row(row.total_sum)}
+
+
 def _stage(row: StageRow) -> dict[str, Any]:
     return {
         "stage": row.stage,
@@ -76,4 +82,5 @@ def _stage(row: StageRow) -> dict[str, Any]:
         "self_sum": _row(row.self_sum),
         "total_sum": _row(row.total_sum),
         "embodied_j": row.embodied_j,
+        "facts": dict(row.facts),
     }

@@ -42,7 +42,7 @@ class Terminal:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the whole report; with `color` it holds escape sequences of its own, never any of a name."""
         width = max(NARROWEST, min(WIDEST, context.width))
-        page = _Page(width, context)
+        page = Page(width, context)
         glyphs = page.glyphs
         page.line(verdict(report, glyphs, width))
         page.line(Text(run_line(report, glyphs), style="dim"))
@@ -64,7 +64,7 @@ class Terminal:
         return page.text()
 
     @staticmethod
-    def _stages(report: Report, page: _Page, context: RenderContext) -> None:
+    def _stages(report: Report, page: Page, context: RenderContext) -> None:
         if not report.stages and report.overhead.dropped:
             return  # there were some, as a warning says
         if not report.stages:
@@ -79,7 +79,7 @@ class Terminal:
         page.line()
 
     @staticmethod
-    def _functions(report: Report, page: _Page, context: RenderContext) -> None:
+    def _functions(report: Report, page: Page, context: RenderContext) -> None:
         if not shown_functions(report):
             return
         limit = int(context.options.get("rows", FUNCTION_ROWS))
@@ -88,7 +88,7 @@ class Terminal:
         page.line()
 
     @staticmethod
-    def _next(page: _Page, context: RenderContext) -> None:
+    def _next(page: Page, context: RenderContext) -> None:
         run = context.options.get("run", "")
         file = page.glyphs.name(f" {in_shell(run)}") if run else ""
         graph, figures = f"energyprof graph{file}", f"energyprof report{file} --format json"
@@ -101,7 +101,7 @@ class Terminal:
             page.line(Text.assemble("  ", (command, "cyan"), (f"{gap}{what}", "dim")))
 
 
-class _Page:
+class Page:
     """Collect lines through rich, independent of the terminal this process happens to have."""
 
     def __init__(self, width: int, context: RenderContext) -> None:

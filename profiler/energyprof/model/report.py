@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from energyprof.model.domain import Provenance
 from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
-from energyprof.model.span import StageKind
+from energyprof.model.span import Facts, StageKind
 
 SCHEMA = "energyprof-report/1"
 
@@ -132,6 +133,49 @@ class StageRow:
     self_sum: SumRow
     total_sum: SumRow
     embodied_j: float | None
+    facts: Facts = field(default_factory=dict)
+    """What its instrument knows of it, by name."""
+
+
+LAYER_PHASES: Final = ("forward", "backward", "recompute", "total")
+LayerPhase = Literal["forward", "backward", "recompute", "total"]
+"""`recompute`: a forward during the backward pass (activation checkpointing); `total`: all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer of a model in one phase, whichever stages called it; energies over all domains that count."""
+
+    layer: str
+    """Qualified name, such as `Net.encoder.layer.3.attention`."""
+    phase: LayerPhase
+    parent: str | None
+    """The layer whose forward calls it; None: the model itself."""
+    depth: int
+    """0: the model itself."""
+    module_class: str
+    calls: int
+    """In phase `total` those of the forward: one call has one backward at most."""
+    wall_s: float
+    self_wall_s: float
+    off_cpu_s: float
+    """Part of `wall_s` in which its own thread was on no CPU: it waited, for a device, a pool, data or its turn."""
+    self_sum: SumRow
+    """Of the layer itself, the layers it calls excluded."""
+    total_sum: SumRow
+    """With the layers it calls."""
+    per_call_j: float | None
+    """`total_sum` by calls; None: refused, or never called."""
+    per_sample_j: float | None
+    """`per_call_j` by the batch of its first call; None: unknown."""
+    mean_power_w: float | None
+    """`total_sum` by `wall_s`."""
+    parameters: int
+    """Its own and those of all layers it calls."""
+    flops: int | None
+    """Of all calls by formula, layers it calls included: those of each layer's first call times calls; a lower bound
+    where functions do the work. None: no formula, or a phase that none is for."""
+    joules_per_gflop: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,4 +283,6 @@ class Report:
     stages_sum: SumRow
     mean_power_w: float | None
     """Of all domains that count, each over the time it was measured; None: nothing was."""
+    layers: tuple[LayerRow, ...] = ()
+    """Each before those it calls, in the order of first calls, in every phase it had; empty: none was recorded."""
     schema: str = SCHEMA

@@ -111,6 +111,7 @@ def stage_rows(
             self_sum=_self_sum(node, stages_j),
             total_sum=_total_sum(node, stages_j),
             embodied_j=node.embodied_j,
+            facts=stage.facts,
         )
         for index, (stage, node) in enumerate(zip(stages, graph.nodes, strict=True))
     )
