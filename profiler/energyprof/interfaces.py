@@ -89,7 +89,10 @@ class PowerSource(Protocol):
 
 
 class Part(Protocol):
-    """One device of a source, read in a thread of its own: if its driver hangs, the other parts are read on."""
+    """One device of a source: if its driver hangs, the other parts are read on.
+
+    A part may besides be a `FactSource` and a `ShareSource`, of its own domains; then the source itself is not asked.
+    """
 
     name: str
     domains: Sequence[Domain]
@@ -106,7 +109,9 @@ class PartedSource(Protocol):
     def parts(self) -> Sequence[Part]:
         """Return the parts after `open`, each domain in exactly one; the parts are read, the source itself is not.
 
-        Each is read in a thread of its own. The last to end closes the source; while one hangs nobody does.
+        Two are read in threads of their own; more share one as long as they answer soon, and one that does not is left
+        alone with it. Each is read from one thread at a time. The last to end closes the source; while one hangs nobody
+        does.
         """
         ...
 
@@ -119,8 +124,8 @@ class FactSource(Protocol):
         """Return the figures of now by domain and name; never raises.
 
         Units end the names: `power_limit_w`, `sm_clock_hz`, `temperature_c`, `utilization_ratio`. Asked for about once
-        a second; what is not known is left out. Of a source with parts it is asked in a thread of its own, while those
-        are read; else between two reads.
+        a second; what is not known is left out. Of parts, and of a source with parts, it is asked in a thread that
+        reads nothing; else between two reads.
         """
         ...
 

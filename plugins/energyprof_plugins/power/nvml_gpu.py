@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,7 +84,7 @@ class Stream:
 
 
 class GpuPart:
-    """One GPU, read in a thread of its own; one that has fallen off the bus is not asked again."""
+    """One GPU: its power, its facts, who uses it; one that has fallen off the bus is not asked again."""
 
     def __init__(self, nvml: Any, handle: Any, gpu: Gpu, streams: Sequence[Stream]) -> None:
         """Take its streams, that of the GPU itself first."""
@@ -102,13 +102,14 @@ class GpuPart:
             answers += [self._gone(stream.domain.id)] if self._lost else self._heard(stream.read())
         return answers
 
-    def facts(self) -> dict[str, float]:
+    def facts(self) -> Mapping[DomainId, Mapping[str, float]]:
         """Return limit, clocks, temperature and utilisation."""
-        return {} if self._lost else self._figures.now()
+        return {} if self._lost else {self.own: self._figures.now()}
 
-    def process_shares(self) -> dict[int, float]:
-        """Return by process its part of the work."""
-        return {} if self._lost else self._processes.shares()
+    def process_shares(self) -> Mapping[DomainId, Mapping[int, float]]:
+        """Return by process its part of the work; nothing where that is not known."""
+        shares = {} if self._lost else self._processes.shares()
+        return {self.own: shares} if shares else {}
 
     def _heard(self, answers: list[Reading | ReadFailure]) -> list[Reading | ReadFailure]:
         for answer in answers:

@@ -214,11 +214,11 @@ def test_gpu_that_tells_nothing_is_left_out_with_a_remark_while_the_others_are_r
 
 
 def test_doors_beyond_reading_are_there(machine):
-    source = machine(Gpu()).source
+    it = machine(Gpu())
+    it.open()
 
-    assert isinstance(source, PartedSource)
-    assert isinstance(source, FactSource)
-    assert isinstance(source, ShareSource)
+    assert isinstance(it.source, PartedSource)
+    assert all(isinstance(part, FactSource) and isinstance(part, ShareSource) for part in it.source.parts())
 
 
 # --- opening and closing ---------------------------------------------------------------------------------------------
@@ -289,7 +289,7 @@ def test_facts_of_each_gpu_in_si_units(machine):
     it = machine(Gpu())
     it.open()
 
-    assert it.source.facts() == {
+    assert it.facts() == {
         "gpu:0": {
             "power_limit_w": 400.0,
             "sm_clock_hz": 1.41e9,
@@ -305,7 +305,7 @@ def test_fact_that_the_gpu_does_not_have_is_left_out_and_not_asked_for_again(mac
     it.open()
     it.world.fail("temperature", NOT_SUPPORTED)
 
-    facts = [it.source.facts()["gpu:0"] for _ in range(3)]
+    facts = [it.facts()["gpu:0"] for _ in range(3)]
 
     assert "temperature_c" not in facts[0]
     assert it.world.calls("temperature") == 1
@@ -315,28 +315,28 @@ def test_shares_are_parts_of_the_work_done_and_stand_until_the_driver_renews_the
     it = machine(Gpu(processes=((100, 60), (200, 20), (300, 0))))
     it.open()
 
-    first, second = it.source.process_shares(), it.source.process_shares()
+    first, second = it.shares(), it.shares()
     it.world.processes(0, (100, 10))
     it.world.advance(SECOND)
 
     assert first == second == {"gpu:0": {100: 0.75, 200: 0.25}}
-    assert it.source.process_shares() == {"gpu:0": {100: 1.0}}
+    assert it.shares() == {"gpu:0": {100: 1.0}}
 
 
 def test_without_utilisation_a_process_that_is_alone_has_all_and_several_are_not_known(machine):
     it = machine(Gpu(processes=((100, 60),)), Gpu(processes=((100, 60), (200, 20))))
     it.open()
     it.world.fail("process", NOT_SUPPORTED, until_ns=START_NS + 1)
-    it.source.process_shares()
+    it.shares()
     it.world.advance(SECOND)
 
-    assert it.source.process_shares() == {"gpu:0": {100: 1.0}}
+    assert it.shares() == {"gpu:0": {100: 1.0}}
 
 
 def test_process_that_has_gone_is_no_longer_said_to_work(machine):
     it = machine(Gpu(processes=((100, 60),)))
     it.open()
-    it.source.process_shares()
+    it.shares()
     it.world.fail("process", UNKNOWN)
 
-    assert it.source.process_shares() == {}
+    assert it.shares() == {}
