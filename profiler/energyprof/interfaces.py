@@ -61,9 +61,9 @@ class PowerSource(Protocol):
 
     Life: constructed without arguments, `why_unavailable` (again, where it says no), `open`, many `read`s, `close`
     (twice is safe). Only the collector calls it, never two of these at once, `read` always from one thread. A source
-    may besides be a `PartedSource`, a `FactSource`, a `ShareSource`, a `RemarkingSource`, a `QuickSource` or a
-    `PartialSource`. One that never looks at its context's argument says so with `takes_argument = False`, and
-    `--source NAME:ARGUMENT` is refused for it.
+    may besides be a `PartedSource`, a `FactSource`, a `ShareSource`, a `RemarkingSource`, a `QuickSource`, a
+    `PartialSource` or an `ArgumentSource`. One that never looks at its context's argument says so with
+    `takes_argument = False`, and `--source NAME:ARGUMENT` is refused for it.
     """
 
     name: str
@@ -155,6 +155,18 @@ class QuickSource(Protocol):
     """
 
     answers_at_once: Literal[True]
+
+
+@runtime_checkable
+class ArgumentSource(Protocol):
+    """A source that can tell from its argument alone, without a driver, whether that means anything.
+
+    It is asked before the program starts, and a run with an argument that means nothing is refused.
+    """
+
+    def argument_fault(self, argument: str) -> str | None:
+        """Return None for an argument that can be looked for here, else one line: the fact and the remedy."""
+        ...
 
 
 @runtime_checkable

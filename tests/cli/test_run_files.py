@@ -147,6 +147,10 @@ def test_the_json_report_tells_the_run(place: Any) -> None:
             ["--source", "load_model", "--source", "load_model:", "job.py"],
             r"power source load_model is asked for twice; ",
         ),
+        (
+            ["--source", "nvml:energy", "job.py"],
+            r"nvml has no channel 'energy' to read \(once\); known are counter, inst",
+        ),
         (["--source", "battery", "job.py"], r"power source battery cannot be used: this machine has no battery; "),
         (["--source", "rapl", "job.py"], r"power source rapl cannot be used: "),
         (["--source", "perf", "job.py"], r"power source perf cannot be used: "),

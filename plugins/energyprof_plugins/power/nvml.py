@@ -47,6 +47,14 @@ class Nvml:
         self.remarks: tuple[str, ...] = ()
         """What there is to say of the GPUs that are read, and of those that are not."""
 
+    def argument_fault(self, argument: str) -> str | None:
+        """Return what is wrong with the channels asked for."""
+        try:
+            _channels(argument)
+        except SourceError as error:
+            return str(error)
+        return None
+
     def why_unavailable(self, context: SourceContext) -> str | None:
         """Return why no GPU can be read, with the remedy.
 

@@ -28,9 +28,11 @@ from energyprof_plugins.power.nvml_standstill import Motion, Standstill
 
 REFUSALS: Final = 3
 """After so many NOT_SUPPORTED in a row a channel that once answered is given up."""
-EXCURSION: Final = 2
-"""Boards may exceed their power limit for short: in the mean of 10 ms, the shortest window here, by twice at most (PCI
-Express CEM 5.0, power excursion limits)."""
+EXCURSION: Final = 3
+"""So many times its limit a board may draw for 100 us: Intel's S. Eastman on PCI Express CEM 5.0 and ATX 3.0 (PCWorld,
+quoted by tweaktown.com/news/85717, 2022). For the 10 ms and more that a reading averages it is less; how much less is
+not known here, nor whether modules that are no cards keep to it."""
+UUID_SHOWN: Final = len("GPU-01234567")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def open_gpu(nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks,
     for name in names:
         domain = Domain(
             id=DomainId(f"{own}:{name}") if streams else own,
-            source=f"nvml {_text(name, architecture)} ({gpu.name}{', divided by MIG' if gpu.migs else ''})",
+            source=f"nvml {_text(name, architecture)} ({_called(gpu)}{', divided by MIG' if gpu.migs else ''})",
             provenance="sensor",
             quantity=way(name).quantity,
             scale=1e-3,
@@ -150,11 +152,17 @@ def open_gpu(nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks,
             parent=own if streams else module.domain.id if module is not None else None,
             gain_error=GAIN_ERROR,
             max_power_w=_most_w(nvml, handle),
+            serial=gpu.uuid,
             **_habits(architecture, name),
         )
         watch = Standstill(lambda: _present_w(nvml, way)) if name == "counter" else None
         streams.append(Stream(nvml, domain, _alike(architecture, name, way), clocks, watch))
     return GpuPart(nvml, handle, gpu, streams if module is None else [*streams, module])
+
+
+def _called(gpu: Gpu) -> str:
+    """Return its name and the beginning of its UUID, which CUDA_VISIBLE_DEVICES and nvidia-smi take as well."""
+    return f"{gpu.name}, {gpu.uuid[:UUID_SHOWN]}" if gpu.uuid else gpu.name
 
 
 def _habits(architecture: Architecture, name: ChannelName) -> Any:  # keyword arguments of Domain, of several types
@@ -258,12 +266,13 @@ def _module(nvml: Any, handle: Any, gpu: Gpu, architecture: Architecture, is_onl
             continue
         domain = Domain(
             id=DomainId(f"module:{gpu.index}"),
-            source=f"nvml {_text(name, architecture)} of GPU and CPU ({gpu.name})",
+            source=f"nvml {_text(name, architecture)} of GPU and CPU ({_called(gpu)})",
             provenance="sensor",
             quantity="power",
             scale=1e-3,
             driver="device",
             gain_error=GAIN_ERROR,
+            serial=gpu.uuid,
             **_habits(architecture, name),
         )
         return Stream(nvml, domain, [way], Clocks(0, lambda: 0, lambda: 0), None)

@@ -97,7 +97,7 @@ def test_the_ledger_says_how_much_of_the_run_it_covers_where_that_is_not_all(sam
     assert "covers" not in rendered(whole, width=width)
     text = " ".join(rendered(part, width=width).split())
     assert "covers 81 % to 100 % of the run; the energy of the rest is not known" in text
-    assert "every 1 ms · covers 81 % of the run" in text
+    assert "every 1 ms, read every 10 ms · covers 81 % of the run" in text
 
 
 def test_no_figure_is_broken_between_two_lines(sample):

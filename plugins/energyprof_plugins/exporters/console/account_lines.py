@@ -133,6 +133,8 @@ def _error(row: DomainRow) -> str:
 
 def _reading(row: DomainRow) -> Iterator[str]:
     if row.period_s is not None:
-        yield f"every {seconds(row.period_s)}"
+        achieved_hz = row.achieved_hz if row.provenance == "measured" else None
+        read = f", read every {seconds(1 / achieved_hz)}" if achieved_hz else ""
+        yield f"every {seconds(row.period_s)}{read}"
     if row.failures:
         yield f"{grouped(row.failures)} of {grouped(row.reads)} reads failed"
