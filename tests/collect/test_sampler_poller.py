@@ -160,10 +160,8 @@ def test_read_that_takes_seconds_is_said_and_short_ones_are_not():
     long, short = polled(script, clock=clock).warnings(), polled(script[1:], clock=clock).warnings()
 
     assert short == ()
-    assert long == (
-        "scripted took up to 3.0 s to answer a read; how power went meanwhile is not known; see whether its driver is "
-        "well",
-    )
+    (line,) = long
+    assert line.startswith("scripted took up to 3.0 s to answer a read; how power went meanwhile is not known; ")
 
 
 def test_source_that_fails_to_close_is_named():
