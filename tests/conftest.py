@@ -30,7 +30,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with files that take long, so that no worker is left with one, and end with those that want to be alone."""
-    places = {item.path: _place(item) for item in reversed(items)}
+    places: dict[Path, int] = {}
+    for item in items:
+        places[item.path] = min(_place(item), places.get(item.path, 2))
     items.sort(key=lambda item: places[item.path])
 
 
