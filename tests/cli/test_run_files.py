@@ -187,7 +187,8 @@ def test_help_shows_examples(place: Any) -> None:
 
 
 def test_driver_that_cannot_serve_is_said_while_the_program_runs_and_in_the_report(place: Any) -> None:
-    place.write("job.py", "import sys, time; time.sleep(1.5); print('end', file=sys.stderr, flush=True)")
+    begun = "import glob, os, sys, time\nwhile not any(map(os.path.getsize, glob.glob('*.eprof'))): time.sleep(0.01)\n"
+    place.write("job.py", begun + "time.sleep(1.5); print('end', file=sys.stderr, flush=True)")
 
     ran = place.run("--source", "nvml", "--no-graph", "job.py")
     out = " ".join(ran.stderr.decode().split())
