@@ -254,9 +254,6 @@ if __name__ == "__main__":
         loader = DataLoader(Numbers(), batch_size=2, num_workers=2, persistent_workers=True)
         for _ in range(2):
             list(loader)
-<<<<<<< HEAD
-=======
-        del loader
 """
 # Without torch, which each spawned worker would load.
 POOLS = """\
@@ -268,7 +265,6 @@ def work(number):
     return number
 
 if __name__ == "__main__":
->>>>>>> 9c2125e (Mend tests that fail on a busy machine)
     for method in "fork", "spawn":
         context = multiprocessing.get_context(method)
         with energyprof.stage(method + " pool"), context.Pool(2) as pool:
@@ -294,15 +290,7 @@ def test_workers_stand_below_the_stage_that_made_them(place: Any, program: str, 
 
     assert done.returncode == 0, done.stderr
     calls = {stage["stage"]: stage["calls"] for stage in report_of(place)["stages"]}
-<<<<<<< HEAD
-    assert {name: count for name, count in calls.items() if name.endswith(("/load", "/work"))} == {
-        "loading/load": 24,
-        "persistent/load": 24,
-        "fork pool/work": 4,
-        "fork executor/work": 4,
-        "spawn pool/work": 4,
-        "spawn executor/work": 4,
-    }
+    assert {name: count for name, count in calls.items() if name.endswith(("/load", "/work"))} == worked
     assert [name for name in place.leftovers() if name.startswith("energyprof")] == []  # killed workers leave theirs
 
 
@@ -344,7 +332,3 @@ def test_children_killed_inside_a_stage_are_said_and_those_that_had_written_all_
     (said,) = (line for line in report["warnings"] if "killed inside a stage" in line)
     assert said.startswith(f"2 child processes were killed inside a stage (pid {pids[0]}, {pids[1]}): ")
     assert {stage["stage"]: stage["calls"] for stage in report["stages"]} == {"busy": 2, "done": 1}
-=======
-    assert {name: count for name, count in calls.items() if name.endswith(("/load", "/work"))} == worked
-    assert place.leftovers() == []
->>>>>>> 9c2125e (Mend tests that fail on a busy machine)
