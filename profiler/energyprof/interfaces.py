@@ -13,6 +13,7 @@ from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
 
 if TYPE_CHECKING:
+    from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.report import Report
     from energyprof.model.trace import Trace
 
@@ -264,4 +265,38 @@ class Exporter(Protocol):
 
     def render(self, report: Report, context: RenderContext) -> str | bytes:
         """Return the whole file."""
+        ...
+
+
+# --- importers (run where a recording made elsewhere is read) -------------------------------------------------------
+
+
+class SpanImporter(Protocol):
+    """Read the spans of a recording that another program has made."""
+
+    name: str
+    option: str
+    """The word of `energyprof import` that hands it a file, without its dashes: `spans`, `chrome`."""
+
+    def read(self, path: str, wishes: ImportWishes, progress: Callable[[float], None]) -> ImportedSpans:
+        """Return all spans; raises InputError that names the file, the first bad rows and the remedy.
+
+        `progress` is told the part of the file that has been read, 0..1.
+        """
+        ...
+
+
+class PowerImporter(Protocol):
+    """Read the power of a recording that another program has made."""
+
+    name: str
+    rank: int
+    """Importers are asked in this order whether a file is theirs; the last one takes any."""
+
+    def knows(self, head: str) -> bool:
+        """Return whether a file that begins like this is of this kind."""
+        ...
+
+    def read(self, path: str, wishes: ImportWishes, progress: Callable[[float], None]) -> ImportedPower:
+        """Return all readings, in order of time; raises InputError as above."""
         ...

@@ -65,6 +65,9 @@ class Domain:
     """Where period, window and lag come from, as printed: `nominal` (what the interface is known for), `by class` (of
     the hardware), or for example `period, lag from the probe of 2026-07-01`."""
 
+    is_vouched: bool = True
+    """False: imported, and nobody says that a sensor measured it: no figure of it is called measured."""
+
     def __post_init__(self) -> None:
         if self.scale <= 0:
             raise ValueError(f"scale of {self.id} must be positive, got {self.scale}")
