@@ -211,6 +211,45 @@ class SpanSink(Protocol):
         ...
 
 
+class Repeatable(Protocol):
+    """Something the program has called, that can be called again on the same inputs."""
+
+    code: int
+    """Of its stage."""
+    name: str
+    seen_ns: int
+    """`perf_counter_ns` just before the call whose inputs were kept: it tells which stage they belong to."""
+
+    def why_not(self) -> str:
+        """Try it; return why it cannot be repeated, or nothing. Called once before all calls."""
+        ...
+
+    def call(self, times: int) -> None:
+        """Call it so many times and return when all of its work is done, on devices too."""
+        ...
+
+
+class RepeatSource(Protocol):
+    """Who keeps inputs while the program runs, and calls again when its main part is over."""
+
+    def begin(self) -> tuple[Sequence[Repeatable], Mapping[str, str]]:
+        """Return what can be called again, and by name why others cannot; nothing is kept from now on."""
+        ...
+
+    def end(self) -> None:
+        """Put back whatever the calls have changed: state of the framework, random numbers."""
+        ...
+
+
+@runtime_checkable
+class RepeatSink(Protocol):
+    """A `SpanSink` that may be asked to repeat; ask with `isinstance`, others know nothing of it."""
+
+    def repeats(self, source: RepeatSource) -> bool:
+        """Return whether layers are to be repeated; if so `source` is asked for them when the time has come."""
+        ...
+
+
 class Instrument(Protocol):
     """Record the spans of one framework, active only when the program itself imports that framework."""
 

@@ -10,6 +10,7 @@ from typing import cast
 
 from energyprof import discover
 from energyprof.attribute.fit import attribute
+from energyprof.attribute.repeats import with_repeats
 from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
@@ -65,7 +66,8 @@ class Run:
         stored = read_attribution(self.path)
         if stored is not None:
             return stored
-        fitted = as_vouched(attribute(self.trace, self._progress), self.trace.domains)
+        fitted = with_repeats(self.trace, attribute(self.trace, self._progress), attribute)
+        fitted = as_vouched(fitted, self.trace.domains)
         fitted = replace(fitted, warnings=(*fitted.warnings, *remarks(self.trace.domains, self.trace.readings)))
         try:
             store_attribution(self.path, fitted)
@@ -95,6 +97,7 @@ class Run:
             self.attribution,
             self.graph,
             facts.sampling,
+            facts.cures,
         )
 
     def render(

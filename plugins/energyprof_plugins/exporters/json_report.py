@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.report import LayerRow, Report, StageRow
+from energyprof.model.report import LayerRow, RepeatRow, Report, StageRow
 
 
 class JsonReport:
@@ -38,6 +38,8 @@ class JsonReport:
             "edges": _rows(report.edges),
             "hotspots": list(report.hotspots),
             "overhead": _row(report.overhead),
+            "delays": None if report.delays is None else _row(report.delays),
+            "repeat": None if report.repeat is None else _repeat(report.repeat),
             "warnings": list(report.warnings),
         }
         return "{\n" + ",\n".join(f'"{name}": {_written(value)}' for name, value in document.items()) + "\n}\n"
@@ -61,6 +63,11 @@ def _rows(rows: Iterable[Any]) -> list[dict[str, Any]]:  # as for _row
 def layer_document(row: LayerRow) -> dict[str, Any]:
     """Return a layer as JSON has it."""
     return {**_row(row), "self_sum": _row(row.self_sum), "total_sum": _row(row.total_sum)}
+
+
+def _repeat(row: RepeatRow) -> dict[str, Any]:
+    skipped = [{"name": name, "reason": reason} for name, reason in row.skipped]
+    return {**_row(row), "calls": _rows(row.calls), "sums": _rows(row.sums), "skipped": skipped}
 
 
 def _stage(row: StageRow) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from energyprof.model.report import Report
 from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
+from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -51,8 +52,13 @@ class Terminal:
         if counted_domains(report):
             self._stages(report, page, context)
             self._functions(report, page, context)
+            if report.repeat is not None:
+                page.hanging("repeat mode", repeat_lines(report, glyphs))
+                page.line()
             for line in ledger_lines(report, glyphs, page.wide):
                 page.wrapped(line, indent=8)
+        if report.delays is not None:
+            page.wrapped(glyphs.text(delay_line(report)), indent=9)
         if report.domains:
             page.hanging("sensors", sensor_lines(report, glyphs))
         page.wrapped(glyphs.text(overhead_line(report)), indent=10, style="dim")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from energyprof.interfaces import SpanSink
+    from energyprof.interfaces import RepeatSource, SpanSink
 
 _COMPILED_CHILD = "_orig_mod"
 """The child under which torch.compile keeps the module it wraps; it is no part of anybody's model."""
@@ -47,7 +47,18 @@ class TorchModules:
         sink.on_fork(names.renew_lock)
         self._module_class, self._original = Module, Module.__call__
         self._call, self._silence = _recording_call(sink, names, self._original)
+        repeats = getattr(sink, "repeats", None)  # a door that a sink need not have
+        if repeats is not None:
+            self._keep_calls(repeats, names)
         Module.__call__ = self._call
+
+    def _keep_calls(self, repeats: Callable[[RepeatSource], bool], names: ModuleNames) -> None:
+        """Where layers are to be repeated at the end, keep some of their calls."""
+        from energyprof_plugins.instruments.torch_repeat import KeptModules
+
+        kept = KeptModules(names.codes, names.name_of, self._original)
+        if repeats(kept):
+            self._call = kept.keeping(self._call)
 
     def remove(self) -> None:
         """Put the original back; where somebody has kept or wrapped ours, it only hands calls on from now on."""
@@ -126,6 +137,8 @@ class ModuleNames:
         """id of a module -> code of its stage, of those that have been called."""
         self._sink = sink
         self._names: dict[int, str] = {}
+        self._stages: dict[int, str] = {}
+        """Code of a stage -> its name, of modules that are gone as well."""
         self._references: dict[int, ref[Any]] = {}
         self._roots: dict[str, ref[Any]] = {}
         self._vain_searches: dict[str, int] = {}
@@ -152,7 +165,12 @@ class ModuleNames:
             )
             self._sink.tell(code, _facts(module, args, kwargs or {}))
             self.codes[id(module)] = code
+            self._stages[code] = name
             return code
+
+    def name_of(self, code: int) -> str:
+        """Return the name of a stage that stands for a module; nothing for others."""
+        return self._stages.get(code, "")
 
     def _find(self, module: Any) -> str:
         """Name a module that is new: added to a known root since, or a root itself."""

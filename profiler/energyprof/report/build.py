@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from energyprof.model.attribution import Attribution, counted_domains
+from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.graph import StageGraph
 from energyprof.model.ids import DomainId
@@ -14,6 +15,7 @@ from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report import rows
 from energyprof.report.cautions import cautions
+from energyprof.report.cures import delay_row, repeat_row
 from energyprof.report.functions import function_rows
 from energyprof.report.layers import layer_rows
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
@@ -28,6 +30,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     attribution: Attribution,
     graph: StageGraph,
     sampling: Mapping[DomainId, DomainFacts] | None = None,
+    cures: Cures | None = None,
 ) -> Report:
     """Return the rows of all formats; `warnings` are those of recording, to which those of analysis are added."""
     by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
@@ -60,4 +63,6 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         stages_sum=stages_sum(domains, attribution, graph, measured),
         # Domains may have been measured for different parts of the run: their powers add up, not their energies.
         mean_power_w=sum(powers_w) if powers_w else None,
+        delays=delay_row(cures, this_run.wall_s),
+        repeat=repeat_row(stages, attribution),
     )

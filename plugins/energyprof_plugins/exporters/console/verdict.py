@@ -86,7 +86,7 @@ def _costliest(report: Report) -> tuple[StageRow, Known] | None:
     inner = {row.parent for row in report.stages}
     best: tuple[StageRow, Known] | None = None
     for row in report.stages:
-        if row.parent is not None:
+        if row.parent is not None or (report.repeat is not None and row.stage == report.repeat.stage):
             continue
         # What only its own name is refused for is its own all the same; with stages below it may be theirs as well.
         mine = [
