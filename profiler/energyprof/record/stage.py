@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Function = TypeVar("Function", bound=Callable[..., Any])
     After: TypeAlias = "str | Stage | tuple[str | Stage, ...]"
 
-NoneType = type(None)
 CACHED_STAGES = 4_096
 
 
@@ -147,8 +146,8 @@ def _stage(name: str | Callable[..., Any] | None = None, *, after: After = (), r
     (a decorator only): the function does the same work again when called again with the same arguments, and changes
     nothing outside; `energyprof run --repeat` may then call it, by itself, to find out what one call costs.
     """
-    if repeatable or name is None:
-        return _repeatable(name, after, repeatable)
+    if repeatable:
+        return _repeatable(name, after)
     if isinstance(name, str):
         file = line = None
         if wrapper_globals["_ep_active"]:
@@ -169,10 +168,10 @@ def _stage(name: str | Callable[..., Any] | None = None, *, after: After = (), r
     return function
 
 
-def _repeatable(name: object, after: After, repeatable: bool) -> Callable[[Function], Function]:
+def _repeatable(name: object, after: After) -> Callable[[Function], Function]:
     """Return the decorator of a function that may be called again."""
-    if not repeatable or not isinstance(name, (str, NoneType)):
-        raise TypeError("a stage takes a name (str) or a function; repeatable=True stands in @stage('name', ...)")
+    if name is not None and not isinstance(name, str):
+        raise TypeError("repeatable=True stands in @stage('name', repeatable=True), or without a name")
     names = _after(after)
 
     def decorator(function: Function) -> Function:
