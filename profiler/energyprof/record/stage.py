@@ -160,7 +160,7 @@ def _stage(name: str | Callable[..., Any] | None = None, *, after: After = (), r
         raise TypeError("a stage with `after` needs a name, as in stage('name', after='other')")
     from energyprof.record.decorate import decorated
 
-    function = decorated(name)
+    function = decorated(name)  # type: ignore[type-var]  # which refuses None
     # The cache keeps what it is asked for, and must not keep functions alive. It does not store a result if the key
     # has come into the cache meanwhile (as the comment in functools says, another thread may have been faster): so
     # put a key there that is equal for just this one check.
