@@ -120,12 +120,12 @@ class ModuleTrial:
 
     def _try(self) -> str:
         tensors = self._inputs.tensors
-        before = [tensor._version for tensor in tensors]
+        before = [_Stamp(tensor) for tensor in tensors]
         self._call()
         changed = next((reason for state in self._kept if (reason := state.change())), "")
         if changed:
             return changed
-        if [tensor._version for tensor in tensors] != before:
+        if any(stamp.is_changed() for stamp in before):
             return self._again_in_place()
         return ""
 
@@ -170,6 +170,23 @@ def _forbidden(module: Any) -> str:
     return ""
 
 
+class _Stamp:
+    """A tensor as it was: by its version, or by its content where it was made in inference mode and has no version."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+        self._version = None if tensor.is_inference() else tensor._version
+        self._content = tensor.clone() if self._version is None else None
+
+    def is_changed(self) -> bool:
+        """Return whether somebody has written to it since."""
+        import torch
+
+        if self._content is None:
+            return bool(self._tensor._version != self._version)
+        return not torch.equal(self._tensor, self._content)
+
+
 class _State:
     """What one module holds before it is called again."""
 
@@ -182,7 +199,7 @@ class _State:
             for name, value in self._attributes.items()
             if isinstance(value, _CONTAINERS)
         }
-        self._parameters = [(p, p._version) for p in attributes["_parameters"].values() if p is not None]
+        self._parameters = [_Stamp(p) for p in attributes["_parameters"].values() if p is not None]
         self._buffers = {
             name: (buffer, buffer.detach().clone())
             for name, buffer in attributes["_buffers"].items()
@@ -200,7 +217,7 @@ class _State:
             items = list(value.items()) if isinstance(value, dict) else list(value)
             if len(items) != len(content) or any(not _same(a, b) for a, b in zip(items, content, strict=True)):
                 return f"it keeps a state: its attribute {name} changes with each call"
-        if any(parameter._version != version for parameter, version in self._parameters):
+        if any(stamp.is_changed() for stamp in self._parameters):
             return "it changes its weights when called"
         return ""
 

@@ -131,6 +131,18 @@ def test_a_fused_encoder_is_repeated_whole_and_attention_too(sink: Sink) -> None
     assert Repeated(sink).fine() == {"TransformerEncoderLayer", "MultiheadAttention"}
 
 
+def test_layers_called_in_inference_mode_are_repeated(sink: Sink) -> None:
+    model = of(nn.Linear(8, 8), nn.ReLU(inplace=True))
+    with torch.inference_mode():
+        model(torch.randn(4, 8))
+        Adding()(torch.ones(2, 8))
+
+    repeated = Repeated(sink)
+
+    assert repeated.fine() == {"Sequential.0", "Sequential.1"}
+    assert repeated.reasons == {"Adding": "changes its inputs in place, each time again"}
+
+
 class Counter(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         self.count = 1

@@ -46,6 +46,8 @@ def repeat_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
 
 def _done(row: RepeatRow) -> str:
     things = len({(call.name, call.kind) for call in row.calls})
+    if not things:
+        return "nothing was called again" + ("; it was ended early" if row.is_cut else "")
     what = f"{grouped(things)} {'layer or function' if things == 1 else 'layers and functions'}"
     cut = "; ended early" if row.is_cut else ""
     return (
