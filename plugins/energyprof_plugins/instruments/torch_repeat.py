@@ -171,11 +171,13 @@ class KeptModules:
 
     def end(self) -> None:
         """Put back what the calls have changed, random numbers included, and let go of everything."""
-        for kept in self._kept.values():
-            kept.put_back()
-        while self._random:
-            self._random.pop()()
-        self._kept.clear()
+        try:
+            for kept in self._kept.values():
+                kept.put_back()
+        finally:
+            while self._random:
+                self._random.pop()()
+            self._kept.clear()
         self._bytes = 0
 
     def _save_random(self) -> None:

@@ -232,7 +232,8 @@ class _State:
         with torch.no_grad():
             for name, (buffer, content) in self._buffers.items():
                 if not torch.equal(buffer, content):
-                    buffer.copy_(content)
+                    with torch.inference_mode(buffer.is_inference()):
+                        buffer.copy_(content)
                 attributes["_buffers"][name] = buffer
 
 
