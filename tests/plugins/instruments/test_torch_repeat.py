@@ -32,6 +32,9 @@ class Sink:
             self.names.append(name)
         return self.names.index(name)
 
+    def tell(self, *_told: object, **_more: object) -> None:
+        pass
+
     def repeats(self, source: Any) -> bool:
         self.source = source
         return True
