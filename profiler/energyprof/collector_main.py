@@ -351,7 +351,7 @@ class Collection:
         if self._place.is_blocked:
             self._place.move()
             self._take_all()
-        self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
+        self._converter.finish(int(message["t_ns"]), self._horizon.ended_ns)
         sampled = self._state_costs()
         self._owners.adopt()
         unseen = self._lost.warning()
