@@ -3,10 +3,12 @@
 #   make test    run every test
 #   make check   what CI runs on the source: ruff, mypy, import-linter, every test
 #   make bench   print the figures of the README beside their bounds
+#   make bench-attribution SEEDS="10 11 12"   how right attribution is on simulated sensors, beside its bounds
 #   make clean   remove everything that these commands made
 # PYTHON=python3.12 chooses the interpreter, VENV=... the folder, PYTEST_ARGS='-k spool' what pytest is told,
 # WORKERS=0 one test after another, BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what
-# the sample is told.
+# the sample is told, CASES='short serving', SENSORS='ctr100 v100' cells of bench-attribution, OUT_LINES=runs.jsonl keeps
+# its runs as JSON lines.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,6 +17,10 @@ PYTEST_ARGS ?=
 WORKERS ?= 3
 BENCHES ?=
 DEMO_ARGS ?=
+SEEDS ?= 10 11 12
+CASES ?=
+SENSORS ?=
+OUT_LINES ?=
 
 BIN := $(VENV)/bin
 OUT := out
@@ -24,7 +30,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no
 INPUTS := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench bench-attribution clean
 
 demo: $(VENV)/.samples
 	@mkdir -p $(OUT)
@@ -46,6 +52,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/run_benches.py $(BENCHES)
+
+bench-attribution: $(VENV)/.test
+	$(BIN)/python tests/benchmarks/attribution/bench_attribution_accuracy.py --seeds $(SEEDS) --cases $(CASES) \
+	  --sensors $(SENSORS) $(if $(OUT_LINES),--out $(OUT_LINES))
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

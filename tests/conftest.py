@@ -17,8 +17,9 @@ import pytest
 
 _HERE = Path(__file__).parent
 
-# Stand-ins for hardware are imported by name: `import nvml_world`.
+# Stand-ins for hardware are imported by name: `import nvml_world`; so is the simulator of runs: `import workloads`.
 sys.path.insert(0, str(_HERE / "standin"))
+sys.path.insert(0, str(_HERE / "benchmarks" / "attribution"))
 
 # Under nohup, or in the background of a script, signals are ignored, and every program a test starts inherits that.
 for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP):

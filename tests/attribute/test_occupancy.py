@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from energyprof.attribute import occupancy as kernel
 from energyprof.attribute.measure import Measure
-from energyprof.attribute.occupancy import Bins, occupancy
+from energyprof.attribute.occupancy import Bins, normal_equations, occupancy
 from energyprof.attribute.segments import Segments
-from energyprof.attribute.sums import SumsByKey
+from energyprof.attribute.sums import sum_by, sum_by_sorting
 
 STAGES = 4
 pieces = st.lists(st.tuples(st.integers(-50, 150), st.integers(1, 80), st.integers(0, STAGES - 1)), max_size=40)
@@ -61,16 +61,38 @@ def test_kernel_agrees_with_counting(chunk, rows, edges, gaps):
     np.testing.assert_allclose(dense(weighed, len(start)), expected, atol=1e-9)
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(0, 99), st.floats(0, 10)), max_size=30), max_size=3))
-def test_sums_by_key_are_the_same_however_many_keys_there_are(parts):
-    few, many = SumsByKey(1_000, 100), SumsByKey(10**12, 100)
-    for sums in (few, many):
-        for number, rows in enumerate(parts):
-            key = np.array([row[0] for row in rows], np.int64)
-            sums.add(key, np.array([row[1] for row in rows], np.float64), 50 * number, 100)
+@given(st.lists(st.tuples(st.integers(0, 99), st.floats(0, 10)), max_size=90))
+def test_sums_by_sorting_are_the_sums_in_a_table(rows):
+    key = np.array([row[0] for row in rows], np.int64)
+    amount = np.array([row[1] for row in rows], np.float64)
 
-    assert few.found()[0].tolist() == many.found()[0].tolist()
-    np.testing.assert_allclose(few.found()[1], many.found()[1])
+    found, total = sum_by_sorting(key, amount)
+
+    table = sum_by(key, amount, 100)
+    assert found.tolist() == np.flatnonzero(table > 0).tolist()
+    np.testing.assert_allclose(total, table[table > 0])
+
+
+@pytest.mark.parametrize("chunk", [1, 3, 1 << 16])
+@given(rows=pieces, edges=cuts, gaps=st.sets(st.integers(0, 24)), sorts=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_pieces_ascend_and_normal_equations_are_those_of_the_matrix(chunk, rows, edges, gaps, sorts):
+    segments = segments_of(rows)
+    keep = [k for k in range(max(len(edges) - 1, 0)) if k not in gaps]
+    start, end = np.array([edges[k] for k in keep], float), np.array([edges[k + 1] for k in keep], float)
+    value = np.sin(np.arange(len(start)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel, "CHUNK", chunk)
+        patch.setattr(kernel, "_SPARE_CELLS", -(1 << 40) if sorts else 1 << 16)
+        found = [part.key for part in kernel.pieces(segments, Bins.of(start, end), STAGES)]
+        products, moments = normal_equations(segments, Bins.of(start, end), STAGES, value)
+
+    key = np.concatenate(found) if found else np.zeros(0)
+    matrix = one_by_one(segments, start, end, float)
+    assert (np.diff(key) > 0).all()
+    np.testing.assert_allclose(products, matrix.T @ matrix, atol=1e-9)
+    np.testing.assert_allclose(moments, matrix.T @ value, atol=1e-9)
 
 
 def test_occupancy_of_all_windows_is_the_length_of_the_spans():

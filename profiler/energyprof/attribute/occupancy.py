@@ -3,11 +3,16 @@
 Segments come sorted by start. Rather than looking up every one among the windows, the few window edges are looked up
 among the segments of a chunk, which gives each its first bin by repetition. Nearly all end in that bin; the others
  (at most one per edge and lane) are cut at the edges. Everything is then summed by key = window * stages + stage.
-Chunks of 2**16 segments stay in the processor's cache.
+
+Chunks of 2**16 segments stay in the processor's cache, their columns in arrays used again and again, for memory touched
+for the first time costs more than the sums. No segment of a later chunk starts before one of this chunk, so that bins
+before the next start are done: they leave as a piece of the sparse matrix, and what remains is the last bin and the
+segments still open. So the matrix needs no table, and a sum over its rows not even the matrix (`normal_equations`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +20,11 @@ import numpy as np
 from energyprof.attribute.intervals import ranges
 from energyprof.attribute.measure import Measure, between
 from energyprof.attribute.segments import Segments
-from energyprof.attribute.sums import SumsByKey
-from energyprof.model.span import Floats, Ints
+from energyprof.attribute.sums import sum_by, sum_by_sorting
+from energyprof.model.span import Floats, Index, Ints
 
 CHUNK = 1 << 16
+_SPARE_CELLS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,6 +49,13 @@ class Bins:
         edges[position[:-1][gap] + 1] = end_ns[:-1][gap]
         return Bins(edges, window)
 
+    def __len__(self) -> int:
+        return len(self.window)
+
+    def are_windows(self) -> bool:
+        """Return whether no bin is a gap."""
+        return bool(len(self.window) == self.window[-1] + 1)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Overlaps:
@@ -54,49 +67,137 @@ class Overlaps:
 
 def occupancy(segments: Segments, bins: Bins, stages: int, measure: Measure | None = None) -> Overlaps:
     """Return what each stage had of each window: nanoseconds, or what `measure` weighs."""
-    start_ns = segments.start_ns
-    if not len(bins.window) or not len(start_ns):
-        return Overlaps(np.zeros(0, np.int64), np.zeros(0))
-    beyond = int(np.searchsorted(start_ns, bins.edge_ns[-1], "left"))
-    sums = SumsByKey(len(bins.window) * stages, beyond)
+    room = min(len(bins) * stages, len(segments) + len(bins))
+    key, amount, held = np.empty(room, np.int64), np.empty(room), 0
+    for part in pieces(segments, bins, stages, measure):
+        end = held + len(part.key)
+        if end > len(key):
+            key = np.concatenate((key, np.empty(end, np.int64)))
+            amount = np.concatenate((amount, np.empty(end)))
+        key[held:end], amount[held:end], held = part.key, part.amount, end
+    return Overlaps(key[:held], amount[:held])
+
+
+def normal_equations(
+    segments: Segments, bins: Bins, stages: int, value: Floats, measure: Measure | None = None
+) -> tuple[Floats, Floats]:
+    """Return X'X and X'y, X being the windows x stages that `occupancy` returns and y a `value` for each window.
+
+    X itself is never held: memory does not grow with segments or windows.
+    """
+    products, moments = np.zeros((stages, stages)), np.zeros(stages)
+    table = np.zeros((max(1, (4 * CHUNK) // max(stages, 1)), stages))
+    cells = table.reshape(-1)
+    for part in pieces(segments, bins, stages, measure):
+        low = 0
+        while low < len(part.key):
+            first = int(part.key[low]) // stages
+            high = int(np.searchsorted(part.key, (first + len(table)) * stages, "left"))
+            rows = int(part.key[high - 1]) // stages - first + 1
+            where = part.key[low:high] - first * stages
+            cells[where] = part.amount[low:high]
+            products += table[:rows].T @ table[:rows]
+            moments += value[first : first + rows] @ table[:rows]
+            cells[where] = 0.0
+            low = high
+    return products, moments
+
+
+def pieces(segments: Segments, bins: Bins, stages: int, measure: Measure | None = None) -> Iterator[Overlaps]:
+    """Yield what `occupancy` returns in pieces, keys ascending, in memory that does not grow with the segments."""
+    start_ns, edges = segments.start_ns, bins.edge_ns
+    if not len(bins) or not len(start_ns):
+        return
+    sweep = _Sweep(edges, stages, measure)
+    beyond = int(np.searchsorted(start_ns, edges[-1], "left"))
     for low in range(0, beyond, CHUNK):
-        _add_chunk(sums, segments, slice(low, min(low + CHUNK, beyond)), _Axes(bins.edge_ns, stages, measure))
-    key, amount = sums.found()
-    if len(bins.window) == bins.window[-1] + 1:  # no gaps: bins are windows
-        return Overlaps(key, amount)
-    window = bins.window[key // stages]
-    held = window >= 0
-    return Overlaps(window[held] * stages + key[held] % stages, amount[held])
+        high = min(low + CHUNK, beyond)
+        chunk = slice(low, high)
+        following_ns = start_ns[high] if high < beyond else np.inf
+        part = sweep.over(segments.stage[chunk], start_ns[chunk], segments.end_ns[chunk], following_ns)
+        if not bins.are_windows():
+            window = bins.window[part.key // stages]
+            held = np.flatnonzero(window >= 0)
+            part = Overlaps(window[held] * stages + part.key[held] % stages, part.amount[held])
+        yield part
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Axes:
-    edge_ns: Floats
-    stages: int
-    measure: Measure | None
+class _Sweep:
+    """Moves over the bins in order of time; what it has passed is final."""
 
+    def __init__(self, edge_ns: Floats, stages: int, measure: Measure | None) -> None:
+        self._edge_ns, self._stages, self._measure = edge_ns, stages, measure
+        self._row = 0
+        """The first bin that is not final."""
+        self._key, self._amount = np.zeros(0, np.int64), np.zeros(0)
+        """What that bin has so far."""
+        self._open_stage, self._open_end_ns = np.zeros(0, np.int32), np.zeros(0)
+        """Segments that go on beyond the last bin looked at, `_open_row`."""
+        self._open_row = 0
+        self._length_ns = np.empty(CHUNK)
 
-def _add_chunk(sums: SumsByKey, segments: Segments, rows: slice, axes: _Axes) -> None:
-    edges, stages, measure = axes.edge_ns, axes.stages, axes.measure
-    start, end, stage = segments.start_ns[rows], segments.end_ns[rows], segments.stage[rows]
-    if start[0] < edges[0]:
-        start, end = np.maximum(start, edges[0]), np.maximum(end, edges[0])
-    if end.max() > edges[-1]:
-        end = np.minimum(end, edges[-1])
-    low = int(np.searchsorted(edges, start[0], "right")) - 1
-    high = int(np.searchsorted(edges, start[-1], "right"))
-    cuts = np.searchsorted(start, edges[low + 1 : high], "left")
-    counts = np.diff(np.concatenate(([0], cuts, [len(start)])))
-    upper = np.repeat(edges[low + 1 : high + 1], counts)
-    key = np.repeat(np.arange(0, (high - low) * stages, stages), counts)
-    key += stage
-    crossing = np.flatnonzero(end > upper)
-    if crossing.size:
-        ends = end[crossing]
-        end = np.minimum(end, upper)
-        first = low + 1 + key[crossing] // stages
-        count = np.searchsorted(edges, ends, "left") - first
-        cell, source = ranges(first, count), np.repeat(np.arange(len(crossing)), count)
-        piece = between(measure, edges[cell], np.minimum(edges[cell + 1], ends[source]))
-        sums.add(cell * stages + stage[crossing][source], piece, 0, (len(edges) - 1) * stages)
-    sums.add(key, between(measure, start, end), low * stages, (high - low) * stages)
+    def over(self, stage: Index, start_ns: Floats, end_ns: Floats, following_ns: float) -> Overlaps:
+        """Add segments and return the bins that are final, no segment to come starting before `following_ns`."""
+        edges, stages, row = self._edge_ns, self._stages, self._row
+        if start_ns[0] < edges[0]:
+            start_ns, end_ns = np.maximum(start_ns, edges[0]), np.maximum(end_ns, edges[0])
+        bins = len(edges) - 1
+        last = min(int(np.searchsorted(edges, following_ns, "right")) - 1, bins)  # the bin of the next start
+        reach = bins if last == bins else int(np.searchsorted(edges, start_ns[-1], "right"))
+        cuts = np.searchsorted(start_ns, edges[row + 1 : reach], "left")
+        counts = np.diff(np.concatenate(([0], cuts, [len(start_ns)])))
+        key = np.repeat(np.arange(0, (reach - row) * stages, stages), counts)
+        key += stage
+        upper = np.repeat(edges[row + 1 : reach + 1], counts)
+        crossing = np.flatnonzero(end_ns > upper)
+        more_key, more = self._open_pieces(reach)
+        if crossing.size:
+            from_row = row + key[crossing] // stages + 1
+            across_key, across = self._across(stage[crossing], from_row, end_ns[crossing], reach)
+            more_key, more = np.concatenate((more_key, across_key)), np.concatenate((more, across))
+        if self._measure is None:
+            amount = np.subtract(end_ns, start_ns, out=self._length_ns[: len(key)])
+            amount[crossing] = upper[crossing] - start_ns[crossing]
+        else:
+            amount = between(self._measure, start_ns, np.minimum(end_ns, upper))
+        more_key, more = np.concatenate((self._key, more_key)), np.concatenate((self._amount, more))
+        found_key, found = self._summed(key, amount, more_key, more, (reach - row) * stages)
+        return self._passed(found_key, found, min(last, reach))
+
+    def _summed(self, key: Ints, amount: Floats, more_key: Ints, more: Floats, cells: int) -> tuple[Ints, Floats]:
+        """Return the distinct keys, ascending, with the sums of their amounts where positive."""
+        if cells > 4 * len(key) + _SPARE_CELLS:  # a table would be mostly empty
+            return sum_by_sorting(np.concatenate((key, more_key)), np.concatenate((amount, more)))
+        table = sum_by(key, amount, cells)
+        if len(more_key):
+            np.add.at(table, more_key, more)
+        held = np.flatnonzero(table > 0)
+        return held, table[held]
+
+    def _passed(self, key: Ints, amount: Floats, last: int) -> Overlaps:
+        """Return the bins before `last`, and keep what that one has so far."""
+        before = int(np.searchsorted(key, (last - self._row) * self._stages, "left"))
+        self._key, self._amount = key[before:] - (last - self._row) * self._stages, amount[before:].copy()
+        passed = Overlaps(key[:before] + self._row * self._stages, amount[:before])
+        self._row = last
+        return passed
+
+    def _open_pieces(self, reach: int) -> tuple[Ints, Floats]:
+        """Return the pieces of the segments still open in the bins up to `reach`."""
+        stage, end_ns, row = self._open_stage, self._open_end_ns, self._open_row
+        self._open_stage, self._open_end_ns, self._open_row = stage[:0], end_ns[:0], reach
+        if not len(stage):
+            return np.zeros(0, np.int64), np.zeros(0)
+        return self._across(stage, np.full(len(stage), row), end_ns, reach)
+
+    def _across(self, stage: Index, from_row: Ints, end_ns: Floats, reach: int) -> tuple[Ints, Floats]:
+        """Cut segments at the edges from the start of `from_row` on; what lies beyond `reach` stays open."""
+        edges = self._edge_ns
+        until = np.minimum(end_ns, edges[reach])
+        goes_on = np.flatnonzero((end_ns > edges[reach]) & (reach < len(edges) - 1))
+        self._open_stage = np.concatenate((self._open_stage, stage[goes_on]))
+        self._open_end_ns = np.concatenate((self._open_end_ns, end_ns[goes_on]))
+        count = np.maximum(np.searchsorted(edges, until, "left") - from_row, 0)
+        cell, source = ranges(from_row, count), np.repeat(np.arange(len(stage)), count)
+        piece = between(self._measure, edges[cell], np.minimum(edges[cell + 1], until[source]))
+        return (cell - self._row) * self._stages + stage[source], piece
