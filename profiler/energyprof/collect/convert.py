@@ -20,6 +20,8 @@ import numpy as np
 from energyprof.collect.bursts import Bursts
 from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_counts import Counter
+from energyprof.collect.convert_cures import CureLog
+from energyprof.collect.convert_facts import end_of, facts_of
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses, lines_of_cut_off
@@ -32,8 +34,9 @@ from energyprof.collect.convert_stages import PATH_LIMIT, StageTable
 from energyprof.collect.convert_times import ThreadTimes
 from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
+from energyprof.model.cures import Cures
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
-from energyprof.model.spool import CPU, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
+from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
 STAGE_BYTES = 1024
@@ -78,6 +81,7 @@ class Converter:
         self._own_cpu = OwnReadings()
         self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
+        self._cures = CureLog()
         self._main = self._latest = -1
         self._stray = self._clipped = 0
         self._gone = {"recorder_ns": 0, "dropped": 0, "unnamed": 0}
@@ -220,11 +224,7 @@ class Converter:
         self._out.tables()
         self._out.warnings(lines_of_cut_off(self._processes.values(), self._open.__contains__, ended_ns))
         for process in self._processes.values():
-            ended = [end_ns] if process.closed_ns is None else [end_ns, process.closed_ns]
-            seen_ns = ended_ns(process.pid, process.started_ns)
-            if seen_ns is not None:
-                ended.append(max(seen_ns, process.last_ns()))
-            self._close(process, min(ended))
+            self._close(process, end_of(process, end_ns, ended_ns(process.pid, process.started_ns)))
         if self._out.is_counting and self._counter is not None:
             self._counter.reach(end_ns)
             self._sink.keep_progress(self._progress)
@@ -232,14 +232,12 @@ class Converter:
 
     def recorder_facts(self) -> RecorderFacts:
         """Return what is known here of the cost and the losses of recording; the collector adds its own share."""
-        processes = self._processes.values()
-        return RecorderFacts(
-            recorder_s=(self._gone["recorder_ns"] + sum(process.recorder_ns for process in processes)) / 1e9,
-            spans=self._out.count,
-            dropped=self._gone["dropped"] + sum(process.dropped + process.missing() for process in processes),
-            lost_because=next((process.lost_because for process in processes if process.lost_because), ""),
-            counted=0 if self._counter is None else self._counter.counted,
-        )
+        counted = 0 if self._counter is None else self._counter.counted
+        return facts_of(self._processes.values(), self._gone, self._out.count, counted)
+
+    def cures(self) -> Cures | None:
+        """Return what was delayed and repeated so that stages can be told apart; None: nothing was asked for."""
+        return self._cures.cures()
 
     def last_ns(self) -> int:
         """Return when anything was recorded last, or a recorder closed; 0: never."""
@@ -308,6 +306,8 @@ class Converter:
                     self._place_main_thread(process, main)
                 elif "pid" in entry:
                     self._out.origins += self._children.told(process, entry)
+        elif frame.kind == CURES:
+            self._cures.take(process, content)
         elif frame.kind == LOSS:
             process.dropped += content["dropped"]
             process.lost_because = content["reason"]
