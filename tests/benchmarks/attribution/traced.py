@@ -81,7 +81,8 @@ def traced(truth: Truth, tree: Tree, sensor: Sensor, readings: Readings, stampin
         stages=tree.stages,
         lanes=Lanes(
             pid=one,
-            tid=np.arange(1, count + 1, dtype=np.int32),
+            # A device's lanes carry the number of the device, here gpu:0; threads an id of their own.
+            tid=np.where(kind == LANE_KINDS.index("device"), 0, np.arange(1, count + 1)).astype(np.int32),
             number=np.arange(count, dtype=np.int64),
             kind=np.full(count, kind, np.uint8),
             parent=none,
