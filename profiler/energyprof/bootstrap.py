@@ -34,12 +34,16 @@ LANES = {
     "_posixsubprocess": "energyprof.record.launches:ForkExec",
     "asyncio": "energyprof.record.tasks:TaskLanes",
     "concurrent.futures.thread": "energyprof.record.work_items:WorkItems",
+    "multiprocessing.connection": "energyprof.record.messages:WorkerMessages",
     "multiprocessing.forkserver": "energyprof.record.forkserver:ForkserverChildren",
     "os": "energyprof.record.launches:OsLaunches",
     "threading": "energyprof.record.threads:ThreadSpawns",
     "uvloop": "energyprof.record.uvloop_tasks:UvloopTasks",
 }
-"""What makes lanes of a module's threads, tasks and processes, installed when the program itself imports the module."""
+"""What makes lanes of a module's threads, tasks and processes, and hands over what these did in time.
+
+Installed when the program itself imports the module.
+"""
 
 
 def start() -> None:

@@ -27,7 +27,7 @@ from energyprof.launch.pulse import Pulse
 from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_configuration import await_removal, leave_nothing, read_configuration
 from energyprof.launch.run_folder import is_restored, remove_run_folder
-from energyprof.launch.run_notes import hold
+from energyprof.launch.run_notes import KEPT_NAME, hold
 from energyprof.probe.store import KeptProbes
 from energyprof.sampling import SensorSampling
 
@@ -142,7 +142,18 @@ class Collection:
         from energyprof.launch.host_facts import run_facts
 
         limit_bytes = int(self._config.get("max_size", 0))
-        self._writer = CaptureWriter.over_claim(Path(self._config["output"]), limit_bytes)
+        self._kept = Path(self._config["run_dir"]) / KEPT_NAME
+        self._refused: CaptureError | None = None
+        """Why the recording is in the run folder."""
+        try:
+            self._writer = CaptureWriter.over_claim(Path(self._config["output"]), limit_bytes)
+        except CaptureError as error:
+            self._refused = error
+            try:
+                self._writer = CaptureWriter(self._kept, limit_bytes=limit_bytes)
+            except CaptureError:
+                raise error from None
+            self._control.tell("warning", message=str(error))
         seed = int(self._config["start_unix_ns"])
         self._bursts = Bursts(limit_bytes, self._writer.size_bytes, seed) if limit_bytes else None
         self._rows = SampledRows(self._writer, self._bursts)
@@ -196,13 +207,15 @@ class Collection:
         self._horizon.end(int(message["t_ns"]), int(message["cpu_ns"]), said)
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
+        if self._refused is not None:
+            raise self._refused  # `recover` takes the file from the run folder to wherever there is room
         self._control.tell("done", path=self._config["output"], warnings=[])
         if is_lost:
             remove_run_folder(self._config["run_dir"])
 
     def _until_the_end(self) -> dict[str, Any]:
         """Record until told that the program has ended, or, where it has no foreground, until it is seen to have."""
-        wait_s = TICK_S
+        wait_s = 0.0  # whoever is killed now has said at least which run it was
         while True:
             message = self._control.wait(wait_s)
             if message is None and self._config.get("in_process") and self._root.has_ended():
@@ -324,8 +337,7 @@ class Collection:
                 self._converter.release()
             self._is_blocked = False
         except CaptureError as error:
-            if not self._is_blocked:
-                self._warn(str(error))
+            self._control.tell("warning", message=str(error))
             self._is_blocked = True  # until there is room, spans are better kept in the spools than in memory
 
     def _tell_live(self) -> None:
@@ -352,7 +364,8 @@ class Collection:
         self._take_all()
         self._rows.take_held_back()
         if self._is_blocked:
-            self._writer.commit(force=True)  # raises where there is no room yet: `recover` goes on from here
+            self._move()
+            self._take_all()
         self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
         sampled = self._state_costs()
         self._owners.adopt()
@@ -364,8 +377,26 @@ class Collection:
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
         self._control.tell("working")
-        self._writer.finish()
+        try:
+            self._writer.finish()
+        except CaptureError:
+            self._move()
+            self._writer.finish()
         self._converter.release()
+
+    def _move(self) -> None:
+        """Go on in the run folder if there is no room yet where the recording should be; raises where neither has."""
+        self._is_blocked = False
+        try:
+            self._writer.commit(force=True)
+        except CaptureError as error:
+            if self._refused is not None:
+                raise
+            try:
+                self._writer.move(self._kept)
+            except CaptureError:
+                raise error from None
+            self._refused = error
 
     def _state_costs(self) -> SamplerFacts:
         sampled = self._sampler.facts()

@@ -173,6 +173,10 @@ class SpanSink(Protocol):
         """Return the code of a stage name, the same for the same (name, kind, module); thread-safe, bounded."""
         ...
 
+    def tell(self, code: int, facts: dict[str, str | int]) -> None:
+        """Have the report know `facts` of the stage with this code, besides those told before: names with units."""
+        ...
+
     def extend(self) -> Callable[[tuple[int, int]], None]:
         """Return this thread's `extend`: call it with `(code, perf_counter_ns())` to begin, `(-code, ...)` to end."""
         ...

@@ -7,25 +7,28 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from energyprof import __version__
-from energyprof.capture.database import roll_back
+from energyprof.capture.database import continued, roll_back
 from energyprof.capture.open_file import has_sidecar
 from energyprof.capture.progress import Stored, read_stored
+from energyprof.capture.reader import read_run
 from energyprof.capture.writer import CaptureWriter
 from energyprof.collect.bursts import Bursts, lane_limit
 from energyprof.collect.convert import Converter
 from energyprof.collect.lost_stages import LostStages
 from energyprof.collect.spool_watch import SpoolWatcher
-from energyprof.errors import InputError
+from energyprof.errors import CaptureError, InputError
 from energyprof.launch.host_facts import run_facts
 from energyprof.launch.run_folder import remove_run_folder, temporary_places
-from energyprof.launch.run_notes import config_of, ending_of, hold
+from energyprof.launch.run_notes import KEPT_NAME, config_of, ending_of, hold
 from energyprof.model.spool import SPOOL_SUFFIX
 from energyprof.model.trace import RunFacts
 
@@ -63,18 +66,53 @@ def recover(place: Path, output: Path | None = None) -> Recovery:
     cannot be written.
     """
     found = _find(place)
+    if _has_content(_kept(found)):
+        return _brought(found, output)
     stored = _stored(found.path)
     if stored is not None and stored.finished:
         _remove_if_empty(found.folder)
         return Recovery(found.path, 0, was_finished=True)
     if found.folder is not None:
         _refuse_if_going_on(found)
+    elif stored is None:
+        raise InputError(f"{found.path} is empty and its run folder is gone, so nothing is left; record the run again")
     if output is not None:
         found = found._replace(path=_copied(found.path, output, stored is not None))
     spans = _finish(found, stored)
     if found.folder is not None:
         remove_run_folder(found.folder)
     return Recovery(found.path, spans, was_finished=False)
+
+
+def _kept(found: _Place) -> Path:
+    """Return where the recording is if its own place took no more."""
+    return Path(found.folder or "/nowhere", KEPT_NAME)
+
+
+def _brought(found: _Place, output: Path | None) -> Recovery:
+    """Finish a recording that is in the run folder, and bring it to where it belongs."""
+    _refuse_if_going_on(found)
+    kept = _kept(found)
+    stored = _stored(kept)
+    if stored is None or not stored.finished:
+        _finish(found._replace(path=kept), stored)
+    target = found.path if output is None else _free(output)
+    piece = target.with_name(f"{target.name}.part")
+    try:
+        shutil.copyfile(kept, piece)
+        for suffix in ("-wal", "-shm", "-journal"):
+            Path(f"{target}{suffix}").unlink(missing_ok=True)  # of what was begun there, which is in the other one, too
+        piece.replace(target)
+    except OSError as error:
+        with suppress(OSError):
+            piece.unlink()
+        fact = error.strerror or str(error)
+        raise CaptureError(
+            f"{target} cannot be written ({fact}); free some space or choose another place with -o"
+        ) from error
+    if found.folder is not None:
+        remove_run_folder(found.folder)
+    return Recovery(target, read_run(target).recorder.spans, was_finished=False)
 
 
 def _find(place: Path) -> _Place:
@@ -107,12 +145,14 @@ def _stored(path: Path) -> Stored | None:
     """Return what the file holds; None: the collector was killed before it had written any."""
     if has_sidecar(path, "-journal"):
         roll_back(path)
+    return read_stored(path) if _has_content(path) else None
+
+
+def _has_content(path: Path) -> bool:
     try:
-        if path.stat().st_size == 0:
-            return None
+        return path.stat().st_size > 0
     except (FileNotFoundError, NotADirectoryError):
-        return None
-    return read_stored(path)
+        return False
 
 
 def _remove_if_empty(folder: str | None) -> None:
@@ -166,13 +206,17 @@ def _spools(folder: str) -> list[str]:
 def _copied(path: Path, output: Path, has_content: bool) -> Path:
     """Return `output`, a copy of what was stored so far."""
     import sqlite3
-    from contextlib import closing
 
+    target = _free(output)
+    if has_content:
+        with closing(sqlite3.connect(path)) as source:
+            continued(source, target).close()
+    return target
+
+
+def _free(output: Path) -> Path:
     if output.exists():
         raise InputError(f"{output} exists already and is never overwritten; choose another name")
-    if has_content:
-        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(output)) as target:
-            source.backup(target)
     return output.absolute()
 
 

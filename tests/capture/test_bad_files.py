@@ -60,7 +60,8 @@ def test_an_empty_file(tmp_path: Path, read: Read) -> None:
     path = tmp_path / "x.eprof"
     path.touch()
 
-    assert message(path, read) == "is empty: its run was cut off before anything was written; record the run again"
+    fact = "is empty: its run was cut off before anything was written"
+    assert message(path, read) == f"{fact}; complete it with: energyprof recover {path}, or record the run again"
 
 
 @READS
@@ -230,7 +231,7 @@ def test_a_full_disk_is_an_error_after_which_storing_goes_on(tmp_path: Path) -> 
 
     resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, limits[1]))
     try:
-        with pytest.raises(CaptureError, match=r"cannot be written \(.*\); free some space"):
+        with pytest.raises(CaptureError, match=r"cannot be written \(.*\); raise the limit on the size of files"):
             writer.commit(force=True)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

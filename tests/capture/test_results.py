@@ -20,6 +20,7 @@ from energyprof.model.attribution import (
     DomainAttribution,
     EnergyColumns,
     LedgerLine,
+    SensorFit,
     StageTimes,
     Unsplit,
 )
@@ -56,6 +57,20 @@ ATTRIBUTION = Attribution(
             measured_end_ns=100,
             covered_ns=90,
             notes=("a note",),
+            fit=SensorFit(
+                energy_j=np.array([1.5, 2.5]),
+                sd_j=np.array([0.1, 0.2]),
+                data_share=np.array([0.9, 0.1]),
+                column=np.array([0, -1], np.int32),
+                covariance_j2=np.array([[0.01, -0.002], [-0.002, 0.04]]),
+                lag_ns=1e6,
+                lag_sd_ns=1e5,
+                window_ns=0.0,
+                response_ns=0.0,
+                timing="likelihood",
+                condition=12.0,
+                refusal="",
+            ),
         ),
     ),
     times=StageTimes(COUNTS, COUNTS, COUNTS, COUNTS, COUNTS),
@@ -75,6 +90,8 @@ def test_a_stored_fit_comes_back_whole(capture: Path) -> None:
     assert repr(back) == repr(ATTRIBUTION)  # repr shows every field, and NaN as itself
     assert pack_value(back) == pack_value(ATTRIBUTION)
     assert back.domains[0].self_energy.provenance.dtype == np.uint8
+    assert back.domains[0].fit is not None
+    assert back.domains[0].fit.covariance_j2.shape == (2, 2)
 
 
 def test_nothing_stored_is_none(capture: Path) -> None:

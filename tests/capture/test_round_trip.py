@@ -20,6 +20,7 @@ from energyprof.model.power import Readings
 from energyprof.model.recording import LaneRow, LocalStage, SpanChunk
 from energyprof.model.span import Stage
 from energyprof.model.trace import Flows, RunFacts
+from energyprof.testing import SECOND
 
 Write = Callable[[Callable[[CaptureWriter], None]], Path]
 
@@ -43,6 +44,22 @@ def test_spans_come_back_in_order_with_full_stages_and_parent_rows(capture: Path
         (2, 1, 20, 50, -1, False),
         (2, 2, 46, 49, -1, False),
     ]
+
+
+def test_facts_of_a_stage_come_back_and_later_ones_are_added(write: Write) -> None:
+    def fill(writer: CaptureWriter) -> None:
+        writer.set_run(RunFacts(("true",), 0, 5, 50, 0))
+        writer.add_stages([LocalStage(0, -1, "Net", "module", is_module=True, facts={"parameters": 7, "flops": 1})])
+        writer.add_stages([LocalStage(0, -1, "Net", "module", is_module=True, facts={"parameters": 7, "flops": 2})])
+        writer.add_lanes([LaneRow(0, 7, 1, 7, 0, "main")])
+        column = np.zeros(1, np.int64)
+        writer.add_spans(
+            SpanChunk(*(column.astype(np.int32),) * 2, column, column + 5, column.astype(np.int32), column > 0)
+        )
+
+    (stage,) = read_trace(write(fill)).stages
+
+    assert dict(stage.facts) == {"parameters": 7, "flops": 2}
 
 
 def test_lanes_stand_below_the_stage_they_were_created_in(capture: Path) -> None:
@@ -161,19 +178,55 @@ def test_odd_characters_in_the_path_do_not_matter(tmp_path: Path) -> None:
 def test_small_pieces_wait_and_are_told_to_wait(tmp_path: Path) -> None:
     now = [0]
     writer = CaptureWriter(tmp_path / "x.eprof", monotonic_ns=lambda: now[0])
+    now[0] = 60 * SECOND
     writer.add_stages([LocalStage(0, -1, "a", "stage")])
     writer.add_lanes([LaneRow(0, 1, 1, 1, 0, "")])
     zero = np.zeros(1, np.int32)
     writer.add_spans(SpanChunk(zero, zero, np.array([1]), np.array([2]), zero, zero > 0))
+    now[0] += 3 * SECOND
     early = writer.commit()
 
-    now[0] = 5_000_000_000
+    now[0] += SECOND
 
     assert (early, writer.commit(), len(read_trace(tmp_path / "x.eprof").spans)) == (False, True, 1)
 
 
+def test_a_file_says_which_run_it_is_of_from_its_first_commit_on(tmp_path: Path) -> None:
+    writer = CaptureWriter(tmp_path / "x.eprof")
+    writer.set_run(RunFacts(("python", "job.py"), 0, 0, 5, None))
+
+    writer.commit()
+
+    assert read_run(tmp_path / "x.eprof").run.command == ("python", "job.py")
+
+
+def test_what_a_young_file_has_not_stored_is_at_most_half_of_its_run(tmp_path: Path) -> None:
+    now = [0]
+    path = tmp_path / "x.eprof"
+    writer = CaptureWriter(path, monotonic_ns=lambda: now[0])
+    cpu = Domain(DomainId("cpu"), "load_model", "model", "power", 1e-3, "cpu")
+    writer.add_domains([cpu])
+    writer.set_run(RunFacts(("x",), 0, 0, 1, None))
+    chunks, unstored = [], []
+
+    for tick in range(1, 201):  # of 0.1 s, with one reading each
+        now[0] = tick * SECOND // 10
+        t_ns = np.array([now[0]])
+        writer.add_readings({cpu.id: Readings(t_ns, t_ns, t_ns, np.zeros(1, np.uint8))})
+        writer.commit()
+        stored = read_trace(path).readings.get(cpu.id)
+        rows = 0 if stored is None else len(stored.t_after_ns)
+        unstored.append((tick, tick - rows))
+        chunks.append(rows)
+
+    assert all(behind <= min(tick / 2 + 1, 40) for tick, behind in unstored)
+    assert len(set(chunks)) < 14  # six or so to begin with, then one in four seconds
+
+
 def test_full_chunks_are_stored_at_once(tmp_path: Path) -> None:
-    writer = CaptureWriter(tmp_path / "x.eprof", monotonic_ns=lambda: 0)
+    now = [0]
+    writer = CaptureWriter(tmp_path / "x.eprof", monotonic_ns=lambda: now[0])
+    now[0] = 60 * SECOND
     writer.add_stages([LocalStage(0, -1, "a", "stage")])
     writer.add_lanes([LaneRow(0, 1, 1, 1, 0, "")])
     many = np.zeros(20_000, np.int32)

@@ -259,13 +259,10 @@ if __name__ == "__main__":
         loader = DataLoader(Numbers(), batch_size=2, num_workers=3, persistent_workers=True)
         for _ in range(2):
             list(loader)
-        del loader
     for method in "fork", "spawn":
         context = multiprocessing.get_context(method)
         with energyprof.stage(method + " pool"), context.Pool(2) as pool:
             pool.map(work, range(4))
-            pool.close()
-            pool.join()
         with energyprof.stage(method + " executor"):
             with concurrent.futures.ProcessPoolExecutor(2, mp_context=context) as executor:
                 list(executor.map(work, range(4)))
@@ -287,4 +284,44 @@ def test_workers_of_loaders_pools_and_executors_stand_below_who_made_them(place:
         "spawn pool/work": 4,
         "spawn executor/work": 4,
     }
-    assert place.leftovers() == []
+    assert [name for name in place.leftovers() if name.startswith("energyprof")] == []  # killed workers leave theirs
+
+
+KILLED = """\
+import os, signal, sys, time
+import energyprof
+
+children = []
+for number in range(3):
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        if number < 2:
+            with energyprof.stage("busy"):
+                os.write(writing, b"x")
+                time.sleep(60)
+        with energyprof.stage("done"):
+            pass
+        time.sleep(0.6)  # until it is written
+        os.write(writing, b"x")
+        time.sleep(60)
+    os.read(reading, 1)
+    children.append(pid)
+time.sleep(0.6)
+for pid in children:
+    os.kill(pid, signal.SIGTERM)
+print(*[os.waitpid(pid, 0)[1] for pid in children], *children)
+"""
+
+
+def test_children_killed_inside_a_stage_are_said_and_those_that_had_written_all_are_not(place: Any) -> None:
+    place.write("job.py", KILLED)
+
+    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
+
+    statuses, pids = done.stdout.split()[:3], done.stdout.decode().split()[3:]
+    report = report_of(place)
+    assert statuses == [b"15"] * 3
+    (said,) = (line for line in report["warnings"] if "killed inside a stage" in line)
+    assert said.startswith(f"2 child processes were killed inside a stage (pid {pids[0]}, {pids[1]}): ")
+    assert {stage["stage"]: stage["calls"] for stage in report["stages"]} == {"busy": 2, "done": 1}

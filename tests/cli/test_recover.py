@@ -50,8 +50,16 @@ def started(place: Any) -> subprocess.Popen[bytes]:
     place.write("job.py", GOES_ON)
     process = place.start(place.command("run", "--no-graph", "-o", "a.eprof", "job.py"))
     assert process.stdout.readline().strip().isdigit()
-    until(lambda: (place.folder / "a.eprof").stat().st_size > 0)
+    until(lambda: has_content(place.folder / "a.eprof"))
     return process
+
+
+def has_content(path: Path) -> bool:
+    """Tell whether the recording has begun; for an instant its name is taken by none."""
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def stored_spans(path: Path) -> int:
@@ -128,6 +136,36 @@ def test_all_of_us_killed_leaves_the_program_unharmed_and_its_run_whole(place: A
     assert place.leftovers() == []
 
 
+def stored_readings(path: Path) -> int:
+    """Return how many readings an unfinished recording holds."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
+            found: int = db.execute("SELECT coalesce(sum(rows), 0) FROM chunk WHERE kind = 6").fetchone()[0]
+    except sqlite3.Error:
+        return 0
+    return found
+
+
+def test_a_collector_killed_soon_after_it_began_leaves_the_power_up_to_then(place: Any) -> None:
+    process = started(place)
+    path = place.folder / "a.eprof"
+    until(lambda: stored_readings(path) > 0, timeout_s=3.5)  # the steady rhythm would have taken 4 s
+
+    os.kill(collector_of(process), signal.SIGKILL)
+    so_far = load(path).report().run
+    place.write("go", "")
+    process.communicate(timeout=30)
+    done = place.call(place.command("recover", "a.eprof"))
+
+    assert so_far.command[-1] == "job.py"
+    assert so_far.wall_s > 0
+    assert done.returncode == 0, done.stderr
+    report = load(path).report()
+    assert report.measured.energy_j is not None
+    assert report.measured.energy_j > 0
+    assert calls(path) == WHOLE
+
+
 def programs(place: Any) -> list[str]:
     """Return pid and command line of the program where it is alive."""
     found = []
@@ -187,6 +225,16 @@ def test_a_recovered_run_can_go_into_another_file(place: Any, recording: Any) ->
     assert refused.stderr.endswith(b"choose another place with -o\n")
     assert done.returncode == 0, done.stderr
     assert calls(place.folder / "b.eprof") == {"a": 1, "a/b": 1}
+
+
+def test_an_empty_file_whose_run_folder_is_gone_is_not_made_a_run_of_nothing(place: Any) -> None:
+    path = place.write("a.eprof", "")
+
+    done = place.call(place.command("recover", "a.eprof"))
+
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith(f"energyprof: {path} is empty and its run folder is gone")
+    assert path.stat().st_size == 0
 
 
 def test_a_folder_in_use_is_left_alone(place: Any, recording: Any) -> None:

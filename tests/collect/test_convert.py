@@ -50,6 +50,9 @@ class Sink:
         again = zip(spans.stage[spans.resumed].tolist(), spans.start_ns[spans.resumed].tolist(), strict=True)
         self.resumed += [(self.path(stage), start_ns) for stage, start_ns in again]
 
+    def add_cpu(self, cpu):
+        self.cpu = cpu
+
     def add_lane_runs(self, runs: LaneRuns) -> None:
         self.runs += zip(runs.lane.tolist(), runs.start_ns.tolist(), runs.end_ns.tolist(), strict=True)
 
@@ -132,6 +135,18 @@ def test_going_on_with_a_generator_is_a_span_of_its_stage_and_no_call(tmp_path: 
         ("give", 70, 90), ("give/use", 80, 90), ("give", 95, 100),
     ]  # fmt: skip
     assert sink.resumed == [("use/give", 40), ("give", 70), ("give", 95)]
+
+
+def test_facts_told_late_reach_the_stage_wherever_it_stands(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.names("train", "Net")
+    spool.events((1, 10), (2, 20), (-2, 30), (-1, 40), (2, 50), (-2, 60))
+
+    spool.json(NAMES, [{"code": 2, "name": "Net", "kind": "stage", "facts": {"parameters": 7, "odd": [1]}}])
+
+    sink = convert(tmp_path)
+    facts = {sink.path(index): dict(stage.facts) for index, stage in sink.stages.items()}
+    assert facts == {"train": {}, "train/Net": {"parameters": 7}, "Net": {"parameters": 7}}
 
 
 def test_recursion_stays_one_stage(tmp_path: Path) -> None:

@@ -245,3 +245,39 @@ tell(path=str(run.path), source=domain.source, hz=domain.achieved_hz, energy=run
     assert facts["path"] == str(programs.place.folder / "mine.eprof")
     assert facts["source"].startswith("replay ")
     assert 4 < facts["energy"] < 40  # 20 W, from the collector's first read on
+
+
+def test_a_block_beyond_its_bound_reports_every_call_while_it_runs_and_after(programs: Any) -> None:
+    done = programs.run(
+        """
+calls, live = 0, []
+def counted(report):
+    return sum(row.calls for row in report.stages if row.stage == "loop")
+with energyprof.profile("a.eprof", max_size="256K") as run:
+    deadline_s = time.monotonic() + 40
+    while time.monotonic() < deadline_s and len(live) < 2:
+        for _ in range(400):
+            with stage("loop"):
+                with stage("tiny"): pass
+            calls += 1
+        time.sleep(0.004)
+        if calls % 8_000 == 0:
+            report = run.report()
+            if report.overhead.counted:
+                (one,) = report.ledger
+                parts_j = one.stages_j + one.idle_j + one.outside_j + one.others_j + one.unattributed_j
+                live.append([counted(report), calls, abs(one.measured_j - parts_j) < 1e-6])
+report = run.report()
+tell(calls=calls, live=live, told=counted(report), counted=report.overhead.counted, size=os.path.getsize("a.eprof"))
+"""
+    )
+
+    facts = done.facts
+    assert done.stderr == ""
+    assert len(facts["live"]) == 2
+    for told, calls, is_closed in facts["live"]:
+        assert is_closed
+        assert 0.5 * calls < told <= calls  # what has settled: what is younger than two seconds is told later
+    assert facts["told"] == facts["calls"]
+    assert facts["counted"] > 0
+    assert facts["size"] <= 256 << 10

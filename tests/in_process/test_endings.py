@@ -258,3 +258,23 @@ except energyprof.errors.EnergyprofWarning as error:
     assert "the run is kept in" in facts["said"]
     assert facts["left"] == []
     programs.until(lambda: not programs.place.members())
+
+
+def test_a_frozen_program_is_not_started_once_more_as_its_own_collector(programs: Any) -> None:
+    done = programs.run(
+        """
+import warnings
+sys.frozen = True  # as PyInstaller, cx_Freeze and py2exe set it; `sys.executable` is the program then
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    with energyprof.profile() as run, stage("a"):
+        tell(worked=True)
+tell(said=[str(one.message) for one in said], path=run.path)
+"""
+    )
+
+    assert done.facts["worked"]
+    assert done.facts["path"] is None
+    (line,) = done.facts["said"]
+    assert line.startswith("nothing is profiled: a frozen program has no interpreter")
+    assert programs.place.recordings() == []

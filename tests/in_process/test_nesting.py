@@ -220,3 +220,20 @@ tell(first=spans_of(first), second=spans_of(second), patched=call is not bare, u
 
     layers = ["Sequential", "Sequential.0", "Sequential.1"]
     assert outcome.facts == {"first": layers, "second": layers, "patched": True, "undone": True}
+
+
+def test_under_energyprof_run_figures_asked_for_raise_nothing_where_warnings_are_errors(programs: Any) -> None:
+    programs.command(
+        """
+with energyprof.profile() as run, stage("a"):
+    pass
+tell(energy_j=run.energy_j, text=str(run), warned=len(run.warnings))
+"""
+    )
+
+    done = programs.place.run("-q", "--no-graph", "-o", "a.eprof", "-W", "error", "job.py")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    facts = programs.outcome(done).facts
+    assert (facts["energy_j"], facts["warned"]) == (None, 1)
+    assert "its report comes at the end" in facts["text"]

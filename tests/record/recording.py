@@ -26,6 +26,8 @@ class Spool:
     names: dict[int, dict[str, Any]] = field(default_factory=dict)
     lanes: dict[int, dict[str, Any]] = field(default_factory=dict)
     events: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+    cpu: list[tuple[int, ...]] = field(default_factory=list)
+    """t_ns, tid, CPU time of the thread and of the process."""
     facts: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     dropped: int = 0
@@ -104,6 +106,9 @@ def _take(spool: Spool, frame: spool_format.Frame) -> None:
     elif frame.kind == spool_format.EVENTS:
         values = struct.unpack(f"<{len(frame.payload) // 8}q", frame.payload)
         spool.events.setdefault(frame.lane, []).extend(zip(values[::2], values[1::2], strict=True))
+    elif frame.kind == spool_format.CPU:
+        values = struct.unpack(f"<{len(frame.payload) // 8}q", frame.payload)
+        spool.cpu += zip(*(values[at::4] for at in range(4)), strict=True)
     elif frame.kind == spool_format.LOSS:
         spool.dropped += frame.json()["dropped"]
     elif frame.kind == spool_format.FACTS:

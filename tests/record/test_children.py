@@ -168,3 +168,67 @@ def test_an_exit_without_a_thread_left_still_hands_over_the_stages(recording: An
 
     assert (program.returncode, program.log, program.spool.told()) == (3, "", ["+a", "-a"])
     assert program.spool.is_ended
+
+
+TELLING = """
+import multiprocessing, os, signal, sys
+from energyprof import stage
+
+def work(connection):
+    for number in range(20):
+        with stage("item"): pass
+        connection.send(number)
+    connection.recv()
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    for _ in range(5):
+        ours, theirs = context.Pipe()
+        process = context.Process(target=work, args=(theirs,))
+        process.start()
+        while ours.recv() < 19: pass
+        os.kill(process.pid, getattr(signal, sys.argv[2]))
+        process.join()
+        print(process.exitcode)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize(("name", "status"), [("SIGKILL", -9), ("SIGTERM", -15)])
+def test_a_worker_killed_for_its_answer_has_handed_over_all_before(
+    recording: Any, method: str, name: str, status: int
+) -> None:
+    program = recording.run(TELLING, method, name)
+
+    told = [spool.told().count("-item") for spool in program.spools if spool.events and "+item" in spool.told()]
+    assert (program.stdout, program.stderr, program.log) == (f"{status}\n" * 5, "", "")
+    assert told == [20] * 5
+
+
+def test_a_pool_that_is_ended_at_once_loses_no_item(recording: Any) -> None:
+    program = recording.run(
+        "import multiprocessing\nfrom energyprof import stage\n"
+        "@stage\ndef work(number): return number\n"
+        "for _ in range(10):\n"
+        "    with multiprocessing.get_context('fork').Pool(2) as pool: print(pool.map(work, range(3)))\n"
+    )
+
+    told = [word for spool in program.spools for lane in spool.events for word in spool.told(lane)]
+    assert (program.stdout, program.stderr, program.log) == ("[0, 1, 2]\n" * 10, "", "")
+    assert (told.count("+work"), told.count("-work")) == (30, 30)
+
+
+def test_a_message_that_cannot_be_sent_fails_as_ever(recording: Any) -> None:
+    text = (
+        "import multiprocessing, traceback\nfrom energyprof import stage\n"
+        "def work(connection):\n"
+        "    with stage('item'): pass\n"
+        "    try: connection.send(1)\n"
+        "    except OSError: traceback.print_exc()\n"
+        "context = multiprocessing.get_context('fork')\n"
+        "ours, theirs = context.Pipe(duplex=False)\n"
+        "process = context.Process(target=work, args=(ours,))\n"
+        "process.start()\nprocess.join()\n"
+    )
+
+    assert recording.run(text).stderr == recording.run_bare(text).stderr != ""

@@ -6,6 +6,7 @@ import enum
 import json
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -71,6 +72,28 @@ def test_threads_agree_on_codes() -> None:
 
     assert seen == [seen[0]] * 4
     assert len({name.code for name in names.since(0)}) == 501
+
+
+def test_facts_told_of_a_stage_stand_in_its_row_and_are_handed_on_once() -> None:
+    names = Names()
+    code = names.intern("encoder", kind="module").code
+
+    names.tell(code, {"parameters": 12})
+    names.tell(code, {"module_class": "Linear", "parameters": 13})
+
+    (told,) = names.take_told()
+    assert told.row()["facts"] == {"parameters": 13, "module_class": "Linear"}
+    assert names.take_told() == []
+
+
+def test_facts_are_texts_and_whole_numbers() -> None:
+    names = Names()
+    code = names.intern("encoder").code
+
+    with pytest.raises(TypeError, match="whole numbers"):
+        names.tell(code, {"flops": 1.5})  # type: ignore[dict-item]
+
+    assert names.take_told() == []
 
 
 _VALUES = st.recursive(

@@ -39,7 +39,7 @@ def counter_windows(domain: Domain, polls: Polls) -> Windows:
         if grid is None:
             instant, error, period = _bracketed(low, high, domain.period_ns)
         else:
-            instant, error, period = np.clip(grid.last_slot(high), low, high), grid.error_ns, round(grid.period_ns)
+            instant, error, period = _nearest(grid, low, high), grid.error_ns, round(grid.period_ns)
             first = _dated(grid, polls, np.append(0, 1 + np.flatnonzero(np.diff(piece))))
             instant = np.append(instant, grid.last_slot(polls.before_ns[first]))
             at = np.append(at, first)
@@ -51,6 +51,13 @@ def counter_windows(domain: Domain, polls: Polls) -> Windows:
     whole = np.flatnonzero((piece[1:] == piece[:-1]) & (instant[1:] > instant[:-1]))
     energy = np.diff(value)[whole] * domain.scale
     return Windows(instant[whole], instant[whole + 1], energy, error, period, len(instant), tuple(notes), sound.faults)
+
+
+def _nearest(grid: Grid, low: Floats, high: Floats) -> Floats:
+    """Return for each bracket the last slot in it; where there is none, the end to which a slot is nearer."""
+    slot = grid.last_slot(high)
+    early = (slot < low) & (slot + grid.period_ns - high < low - slot)  # it came before its slot, and was seen at once
+    return np.where(early, high, np.clip(slot, low, high))
 
 
 def _dated(grid: Grid, polls: Polls, rows: Ints) -> Ints:

@@ -14,9 +14,10 @@ from itertools import pairwise
 import numpy as np
 
 from energyprof.attribute.measure import Measure
+from energyprof.attribute.own_cpu import is_own, own_measures, united, without
 from energyprof.model.ids import UNSEEN_CHILDREN
 from energyprof.model.power import ThreadCpu
-from energyprof.model.span import Floats
+from energyprof.model.span import Flags, Floats, Lanes
 
 _FAR_NS = 1e15
 
@@ -48,8 +49,34 @@ class CpuTimes:
         return used
 
 
-def cpu_times(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
-    """Return the CPU times of all threads and processes read; times in ns since the start of the run."""
+def cpu_times(cpu: ThreadCpu, origin_ns: int, lanes: Lanes | None = None) -> CpuTimes:
+    """Return the CPU times of all threads and processes read; times in ns since the start of the run.
+
+    `lanes` tell who made whom, for children that read themselves.
+    """
+    own = is_own(cpu)
+    if not own.any():
+        return _read_outside(cpu, origin_ns)
+    read = _read_outside(_picked(cpu, ~own), origin_ns)
+    threads, whole = own_measures(_picked(cpu, own), origin_ns)
+    met = {pid for pid, measures in read.processes.items() if len(measures) == 1}
+    unmet = {pid: found for pid, found in whole.items() if pid not in met}
+    return CpuTimes(
+        {**read.threads, **{key: united(read.threads.get(key), measure) for key, measure in threads.items()}},
+        {
+            **read.processes,
+            **{pid: (united(read.processes[pid][0] if pid in met else None, one),) for pid, (_, one) in whole.items()},
+        },
+        without(read.children, unmet, lanes),
+    )
+
+
+def _picked(cpu: ThreadCpu, rows: Flags) -> ThreadCpu:
+    return ThreadCpu(cpu.pid[rows], cpu.tid[rows], cpu.t_ns[rows], cpu.cpu_ns[rows])
+
+
+def _read_outside(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
+    """Return what the collector read."""
     if not len(cpu):
         return CpuTimes({}, {}, {})
     first = np.flatnonzero(np.append(True, (np.diff(cpu.pid) != 0) | (np.diff(cpu.tid) != 0)))
@@ -65,7 +92,9 @@ def cpu_times(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
     children: dict[int, Measure] = {}
     for low, high in pairwise(bounds.tolist()):
         pid, tid = int(cpu.pid[low]), int(cpu.tid[low])
-        measure = _measure(t[low:high], used[low:high], poll_ns, end_ns)
+        # What children had used by then goes on with nobody beyond the last poll.
+        goes_on_ns = np.inf if tid == UNSEEN_CHILDREN else end_ns
+        measure = _measure(t[low:high], used[low:high], poll_ns, goes_on_ns)
         if tid == UNSEEN_CHILDREN:
             children[pid] = measure
         elif tid:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -13,13 +14,17 @@ from energyprof.attribute.cpu_time import CpuTimes, cpu_times
 from energyprof.attribute.from_bursts import inferred
 from energyprof.attribute.functions import function_energy
 from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
+from energyprof.attribute.inference.columns import Columns
+from energyprof.attribute.inference.sensor import Fitted, SensorProblem, fit_sensor
+from energyprof.attribute.inference.separable import FittedSplit, refusal_of, said_of, sensor_fit
+from energyprof.attribute.inference.workload import Workload
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
 from energyprof.attribute.others import NO_IDLE_POWER, Used, as_model, in_total, split_shared, used_in
 from energyprof.attribute.sampled import Sampled, sampled
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
-from energyprof.attribute.split import Divided, Margins, Problem, split
+from energyprof.attribute.split import Divided, Margins, Problem, Split, split
 from energyprof.attribute.stretches import Between
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
@@ -42,7 +47,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     """Divide the energy of every domain over the stages; `progress` is told the part done, rising from 0 to 1."""
     tell = progress or (lambda _part: None)
     tell(0.0)
-    cpu = cpu_times(trace.cpu, trace.run.start_ns)
+    cpu = cpu_times(trace.cpu, trace.run.start_ns, trace.lanes)
     segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
     between = None if trace.counted is None else Between.of(trace.counted, trace.run.start_ns)
     segments = segments if between is None else between.outside(segments)
@@ -125,6 +130,8 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     used = _used(ground, domain, windows)
     problem, baseline, notes = _pose(ground, lanes, domain, recovered, used)
     found: Divided
+    whole: Split | FittedSplit
+    statistical: _Fit | None = None
     faults = windows.faults
     if used is not None and baseline is None:
         if used.others_ns.any():
@@ -134,7 +141,11 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         shared, problem = split_shared(problem, used)
         found, whole, others_j, touched = shared, shared.found, shared.others_j, shared.touched
     else:
-        found = whole = split(problem)
+        plain = split(problem)
+        found = whole = plain
+        statistical = _fitted(ground, lanes, domain, recovered, baseline)
+        if statistical is not None:
+            found = whole = FittedSplit.of(plain, *statistical)
         others_j, touched = 0.0, np.zeros(len(trace.stages), np.bool_)
 
     total_uj = round(float(windows.energy_j.sum()) * MICRO)
@@ -142,6 +153,9 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     parts_uj = whole_microjoules(parts, total_uj)
     energy_uj, rest_uj = parts_uj[:-4], parts_uj[-4:].tolist()
     case = _case(ground, lanes, domain, windows, on_device)
+    if statistical is not None:
+        case = replace(case, refusal=statistical[2])
+        notes = (*notes, said_of(statistical[0], domain))
     own, total = self_columns(case, found, energy_uj), total_columns(case, found, energy_uj)
     if touched.any():
         by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
@@ -175,7 +189,26 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         covered_ns=round(windows.covered_ns()),
         gaps=windows.gaps(),
         faults=faults,
+        fit=None if statistical is None else sensor_fit(domain, *statistical),
     )
+
+
+_Fit: TypeAlias = "tuple[Fitted, Columns, str]"
+
+
+def _fitted(
+    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, baseline: float | None
+) -> _Fit | None:
+    """Return the statistical fit, its columns, and why it may name no stage; None where there can be none."""
+    trace, windows = ground.trace, recovered.run
+    if recovered.rows is None or ground.between is not None or not len(windows) or not len(lanes.segments):
+        return None
+    by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
+    columns = Columns.of(trace.stages, lanes.own_ns)
+    workload = Workload.of(lanes.segments, lanes.line, lanes.shares if by_cpu else None, columns)
+    run_ns = float(trace.run.end_ns - trace.run.start_ns)
+    fitted = fit_sensor(SensorProblem(domain, recovered.rows, workload, windows, baseline, run_ns))
+    return None if fitted is None else (fitted, columns, refusal_of(fitted))
 
 
 def _case(ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows, on_device: bool) -> Case:

@@ -19,6 +19,7 @@ from energyprof.attribute.reasons import (
     COVERED_FROM,
     INFERRED_FROM,
     MEASURED_FROM,
+    FitGround,
     Ground,
     reason_of,
     reason_of_modelled,
@@ -91,6 +92,8 @@ class Case:
     pieces: Ints
     """How often each stage ran in one piece: once for a call, and each time a generator was gone on with."""
     ran: Ran
+    refusal: str | None = None
+    """Why the statistical fit names no stage at all; empty: it does; None: there was no such fit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +158,7 @@ def unsplit_rows(case: Case, found: Divided, columns: EnergyColumns, energy_uj: 
     rest = len(case.stages)
     pending: list[list[int]] = [[] for _ in range(rest + 1)]
     rows = []
-    distinct = found.stages.data_share() >= INFERRED_FROM
+    distinct = (found.stages.data_share() >= INFERRED_FROM) & (found.stages.unclear == 0)
     for index in range(rest - 1, -1, -1):
         if columns.refused[index] and case.ran.covered_ns[index] > 0:
             if distinct[index]:
@@ -163,7 +166,7 @@ def unsplit_rows(case: Case, found: Divided, columns: EnergyColumns, energy_uj: 
             else:
                 pending[index].append(index)
         members = np.sort(np.array(pending[index], np.int64))
-        if len(members) > 1 and _joint_share(case, found, members) >= INFERRED_FROM:
+        if len(members) > 1 and _is_separable(case, found, members):
             rows.append(_unsplit(case, found, members, energy_uj))
             continue
         parent = case.stages[index].parent
@@ -173,8 +176,9 @@ def unsplit_rows(case: Case, found: Divided, columns: EnergyColumns, energy_uj: 
     return tuple(rows)
 
 
-def _joint_share(case: Case, found: Divided, members: Ints) -> float:
-    return float(found.group(members).data_share()[0] * case.ran.of_groups((members,)).coverage()[0])
+def _is_separable(case: Case, found: Divided, members: Ints) -> bool:
+    bounds, coverage = found.group(members), case.ran.of_groups((members,)).coverage()
+    return bool(bounds.data_share()[0] * coverage[0] >= INFERRED_FROM and bounds.unclear[0] == 0)
 
 
 def _unsplit(case: Case, found: Divided, members: Ints, energy_uj: Ints) -> Unsplit:
@@ -184,15 +188,15 @@ def _unsplit(case: Case, found: Divided, members: Ints, energy_uj: Ints) -> Unsp
     unread_j = apart.unread_j(np.array([energy / MICRO]))
     low, high = _whole(bounds.low_j, bounds.high_j + unread_j, np.array([energy]))
     ran = int(case.pieces[members].sum()), float(case.ran.own_ns[members].sum())
-    decided = float(found.stages.data_share()[members].min())
     coverage = float(apart.coverage()[0])
+    worst = int(members[np.argmin(found.stages.data_share()[members])])
     return Unsplit(
         domain=case.domain.id,
         members=tuple(members.tolist()),
         energy_j=energy / MICRO,
         low_j=float(low[0]),
         high_j=float(high[0]),
-        reason=reason_of(_ground(case, decided, coverage, True, ran)),
+        reason=reason_of(_ground(case, found.stages, worst, (coverage, True, ran))),
     )
 
 
@@ -212,24 +216,39 @@ def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyCol
     decided = bounds.data_share()
     share = decided * coverage
     unread = coverage <= 0
-    refused = (share < INFERRED_FROM) | unread
+    refused = (share < INFERRED_FROM) | unread | (bounds.unclear > 0)
     inferred = bounds.inferred_part()
-    measured = (share >= MEASURED_FROM) & (coverage >= COVERED_FROM) & (not case.host_clock)
+    measured = (
+        (bounds.own_part() * coverage >= MEASURED_FROM) & ~refused & (coverage >= COVERED_FROM) & (not case.host_clock)
+    )
     measured &= inferred <= 1 - MEASURED_FROM
     provenance = np.where(measured, _MEASURED, _INFERRED).astype(np.uint8)
     reason = tuple(
         with_bursts(
-            reason_of(_ground(case, float(decided[row]), float(coverage[row]), bool(refused[row]), (pieces, own_ns))),
+            reason_of(_ground(case, bounds, row, (float(coverage[row]), bool(refused[row]), ran_of))),
             float(inferred[row]),
         )
-        for row, (pieces, own_ns) in enumerate(zip(case.pieces.tolist(), ran.own_ns.tolist(), strict=True))
+        for row, ran_of in enumerate(zip(case.pieces.tolist(), ran.own_ns.tolist(), strict=True))
     )
     return EnergyColumns(energy, low, high, refused, share, provenance, reason, unread)
 
 
-def _ground(case: Case, decided: float, coverage: float, refused: bool, ran: tuple[int, float]) -> Ground:
-    pieces, own_ns = ran
-    return Ground(decided, coverage, refused, case.period_ns, own_ns / pieces if pieces else None, case.host_clock)
+def _ground(case: Case, bounds: Bounds, row: int, verdict: tuple[float, bool, tuple[int, float]]) -> Ground:
+    coverage, refused, (pieces, own_ns) = verdict
+    fit = None
+    if case.refusal is not None:
+        energy, width = float(bounds.energy_j[row]), float(bounds.high_j[row] - bounds.low_j[row])
+        fit = FitGround(width / 2 / energy if energy > 0 else np.inf, float(bounds.more[row]), case.refusal)
+    return Ground(
+        decided=float(bounds.data_share()[row]),
+        coverage=coverage,
+        refused=refused,
+        period_ns=case.period_ns,
+        mean_ns=own_ns / pieces if pieces else None,
+        host_clock=case.host_clock,
+        own=float(bounds.own_part()[row]),
+        fit=fit,
+    )
 
 
 def _whole(low_j: Floats, high_j: Floats, energy_uj: Ints) -> tuple[Floats, Floats]:

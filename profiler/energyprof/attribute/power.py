@@ -30,7 +30,7 @@ def power_windows(domain: Domain, polls: Polls) -> Windows:
     broken = polls.broken
     if not every_poll_is_fresh(domain, polls):
         changed = 1 + np.flatnonzero(np.diff(polls.raw) != 0)
-        grid = fit_grid(polls.before_ns[changed - 1], polls.after_ns[changed], domain.period_ns)
+        grid = fit_grid(polls.before_ns[changed - 1], polls.after_ns[changed], domain.period_ns, may_repeat=True)
     if grid is not None:
         instant, watts, broken = _slot_readings(grid, polls, watts)
     if len(instant) < 2:

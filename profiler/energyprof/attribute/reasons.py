@@ -28,6 +28,22 @@ class Ground:
     mean_ns: float | None
     """How long it lasts."""
     host_clock: bool
+    own: float = 1.0
+    """Part of the energy in readings wholly its own, 0..1."""
+    fit: FitGround | None = None
+    """None: no statistical fit was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class FitGround:
+    """What a statistical fit says of it."""
+
+    half: float
+    """Half of the 95 % interval, relative to the figure."""
+    more: float
+    """So many times as many iterations would make that narrow enough; 0: not known."""
+    refusal: str
+    """Why the fit names no stage at all; empty: it does."""
 
 
 def reason_of(ground: Ground) -> str:
@@ -35,7 +51,9 @@ def reason_of(ground: Ground) -> str:
     if ground.coverage <= 0:
         return NOT_COVERED
     words = []
-    if ground.decided < INFERRED_FROM:
+    if ground.fit is not None and ground.own < MEASURED_FROM:
+        words += _of_fit(ground, ground.fit)
+    elif ground.decided < INFERRED_FROM:
         words.append(why_refused(ground.period_ns, ground.mean_ns))
     elif ground.decided < MEASURED_FROM:
         words.append(f"{ground.decided:.0%} of it lies in readings of its own")
@@ -46,6 +64,26 @@ def reason_of(ground: Ground) -> str:
     if ground.refused and ground.decided >= INFERRED_FROM:
         words.append(REMEDY)
     return "; ".join(words)
+
+
+def _of_fit(ground: Ground, fit: FitGround) -> list[str]:
+    if not ground.refused:
+        return [f"found by regression, the data decide {ground.decided:.0%} of it"]
+    if fit.refusal:
+        return [fit.refusal]
+    words = f"cannot be told apart: the interval is ±{_percent(fit.half)}, the data decide {ground.decided:.0%} of it"
+    if fit.more <= 0:
+        return [f"{words}; {REMEDY}"]
+    return [f"{words}; about {_times(fit.more)} as many iterations would do, or longer stages"]
+
+
+def _percent(part: float) -> str:
+    return f"{part:.0%}" if part < 10 else "1000% or more"
+
+
+def _times(more: float) -> str:
+    """Return how many times, to one or two digits."""
+    return f"{max(more, 1.1):.1f} times" if more < 10 else f"{float(f'{more:.1g}'):.0f} times"
 
 
 def with_bursts(reason: str, inferred: float) -> str:

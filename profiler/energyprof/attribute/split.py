@@ -1,4 +1,4 @@
-"""The estimator, first version: divide every window among those who were there, with bounds that need no assumption.
+"""The split: divide every window among those who were there, with bounds that need no assumption.
 
 Window w of duration T_w and energy E_w, baseline b: dynamic energy D_w = max(E_w - b*T_w, 0). Stage k was there for
 t_wk of the window and has the share s_wk of its dynamic energy (shares of a window add up to 1):
@@ -16,7 +16,8 @@ sums; so bounds of totals are found for the group, not added up. What E_w - b*T_
 Where a sensor sees part of the time only, what it did not see (sd_w, independent from window to window) widens both
 bounds by 1.96 sqrt(sum of (s_wk * sd_w)^2).
 
-This is the seam for a statistical fit: `Problem` in, `Split` out.
+It serves by itself for models, and where readings are too few; else it bounds what the statistical fit says
+(inference/).
 """
 
 from __future__ import annotations
@@ -86,6 +87,17 @@ class Bounds:
     """Part of `energy_j` that is inferred from bursts."""
     sampling_j: Floats
     """How far off that may be to either side because bursts are a sample."""
+    own_j: Floats
+    """Part of `energy_j` in readings that are wholly its own."""
+    unclear: Floats
+    """1 where a statistical fit cannot give it a figure of its own; else 0."""
+    more: Floats
+    """How many times as many iterations would let it; 0: not known, or not needed."""
+
+    def own_part(self) -> Floats:
+        """Return the part of the energy in readings wholly its own, 0..1; nothing spent is all its own."""
+        spent = self.energy_j > 0
+        return np.where(spent, self.own_j / np.where(spent, self.energy_j, 1.0), 1.0).clip(0.0, 1.0)
 
     def inferred_part(self) -> Floats:
         """Return the part of the energy that is inferred from bursts, 0..1."""
@@ -232,14 +244,10 @@ def _bounds(problem: Problem, rows: _Rows, count: int, spilled: Floats | None) -
     if sd is not None:
         unseen = SPREAD * np.sqrt(sum_by(rows.who, np.square(rows.share * sd[rows.window]), count))
         low, high = np.maximum(low - unseen, 0.0), high + unseen
-    return Bounds(
-        energy_j=sum_by(rows.who, base + mine, count),
-        low_j=low,
-        high_j=high,
-        undecided_j=sum_by(rows.who, np.where(shared, base + mine, 0.0), count),
-        inferred_j=np.zeros(count),
-        sampling_j=np.zeros(count),
-    )
+    energy = sum_by(rows.who, base + mine, count)
+    undecided = sum_by(rows.who, np.where(shared, base + mine, 0.0), count)
+    nothing = np.zeros(count)
+    return Bounds(energy, low, high, undecided, nothing, nothing, energy - undecided, nothing, nothing)
 
 
 def _with_inferred(
@@ -258,14 +266,19 @@ def _with_inferred(
     guess, cap, guess_base = total(mine, between), total(most, between), total(base, between)
     every = np.ones(len(who), np.bool_)
     low = total(base, every) + total(mine, ~shared & ~between)
+    energy = sum_by(who, base + mine, count)
+    undecided = total(base + mine, shared) + (guess + guess_base) * far.undecided
     reach = np.where(np.isinf(far.above), cap, guess * (1 + np.where(np.isinf(far.above), 0.0, far.above)))
     return Bounds(
-        energy_j=sum_by(who, base + mine, count),
+        energy_j=energy,
         low_j=low + guess * (1 - far.below),
         high_j=low + total(most, shared) + np.minimum(np.maximum(reach, guess), np.maximum(cap, guess)),
-        undecided_j=total(base + mine, shared) + (guess + guess_base) * far.undecided,
+        undecided_j=undecided,
         inferred_j=guess + guess_base,
         sampling_j=np.minimum(np.where(np.isinf(far.sampling), cap, guess * np.minimum(far.sampling, 1e9)), cap),
+        own_j=energy - undecided,
+        unclear=np.zeros(count),
+        more=np.zeros(count),
     )
 
 

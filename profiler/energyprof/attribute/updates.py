@@ -15,6 +15,7 @@ import numpy as np
 
 from energyprof.attribute.counter import counter_windows
 from energyprof.attribute.counter_faults import IMPOSSIBLE_W
+from energyprof.attribute.inference.rows import Rows, counter_rows, power_rows
 from energyprof.attribute.power import power_windows
 from energyprof.attribute.windows import Polls, Windows
 from energyprof.model.domain import Domain, ReadStatus
@@ -43,11 +44,15 @@ def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int, slee
         )
         return Recovered(nothing, nothing)
     windows = counter_windows(domain, polls) if domain.quantity == "energy" else power_windows(domain, polls)
+    rows = None
     if domain.provenance == "sensor":
         windows, more = _awake(windows, domain, sleeps, start_ns)
         faults += more
+        rows = counter_rows(domain, polls, windows) if domain.quantity == "energy" else power_rows(domain, polls)
+        for sleep in sleeps:
+            rows = rows.outside_of(sleep.start_ns - start_ns, sleep.end_ns - start_ns + domain.settled_ns())
     windows = replace(_shift_back(windows, domain), faults=(*faults, *windows.faults))
-    return Recovered(windows.kept(windows.end_ns <= 0), windows.during(float(end_ns - start_ns)))
+    return Recovered(windows.kept(windows.end_ns <= 0), windows.during(float(end_ns - start_ns)), rows)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +62,8 @@ class Recovered:
     before: Windows
     """Wholly before the run: nothing of the program's, but the idle power."""
     run: Windows
+    rows: Rows | None = None
+    """What each reading says by itself, for the statistical fit; None: nothing, or a model's."""
 
 
 def _awake(windows: Windows, domain: Domain, sleeps: Sequence[Sleep], origin_ns: int) -> tuple[Windows, list[str]]:

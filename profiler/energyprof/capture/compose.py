@@ -9,7 +9,7 @@ parent, its id is its parent's id and its name, then `#2`, `#3`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -69,6 +69,9 @@ class StageTree:
         return self._declare(self._known[key], local)
 
     def _declare(self, stage: int, local: LocalStage) -> int:
+        facts = self.stages[stage].facts
+        if local.facts and local.facts != facts:
+            self.stages[stage] = replace(self.stages[stage], facts={**facts, **local.facts})
         known = self.after[stage]
         self.after[stage] = known + tuple(name for name in local.after if name not in known)
         return stage

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from energyprof.capture.refusal import refusal
 from energyprof.capture.schema import APPLICATION_ID, SCHEMA_VERSION, TABLES
 from energyprof.errors import CaptureError
 
@@ -50,6 +51,20 @@ def reopen(path: Path) -> sqlite3.Connection:
     return db
 
 
+def continued(db: sqlite3.Connection, path: Path) -> sqlite3.Connection:
+    """Return a new file, open for more, with all that `db` holds; raises CaptureError where none can be made."""
+    with answered(path):
+        copy = sqlite3.connect(path)
+        try:
+            db.backup(copy)
+            _write_ahead(copy)
+        except sqlite3.Error:
+            copy.close()
+            path.unlink(missing_ok=True)
+            raise
+    return copy
+
+
 def roll_back(path: Path) -> None:
     """Have SQLite undo what a kill has left half done in the file itself, which happens only while it is made."""
     with answered(path), closing(sqlite3.connect(path)) as db:
@@ -68,6 +83,5 @@ def answered(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        raise CaptureError(
-            f"{path} cannot be written ({error}); free some space or choose another place with -o"
-        ) from error
+        fact, remedy = refusal(path)
+        raise CaptureError(f"{path} cannot be written ({fact or error}); {remedy}") from error

@@ -14,6 +14,7 @@ from typing import Any
 
 from energyprof.capture.schema import APPLICATION_ID, SCHEMA_VERSION, named_crc
 from energyprof.errors import CaptureError
+from energyprof.model.shell import in_shell
 
 _HEADER = struct.Struct(">16sH6xII28xI4xI20xI")
 """The parts of SQLite's header used here (sqlite.org/fileformat2.html, section 1.3): magic, page size, change counter,
@@ -92,7 +93,10 @@ def _check_header(path: Path) -> None:
     except OSError as error:
         raise CaptureError(f"{path} cannot be read ({error.strerror}); check the path and its permissions") from error
     if not head:
-        raise CaptureError(f"{path} is empty: its run was cut off before anything was written; record the run again")
+        raise CaptureError(
+            f"{path} is empty: its run was cut off before anything was written; complete it with: "
+            f"energyprof recover {in_shell(str(path))}, or record the run again"
+        )
     if len(head) < _HEADER.size or not head.startswith(_MAGIC):
         raise CaptureError(f"{path} {_FOREIGN}")
     _, page_size, changes, pages, user_version, application_id, valid_for = _HEADER.unpack(head)

@@ -7,6 +7,7 @@ compressed together.
 from __future__ import annotations
 
 import json
+import math
 import struct
 import zlib
 from dataclasses import fields, is_dataclass
@@ -22,6 +23,7 @@ from energyprof.model.attribution import (
     FunctionEnergy,
     FunctionTable,
     LedgerLine,
+    SensorFit,
     StageTimes,
     Unsplit,
 )
@@ -39,6 +41,7 @@ _KINDS: Final[dict[str, type]] = {
         FunctionEnergy,
         FunctionTable,
         LedgerLine,
+        SensorFit,
         StageTimes,
         Unsplit,
     )
@@ -68,10 +71,10 @@ def unpack_value(packed: bytes) -> Any:
 def _plain(value: object, columns: list[bytes]) -> Any:
     if isinstance(value, np.ndarray):
         dtype = value.dtype.newbyteorder("<").str
-        if dtype not in _DTYPES or value.ndim != 1:
+        if dtype not in _DTYPES or value.ndim not in (1, 2):
             raise TypeError(f"a result holds a column of {value.ndim} dimensions of {value.dtype}")
         columns.append(np.ascontiguousarray(value, dtype).tobytes())
-        return {"column": dtype, "at": sum(map(len, columns[:-1])), "rows": len(value)}
+        return {"column": dtype, "at": sum(map(len, columns[:-1])), "shape": value.shape}
     if isinstance(value, np.generic):
         return value.item()
     if is_dataclass(value):
@@ -94,5 +97,6 @@ def _made(plain: Any, columns: memoryview) -> Any:
     if not isinstance(plain, dict):
         return plain
     if "column" in plain:
-        return np.frombuffer(columns, _DTYPES[plain["column"]], plain["rows"], plain["at"])
+        shape = plain["shape"]
+        return np.frombuffer(columns, _DTYPES[plain["column"]], math.prod(shape), plain["at"]).reshape(shape)
     return _KINDS[plain["kind"]](**{name: _made(item, columns) for name, item in plain["fields"].items()})

@@ -13,7 +13,7 @@ import numpy as np
 
 from energyprof.capture.chunk_buffer import ChunkBuffer
 from energyprof.capture.columns import picked
-from energyprof.capture.database import CHECKPOINT_BYTES, PAGE_BYTES, answered, create, reopen
+from energyprof.capture.database import CHECKPOINT_BYTES, PAGE_BYTES, answered, continued, create, reopen
 from energyprof.capture.facts import (
     domains_json,
     domains_of,
@@ -51,7 +51,7 @@ from energyprof.model.tally import PowerSums, Tally
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts
 
 AGE_NS = 4_000_000_000
-"""Small pieces are stored at the latest after this long."""
+"""Small pieces are stored at the latest after this long; in a young file sooner, see `CaptureWriter._age_ns`."""
 _FULL = 15 / 16
 """Part of the bound beyond which nothing long is stored; the rest is for the end of the run."""
 _ROW_BYTES = 8
@@ -79,6 +79,7 @@ class CaptureWriter:
         """
         self.path = Path(path)
         self._now_ns = monotonic_ns
+        self._began_ns = monotonic_ns()
         no_cost = recorder_json(RecorderFacts())
         self._facts: dict[str, object] = {"warnings": [], "domains": [], "open": [], "recorder": no_cost}
         self._changed = dict.fromkeys(self._facts)
@@ -100,6 +101,8 @@ class CaptureWriter:
         self._tallies: dict[int, Tally] = {}
         self._spans_part = 0
         """1 once all spans are among the calls of tallies."""
+        self._has_facts = goes_on
+        """Whether the file says which run it is of; its first commit says so, whatever else there is."""
         self._pages = 0
         self._limit = limit_bytes
         self._rows_left_out = 0
@@ -260,26 +263,35 @@ class CaptureWriter:
         CaptureError where the disk refuses; nothing is lost by that, the next call tries again.
         """
         now_ns = self._now_ns()
-        moved = self._progress is not None and now_ns - self._moved_ns >= AGE_NS
+        age_ns, readings_age_ns = self._age_ns(now_ns, AGE_NS), self._age_ns(now_ns, self.readings_age_ns)
+        moved = self._progress is not None and now_ns - self._moved_ns >= age_ns
         spooled = (self._spans, self._runs, self._stacks)
-        if force or moved or any(part.is_due(now_ns, AGE_NS) for part in spooled):
+        if force or moved or any(part.is_due(now_ns, age_ns) for part in spooled):
             self._pack_recording()
         for number, buffer in self._readings.items():
-            if len(buffer) and (force or buffer.is_due(now_ns, self.readings_age_ns)):
+            if len(buffer) and (force or buffer.is_due(now_ns, readings_age_ns)):
                 self._pack(ChunkKind.READINGS, buffer.take(), part=number)
         for part, uses in self._use.items():
-            if len(uses) and (force or uses.is_due(now_ns, self.readings_age_ns)):
+            if len(uses) and (force or uses.is_due(now_ns, readings_age_ns)):
                 self._pack(ChunkKind.USE, uses.take(), part=part)
         for number, sums in self._sums.items():
-            if len(sums) and (force or sums.is_due(now_ns, self.readings_age_ns)):
+            if len(sums) and (force or sums.is_due(now_ns, readings_age_ns)):
                 self._pack(ChunkKind.POWER_SUMS, sums.take(), part=number)
-        if len(self._cpu) and (force or self._cpu.is_due(now_ns, self.readings_age_ns)):
+        if len(self._cpu) and (force or self._cpu.is_due(now_ns, readings_age_ns)):
             self._pack(ChunkKind.CPU, self._cpu.take())
-        if self._waiting or self._state or self._tallies or force:
+        is_new = not self._has_facts and bool(self._changed)
+        if self._waiting or self._state or self._tallies or is_new or force:
             with answered(self.path):
                 self._store()
         waiting = (*spooled, self._stages, self._lanes, self._origins)
         return self._progress is None and not any(len(part) for part in waiting)
+
+    def _age_ns(self, now_ns: int, age_ns: int) -> int:
+        """Return how long small pieces wait now: while the file is young no longer than half of its own age.
+
+        So a kill costs at most half of a short run, for six commits more than the steady rhythm has.
+        """
+        return min(age_ns, (now_ns - self._began_ns) // 2)
 
     def finish(self) -> None:
         """Store everything, mark the file finished, close it; a second call does nothing."""
@@ -297,6 +309,18 @@ class CaptureWriter:
             self._db.execute("PRAGMA journal_mode = DELETE")
             self._db.close()
         self._db = None
+
+    def move(self, path: Path) -> None:
+        """Go on in a new file with all that is stored and waits, where the present one takes no more, and leave that.
+
+        Raises CaptureError if the new one cannot be written either; then it stands where it stood.
+        """
+        if self._db is None:
+            raise ValueError(f"{self.path} is finished")
+        db = continued(self._db, path)
+        with suppress(sqlite3.Error):  # what SQLite would tidy up on a disk that is full
+            self._db.close()
+        self.path, self._db = path, db
 
     def _set(self, name: str, value: object) -> None:
         self._facts[name] = value
@@ -348,6 +372,7 @@ class CaptureWriter:
             else:
                 store_progress(db, self._state, self._announced)
                 drop_progress(db, self._forgotten)
+        self._has_facts = True
         self._chunks += len(self._waiting)
         self._waiting, self._announced, self._forgotten = [], [], []
         self._changed, self._state, self._tallies = {}, {}, {}

@@ -35,10 +35,14 @@ class LiveLine:
 
     def say(self, message: str) -> None:
         """Show one line that stays; the same message is not shown twice."""
-        if message not in self._said:
+        if not self.has_said(message):
             self._said.add(message)
             self.clear()
             self._write(f"energyprof: {' '.join(message.split())}\n")
+
+    def has_said(self, message: str) -> bool:
+        """Return whether a line says this."""
+        return message in self._said
 
     def _write(self, text: str) -> None:
         try:

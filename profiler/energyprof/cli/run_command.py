@@ -149,7 +149,8 @@ def _clear_away(outcome: Outcome, places: _Places, line: LiveLine) -> None:
         return
     if not _holds_something(places.output) and os.path.exists(places.output):
         os.unlink(places.output)
-    line.say(f"the recording is not complete: {failure}; complete it with: energyprof recover {places.run_dir}")
+    why = "" if line.has_said(failure) else f": {failure}"
+    line.say(f"the recording is not complete{why}; complete it with: energyprof recover {places.run_dir}")
 
 
 def _holds_something(path: str) -> bool:

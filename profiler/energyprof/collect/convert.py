@@ -22,7 +22,8 @@ from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_counts import Counter
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
-from energyprof.collect.convert_losses import Losses
+from energyprof.collect.convert_losses import Losses, lines_of_cut_off
+from energyprof.collect.convert_own_cpu import OwnReadings
 from energyprof.collect.convert_process import Process, ThreadEvents, run_columns
 from energyprof.collect.convert_progress import WHOLE, Journal
 from energyprof.collect.convert_sampled import SampledStacks
@@ -32,7 +33,7 @@ from energyprof.collect.convert_times import ThreadTimes
 from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
-from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
+from energyprof.model.spool import CPU, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
 STAGE_BYTES = 1024
@@ -74,6 +75,7 @@ class Converter:
         self._bursts = bursts
         self._counter = None if bursts is None else Counter(bursts)
         self._out = HandOn(sink, self._stages, self._lanes, self._counter)
+        self._own_cpu = OwnReadings()
         self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
         self._main = self._latest = -1
@@ -151,8 +153,8 @@ class Converter:
         return Progress(state, (*lanes, *announced), forgotten, tallies)
 
     def _state_of(self, spool: str) -> dict[str, Any]:
-        own = self._processes[spool].state()
-        return {**self._watcher.position(spool), **own, "looked_ns": self._sampled.looked_ns(spool)}
+        own = {**self._processes[spool].state(), "looked_ns": self._sampled.looked_ns(spool)}
+        return {**self._watcher.position(spool), **own}
 
     def step(self) -> bool:
         """Convert the next bounded piece; False: nothing new is there at present."""
@@ -216,6 +218,7 @@ class Converter:
         self._watcher.close()
         self._out.origins += self._children.rest(self._processes.values())
         self._out.tables()
+        self._out.warnings(lines_of_cut_off(self._processes.values(), self._open.__contains__, ended_ns))
         for process in self._processes.values():
             ended = [end_ns] if process.closed_ns is None else [end_ns, process.closed_ns]
             seen_ns = ended_ns(process.pid, process.started_ns)
@@ -282,6 +285,8 @@ class Converter:
         if frame.kind == END:
             process.closed_ns = process.end_ns(frame.payload) or self._now_ns()
             self._ended[process.spool] = None
+        elif frame.kind == CPU:
+            self._sink.add_cpu(self._own_cpu.rows(process, frame.payload, only_ends=self._out.is_counting))
         elif frame.kind in SampledStacks.KINDS:
             self._sampled.take(process, frame)
         else:
@@ -391,5 +396,4 @@ class Converter:
             clipped=self._clipped,
             overflowed=self._stages.overflowed,
         )
-        for line in losses.lines():
-            self._sink.warn(line)
+        self._out.warnings(losses.lines())

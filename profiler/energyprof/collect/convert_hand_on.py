@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_process import Process
 from energyprof.collect.convert_stacks import StackSink
 from energyprof.collect.convert_stages import StageTable
+from energyprof.model.power import ThreadCpu
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import Flags, Index, LaneRuns
 from energyprof.model.stacks import Samples
@@ -37,6 +38,10 @@ class RecordingSink(StackSink, Protocol):
 
     def add_lane_runs(self, runs: LaneRuns) -> None:
         """Take the stretches in which coroutine lanes ran."""
+        ...
+
+    def add_cpu(self, cpu: ThreadCpu) -> None:
+        """Take what processes have read of their own CPU times."""
         ...
 
     def count_from_here(self) -> None:
@@ -126,6 +131,11 @@ class HandOn:
         like = (0, "thread")
         pool, is_new = self._lanes.join(origin.lane, parent, origin.parent_stage, like)
         return (LaneOrigin(pool, parent, origin.parent_stage, origin.t_ns),) if is_new else ()
+
+    def warnings(self, lines: Iterable[str]) -> None:
+        """Hand on lines for the report."""
+        for line in lines:
+            self._sink.warn(line)
 
     def samples(self, samples: Samples) -> None:
         """Hand on samples of stacks."""

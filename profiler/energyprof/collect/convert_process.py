@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
 
 from energyprof.collect.convert_lanes import POOLED, LaneTable, PoolRanges
-from energyprof.collect.convert_stages import StageName, StageResolver, StageTable
+from energyprof.collect.convert_stages import StageName, StageResolver, StageTable, facts_in
 from energyprof.model.events import LANE, SPAWN
 from energyprof.model.span import LANE_KINDS, Ints, LaneRuns, StageKind
 
@@ -65,6 +65,8 @@ class Process:
         self.is_asked_for = False
         """Forked on behalf of another process, which tells its pid."""
         self.between: tuple[int, ...] = ()
+        self.made_by = 0
+        """Pid of the process whose child it was when it first wrote: that may be one that records nothing."""
         self.started_ns = 0
         self.closed_ns: int | None = None
         """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
@@ -90,6 +92,7 @@ class Process:
         """Index of the main thread's lane."""
         self.threads: dict[int, None] = {}
         """Indices of the lanes of threads that have recorded something."""
+        self._stages = stages
         self._names: dict[int, StageName] = {}
         self.resolver = StageResolver(stages, self._names)
         self._lane_table = lanes
@@ -108,6 +111,7 @@ class Process:
         self.parent_spool = head.get("parent_spool") or None
         self.parent_lane = head.get("parent_lane") or 0
         self.is_asked_for = bool(head.get("asked_for", False))
+        self.made_by = head.get("ppid") or 0
         self.between = tuple(head.get("between") or ())
 
     def monotonic_ns(self, perf_counter_ns: int) -> int:
@@ -128,10 +132,14 @@ class Process:
             line=entry.get("line"),
             is_module=bool(entry.get("module", False)),
             after=tuple(entry.get("after") or ()),
+            facts=facts_in(entry),
         )
-        if self._names.get(entry["code"], stage) != stage:
+        before = self._names.get(entry["code"], stage)
+        if replace(before, facts=stage.facts) != stage:
             self.resolver.forget()
         self._names[entry["code"]] = stage
+        if stage.facts:
+            self._stages.tell(stage)
 
     def take_lane(self, entry: dict[str, Any]) -> int | None:
         """Take an entry of a LANES frame; return the index of the process's main thread if it is that."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from energyprof.model.events import OTHER_STAGE
 from energyprof.model.recording import LocalStage
-from energyprof.model.span import Flags, Index, Ints, StageKind
+from energyprof.model.span import Facts, Flags, Index, Ints, StageKind
 
 PATH_LIMIT = 100_000
 """At most this many lane-relative stages (paths, not names) are kept; later ones become `<other>`."""
+FACTS_LIMIT = 32
+"""At most this many facts of a stage are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,15 @@ class StageName:
     line: int | None = None
     is_module: bool = False
     after: tuple[str, ...] = ()
+    facts: Facts = field(default_factory=dict, hash=False)
+
+
+def facts_in(entry: Mapping[str, Any]) -> Facts:
+    """Return what an announced name tells besides: as many texts and numbers as anybody can read."""
+    told = entry.get("facts")
+    items = told.items() if isinstance(told, dict) else ()
+    kept = {name: value for name, value in items if isinstance(name, str) and isinstance(value, (str, int))}
+    return dict(list(kept.items())[:FACTS_LIMIT])
 
 
 class StageTable:
@@ -36,8 +48,8 @@ class StageTable:
         """How many distinct paths were counted as `<other>`."""
         self._limit = limit
         self._known: dict[tuple[int, str, StageKind, bool], int] = {}
-        self._met: set[tuple[str, StageKind]] = set()
-        """Name and kind of every stage: what is not in it is open on no path, however deep."""
+        self._named: dict[tuple[str, StageKind], list[int]] = {}
+        """By name and kind of every stage: what is not in it is open on no path, however deep."""
         self._fresh: dict[int, None] = {}
         self._parents = np.zeros(0, np.int32)
 
@@ -46,7 +58,7 @@ class StageTable:
 
         A name that is already open on the path (same name and kind) is that same stage: `fib` in `fib` stays `fib`.
         """
-        ancestor = parent if (stage.name, stage.kind) in self._met else -1
+        ancestor = parent if (stage.name, stage.kind) in self._named else -1
         while ancestor >= 0:
             above = self.stages[ancestor]
             if (above.name, above.kind) == (stage.name, stage.kind):
@@ -65,10 +77,20 @@ class StageTable:
         if key not in self._known:
             index = len(self.stages)
             self._known[key] = index
-            self._met.add((stage.name, stage.kind))
             self.stages.append(
-                LocalStage(index, parent, stage.name, stage.kind, stage.file, stage.line, stage.is_module, stage.after)
+                LocalStage(
+                    index,
+                    parent,
+                    stage.name,
+                    stage.kind,
+                    stage.file,
+                    stage.line,
+                    stage.is_module,
+                    stage.after,
+                    stage.facts,
+                )
             )
+            self._named.setdefault((stage.name, stage.kind), []).append(index)
             self._fresh[index] = None
         return self._known[key]
 
@@ -85,6 +107,14 @@ class StageTable:
             self.stages[index] = told
             self._fresh[index] = None
         return index
+
+    def tell(self, stage: StageName) -> None:
+        """Add the facts of an announced name to the stages that bear it, wherever they stand."""
+        for index in self._named.get((stage.name, stage.kind), ()):
+            known = self.stages[index]
+            if known.is_module == stage.is_module and {**known.facts, **stage.facts} != known.facts:
+                self.stages[index] = replace(known, facts={**known.facts, **stage.facts})
+                self._fresh[index] = None
 
     def is_outermost(self, enclosing: Index, stage: Index) -> Flags:
         """Tell per span of `stage` inside `enclosing` (-1: none) that no span of the same stage is around it."""
@@ -105,7 +135,9 @@ class StageTable:
         """Take up with stages that have been handed on before, row = index."""
         self.stages = list(stages)
         self._known = {(stage.parent, stage.name, stage.kind, stage.is_module): stage.index for stage in self.stages}
-        self._met = {(stage.name, stage.kind) for stage in self.stages}
+        self._named = {}
+        for stage in self.stages:
+            self._named.setdefault((stage.name, stage.kind), []).append(stage.index)
 
     def take_fresh(self) -> list[LocalStage]:
         """Return the stages that are new or changed since the last call, parents first."""

@@ -71,6 +71,8 @@ class OwnCollector:
     def _start(self, environment: Mapping[str, str], module: str) -> Detached:
         if not sys.executable:
             raise OSError("this Python does not know where its interpreter is")
+        if getattr(sys, "frozen", False):  # it would be the program itself once more, and so on without end
+            raise OSError("a frozen program has no interpreter that could read the sensors; profile the script itself")
         code = _CODE.format(path=[os.path.abspath(entry) for entry in sys.path], module=module, run_dir=self._run_dir)
         streams = Streams(self._control, self._events, self._log)
         pid_file = os.path.join(self._run_dir, "collector.pid")

@@ -11,6 +11,8 @@ from energyprof.launch.control import CONFIG_NAME
 
 ENDING_NAME = "ending.json"
 LOCK_NAME = "lock"
+KEPT_NAME = "kept.eprof"
+"""The recording itself, where the place that it was meant for takes no more."""
 
 
 def note_config(run_dir: str, config: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +17,7 @@ from energyprof.model.trace import Flows
 PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
 """Column `provenance` of EnergyColumns holds indices into this."""
 
-ATTRIBUTION_VERSION: Final = 3
+ATTRIBUTION_VERSION: Final = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +140,8 @@ class SensorFit:
         """Return the standard deviation of the joint energy of several stages, in joules."""
         weight = np.zeros(len(self.covariance_j2))
         weight[np.unique(self.column[members][self.column[members] >= 0])] = 1.0
-        return float(np.sqrt(max(weight @ self.covariance_j2 @ weight, 0.0)))
+        variance_j2 = float(weight @ self.covariance_j2 @ weight)
+        return math.sqrt(max(variance_j2, 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

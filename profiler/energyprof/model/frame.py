@@ -47,6 +47,9 @@ SAMPLES: Final = 9
 """int64 rows (t_ns, tid, stack, line): at t_ns (`perf_counter_ns`) this thread was in this stack, in this line of its
 innermost function (0: unknown). Rows of one t_ns, one for each thread looked at, stand together. A row of stack 0
 says that sampling began, anew too: what its process did before was not looked at."""
+CPU: Final = 10
+"""int64 rows (t_ns, tid, thread_ns, process_ns): at t_ns (`perf_counter_ns`) this thread had used so much CPU time, and
+its process with all of its threads so much; of children only."""
 
 SPOOL_VERSION: Final = 1
 SPOOL_SUFFIX: Final = ".spool"

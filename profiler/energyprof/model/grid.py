@@ -41,8 +41,11 @@ class Grid:
         return self.offset_ns + np.arange(first, last + 1) * self.period_ns
 
 
-def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None) -> Grid | None:
-    """Return the grid of updates that lie in the brackets (low, high], or None where they follow no grid."""
+def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_repeat: bool = False) -> Grid | None:
+    """Return the grid of updates that lie in the brackets (low, high], or None where they follow no grid.
+
+    `may_repeat`: values that do not change do not show, so that the updates seen may be far apart.
+    """
     width = high_ns - low_ns
     usual = float(np.median(width)) if len(width) else 0.0
     narrow = width <= 2 * usual
@@ -52,9 +55,9 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None) -> Grid 
     step = np.diff(middle)
     guess = nominal_ns if nominal_ns is not None else float(np.median(step))
     near = step[(step > 0.5 * guess) & (step < 1.5 * guess)]
-    if len(near) < FEWEST // 2:
+    if len(near) < FEWEST // 2 and not (may_repeat and nominal_ns is not None):
         return None
-    period, origin = float(near.mean()), float(middle[0])
+    period, origin = float(near.mean()) if len(near) >= FEWEST // 2 else guess, float(middle[0])
     since = middle - origin
     kept = np.ones(len(since), np.bool_)
     for _ in range(3):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NewType
+from typing import Final, NewType
 
 StageId = NewType("StageId", str)
 DomainId = NewType("DomainId", str)
@@ -16,3 +16,6 @@ def escape_component(name: str) -> str:
 
 UNSEEN_CHILDREN = -1
 """In place of a thread's id: what children of the process used that ended unseen, known when they were waited for."""
+OWN_READING: Final = -(1 << 30)
+"""Added to a thread's id: what its process has read itself. `OWN_READING - child` under the pid of who made it: what a
+child, as a whole, has read itself."""

@@ -30,7 +30,7 @@ class ThreadCpu:
     """CPU time of the program's threads, ordered by (pid, tid, t_ns); a row only where the value changed.
 
     `tid == 0` rows give the whole process `pid` with all of its threads, ended ones included; `tid ==
-    ids.UNSEEN_CHILDREN` rows what it had waited for.
+    ids.UNSEEN_CHILDREN` rows what it had waited for; about `ids.OWN_READING`, what children have read themselves.
     """
 
     pid: Index

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from energyprof.model.span import Flags, Index, Ints, StageKind
+from energyprof.model.span import Facts, Flags, Index, Ints, StageKind
 from energyprof.model.tally import Tally
 
 
@@ -32,6 +32,7 @@ class LocalStage:
     """The name is a root-qualified dotted module name: one component below the nearest enclosing stage that is none."""
     after: tuple[str, ...] = ()
     """Names of stages whose output it declares to receive."""
+    facts: Facts = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -16,6 +17,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 Codes: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float64]
 
+Facts: TypeAlias = Mapping[str, "str | int"]
 StageKind = Literal["stage", "function", "module", "backward", "optimizer", "loader", "program"]
 
 
@@ -33,6 +35,8 @@ class Stage:
     kind: StageKind = "stage"
     file: str | None = None
     line: int | None = None
+    facts: Facts = field(default_factory=dict, hash=False)
+    """What its instrument knows of it, by name with unit: a module's class, parameters and operations."""
 
 
 LANE_KINDS: Final = ("thread", "task", "device", "process")

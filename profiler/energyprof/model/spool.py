@@ -16,6 +16,7 @@ from typing import Any
 
 from energyprof.model.frame import (
     CODES,
+    CPU,
     END,
     EVENTS,
     FACTS,
@@ -35,6 +36,7 @@ from energyprof.model.frame import (
 
 __all__ = [
     "CODES",
+    "CPU",
     "END",
     "EVENTS",
     "FACTS",

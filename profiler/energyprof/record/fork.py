@@ -10,7 +10,21 @@ from energyprof.record.faults import note
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from energyprof.record.recorder import Forking, Recorder
+    from energyprof.record.recorder import Recorder
+    from energyprof.record.spool_file import Parent
+
+
+class Forking:
+    """What is known from before a fork, in the thread that forks."""
+
+    __slots__ = ("is_held", "parent", "recorder", "was_flushing")
+
+    def __init__(self, recorder: Recorder, parent: Parent, was_flushing: bool, is_held: bool) -> None:
+        self.recorder = recorder
+        self.parent = parent
+        """What the child will say of us."""
+        self.was_flushing = was_flushing
+        self.is_held = is_held
 
 
 class _Forks:

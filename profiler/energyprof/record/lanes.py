@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from _collections import deque  # type: ignore[import-not-found]  # `collections` is not loaded at the start of a program
 from _thread import _local, get_ident, get_native_id
 from _weakref import ref
 from itertools import count
@@ -53,12 +54,30 @@ class Local(_local):
 
     def __init__(self) -> None:
         self.buffer: list[int] = []
-        self.ext: Callable[[tuple[int, int]], None] = self.buffer.extend
+        self.ext: Callable[[tuple[int, int]], None] = _ext(self.buffer)
         self.running = LANE
         """The code that says which lane runs in this thread now; whoever puts another there puts it back."""
         self.alive = _Alive()
         self.lane = _enter(self.buffer, self.alive)
         on_first_event()
+
+
+def _ext(buffer: list[int]) -> Callable[[tuple[int, int]], None]:
+    """Return what takes this thread's events: the buffer itself, as long as nobody wants to hear of them."""
+    if on_event is None:
+        return buffer.extend
+
+    due_ns = 0
+
+    def heard(event: tuple[int, int]) -> None:
+        nonlocal due_ns
+        buffer.extend(event)
+        if event[1] >= due_ns:
+            due_ns = 0 if on_event is None else on_event(event[1])
+            if not due_ns:
+                local.ext = buffer.extend
+
+    return heard
 
 
 def _enter(buffer: list[int], alive: _Alive) -> Lane:
@@ -85,6 +104,7 @@ def keep_only_own_lane() -> None:
     own.buffer.clear()
     local.running = LANE
     guests.clear()
+    told_guests.clear()
     own.tid = get_native_id()
     lanes[:] = [own]
 
@@ -94,8 +114,8 @@ def await_next_event() -> None:
     buffer = local.buffer
 
     def first(event: tuple[int, int]) -> None:
-        local.ext = buffer.extend
-        buffer.extend(event)
+        local.ext = ext = _ext(buffer)
+        ext(event)
         on_first_event()  # that of whichever recorder is there by then
 
     local.ext = first
@@ -106,6 +126,7 @@ def forget_events() -> None:
     for lane in list(lanes):
         del lane.buffer[:]
     del guests[:]
+    told_guests.clear()
 
 
 def announce_spawn() -> int:
@@ -133,6 +154,17 @@ def guest_rows(new: list[tuple[int, str]]) -> list[dict[str, object]]:
     return [{"kind": "task", "lanes": [number for number, _ in new], "names": [name for _, name in new]}]
 
 
+def set_recording(is_on: bool) -> None:
+    """Have stages record from now on, or not any more."""
+    global is_recording  # noqa: PLW0603 - read at each stage that is imported later
+    is_recording = is_on
+    stages = sys.modules.get("energyprof.record.stage")
+    # Not imported for its sake: the program has asked for no stage yet, or is doing so now and will see it.
+    set_active = getattr(stages, "set_active", None)
+    if set_active is not None:
+        set_active(is_on)
+
+
 def nothing() -> None:
     """What is called while no recorder is there."""
 
@@ -141,6 +173,8 @@ is_recording = False
 """Whether stages record; what a stage goes by that is imported later than that is known."""
 on_thread: Callable[[], None] = nothing
 """Called in a thread that is about to start another."""
+on_event: Callable[[int], int] | None = None
+"""Called in a thread with the time of its event just recorded; returns from when on it wants the next, 0: none."""
 on_first_event: Callable[[], None] = nothing
 """Called in a thread that has just got its lane; set by the recorder."""
 new_lane_number = count(1).__next__
@@ -148,5 +182,7 @@ lanes: list[Lane] = []
 """Threads that have recorded something, the ended ones until their events are written. Append and remove only."""
 guests: list[tuple[int, str]] = []
 """Number and name of the coroutine tasks and work items that have not been written yet."""
+told_guests: deque[tuple[int, str]] = deque(maxlen=4_096)
+"""The latest of those that have been, for a folder that is deleted before anybody has read them."""
 local = Local()
 """The importing thread enters at once: `threading.local` asks no `__init__` of the thread that creates it later."""

@@ -19,15 +19,17 @@ UNNAMED = "<unnamed>"
 
 
 class Name:
-    """What a stage code stands for. Never changed once it is in the registry."""
+    """What a stage code stands for. Never changed once it is in the registry, but for `facts` being replaced."""
 
-    __slots__ = ("after", "code", "file", "is_module", "kind", "line", "name")
+    __slots__ = ("after", "code", "facts", "file", "is_module", "kind", "line", "name")
 
     def __init__(self, code: int, key: Key, file: str | None = None, line: int | None = None) -> None:
         self.code = code
         self.name, self.kind, self.is_module, self.after = key
         self.file = file
         self.line = line
+        self.facts: dict[str, str | int] | None = None
+        """What is known of it besides; the dictionary itself is never changed."""
 
     def row(self) -> dict[str, object]:
         """Return its entry in a NAMES frame."""
@@ -40,6 +42,8 @@ class Name:
             row["after"] = list(self.after)
         if self.is_module:
             row["module"] = True
+        if self.facts:
+            row["facts"] = self.facts
         return row
 
 
@@ -52,6 +56,8 @@ class Names:
         other: Key = (OTHER_STAGE, "stage", False, ())
         self._other = Name(next(self._codes), other)
         self._known: dict[Key, Name] = {other: self._other}
+        self._by_code: dict[int, Name] = {}
+        self._told: list[Name] = []
 
     def intern(  # noqa: PLR0913 - the fields of a name, by keyword
         self,
@@ -71,11 +77,29 @@ class Names:
         if len(self._known) > self._limit:
             return self._other
         # One C call both decides who was first and makes the name known to the flusher, before any event can bear it.
-        return self._known.setdefault(key, Name(next(self._codes), key, file, line))
+        new = self._known.setdefault(key, Name(next(self._codes), key, file, line))
+        self._by_code[new.code] = new
+        return new
 
     def since(self, position: int) -> list[Name]:
         """Return the names interned from `position` on, in their order."""
         return list(self._known.values())[position:]
+
+    def tell(self, code: int, facts: dict[str, str | int]) -> None:
+        """Have `facts` about a stage announced, in addition to earlier ones; those about `OTHER_STAGE` are left out."""
+        if code == self._other.code:
+            return
+        if not all(isinstance(value, (str, int)) for value in facts.values()):
+            raise TypeError(f"facts are texts and whole numbers, not {facts}")
+        name = self._by_code[code]
+        name.facts = {**(name.facts or {}), **facts}
+        self._told.append(name)
+
+    def take_told(self) -> list[Name]:
+        """Return the names with new facts since the last call."""
+        told = self._told[:]
+        del self._told[: len(told)]
+        return list(dict.fromkeys(told))
 
     def __len__(self) -> int:
         return len(self._known)

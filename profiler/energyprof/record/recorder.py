@@ -16,7 +16,9 @@ from energyprof.record.ends import pair_cost_ns
 from energyprof.record.exit import close_within_limits
 from energyprof.record.faults import note, reason
 from energyprof.record.flusher import Flusher
+from energyprof.record.fork import Forking
 from energyprof.record.names import NAMES
+from energyprof.record.own_cpu import OwnCpu
 from energyprof.record.spool_file import Parent, SpoolFile
 
 TYPE_CHECKING = False
@@ -46,19 +48,6 @@ CLOSE_TIMEOUT_S = 0.04
 _INT64S = "%dq" if sys.byteorder == "little" else "<%dq"
 
 
-class Forking:
-    """What is known from before a fork, in the thread that forks."""
-
-    __slots__ = ("is_held", "parent", "recorder", "was_flushing")
-
-    def __init__(self, recorder: Recorder, parent: Parent, was_flushing: bool, is_held: bool) -> None:
-        self.recorder = recorder
-        self.parent = parent
-        """What the child will say of us."""
-        self.was_flushing = was_flushing
-        self.is_held = is_held
-
-
 class Recorder:
     """Records this process into `run_dir/spool` from `start` to `close`; forked children have spools of their own."""
 
@@ -77,7 +66,7 @@ class Recorder:
         self._renew(None)
 
     def _renew(self, parent: Parent | None) -> None:
-        self._spool = SpoolFile(self._folder, parent)
+        self._begin_spool(parent)
         self._flusher = Flusher(self._tick, lambda: note(self.run_dir, "flushing"))
         # Re-entrant: a signal handler may fork or exit while its thread is flushing.
         self._flushing = RLock()
@@ -95,6 +84,11 @@ class Recorder:
         self._pair_ns = 0.0
         self._flushed_s = self._facts_s = perf_counter()
 
+    def _begin_spool(self, parent: Parent | None) -> None:
+        self._spool = SpoolFile(self._folder, parent)
+        self._cpu = OwnCpu() if parent is not None else None
+        lanes.on_event = None if self._cpu is None else self._cpu.read
+
     def start(self) -> None:
         """Write the spool's head and have stages record from now on; raises OSError if the folder cannot be written."""
         parent = os.environ.get(PARENT_SPOOL, "")
@@ -104,7 +98,7 @@ class Recorder:
             spool = os.path.basename(parent)
             pid = int(spool.partition("-")[0])
             between = () if pid == os.getpid() else ancestors_below(pid)
-            self._spool = SpoolFile(self._folder, Parent(spool, between=between))
+            self._begin_spool(Parent(spool, between=between))
         lanes.forget_events()
         self._spool.open()
         try:
@@ -119,7 +113,7 @@ class Recorder:
             lanes.await_next_event()  # a program that marks nothing keeps to its own threads
         else:
             self._flusher.start()
-        _set_active(True)
+        lanes.set_recording(True)
 
     def close(self) -> None:
         """Stop recording and write all there is; a second call does nothing.
@@ -129,9 +123,9 @@ class Recorder:
         if not self._is_open:
             return
         self._is_open = False
-        _set_active(False)
+        lanes.set_recording(False)
         fork.unfollow(self)
-        lanes.on_first_event = lanes.nothing
+        lanes.on_event, lanes.on_first_event = None, lanes.nothing
         self._flusher.stop()
         if self._is_free():
             try:
@@ -209,6 +203,10 @@ class Recorder:
             self._forget_announcements()
         try:
             self._write_events()
+            if self._cpu is not None:
+                frame = self._cpu.frame([lane.tid for lane in list(lanes.lanes)], last)
+                if frame:
+                    self._write(frame)
             for frame in self.stacks.frames() if self.stacks is not None else ():
                 self._write(frame)
             self._write_facts(began_ns, last)
@@ -253,17 +251,18 @@ class Recorder:
     def _announce(self) -> None:
         """Write the names and lanes that are new to this spool; everything taken before this may refer to them."""
         names = NAMES.since(self._names_written)
-        if names:
-            self._write(pack_frame(NAMES_KIND, 0, to_json([name.row() for name in names])))
+        if rows := [name.row() for name in (*names, *NAMES.take_told())]:
+            self._write(pack_frame(NAMES_KIND, 0, to_json(rows)))
             self._names_written += len(names)
         new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
         guests = lanes.guests[:]
         launched = self._launched[:]
-        rows = [*(lane.row() for lane in new), *lanes.guest_rows(guests), *launched]
-        if rows:
-            self._write(pack_frame(LANES, 0, to_json(rows)))
+        told = [*(lane.row() for lane in new), *lanes.guest_rows(guests), *launched]
+        if told:
+            self._write(pack_frame(LANES, 0, to_json(told)))
             for lane in new:
                 lane.announced = self._spool.id
+            lanes.told_guests.extend(guests)
             del lanes.guests[: len(guests)]
             del self._launched[: len(launched)]
 
@@ -273,6 +272,8 @@ class Recorder:
         self._names_written = 0
         for lane in list(lanes.lanes):
             lane.announced = ""
+        lanes.guests[:0] = lanes.told_guests
+        lanes.told_guests.clear()
         if self.stacks is not None:
             self.stacks.forget_announcements()
 
@@ -338,6 +339,16 @@ class Recorder:
         """Write all there is: another program may be about to take this process over."""
         self._flush_safely()
 
+    def telling(self) -> None:
+        """Write all there is before a message to whoever made this process, and may end it once it has the answer."""
+        is_told = self._spool.has_parent and any(lane.buffer for lane in lanes.lanes)
+        # Where the flusher hangs in a disk, the message is not to wait for it.
+        if is_told and self._flushing.acquire(timeout=CLOSE_TIMEOUT_S):
+            try:
+                self._flush_safely()
+            finally:
+                self._flushing.release()
+
     def exiting(self) -> None:
         """Write all there is before `os._exit`: in a thread, waited for as long as it makes headway, within limits."""
         if not (self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes)):
@@ -389,12 +400,3 @@ class Recorder:
                 call()
             except Exception:  # a plugin's error must not break the program
                 note(self.run_dir, "renewing an instrument after a fork")
-
-
-def _set_active(active: bool) -> None:
-    lanes.is_recording = active
-    stages = sys.modules.get("energyprof.record.stage")
-    # Not imported for its sake: the program has asked for no stage yet, or is doing so now and will see it.
-    set_active = getattr(stages, "set_active", None)
-    if set_active is not None:
-        set_active(active)

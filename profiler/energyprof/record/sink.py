@@ -24,6 +24,10 @@ class Sink:
         """Return the code of a stage name; that of `<other>` once there are too many."""
         return NAMES.intern(name, kind=kind, is_module=module, file=file, line=line).code
 
+    def tell(self, code: int, facts: dict[str, str | int]) -> None:
+        """Have the report know more of a stage."""
+        NAMES.tell(code, facts)
+
     def extend(self) -> Callable[[tuple[int, int]], None]:
         """Return this thread's `extend`."""
         return local.ext

@@ -52,6 +52,11 @@ class SpoolFile:
         """Whether anything is on disk."""
         return self._segment >= 0
 
+    @property
+    def has_parent(self) -> bool:
+        """Whether another recorded process made this one."""
+        return self._parent is not None
+
     def open(self) -> None:
         """Get ready to write, in a new segment where the last one is full or has been taken away."""
         if self.is_begun and self._size < SEGMENT_BYTES and not self._is_refused:

@@ -1,0 +1,150 @@
+"""The design: what each row would show, given the power of every stage; the sensor's response and its timing in it.
+
+Row w = [a, b] (a sensor that lags shows it `lag` later) has for column k the expected occupancy
+
+    x_wk = E[ C_k(b - lag + s e) - C_k(a - lag + s e) ],   C_k(t) = time of k up to t,  e ~ N(0, 1)
+
+because the instant of an update is known to a standard deviation s only. Who takes the middle instead has Berkson's
+errors in the variables: stages shorter than s come out too flat (Carroll et al., Measurement Error in Nonlinear
+Models, 2006, section 1.4). The expectation is taken by Gauss-Hermite quadrature with three nodes (exact for
+polynomials of degree 5). The same nodes give what the uncertain instant costs: with the model's energy to an instant, M(t) = sum over k of D_k C_k(t), the variance of M(t + s e) is that of an edge. A counter's rows share edges;
+the window of a power reading moves as a whole.
+
+A sensor with a first-order response of time constant T shows C_k(t) - T z_k(t) for C_k(t), z being the occupancy
+filtered by exp(-t/T)/T: exact, from the tails of every bin (workload.py) carried on from edge to edge.
+
+The derivative of a row's energy by the lag follows from the nodes as well: E[M'(t + s e)] = E[e M(t + s e)] / s (Stein).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from energyprof.attribute.inference.rows import Rows
+from energyprof.attribute.inference.workload import Workload
+from energyprof.attribute.intervals import ranges
+from energyprof.model.span import Flags, Floats, Ints
+
+NODES = np.array((-(3**0.5), 0.0, 3**0.5))
+WEIGHTS = np.array((1 / 6, 2 / 3, 1 / 6))
+FORGOTTEN = 16.0
+"""Time constants after which a response has decayed to 1e-7."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How the sensor sees time, in ns."""
+
+    lag_ns: float
+    jitter_ns: float
+    response_ns: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Design:
+    """The rows of one domain under one timing."""
+
+    rows: Rows
+    timing: Timing
+    start_ns: Floats
+    end_ns: Floats
+    """Of each row, the lag undone."""
+    occupied: Floats
+    """Rows x columns (the last: outside), in s, expected."""
+    carried: Floats
+    """Rows x columns, in s^2, expected."""
+    edge_ns: Floats
+    """Ascending, of the bins."""
+    time: csr_matrix
+    """Bins x columns, as it was."""
+    carried_by_bin: csr_matrix
+    first: tuple[Ints, ...]
+    """Per node, the edge at which each row begins; `last`: ends."""
+    last: tuple[Ints, ...]
+    asked: Flags
+
+    @property
+    def duration_s(self) -> Floats:
+        """Return the length of each row."""
+        return (self.end_ns - self.start_ns) * 1e-9
+
+    def energy_until(self, power_w: Floats, base_w: float) -> Floats:
+        """Return the model's energy up to each edge, in J, counting bins that some row holds."""
+        step = self.time @ power_w + np.where(self.asked, base_w * np.diff(self.edge_ns) * 1e-9, 0.0)
+        return np.append(0.0, np.cumsum(step))
+
+    def by_lag(self, until_j: Floats) -> Floats:
+        """Return the derivative of each row's energy by the lag, in J/s."""
+        jitter_s = self.timing.jitter_ns * 1e-9
+        parts = zip(NODES, WEIGHTS, self.first, self.last, strict=True)
+        slope = sum(node * weight * (until_j[last] - until_j[first]) for node, weight, first, last in parts)
+        return -np.asarray(slope) / jitter_s
+
+
+def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
+    """Return the design of these rows."""
+    start, end = rows.start_ns - timing.lag_ns, rows.end_ns - timing.lag_ns
+    shifts = NODES * timing.jitter_ns
+    edges = np.concatenate([side + shift for shift in shifts for side in (start, end)])
+    if timing.response_ns:
+        edges = np.append(edges, edges.min() - FORGOTTEN * timing.response_ns)
+    edge, at = np.unique(edges, return_inverse=True)
+    count = len(rows)
+    places = at[: 2 * len(NODES) * count].reshape(len(NODES), 2, count)
+    first, last = tuple(places[:, 0]), tuple(places[:, 1])
+    depth = np.zeros(len(edge) + 1)
+    for begin, until in zip(first, last, strict=True):
+        np.add.at(depth, begin, 1.0)
+        np.add.at(depth, until, -1.0)
+    inside = np.cumsum(depth)[: len(edge) - 1] > 0.5
+    asked = np.ones(len(inside), np.bool_) if timing.response_ns else inside
+    found = workload.occupancy(edge, asked, timing.response_ns)
+    expect = _expectation(first, last, len(edge) - 1)
+    occupied = (expect @ found.time).toarray()
+    if found.tail is not None:
+        occupied -= _still_to_come(edge, found.tail, first, last, timing.response_ns)
+    return Design(
+        rows,
+        timing,
+        start,
+        end,
+        occupied,
+        (expect @ found.carried).toarray(),
+        edge,
+        found.time,
+        found.carried,
+        first,
+        last,
+        asked,
+    )
+
+
+def _expectation(first: tuple[Ints, ...], last: tuple[Ints, ...], bins: int) -> csr_matrix:
+    """Return rows x bins: with what weight each bin counts in a row."""
+    count = len(first[0])
+    row, bin_, weight = [], [], []
+    for begin, until, part in zip(first, last, WEIGHTS, strict=True):
+        lengths = until - begin
+        bin_.append(ranges(begin, lengths))
+        row.append(np.repeat(np.arange(count), lengths))
+        weight.append(np.full(int(lengths.sum()), part))
+    return csr_matrix((np.concatenate(weight), (np.concatenate(row), np.concatenate(bin_))), shape=(count, bins))
+
+
+def _still_to_come(
+    edge: Floats, tail: csr_matrix, first: tuple[Ints, ...], last: tuple[Ints, ...], response_ns: float
+) -> Floats:
+    """Return what of each row's time a first-order response has not shown at its end, less what it had not before."""
+    until = edge[1:]
+    oldest = np.searchsorted(until, until - FORGOTTEN * response_ns)
+    lengths = np.arange(len(until)) + 1 - oldest
+    row, bin_ = np.repeat(np.arange(len(until)), lengths), ranges(oldest, lengths)
+    decay = csr_matrix((np.exp((until[bin_] - until[row]) / response_ns), (row, bin_)), shape=(len(until),) * 2)
+    level = (decay @ tail).toarray()
+    total = np.zeros((len(first[0]), level.shape[1]))
+    for begin, ended, part in zip(first, last, WEIGHTS, strict=True):
+        total += part * (level[ended - 1] - level[begin - 1])
+    return total

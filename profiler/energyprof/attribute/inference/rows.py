@@ -1,0 +1,130 @@
+"""Rows: every reading as a stretch of time with a measured energy, before the sensor's lag is undone.
+
+    counter     row = what it rose by from one update to the next; two rows that share an update share its error
+    power       row = reading x averaging window, over the window that ends at the update
+
+A row's time is only known to the instant at which the sensor updated: those of a grid stray around its slots (the
+spread is fitted), those seen at every poll lie anywhere in the period before (uniform: middle and period / sqrt 12).
+An update so near a poll that either of two values may have been seen has no row of its own: a counter's two rows
+become one, a power reading is left out. A reading nobody came in time for is missing, never a 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from energyprof.attribute.windows import Polls, Windows, every_poll_is_fresh
+from energyprof.model.domain import Domain
+from energyprof.model.grid import Grid, fit_grid
+from energyprof.model.span import Flags, Floats, Ints
+
+LEAST_JITTER_NS = 2e4
+GRID_JITTER_NS = 3e5
+"""Where the search for the spread of updates around their grid begins: counters of GPUs stray by some 0.2 ms."""
+NEAR = 4.0
+"""A poll nearer to a slot than so many times the jitter expected may have seen either value."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Equal-length columns in order of time; times in ns since the start of the run, as the sensor shows them."""
+
+    start_ns: Floats
+    end_ns: Floats
+    energy_j: Floats
+    joined: Flags
+    """The row begins at the update at which the one before ended, and shares its error; of power readings, none."""
+    is_power: bool
+    jitter_ns: float
+    """Standard deviation expected of an update's instant; the fit finds its own near it."""
+    jitter_bounds_ns: tuple[float, float]
+    quantum_j: float
+    """One raw unit: what an update (of power: a reading) is rounded to."""
+    merged: Ints
+    """How many readings each row is made of."""
+
+    def __len__(self) -> int:
+        return len(self.energy_j)
+
+    def at(self, rows: Ints) -> Rows:
+        """Return some of the rows, ascending; one whose neighbour is left out shares no update any more."""
+        joined = self.joined[rows] & np.append(False, np.diff(rows) == 1)
+        return replace(
+            self,
+            start_ns=self.start_ns[rows],
+            end_ns=self.end_ns[rows],
+            energy_j=self.energy_j[rows],
+            joined=joined,
+            merged=self.merged[rows],
+        )
+
+    def outside_of(self, start_ns: float, end_ns: float) -> Rows:
+        """Return the rows that have nothing in common with [start, end]."""
+        return self.at(np.flatnonzero((self.end_ns <= start_ns) | (self.start_ns >= end_ns)))
+
+
+def counter_rows(domain: Domain, polls: Polls, windows: Windows) -> Rows:
+    """Return the rows of a counter whose windows are known."""
+    start, end, energy = windows.start_ns, windows.end_ns, windows.energy_j
+    period = float(domain.period_ns or windows.period_ns or 0)
+    if polls.are_dated():
+        jitter, bounds = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS)
+    elif every_poll_is_fresh(domain, polls):
+        start, end = start - period / 2, end - period / 2
+        jitter, bounds = _of_age(polls, period)
+    else:
+        jitter, bounds = _of_grid(windows.edge_ns)
+    joined = np.append(False, np.abs(start[1:] - end[:-1]) < 1.0) if len(start) else np.zeros(0, np.bool_)
+    return Rows(start, end, energy, joined, False, jitter, bounds, domain.scale, np.ones(len(energy), np.int64))
+
+
+def power_rows(domain: Domain, polls: Polls) -> Rows:
+    """Return the rows of power readings: one for each update that a poll saw for certain."""
+    instant: Floats = polls.middle_ns()
+    watts: Floats = polls.raw.astype(np.float64) * domain.scale
+    jitter, bounds = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS)
+    period = float(domain.period_ns or 0)
+    if not every_poll_is_fresh(domain, polls):
+        changed = 1 + np.flatnonzero(np.diff(polls.raw) != 0)
+        grid = fit_grid(polls.before_ns[changed - 1], polls.after_ns[changed], domain.period_ns, may_repeat=True)
+        if grid is None:
+            instant, watts = instant[changed], watts[changed]
+            jitter, bounds = _of_grid(polls.interval_ns() / 12**0.5)
+            instant = instant - polls.interval_ns() / 2
+        else:
+            period = grid.period_ns
+            jitter, bounds = _of_grid(grid.error_ns)
+            instant, watts = _certain(grid, polls, watts, NEAR * jitter)
+    elif not polls.are_dated():
+        instant = instant - period / 2
+        jitter, bounds = _of_age(polls, period)
+    window = float(domain.window_ns) if domain.window_ns is not None else period
+    if window <= 0:
+        window = float(np.median(np.diff(instant))) if len(instant) > 1 else 1.0
+    energy = watts * window * 1e-9
+    count = len(instant)
+    none, quantum = np.zeros(count, np.bool_), domain.scale * window * 1e-9
+    return Rows(instant - window, instant.copy(), energy, none, True, jitter, bounds, quantum, np.ones(count, np.int64))
+
+
+def _of_age(polls: Polls, period: float) -> tuple[float, tuple[float, float]]:
+    """Return the spread of updates seen at every poll: up to a period old, and some time within the read."""
+    took = float(np.median(polls.after_ns - polls.before_ns))
+    jitter = max(np.hypot(period, took) / 12**0.5, LEAST_JITTER_NS)
+    return jitter, (max(0.25 * jitter, LEAST_JITTER_NS), 2 * jitter)
+
+
+def _of_grid(error_ns: float) -> tuple[float, tuple[float, float]]:
+    return max(min(GRID_JITTER_NS, error_ns), 2e5, 0.3 * error_ns), (LEAST_JITTER_NS, max(3e6, error_ns))
+
+
+def _certain(grid: Grid, polls: Polls, watts: Floats, near_ns: float) -> tuple[Floats, Floats]:
+    """Return the slots, and the reading of each by the first poll that lies between it and the next for certain."""
+    near = min(near_ns, 0.2 * grid.period_ns)
+    slot = grid.slots(polls.before_ns[0] - grid.period_ns, polls.after_ns[-1])
+    poll = np.searchsorted(polls.before_ns, slot + near)
+    seen = poll < len(polls.raw)
+    seen[seen] = polls.after_ns[poll[seen]] < slot[seen] + grid.period_ns - near
+    return slot[seen], watts[poll[seen]]

@@ -1,0 +1,183 @@
+"""The workload: who was there between ascending instants, as sparse matrices bins x columns.
+
+For bin m = [t_m, t_m+1] and column k, over the segments i of k:
+
+    time      o_mk = sum of overlap_mi, in s; in a CPU's domain the CPU time of that overlap
+    carried   v_mk = sum of overlap_mi * d_i, d_i the length of segment i: a segment whose power is off by e_i from its
+              column's D_k adds e_i * overlap, and with e_i of variance (rho D_k)^2, shared out evenly over the segment,
+              rho^2 D_k^2 v_mk is the variance that k carries in bin m: (rho D_k d_i)^2 for the whole of i
+    tail      what of an impulse response with time constant T is still to come at the bin's end (response.py):
+              sum of exp(-(t_m+1 - end)/T) - exp(-(t_m+1 - start)/T)
+
+Bins that nobody asks about cost nothing. The last column is the time outside any stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from energyprof.attribute.cpu_shares import CpuShares
+from energyprof.attribute.inference.columns import Columns
+from energyprof.attribute.intervals import ranges
+from energyprof.attribute.segments import Segments
+from energyprof.attribute.sums import sum_by
+from energyprof.attribute.timeline import Timeline
+from energyprof.attribute.weights import presence
+from energyprof.model.span import Flags, Floats, Ints
+
+CHUNK = 1 << 17
+TABLE = 1 << 22
+"""Cells up to which sums are taken in a table; beyond it would be mostly empty."""
+_FAR_NS = 2.0**60
+LONGEST_OUTSIDE_S = 0.1
+"""Time outside counts as pieces of at most this: its power wanders, it is no one call."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Occupancy:
+    """Sparse matrices bins x columns, in seconds."""
+
+    time: csr_matrix
+    carried: csr_matrix
+    tail: csr_matrix | None
+    """None: not asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workload:
+    """The segments that count for a domain, and how they share it."""
+
+    segments: Segments
+    """Ordered by start."""
+    with_outside: Segments
+    """The same with the stretches in which no stage was open, whose stage is the one after the last."""
+    line: Timeline
+    shares: CpuShares | None
+    """None: power goes with the time that lanes are busy."""
+    columns: Columns
+
+    @staticmethod
+    def of(segments: Segments, line: Timeline, shares: CpuShares | None, columns: Columns) -> Workload:
+        """Return the workload of segments; `line` knows when none is open."""
+        start, end = np.maximum(line.idle[0], -_FAR_NS), np.minimum(line.idle[1], _FAR_NS)
+        kept = end > start
+        outside = np.full(np.count_nonzero(kept), len(columns.of_stage), np.int32)
+        idle = Segments(outside, np.full(len(outside), -1, np.int32), start[kept], end[kept])
+        return Workload(segments, segments.with_more(idle), line, shares, columns)
+
+    def occupancy(self, edge_ns: Floats, asked: Flags, response_ns: float = 0.0) -> Occupancy:
+        """Return who was there in each bin between ascending edges; bins not `asked` for stay empty."""
+        size, wanted = (len(edge_ns) - 1, self.columns.count + 1), 3 if response_ns else 2
+        sums = [np.zeros(size[0] * size[1]) for _ in range(wanted)] if size[0] * size[1] <= TABLE else None
+        found: list[tuple[Ints, list[Floats]]] = []
+        of_stage = np.append(self.columns.of_stage, self.columns.count)
+        low, high = _overlapping(self.with_outside, edge_ns)
+        for first in range(low, high, CHUNK):
+            part = _pieces(self.with_outside, of_stage, slice(first, min(first + CHUNK, high)), edge_ns, asked)
+            key = part.bin * size[1] + part.column
+            whole_s = np.where(part.column == self.columns.count, LONGEST_OUTSIDE_S, part.whole_s)
+            amounts = [part.length_s, part.length_s * whole_s]
+            if response_ns:
+                amounts.append(part.tail_s(edge_ns, response_ns))
+            if sums is None:
+                found.append(_grouped(key, amounts))
+            else:
+                for which, amount in enumerate(amounts):
+                    sums[which] += np.bincount(key, amount, len(sums[which]))
+        key, amounts = _together(found, wanted) if sums is None else _held(sums)
+        if self.shares is not None:
+            part_on_cpu = self._on_cpu(self.shares, edge_ns, asked, key) / amounts[0]
+            amounts = [amount * part_on_cpu**power for amount, power in zip(amounts, (1, 2, 1), strict=False)]
+        matrices = [csr_matrix((amount, (key // size[1], key % size[1])), shape=size) for amount in amounts]
+        return Occupancy(matrices[0], matrices[1], matrices[2] if response_ns else None)
+
+    def shared(self, edge_ns: Floats, asked: Flags) -> csr_matrix:
+        """Return the time of each bin divided evenly among the lanes busy, in s: what carries the baseline."""
+        size = (len(edge_ns) - 1, self.columns.count + 1)
+        stages = len(self.columns.of_stage)
+        cells = presence(self.segments, self.line, edge_ns[:-1][asked], edge_ns[1:][asked], stages)
+        column = np.append(self.columns.of_stage, self.columns.count)[cells.stage]
+        return csr_matrix((cells.time_ns * 1e-9, (np.flatnonzero(asked)[cells.window], column)), shape=size)
+
+    def _on_cpu(self, shares: CpuShares, edge_ns: Floats, asked: Flags, key: Ints) -> Floats:
+        """Return the CPU time behind each bin and column, in s."""
+        start, end = edge_ns[:-1][asked], edge_ns[1:][asked]
+        cells = presence(self.segments, self.line, start, end, len(self.columns.of_stage))
+        used = shares.weights(cells, start, end) * 1e-9
+        size = self.columns.count + 1
+        column = np.append(self.columns.of_stage, self.columns.count)[cells.stage]
+        known, at = np.unique(np.flatnonzero(asked)[cells.window] * size + column, return_inverse=True)
+        amount = sum_by(at, used, len(known))
+        row = np.minimum(np.searchsorted(known, key), max(len(known) - 1, 0))
+        return np.where(known[row] == key, amount[row], 0.0) if len(known) else np.zeros(len(key))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    """Segments cut at the edges."""
+
+    bin: Ints
+    column: Ints
+    start_ns: Floats
+    end_ns: Floats
+    whole_s: Floats
+
+    @property
+    def length_s(self) -> Floats:
+        return (self.end_ns - self.start_ns) * 1e-9
+
+    def tail_s(self, edge_ns: Floats, response_ns: float) -> Floats:
+        until = edge_ns[self.bin + 1]
+        return (np.exp((self.end_ns - until) / response_ns) - np.exp((self.start_ns - until) / response_ns)) * (
+            response_ns * 1e-9
+        )
+
+
+def _pieces(segments: Segments, of_stage: Ints, rows: slice, edge: Floats, asked: Flags) -> _Pieces:
+    start, end = segments.start_ns[rows], segments.end_ns[rows]
+    column, whole = of_stage[segments.stage[rows]], (end - start) * 1e-9
+    start, end = np.maximum(start, edge[0]), np.minimum(end, edge[-1])
+    # Starts ascend: the few edges are looked up among them, not they among the edges.
+    counts = np.diff(np.concatenate(([0], np.searchsorted(start, edge[1:-1], "left"), [len(start)])))
+    first = np.repeat(np.arange(len(edge) - 1, dtype=np.int64), counts)
+    crossing = np.flatnonzero(end > edge[first + 1])
+    last = np.searchsorted(edge, end[crossing], "left") - 1
+    count = last - first[crossing]
+    bin_ = np.concatenate((first, ranges(first[crossing] + 1, count)))
+    row = np.concatenate((np.arange(len(start)), np.repeat(crossing, count)))
+    kept = np.flatnonzero(asked[bin_])
+    bin_, row = bin_[kept], row[kept]
+    begin, until = np.maximum(start[row], edge[bin_]), np.minimum(end[row], edge[bin_ + 1])
+    kept = np.flatnonzero((until > begin) & (column[row] >= 0))
+    row = row[kept]
+    return _Pieces(bin_[kept], column[row], begin[kept], until[kept], whole[row])
+
+
+def _overlapping(segments: Segments, edge_ns: Floats) -> tuple[int, int]:
+    """Return the range of segments, ordered by start, outside of which none reaches between the edges."""
+    if not len(segments):
+        return 0, 0
+    reached = np.flatnonzero(segments.end_ns > edge_ns[0])
+    return int(reached[0]) if len(reached) else 0, int(np.searchsorted(segments.start_ns, edge_ns[-1], "left"))
+
+
+def _held(sums: list[Floats]) -> tuple[Ints, list[Floats]]:
+    key = np.flatnonzero(sums[0] > 0)
+    return key, [total[key] for total in sums]
+
+
+def _grouped(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else key
+    return key[first], [np.add.reduceat(amount[order], first) if len(key) else amount for amount in amounts]
+
+
+def _together(found: list[tuple[Ints, list[Floats]]], wanted: int) -> tuple[Ints, list[Floats]]:
+    if not found:
+        return np.zeros(0, np.int64), [np.zeros(0)] * wanted
+    columns = [np.concatenate([amounts[at] for _, amounts in found]) for at in range(wanted)]
+    return _grouped(np.concatenate([key for key, _ in found]), columns)
