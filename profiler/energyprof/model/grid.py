@@ -57,7 +57,8 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_r
     near = step[(step > 0.5 * guess) & (step < 1.5 * guess)]
     if len(near) < FEWEST // 2 and not (may_repeat and nominal_ns is not None):
         return None
-    period, origin = float(near.mean()) if len(near) >= FEWEST // 2 else guess, float(middle[0])
+    seldom = may_repeat and nominal_ns is not None and len(near) < len(step) / 2
+    period, origin = guess if seldom else float(near.mean()), float(middle[0])
     since = middle - origin
     kept = np.ones(len(since), np.bool_)
     for _ in range(3):

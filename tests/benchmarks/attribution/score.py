@@ -142,7 +142,7 @@ def _unsplit(case: Case, leaves_j: Floats) -> Counts:
     right = 0
     for row in case.found.unsplit:
         true_j = sum(leaves_j[k] for k, stage in enumerate(case.tree.leaf) if stage in row.members)
-        right += row.low_j <= true_j <= row.high_j
+        right += bool(row.low_j <= true_j <= row.high_j)
     return Counts(right, len(case.found.unsplit))
 
 
@@ -159,7 +159,7 @@ def _lines(case: Case, leaves_j: Floats) -> tuple[Counts, int]:
     for stage in chosen:
         true_j = float(leaves_j[case.tree.members(stage)].sum())
         rows = own if stage in case.tree.leaf else total
-        right += abs(rows.energy_j[stage] / true_j - 1) <= CLAIMED and not rows.refused[stage]
+        right += bool(abs(rows.energy_j[stage] / true_j - 1) <= CLAIMED and not rows.refused[stage])
         covered += bool(rows.low_j[stage] <= true_j <= rows.high_j[stage])
     return Counts(right, len(chosen)), covered
 

@@ -7,13 +7,15 @@ Row w = [a, b] (a sensor that lags shows it `lag` later) has for column k the ex
 because the instant of an update is known to a standard deviation s only. Who takes the middle instead has Berkson's
 errors in the variables: stages shorter than s come out too flat (Carroll et al., Measurement Error in Nonlinear
 Models, 2006, section 1.4). The expectation is taken by Gauss-Hermite quadrature with three nodes (exact for
-polynomials of degree 5). The same nodes give what the uncertain instant costs: with the model's energy to an instant, M(t) = sum over k of D_k C_k(t), the variance of M(t + s e) is that of an edge. A counter's rows share edges;
-the window of a power reading moves as a whole.
+polynomials of degree 5). The same nodes give what the uncertain instant costs: with M(t) = sum over k of D_k C_k(t),
+the model's energy up to t, the variance of M(t + s e) is that of an edge. A counter's rows share edges; the window of a
+power reading moves as a whole.
 
 A sensor with a first-order response of time constant T shows C_k(t) - T z_k(t) for C_k(t), z being the occupancy
 filtered by exp(-t/T)/T: exact, from the tails of every bin (workload.py) carried on from edge to edge.
 
-The derivative of a row's energy by the lag follows from the nodes as well: E[M'(t + s e)] = E[e M(t + s e)] / s (Stein).
+The derivative of a row's energy by the lag follows from the nodes as well: E[M'(t + s e)] = E[e M(t + s e)] / s
+(Stein).
 """
 
 from __future__ import annotations
@@ -75,6 +77,12 @@ class Design:
         """Return the model's energy up to each edge, in J, counting bins that some row holds."""
         step = self.time @ power_w + np.where(self.asked, base_w * np.diff(self.edge_ns) * 1e-9, 0.0)
         return np.append(0.0, np.cumsum(step))
+
+    def lengths_matter(self, part: float) -> Ints:
+        """Return the columns whose calls differ so much in length that this shows in the rows."""
+        usual = self.carried[:, :-1].sum(0) / np.maximum(self.occupied[:, :-1].sum(0), 1e-12)
+        off = self.carried[:, :-1] / np.where(usual > 0, usual, 1.0) - self.occupied[:, :-1]
+        return np.flatnonzero((off**2).sum(0) > part**2 * (self.occupied[:, :-1] ** 2).sum(0))
 
     def by_lag(self, until_j: Floats) -> Floats:
         """Return the derivative of each row's energy by the lag, in J/s."""

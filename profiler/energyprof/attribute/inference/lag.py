@@ -8,7 +8,7 @@ peak within LOBE nats of the best leaves the lag ambiguous, and with it who was 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,7 +34,7 @@ class FoundLag:
     """A second peak that the data cannot rule out; None: there is none."""
 
 
-def find_lag(likelihood: Callable[[Timing], float], bounds_ns: tuple[float, float], jitter_ns: float) -> FoundLag:
+def find_lag(likelihood: Callable[[Timing], float], bounds_ns: tuple[float, float], start: Timing) -> FoundLag:
     """Return the most likely lag within its bounds; `likelihood` of a timing, on the same rows for all."""
     low, high = bounds_ns
     step = min((high - low) / 8, COARSEST_NS)
@@ -44,7 +44,8 @@ def find_lag(likelihood: Callable[[Timing], float], bounds_ns: tuple[float, floa
     step = float(looks[1] - looks[0])
 
     def at(lags: np.ndarray, width: float) -> dict[float, float]:
-        return {lag: likelihood(Timing(lag, float(np.hypot(jitter_ns, width)))) for lag in lags.tolist()}
+        jitter_ns = float(np.hypot(start.jitter_ns, width))
+        return {lag: likelihood(replace(start, lag_ns=lag, jitter_ns=jitter_ns)) for lag in lags.tolist()}
 
     seen = at(looks, step / 2)
     peaks = _peaks(seen, APART_STEPS * step, 40.0)

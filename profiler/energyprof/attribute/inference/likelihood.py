@@ -4,9 +4,10 @@
     N = X' Omega^-1 X + Lambda,   theta^ = N^-1 (X' Omega^-1 y + Lambda m)
     -2 ln p(y) = ln det Omega + ln det N - ln det Lambda + e' Omega^-1 e + (theta^ - m)' Lambda (theta^ - m) + const
 
-with e = y - X theta^ (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, sections 2.7 and 5.4). The
 with e = y - X theta^ (Rasmussen and Williams, Gaussian Processes for Machine Learning, 2006, sections 2.7, 5.4). The
-mu ~ N(u, u^2), u being the mean power per time. Data that are silent leave every stage its part of the time.
+prior lets the powers D_k of all columns scatter by tau around one common level that the data choose:
+D_k ~ N(mu, tau^2), mu ~ N(0.7 u, u^2), u being the mean power per time. Data that are silent leave every stage its
+part of the time.
 """
 
 from __future__ import annotations

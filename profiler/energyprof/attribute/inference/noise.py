@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
+from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded, solve_banded
 
 from energyprof.attribute.inference.design import WEIGHTS, Design
 from energyprof.model.span import Floats
@@ -62,6 +62,12 @@ class Whitener:
     def log_determinant(self) -> float:
         """Return ln det of the covariance."""
         return 2 * float(np.log(self.factor[0]).sum())
+
+    def whiten(self, column: Floats) -> Floats:
+        """Return L^-1 times a column, L L' being the covariance: independent and of variance 1, if the model fits."""
+        below = self.factor.shape[0] - 1
+        white: Floats = solve_banded((below, 0), self.factor, column, check_finite=False)
+        return white
 
     def divide(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the inverse covariance times the columns."""

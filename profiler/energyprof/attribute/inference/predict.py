@@ -33,6 +33,8 @@ class Predicted:
     covariance_j2: Matrix
     by_parameters: Matrix
     """C: how the errors of the parameters reach the energies."""
+    unseen_j2: Floats
+    """Of each, the variance that no parameter is to blame for: of its calls, beyond what rows saw."""
 
 
 def predict(  # noqa: PLR0913, PLR0917 - the three matrices of the equations, and what was found
@@ -44,4 +46,4 @@ def predict(  # noqa: PLR0913, PLR0917 - the three matrices of the equations, an
     energy = functional @ solution.theta + carried.T @ solution.divided_residual
     left = -(carried.T @ divided)
     left[np.diag_indices_from(left)] += np.maximum(in_all, (carried * divided).sum(0))
-    return Predicted(energy, left + reach @ solution.covariance() @ reach.T, reach)
+    return Predicted(energy, left + reach @ solution.covariance() @ reach.T, reach, np.maximum(np.diag(left), 0.0))

@@ -1,4 +1,8 @@
-"""The line of the statistical fit of one sensor: rows, lag, hyper-parameters, extensions, prediction."""
+"""The line of the statistical fit of one sensor: rows, lag, inertia, hyper-parameters, extensions, prediction.
+
+What needs no more than some of the rows is looked for in some: the lag and the inertia in LAG_ROWS, the spreads in
+SEARCH_ROWS, half of them from the start of the run, where idle ends, half from its middle.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,16 @@ from numpy.typing import NDArray
 
 from energyprof.attribute.inference.bootstrap import bootstrap_sd
 from energyprof.attribute.inference.covered import Covered
-from energyprof.attribute.inference.design import Design, Timing, design
+from energyprof.attribute.inference.design import Timing, design
+from energyprof.attribute.inference.extensions import extended, find_response, knots
 from energyprof.attribute.inference.lag import FoundLag, find_lag
-from energyprof.attribute.inference.likelihood import Solution, Solver
-from energyprof.attribute.inference.noise import Whitener, spread
-from energyprof.attribute.inference.parameters import Hyper, Parameters
+from energyprof.attribute.inference.likelihood import Solver
+from energyprof.attribute.inference.parameters import Hyper
 from energyprof.attribute.inference.predict import predict
+from energyprof.attribute.inference.quantum import quantum_covariance
+from energyprof.attribute.inference.residuals import Residuals
 from energyprof.attribute.inference.rows import Rows
-from energyprof.attribute.inference.search import golden
+from energyprof.attribute.inference.trial import Trial, again, first, searched
 from energyprof.attribute.inference.workload import Workload
 from energyprof.attribute.windows import Windows
 from energyprof.model.domain import Domain
@@ -27,13 +33,12 @@ FEWEST_ROWS = 41
 """From fewer rows variances are known to 20 % or worse: the split without assumptions says as much."""
 SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
-SEARCH_ROWS = 1200
-LAG_ROWS = 700
-TAUS = (0.25, 0.35, 0.5, 0.7, 1.0)
-SUPPORT = 2.0
-"""Nats by which the prior's scatter may fall short of the most likely one: the widest such is taken."""
-RHO = (0.003, 0.7)
-BOOTSTRAP_MOST = 1.5
+SEARCH_ROWS = 1000
+LAG_ROWS = 600
+CLOCKS_NS = 2e6
+"""Beyond its bounds a lag is looked for so much further: stamps and readings may come from clocks that differ."""
+BOOTSTRAP_MOST = 2.0
+"""Up to so many analytic standard deviations a bootstrap is believed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,24 +64,11 @@ class Fitted:
     lag_sd_ns: float
     hyper: Hyper
     condition: float
-    chi2: float
-    lag: FoundLag | None
+    residuals: Residuals
+    lag: FoundLag
     rows: int
-    parameters: Parameters
-    solution: Solution
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Trial:
-    """One setting with what came of it."""
-
-    plan: Design
-    hyper: Hyper
-    parameters: Parameters
-    columns: Matrix
-    omega: Whitener
-    solver: Solver
-    solution: Solution
+    found_response: bool
+    """The time constant was found by likelihood."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,164 +86,94 @@ class SensorProblem:
 
 def fit_sensor(problem: SensorProblem) -> Fitted | None:
     """Return the fit, or None where the readings are too few for one."""
-    low, high = (float(bound) for bound in problem.domain.lag_ns)
+    low, high = problem.domain.lag_ns[0] - CLOCKS_NS, problem.domain.lag_ns[1] + CLOCKS_NS
+    rows = _inside(problem, low, high)
     response = float(problem.domain.response_ns or 0)
-    rows = _inside(problem.rows, problem.run_ns, low, high)
     if len(rows) < FEWEST_ROWS or response > SLOWEST * float(np.median(rows.end_ns - rows.start_ns)):
         return None
-    timing = Timing((low + high) / 2, rows.jitter_ns, response)
-    found = None
-    if high > low:
-        few, near = _part(rows, problem.workload, LAG_ROWS)
+    few, bends = _part(rows, LAG_ROWS), knots(problem.run_ns)
 
-        def likelihood(tried: Timing) -> float:
-            return _first(near, few, replace(tried, response_ns=response), problem.baseline_w).solution.log_likelihood
+    def likelihood(tried: Timing) -> float:
+        return first(problem.workload, few, tried, problem.baseline_w, bends).solution.log_likelihood
 
-        found = find_lag(likelihood, (low, high), rows.jitter_ns)
-        timing = replace(timing, lag_ns=found.lag_ns)
-    rows = _inside(problem.rows, problem.run_ns, timing.lag_ns, timing.lag_ns)
-    few, near = _part(rows, problem.workload, SEARCH_ROWS)
-    trial = _first(near, few, timing, problem.baseline_w)
-    trial = _searched(near, trial, rows)
-    timing = trial.plan.timing
-    whole = _again(_of(problem.workload, rows, timing, problem.baseline_w, trial), trial.hyper)
-    whole = _again(whole, whole.hyper)
-    lag_sd = 0.0
-    if found is not None:
-        for _ in range(2):
-            whole, moved, lag_sd = _with_lag(whole, max((high - low) / 12**0.5, 1e4), found.step_ns)
-            if abs(moved) < 2e4:
-                break
-            timing = replace(timing, lag_ns=float(np.clip(timing.lag_ns + moved, low, high)))
-            whole = _again(_of(problem.workload, rows, timing, problem.baseline_w, whole), whole.hyper)
-        whole, _, lag_sd = _with_lag(whole, max((high - low) / 12**0.5, 1e4), found.step_ns)
-    return _fitted(problem, whole, found, lag_sd)
-
-
-def _inside(rows: Rows, run_ns: float, low: float, high: float) -> Rows:
-    """Return the rows that lie in the run wherever the lag is."""
-    return rows.at(np.flatnonzero((rows.start_ns - high >= 0) & (rows.end_ns - low <= run_ns)))
-
-
-def _part(rows: Rows, workload: Workload, most: int) -> tuple[Rows, Workload]:
-    """Return the first rows, and some from the middle on, to look for what needs no more."""
-    if len(rows) <= most:
-        return rows, workload
-    middle = max(len(rows) // 2, most // 3)
-    chosen = np.concatenate((np.arange(most // 3), middle + np.arange(min(most - most // 3, len(rows) - middle))))
-    return rows.at(chosen), workload
-
-
-def _first(workload: Workload, rows: Rows, timing: Timing, baseline_w: float | None) -> _Trial:
-    """Return a first estimate: neighbouring columns taken to differ by as much as stages use to."""
-    plan = design(workload, rows, timing)
-    parameters = Parameters.of(plan, baseline_w)
-    power = np.append(parameters.unit_w * np.where(np.arange(parameters.columns) % 2, 1.4, 0.6), 0.0)
-    noise = spread(plan, power, 0.0, parameters.call_power_w(None))
-    return _solved(plan, Hyper(), parameters, Whitener.of(noise.band(Hyper().rho)))
-
-
-def _solved(plan: Design, hyper: Hyper, parameters: Parameters, omega: Whitener, extra: Matrix | None = None) -> _Trial:
-    columns = parameters.matrix(plan)
-    solver = Solver.of(columns, plan.rows.energy_j, omega)
-    return _Trial(plan, hyper, parameters, columns, omega, solver, solver.under(parameters.prior(hyper)))
-
-
-def _noise(trial: _Trial, plan: Design, rho: float) -> Whitener:
-    theta, parameters = trial.solution.theta, trial.parameters
-    noise = spread(plan, parameters.power_w(theta), max(float(theta[0]), 0.0), parameters.call_power_w(theta))
-    return Whitener.of(noise.band(rho))
-
-
-def _again(trial: _Trial, hyper: Hyper) -> _Trial:
-    """Return the estimate with the noise that the last one means."""
-    return _solved(trial.plan, hyper, trial.parameters, _noise(trial, trial.plan, hyper.rho))
-
-
-def _of(workload: Workload, rows: Rows, timing: Timing, baseline_w: float | None, like: _Trial) -> _Trial:
-    plan = design(workload, rows, timing)
-    parameters = replace(like.parameters, usual_s=Parameters.of(plan, baseline_w).usual_s)
-    omega = _noise(replace(like, parameters=parameters), plan, like.hyper.rho)
-    return _solved(plan, like.hyper, parameters, omega)
-
-
-def _searched(workload: Workload, trial: _Trial, rows: Rows) -> _Trial:
-    """Return the trial with the most likely spread of calls and of instants."""
-    trial = _again(trial, trial.hyper)
-
-    def by_rho(log_rho: float) -> float:
-        return _again(trial, replace(trial.hyper, rho=float(np.exp(log_rho)))).solution.log_likelihood
-
-    def by_jitter(log_jitter: float) -> float:
-        timing = replace(trial.plan.timing, jitter_ns=float(np.exp(log_jitter)))
-        plan = design(workload, trial.plan.rows, timing)
-        return _solved(
-            plan, trial.hyper, trial.parameters, _noise(trial, plan, trial.hyper.rho)
-        ).solution.log_likelihood
-
+    start = Timing((low + high) / 2, rows.jitter_ns, response)
+    lag = find_lag(likelihood, (low, high), start)
+    timing = replace(start, lag_ns=lag.lag_ns)
+    if not response:
+        timing = find_response(likelihood, timing, low)
+    rows = _inside(problem, timing.lag_ns, timing.lag_ns)
+    trial = first(problem.workload, _part(rows, SEARCH_ROWS), timing, problem.baseline_w, bends)
+    trial = searched(problem.workload, trial, rows.jitter_bounds_ns)
+    trial = again(trial, design(problem.workload, rows, trial.plan.timing))
+    trial = extended(again(trial, None))
+    wide = max((high - low) / 12**0.5, 1e4)
     for _ in range(2):
-        rho = float(np.exp(golden(by_rho, np.log(RHO[0]), np.log(RHO[1]), 8)))
-        trial = _again(trial, replace(trial.hyper, rho=rho))
-        low, high = rows.jitter_bounds_ns
-        jitter = float(np.exp(golden(by_jitter, np.log(low), np.log(high), 7)))
-        plan = design(workload, trial.plan.rows, replace(trial.plan.timing, jitter_ns=jitter))
-        trial = _solved(plan, trial.hyper, trial.parameters, _noise(trial, plan, trial.hyper.rho))
-        trial = _again(trial, _widest(trial))
-    return trial
+        moved, _ = _with_lag(trial, wide)
+        off = float(moved.solution.theta[-1])
+        if abs(off) < 2e4:
+            break
+        shifted = float(np.clip(trial.plan.timing.lag_ns + off, low, high))
+        trial = again(trial, design(problem.workload, rows, replace(trial.plan.timing, lag_ns=shifted)))
+    moved, lag_sd = _with_lag(trial, wide)
+    return _fitted(problem, moved, lag, lag_sd, timing.response_ns > response)
 
 
-def _widest(trial: _Trial) -> Hyper:
-    likely = []
-    for tau in TAUS:
-        hyper = replace(trial.hyper, tau=tau)
-        likely.append((trial.solver.under(trial.parameters.prior(hyper)).log_likelihood, hyper))
-    best = max(value for value, _ in likely)
-    return [hyper for value, hyper in likely if value >= best - SUPPORT][-1]
+def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
+    """Return the rows that lie in the run wherever the lag is."""
+    rows = problem.rows
+    return rows.at(np.flatnonzero((rows.start_ns - high >= 0) & (rows.end_ns - low <= problem.run_ns)))
 
 
-def _with_lag(trial: _Trial, lag_sd_ns: float, _step_ns: float) -> tuple[_Trial, float, float]:
-    """Return the estimate with the lag as one more parameter, by how much it moves, and how sure that is."""
+def _part(rows: Rows, most: int) -> Rows:
+    """Return the first rows, and as many from the middle on."""
+    if len(rows) <= most:
+        return rows
+    middle = max(len(rows) // 2, most // 2)
+    return rows.at(np.concatenate((np.arange(most // 2), np.arange(middle, min(middle + most // 2, len(rows))))))
+
+
+def _with_lag(trial: Trial, lag_sd_ns: float) -> tuple[Trial, float]:
+    """Return the estimate with the lag as one more parameter (in ns), so that all else knows it is not sure of it."""
     parameters, theta = trial.parameters, trial.solution.theta
     until = trial.plan.energy_until(parameters.power_w(theta), float(theta[0]))
-    slope = trial.plan.by_lag(until) * 1e-9
-    columns = np.column_stack((trial.columns[:, : parameters.count], slope))
+    columns = np.column_stack((trial.columns, trial.plan.by_lag(until) * 1e-9))
     prior = parameters.prior(trial.hyper)
     prior = replace(prior, mean=np.append(prior.mean, 0.0), sd=np.append(prior.sd, lag_sd_ns))
     solver = Solver.of(columns, trial.plan.rows.energy_j, trial.omega)
     solution = solver.under(prior)
     sd = float(np.sqrt(solution.covariance()[-1, -1]))
-    return replace(trial, columns=columns, solver=solver, solution=solution), float(solution.theta[-1]), sd
+    return replace(trial, columns=columns, solver=solver, solution=solution), sd
 
 
-def _fitted(problem: SensorProblem, trial: _Trial, found: FoundLag | None, lag_sd: float) -> Fitted:
+def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, found_response: bool) -> Fitted:
     windows = problem.windows
+    residuals = Residuals.of(trial.omega.whiten(trial.solution.residual_j))
     read = Covered.of(problem.workload, windows.start_ns, windows.end_ns)
     whole = Covered.of(problem.workload, np.zeros(1), np.array([problem.run_ns]))
     return Fitted(
-        read=_energies(trial, read),
-        run=_energies(trial, whole),
+        read=_energies(trial, read, residuals),
+        run=_energies(trial, whole, residuals),
         timing=trial.plan.timing,
         lag_sd_ns=lag_sd,
         hyper=trial.hyper,
         condition=_condition(trial),
-        chi2=trial.solution.chi2,
-        lag=found,
+        residuals=residuals,
+        lag=lag,
         rows=len(trial.plan.rows),
-        parameters=trial.parameters,
-        solution=trial.solution,
+        found_response=found_response,
     )
 
 
-def _energies(trial: _Trial, covered: Covered) -> Energies:
+def _energies(trial: Trial, covered: Covered, residuals: Residuals) -> Energies:
     parameters, solution = trial.parameters, trial.solution
     functional = covered.functional(parameters)
     functional = np.pad(functional, ((0, 0), (0, trial.columns.shape[1] - functional.shape[1])))
     square = (trial.hyper.rho * parameters.call_power_w(solution.theta)) ** 2
     carried, in_all = trial.plan.carried * square, covered.carried_s2 * square
     result = predict(trial.columns, solution, trial.omega, carried, in_all, functional)
-    covariance = result.covariance_j2 * max(solution.chi2, 1.0)
+    covariance = result.covariance_j2 * residuals.widening() + quantum_covariance(trial.plan, covered.time_s)
     analytic = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    drawn = bootstrap_sd(trial.columns, solution, functional)
+    drawn = np.sqrt(bootstrap_sd(trial.columns, solution, result.by_parameters) ** 2 + result.unseen_j2)
     sd = np.maximum(analytic, np.minimum(drawn, BOOTSTRAP_MOST * analytic))
     wider = sd / np.maximum(analytic, 1e-300)
     return Energies(
@@ -262,7 +184,7 @@ def _energies(trial: _Trial, covered: Covered) -> Energies:
     )
 
 
-def _condition(trial: _Trial) -> float:
+def _condition(trial: Trial) -> float:
     block = trial.parameters.block
     gram = trial.solver.normal[block, block]
     scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))

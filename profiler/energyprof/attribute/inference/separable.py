@@ -1,4 +1,4 @@
-"""What the fit may say of each stage and group: its figure, its interval, and whether that is narrow enough to be named.
+"""What the fit may say of each stage and group: its figure, its interval, and whether that names it.
 
     figure       the prediction, within what the split allows without any assumption (split.py)
     interval     +- 1.96 standard deviations, within the same bounds
@@ -31,7 +31,7 @@ NARROW = 0.1
 ALIASED_FROM = 1e6
 """Condition number of the occupancy columns from which they say the same again and again."""
 MISFIT_FROM = 3.0
-"""Squared whitened residuals per row from which the model does not fit."""
+"""Factor on variances for residuals that are too large or hang together, from which the model does not fit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +105,7 @@ def sensor_fit(domain: Domain, fitted: Fitted, columns: Columns, refusal: str) -
         lag_sd_ns=fitted.lag_sd_ns,
         window_ns=float(domain.window_ns or domain.period_ns or 0) if domain.quantity == "power" else 0.0,
         response_ns=fitted.timing.response_ns,
-        timing="likelihood" if fitted.lag is not None else ("probe" if "probe" in domain.timing else "by class"),
+        timing=_source(domain, fitted),
         condition=fitted.condition,
         refusal=refusal,
     )
@@ -113,14 +113,19 @@ def sensor_fit(domain: Domain, fitted: Fitted, columns: Columns, refusal: str) -
 
 def said_of(fitted: Fitted, domain: Domain) -> str:
     """Return with which lag, window and time constant the domain was fitted, and where they come from."""
-    parts = [f"lag {fitted.timing.lag_ns * 1e-6:.1f} ms"]
-    if fitted.lag is not None:
-        parts[0] += f" ±{SPREAD * fitted.lag_sd_ns * 1e-6:.1f} by likelihood"
+    parts = [f"lag {fitted.timing.lag_ns * 1e-6:.1f} ±{SPREAD * fitted.lag_sd_ns * 1e-6:.1f} ms"]
     if domain.quantity == "power":
         parts.append(f"window {(domain.window_ns or domain.period_ns or 0) * 1e-6:g} ms")
     if fitted.timing.response_ns:
         parts.append(f"time constant {fitted.timing.response_ns * 1e-6:.3g} ms")
-    return f"fitted with {', '.join(parts)} ({domain.timing})"
+    return f"fitted with {', '.join(parts)}: {_source(domain, fitted)}"
+
+
+def _source(domain: Domain, fitted: Fitted) -> str:
+    """Return where lag, window and time constant come from."""
+    known = domain.timing
+    found = "lag and time constant by likelihood" if fitted.found_response else "lag by likelihood"
+    return f"{found}, within {known}"
 
 
 def refusal_of(fitted: Fitted) -> str:
@@ -130,12 +135,12 @@ def refusal_of(fitted: Fitted) -> str:
             "the sensor's period and the program's steps keep time, so that every reading shows the same mixture; "
             "vary the time between iterations, or make stages longer"
         )
-    if fitted.lag is not None and fitted.lag.other_ns is not None:
+    if fitted.lag.other_ns is not None:
         return (
             f"the sensor's delay may be {fitted.lag.lag_ns * 1e-6:.0f} or {fitted.lag.other_ns * 1e-6:.0f} ms, and the "
             "readings do not tell which; measure it with: energyprof doctor --probe"
         )
-    if fitted.chi2 > MISFIT_FROM:
+    if fitted.residuals.widening() > MISFIT_FROM:
         return "power wanders more than stages explain; longer stages help"
     return ""
 
