@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy.stats import binom
-from sensors import SENSORS
 from score import SPREAD, Counts, Score
+from sensors import SENSORS
 from settings import Setting
 
 FAST, MIDDLE, SLOW = ("rapl", "v100"), ("ctr20", "part25"), ("ctr100", "ctr100_lag", "box1s", "lag100")
