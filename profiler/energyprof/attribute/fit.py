@@ -164,7 +164,8 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     functions = None
     if ground.seen is not None and len(windows):
         by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
-        functions = function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None)
+        cpu = ground.cpu if by_cpu else None
+        functions = function_energy(ground.seen, domain, problem, own, cpu, _scale(found))
         if used is not None and used.others_ns.any():
             functions = replace(functions, provenance=PROVENANCES.index("estimated (model)"))
     total_s = in_total(_use_of(trace, domain))
@@ -191,6 +192,15 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         faults=faults,
         fit=None if statistical is None else sensor_fit(domain, *statistical),
     )
+
+
+def _scale(found: Divided) -> Floats:
+    """Return by how much the fit gives each stage, last the time outside, more than plain shares do."""
+    if not isinstance(found, FittedSplit):
+        return np.ones(len(found.stages.energy_j) + 1)
+    plain = np.append(found.plain.stages.energy_j, found.plain.idle_j + found.plain.outside_j)
+    fitted = np.append(found.stages.energy_j, found.idle_j + found.outside_j)
+    return np.where(plain > 0, fitted / np.where(plain > 0, plain, 1.0), 1.0)
 
 
 _Fit: TypeAlias = "tuple[Fitted, Columns, str]"

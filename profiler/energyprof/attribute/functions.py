@@ -36,11 +36,14 @@ _MODEL = PROVENANCES.index("estimated (model)")
 _INFERRED = PROVENANCES.index("inferred")
 
 
-def function_energy(
-    seen: Sampled, domain: Domain, problem: Problem, stages: EnergyColumns, cpu: CpuTimes | None
+def function_energy(  # noqa: PLR0913, PLR0917 - samples, what they divide and by what
+    seen: Sampled, domain: Domain, problem: Problem, stages: EnergyColumns, cpu: CpuTimes | None, scale: Floats
 ) -> FunctionEnergy:
-    """Return the energy of each row of the function table; `cpu`: CPU times where they divide this domain's energy."""
-    amount = _per_sample(seen, problem, cpu)
+    """Return the energy of each row of the function table; `cpu`: CPU times where they divide this domain's energy.
+
+    `scale`: by stage, last the time outside, its energy relative to what the problem's shares give it.
+    """
+    amount = _per_sample(seen, problem, cpu) * scale[seen.stage]
     given = np.append(~stages.refused, True)  # a stage that cannot be told apart has nothing to be divided
     amount = np.where(given[seen.stage], amount, 0.0)
     count = seen.stages + 1

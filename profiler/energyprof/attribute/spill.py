@@ -60,7 +60,8 @@ def spilled_j(  # noqa: PLR0913, PLR0917 - windows, their edges, and who was the
         time = np.where(was_there, windows.time_ns[row] if len(key) else 0.0, 0.0)
         both = dynamic_j[at] + np.where(was_there, dynamic_j[other], 0.0)
         part = np.where(time > 0, margins.time_ns[rows] / np.where(time > 0, time, 1.0), np.inf)
-        most += sum_by(who, np.fmin(dynamic_j[at], part * both), count)
+        reached = np.where(time > 0, np.where(time > 0, part, 0.0) * both, np.inf)
+        most += sum_by(who, np.minimum(dynamic_j[at], reached), count)
     return most
 
 

@@ -72,7 +72,7 @@ def _run_all(wanted: list[Setting], options: argparse.Namespace) -> list[dict[st
             rows.append(row)
             if options.out:
                 with options.out.open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+                    file.write(json.dumps(row, default=float) + "\n")
             passed_s = time.monotonic() - began
             text = row.get("failed") or f"{row['score']['fit_s']:.1f} s"
             where = f"{row['case']}/{row['sensor']} seed {row['seed']}"

@@ -19,6 +19,8 @@ FINER = 5.0
 FINEST_NS = 0.4e6
 PEAKS = 3
 LOBE = 5.0
+VALLEY = 2.0
+"""Nats by which it must be less likely in between: else there is one broad peak."""
 APART_STEPS = 2.5
 """Peaks of one level are at least so many of its steps apart."""
 
@@ -58,8 +60,12 @@ def find_lag(likelihood: Callable[[Timing], float], bounds_ns: tuple[float, floa
         peaks = _peaks(seen, APART_STEPS * step, 20.0)
         step = finer
     best = peaks[0]
-    others = [lag for lag in peaks[1:] if seen[best] - seen[lag] < LOBE]
-    return FoundLag(best, step, others[0] if others else None)
+    for other in peaks[1:]:
+        middle = (best + other) / 2
+        valley = at(np.array([middle]), step / 2)[middle]
+        if seen[best] - seen[other] < LOBE and valley < seen[other] - VALLEY:
+            return FoundLag(best, step, other)
+    return FoundLag(best, step, None)
 
 
 def _peaks(seen: dict[float, float], apart_ns: float, within: float) -> list[float]:
