@@ -6,12 +6,15 @@
 #   make bench-attribution SEEDS="10 11 12"   how right attribution is on simulated sensors, beside its bounds
 #   make clean   remove everything that these commands made
 # PYTHON=python3.12 chooses the interpreter, VENV=... the folder, PYTEST_ARGS='-k spool' what pytest is told,
-# BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what the sample is told. CASES='short
-# serving', SENSORS='ctr100 v100' choose cells of bench-attribution, OUT_LINES=runs.jsonl keeps its runs as JSON lines.
+# WORKERS=0 one test after another, BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what
+# the sample is told, CASES='short serving' and SENSORS='ctr100 v100' which cells of bench-attribution,
+# OUT_LINES=runs.jsonl where its runs are kept as JSON lines.
 
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+# Tests wait for programs more than they work, so that three at a time fill two cores. A file stays with one worker.
+WORKERS ?= 3
 BENCHES ?=
 DEMO_ARGS ?=
 SEEDS ?= 10 11 12
@@ -22,6 +25,7 @@ OUT_LINES ?=
 BIN := $(VENV)/bin
 OUT := out
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # An editable installation: a changed source needs no new one, a changed pyproject.toml makes one.
 INPUTS := pyproject.toml constraints.txt
 
@@ -37,14 +41,14 @@ demo: $(VENV)/.samples
 	@echo "diagram:       $(abspath $(OUT))/digits.svg and digits.png"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(PYTEST) $(PYTEST_ARGS)
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/run_benches.py $(BENCHES)

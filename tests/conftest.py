@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import importlib.util
+import os
 import signal
 import sys
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -23,6 +27,43 @@ for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, s
         signal.signal(_number, signal.SIG_DFL)
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with files that take long, so that no worker is left with one, and end with those that want to be alone."""
+    places: dict[Path, int] = {}
+    for item in items:
+        places[item.path] = min(_place(item), places.get(item.path, 2))
+    items.sort(key=lambda item: places[item.path])
+
+
+def _place(item: pytest.Item) -> int:
+    if item.get_closest_marker("alone"):
+        return 2
+    return 0 if item.get_closest_marker("slow") else 1
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let several workers test at once, but have the tests marked `alone` find the machine quiet."""
+    with _machine(is_alone=item.get_closest_marker("alone") is not None):
+        return (yield)
+
+
+@contextlib.contextmanager
+def _machine(*, is_alone: bool) -> Iterator[None]:
+    """Hold the machine with others or alone. Who waits keeps the gate: newcomers would never let it be quiet."""
+    gate, machine = os.open(__file__, os.O_RDONLY), os.open(_HERE, os.O_RDONLY)
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(machine, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        yield
+    finally:
+        # Closing would not do: a child that a test forked has these descriptors too.
+        for lock in (gate, machine):
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
 
 
 @pytest.fixture(scope="session")

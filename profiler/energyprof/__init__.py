@@ -5,16 +5,20 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from energyprof.in_process.handle import profile
+    from energyprof.record.iterations import iterations
+    from energyprof.record.repeat import repeat
     from energyprof.record.stage import stage
     from energyprof.run import load
 
-__all__ = ["__version__", "load", "profile", "stage"]
+__all__ = ["__version__", "iterations", "load", "profile", "repeat", "stage"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "iterations": "energyprof.record.iterations",
     "load": "energyprof.run",
     "profile": "energyprof.in_process.handle",
+    "repeat": "energyprof.record.repeat",
     "stage": "energyprof.record.stage",
 }
 

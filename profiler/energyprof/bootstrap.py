@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import sys
 
 from energyprof.record.faults import note
 
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from energyprof.interfaces import Instrument
+    from energyprof.record.cure_frames import CureFrames
+    from energyprof.record.dephase import Dephaser
     from energyprof.record.imports import ImportWatcher
     from energyprof.record.recorder import Recorder
+    from energyprof.record.repeats import RepeatPhase
     from energyprof.record.stacks import StackSampler
 
     class Removable(Protocol):
@@ -30,6 +34,10 @@ INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
 """JSON list of [name, framework, "module:attr", source file of the plugin]."""
 STACKS = "ENERGYPROF_STACKS"
 """`on`, or `auto`: as long as nobody else looks at the program; anything else: no sampling of stacks."""
+DEPHASE = "ENERGYPROF_DEPHASE"
+"""JSON object: low_ns, high_ns, stage (a regular expression, or nothing): delay iterations."""
+REPEAT = "ENERGYPROF_REPEAT"
+"""JSON object: visit_ns, rounds: repeat layers at the end, in the process that the foreground started."""
 LANES = {
     "_posixsubprocess": "energyprof.record.launches:ForkExec",
     "asyncio": "energyprof.record.tasks:TaskLanes",
@@ -53,7 +61,8 @@ def start() -> None:
         return  # the folder of a run that is over: this process was launched by one that outlived it
     try:
         recording = _Running.recording = Recording(run_dir)
-        atexit.register(stop)  # the first to register is the last to be called
+        atexit.register(finish)  # the first to register is the last to be called
+        recording.take_cures(os.environ.get(DEPHASE, ""), os.environ.get(REPEAT, ""))
         recording.start(os.environ.get(INSTRUMENTS, ""))
     except Exception:  # the program must run as if we were not there
         note(run_dir, "starting the recorder")
@@ -81,6 +90,14 @@ def flush() -> None:
         _Running.recording.flush()
 
 
+def finish() -> None:
+    """Repeat what is to be repeated, unless the program was ended by an exception, and stop."""
+    recording = _Running.recording
+    if recording is not None:
+        recording.repeat()
+    stop()
+
+
 def stop() -> None:
     """Write what has been recorded and undo everything; a second call does nothing."""
     recording, _Running.recording = _Running.recording, None
@@ -96,8 +113,38 @@ class Recording:
         self._recorder: Recorder | None = None
         self._stacks: StackSampler | None = None
         self._watcher: ImportWatcher | None = None
+        self._cures: CureFrames | None = None
+        self._dephaser: Dephaser | None = None
+        self._phase: RepeatPhase | None = None
         self._awaited: dict[str, list[tuple[str, str, str]]] = {}
         self._installed: list[tuple[str, Removable]] = []
+
+    def take_cures(self, dephase: str, repeat: str) -> None:
+        """Prepare what has been asked for so that stages can be told apart (JSON as in DEPHASE and REPEAT)."""
+        if not dephase and not repeat:
+            return
+        from energyprof.model.json_text import from_json
+        from energyprof.record.cure_frames import CureFrames
+        from energyprof.record.dephase import Dephaser, begin
+        from energyprof.record.recorder import PARENT_SPOOL
+
+        if dephase:
+            asked = from_json(dephase)
+            self._dephaser = Dephaser(asked["low_ns"], asked["high_ns"], asked["stage"])
+            begin(self._dephaser)
+        self._cures = CureFrames(None if self._dephaser is None else self._dephaser.figures)
+        if repeat and not os.path.dirname(os.environ.get(PARENT_SPOOL, "")).startswith(self.run_dir):
+            from energyprof.record.kept_calls import KEPT
+            from energyprof.record.repeats import Active, RepeatPhase
+
+            asked = from_json(repeat)
+            Active.phase = self._phase = RepeatPhase(self.run_dir, asked["visit_ns"], asked["rounds"], self._cures)
+            self._phase.add(KEPT)
+
+    def repeat(self) -> None:
+        """Repeat what is to be repeated, unless an exception that nobody caught has ended the program."""
+        if self._phase is not None and not hasattr(sys, "last_type") and not hasattr(sys, "last_exc"):
+            self._phase.run()
 
     def start(self, instruments: str) -> None:
         """Start the recorder, then wait for the frameworks of `instruments` (JSON as in INSTRUMENTS)."""
@@ -106,8 +153,11 @@ class Recording:
 
         recorder = Recorder(self.run_dir)
         recorder.on_abandoned = stop
+        recorder.cures = self._cures
         recorder.start()
         self._recorder = recorder
+        if self._dephaser is not None and self._cures is not None:
+            recorder.on_fork += (self._dephaser.forget, self._cures.forget)
         if instruments:
             from energyprof.model.json_text import from_json
 
@@ -128,6 +178,14 @@ class Recording:
 
     def stop(self) -> None:
         """Undo everything, the latest first."""
+        if self._phase is not None:
+            from energyprof.record.repeats import Active
+
+            Active.phase = None
+        if self._dephaser is not None:
+            from energyprof.record.dephase import end
+
+            end()
         if self._stacks is not None:
             self._stacks.stop()
         if self._watcher is not None:
@@ -171,7 +229,7 @@ class Recording:
         for name, target, file in self._awaited.pop(framework, ()):
             try:
                 instrument: Instrument = load_plugin(target, file)()
-                instrument.install(Sink(recorder))
+                instrument.install(Sink(recorder, self._phase))
             except Exception as error:  # a plugin's error must not break the program's import
                 note(self.run_dir, f"installing the instrument {name}")
                 recorder.warn(f"the instrument {name} is off: {type(error).__name__}: {error}")

@@ -401,6 +401,7 @@ class Collection:
     def _state_costs(self) -> SamplerFacts:
         sampled = self._sampler.facts()
         self._writer.set_sampling(sampled.domains)
+        self._writer.set_cures(self._converter.cures())
         self._writer.set_recorder(
             replace(
                 self._lost.added_to(self._converter.recorder_facts()),

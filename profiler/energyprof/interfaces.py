@@ -13,6 +13,7 @@ from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
 
 if TYPE_CHECKING:
+    from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.report import Report
     from energyprof.model.trace import Trace
 
@@ -61,9 +62,9 @@ class PowerSource(Protocol):
 
     Life: constructed without arguments, `why_unavailable` (again, where it says no), `open`, many `read`s, `close`
     (twice is safe). Only the collector calls it, never two of these at once, `read` always from one thread. A source
-    may besides be a `PartedSource`, a `FactSource`, a `ShareSource`, a `RemarkingSource`, a `QuickSource` or a
-    `PartialSource`. One that never looks at its context's argument says so with `takes_argument = False`, and
-    `--source NAME:ARGUMENT` is refused for it.
+    may besides be a `PartedSource`, a `FactSource`, a `ShareSource`, a `RemarkingSource`, a `QuickSource`, a
+    `PartialSource` or an `ArgumentSource`. One that never looks at its context's argument says so with
+    `takes_argument = False`, and `--source NAME:ARGUMENT` is refused for it.
     """
 
     name: str
@@ -89,7 +90,10 @@ class PowerSource(Protocol):
 
 
 class Part(Protocol):
-    """One device of a source, read in a thread of its own: if its driver hangs, the other parts are read on."""
+    """One device of a source: if its driver hangs, the other parts are read on.
+
+    A part may besides be a `FactSource` and a `ShareSource`, of its own domains; then the source itself is not asked.
+    """
 
     name: str
     domains: Sequence[Domain]
@@ -106,7 +110,9 @@ class PartedSource(Protocol):
     def parts(self) -> Sequence[Part]:
         """Return the parts after `open`, each domain in exactly one; the parts are read, the source itself is not.
 
-        Each is read in a thread of its own. The last to end closes the source; while one hangs nobody does.
+        Two are read in threads of their own; more share one as long as they answer soon, and one that does not is left
+        alone with it. Each is read from one thread at a time. The last to end closes the source; while one hangs nobody
+        does.
         """
         ...
 
@@ -119,8 +125,8 @@ class FactSource(Protocol):
         """Return the figures of now by domain and name; never raises.
 
         Units end the names: `power_limit_w`, `sm_clock_hz`, `temperature_c`, `utilization_ratio`. Asked for about once
-        a second; what is not known is left out. Of a source with parts it is asked in a thread of its own, while those
-        are read; else between two reads.
+        a second; what is not known is left out. Of parts, and of a source with parts, it is asked in a thread that
+        reads nothing; else between two reads.
         """
         ...
 
@@ -150,6 +156,18 @@ class QuickSource(Protocol):
     """
 
     answers_at_once: Literal[True]
+
+
+@runtime_checkable
+class ArgumentSource(Protocol):
+    """A source that can tell from its argument alone, without a driver, whether that means anything.
+
+    It is asked before the program starts, and a run with an argument that means nothing is refused.
+    """
+
+    def argument_fault(self, argument: str) -> str | None:
+        """Return None for an argument that can be looked for here, else one line: the fact and the remedy."""
+        ...
 
 
 @runtime_checkable
@@ -190,6 +208,45 @@ class SpanSink(Protocol):
 
     def on_fork(self, call: Callable[[], None]) -> None:
         """Have `call` called in a forked child after the recorder has been renewed there."""
+        ...
+
+
+class Repeatable(Protocol):
+    """Something the program has called, that can be called again on the same inputs."""
+
+    code: int
+    """Of its stage."""
+    name: str
+    seen_ns: int
+    """`perf_counter_ns` just before the call whose inputs were kept: it tells which stage they belong to."""
+
+    def why_not(self) -> str:
+        """Try it; return why it cannot be repeated, or nothing. Called once before all calls."""
+        ...
+
+    def call(self, times: int) -> None:
+        """Call it so many times and return when all of its work is done, on devices too."""
+        ...
+
+
+class RepeatSource(Protocol):
+    """Who keeps inputs while the program runs, and calls again when its main part is over."""
+
+    def begin(self) -> tuple[Sequence[Repeatable], Mapping[str, str]]:
+        """Return what can be called again, and by name why others cannot; nothing is kept from now on."""
+        ...
+
+    def end(self) -> None:
+        """Put back whatever the calls have changed: state of the framework, random numbers."""
+        ...
+
+
+@runtime_checkable
+class RepeatSink(Protocol):
+    """A `SpanSink` that may be asked to repeat; ask with `isinstance`, others know nothing of it."""
+
+    def repeats(self, source: RepeatSource) -> bool:
+        """Return whether layers are to be repeated; if so `source` is asked for them when the time has come."""
         ...
 
 
@@ -247,4 +304,38 @@ class Exporter(Protocol):
 
     def render(self, report: Report, context: RenderContext) -> str | bytes:
         """Return the whole file."""
+        ...
+
+
+# --- importers (run where a recording made elsewhere is read) -------------------------------------------------------
+
+
+class SpanImporter(Protocol):
+    """Read the spans of a recording that another program has made."""
+
+    name: str
+    option: str
+    """The word of `energyprof import` that hands it a file, without its dashes: `spans`, `chrome`."""
+
+    def read(self, path: str, wishes: ImportWishes, progress: Callable[[float], None]) -> ImportedSpans:
+        """Return all spans; raises InputError that names the file, the first bad rows and the remedy.
+
+        `progress` is told the part of the file that has been read, 0..1.
+        """
+        ...
+
+
+class PowerImporter(Protocol):
+    """Read the power of a recording that another program has made."""
+
+    name: str
+    rank: int
+    """Importers are asked in this order whether a file is theirs; the last one takes any."""
+
+    def knows(self, head: str) -> bool:
+        """Return whether a file that begins like this is of this kind."""
+        ...
+
+    def read(self, path: str, wishes: ImportWishes, progress: Callable[[float], None]) -> ImportedPower:
+        """Return all readings, in order of time; raises InputError as above."""
         ...

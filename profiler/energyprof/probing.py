@@ -21,7 +21,7 @@ from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.model.domain import Domain
 from energyprof.model.power import Readings
-from energyprof.probe.agreement import compare
+from energyprof.probe.agreement import Agreement, compare
 from energyprof.probe.habits import Habits, habits
 from energyprof.probe.listening import listen
 from energyprof.probe.load_course import Course, planned
@@ -43,6 +43,8 @@ class Probed:
     """What came out of one domain."""
 
     record: Record
+    domain: str
+    """Its id here and now; the record's may leave out the number of a device that has a serial."""
     habits: Habits
     response: Response | None
     quantity: str
@@ -70,6 +72,9 @@ class _Channel:
     readings: Readings
     course: Course | None
     origin_ns: int
+    duration_s: float
+    load: str = ""
+    """The kind of load that was put on."""
 
 
 def probe(  # noqa: PLR0913 - what, how long and how, by keyword
@@ -181,7 +186,7 @@ def _session(
             remarks.append(f"the {kind} load broke off: {load.failure}; lag and window stay unknown")
         return channels
     course = Course.of(workers, start_ns)
-    return [replace(channel, course=course) for channel in channels]
+    return [replace(channel, course=course, load=kind or "") for channel in channels]
 
 
 def _ears(opened: _Open, start_ns: int, until_ns: int) -> list[_Ear]:
@@ -199,6 +204,7 @@ class _Ear:
         self._opened = opened
         self._domains = device.domains
         self._start_ns = start_ns
+        self._duration_s = (until_ns - start_ns) * 1e-9
         self._poller = Poller(device, time.monotonic_ns)
         self.thread = threading.Thread(
             target=listen, args=(self._poller.poll, time.monotonic_ns, time.sleep, until_ns), daemon=True
@@ -214,7 +220,7 @@ class _Ear:
         heard = self._poller.drain()
         remarks += self._poller.warnings()
         return [
-            _Channel(name, self._opened.source.name, domain, heard[domain.id], None, self._start_ns)
+            _Channel(name, self._opened.source.name, domain, heard[domain.id], None, self._start_ns, self._duration_s)
             for domain in self._domains
             if domain.id in heard
         ]
@@ -226,22 +232,31 @@ def _contradictions(channels: Sequence[_Channel]) -> list[str]:
 
 def _against_others(channel: _Channel, channels: Sequence[_Channel]) -> list[str]:
     """Return how a counter contradicts the power readings of the same domain by other sources, if it does."""
+    said = []
+    for other, found in _compared(channel, channels):
+        if found.contradicts:
+            more = "more" if found.difference > 0 else "less"
+            figures = f"{found.counted_j:.4g} J, {found.integrated_j:.4g} J"
+            said.append(
+                f"{channel.domain.id}: the counter of {channel.name} shows {abs(found.difference):.0%} {more} than "
+                f"the power of {other.domain.id} by {other.name} adds up to ({figures}); one of them is wrong: "
+                "compare both with a meter before you trust either"
+            )
+    return said
+
+
+def _compared(channel: _Channel, channels: Sequence[_Channel]) -> list[tuple[_Channel, Agreement]]:
+    """Return how a counter agrees with each power reading of the same device."""
     if channel.domain.quantity != "energy":
         return []
-    said = []
-    for other in channels:
-        if other.domain.quantity == "power" and _shows_the_same(channel.domain, other.domain):
-            blur_ns = sum(_blur_ns(one.domain) for one in (channel, other))
-            found = compare((channel.domain, channel.readings), (other.domain, other.readings), blur_ns)
-            if found is not None and found.contradicts:
-                more = "more" if found.difference > 0 else "less"
-                figures = f"{found.counted_j:.4g} J, {found.integrated_j:.4g} J"
-                said.append(
-                    f"{channel.domain.id}: the counter of {channel.name} shows {abs(found.difference):.0%} {more} than "
-                    f"the power of {other.domain.id} by {other.name} adds up to ({figures}); one of them is wrong: "
-                    "compare both with a meter before you trust either"
-                )
-    return said
+    same = [one for one in channels if one.domain.quantity == "power" and _shows_the_same(channel.domain, one.domain)]
+    pairs = []
+    for other in same:
+        blur_ns = sum(_blur_ns(one.domain) for one in (channel, other))
+        found = compare((channel.domain, channel.readings), (other.domain, other.readings), blur_ns)
+        if found is not None:
+            pairs.append((other, found))
+    return pairs
 
 
 def _shows_the_same(counter: Domain, power: Domain) -> bool:
@@ -263,10 +278,17 @@ def _kept(channel: _Channel, channels: Sequence[_Channel], store: ProbeStore, cp
         response = fit_response(domain, channel.readings, channel.course, channel.origin_ns)
     record = _record(channel, seen, response, cpu)
     record = replace(record, remarks=(*record.remarks, *_against_others(channel, channels)))
+    for other, found in sorted(_compared(channel, channels), key=lambda pair: -abs(pair[1].difference))[:1]:
+        record = replace(
+            record,
+            compared_with=f"{other.domain.id} by {other.name}",
+            difference=found.difference,
+            difference_error=found.error,
+        )
     earlier = store.find(record.identity).record
     fault = store.keep(record.with_load_of(earlier))
     path = "" if fault else store.path_of(record.identity)
-    return Probed(record.with_load_of(earlier), seen, response, domain.quantity, path)
+    return Probed(record.with_load_of(earlier), str(domain.id), seen, response, domain.quantity, path)
 
 
 def _record(channel: _Channel, seen: Habits, response: Response | None, cpu: str) -> Record:
@@ -293,6 +315,9 @@ def _record(channel: _Channel, seen: Habits, response: Response | None, cpu: str
         call_p50_ns=round(seen.call_p50_ns),
         call_p99_ns=round(seen.call_p99_ns),
         remarks=tuple(remarks),
+        duration_s=round(channel.duration_s, 1),
+        failures=seen.failures,
+        is_regular=seen.is_regular,
     )
     if response is None:
         return record
@@ -305,4 +330,7 @@ def _record(channel: _Channel, seen: Habits, response: Response | None, cpu: str
         lag_ns=(round(low), round(high)),
         window_ns=None if response.window_ns is None else round(response.window_ns),
         window_range_ns=None if window is None else (round(window[0]), round(window[1])),
+        load=channel.load,
+        swing_w=response.swing_w,
+        explained=response.explained,
     )

@@ -10,6 +10,8 @@ from typing import cast
 
 from energyprof import discover
 from energyprof.attribute.fit import attribute
+from energyprof.attribute.repeats import with_repeats
+from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
 from energyprof.errors import CaptureError
@@ -60,11 +62,12 @@ class Run:
     def attribution(self) -> Attribution:
         """Who spent the energy, with intervals and the ledger."""
         if self._so_far is not None:
-            return attribute(self._so_far)
+            return as_vouched(attribute(self._so_far), self._so_far.domains)
         stored = read_attribution(self.path)
         if stored is not None:
             return stored
-        fitted = attribute(self.trace, self._progress)
+        fitted = with_repeats(self.trace, attribute(self.trace, self._progress), attribute)
+        fitted = as_vouched(fitted, self.trace.domains)
         fitted = replace(fitted, warnings=(*fitted.warnings, *remarks(self.trace.domains, self.trace.readings)))
         try:
             store_attribution(self.path, fitted)
@@ -94,6 +97,7 @@ class Run:
             self.attribution,
             self.graph,
             facts.sampling,
+            facts.cures,
         )
 
     def render(

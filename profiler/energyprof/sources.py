@@ -14,7 +14,7 @@ def parsed_source(text: str) -> tuple[str, str]:
 
 
 def check_sources(sources: Sequence[tuple[str, str]]) -> None:
-    """Refuse a source that is not installed, is named twice, takes no argument or cannot serve; no driver is touched.
+    """Refuse a source that is unknown, is named twice, knows no such argument or cannot serve; no driver is touched.
 
     So a sensor is asked only where it answers from the kernel's files; of others the run itself says why they fail.
 

@@ -68,6 +68,7 @@ def test_what_others_touched_is_a_model_with_an_interval_and_says_so(make):
         # A second of theirs may cost twice as much (a third is left of 4 J), or half (two thirds are).
         assert columns.low_j[0] == pytest.approx(1.0 + 4 / 3, abs=1e-3)
         assert columns.high_j[0] == pytest.approx(1.0 + 8 / 3, abs=1e-3)
+        assert columns.data_share[0] == pytest.approx((1.0 + 4 / 3) / 3.0, abs=1e-3)
 
 
 def test_stage_of_which_others_had_nothing_stays_measured(make):

@@ -44,7 +44,7 @@ CASES = (
     ),
     (
         "first order, 90 ms",
-        Gpu(name="K40", capability=(3, 5), **POWER_ONLY, usage=Sensor(20 * MS, 7 * MS, response_ns=90 * MS)),
+        Gpu(name="M40", capability=(5, 2), **POWER_ONLY, usage=Sensor(20 * MS, 7 * MS, response_ns=90 * MS)),
         0.4,
         FULL_TIME_PERCENT,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,17 +13,16 @@ from typing import Any
 
 import pytest
 
-TIMEOUT_S = 60.0
+TIMEOUT_S = 120.0
 
 
 class Workplace:
     """A current folder with scripts, and a temporary folder that must be empty again afterwards."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, temporary: Path) -> None:
         self.folder = folder / "work"
-        self.temporary = folder / "tmp"
         self.folder.mkdir()
-        self.temporary.mkdir()
+        self.temporary = temporary
         unset = {"PYTHONPATH", "NO_COLOR", "COLUMNS"}
         self.environment = {
             **{name: value for name, value in os.environ.items() if name not in unset},
@@ -59,7 +59,12 @@ class Workplace:
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command line here to its end."""
         process = self.start(words, environment, stdin=subprocess.PIPE, cwd=cwd or self.folder)
-        stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_S)
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_S)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise
         return subprocess.CompletedProcess(words, process.returncode, stdout, stderr)
 
     def run(self, *words: str, **more: Any) -> subprocess.CompletedProcess[bytes]:
@@ -94,8 +99,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, cache: Path) -> Workplace:
-    return Workplace(tmp_path, cache)
+def place(tmp_path: Path, cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Workplace:
+    # The name of a socket has room for 107 bytes: the folder of a test with a long name is too long for TMPDIR.
+    return Workplace(tmp_path, cache, tmp_path_factory.mktemp("t"))
 
 
 @pytest.fixture(scope="session")

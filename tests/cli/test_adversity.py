@@ -97,7 +97,9 @@ def test_memory_is_capped_while_nothing_can_be_written_and_the_report_counts_the
     assert ran.stderr == b""
     assert int(ran.stdout) < 60  # MiB; 1.4 million events take some 140
     assert {row.stage: row.calls for row in report.stages if row.stage != "lost"} == {"before": 1000, "after": 1000}
-    assert report.overhead.dropped == 2 * (12 * 60_000 - calls(place.folder / "a.eprof", "lost"))
+    # Where the loss begins and where it ends one half of a call may be kept and the other be lost.
+    lost = 12 * 60_000 - calls(place.folder / "a.eprof", "lost")
+    assert report.overhead.dropped == pytest.approx(2 * lost, abs=2)
 
 
 PLUGIN = """

@@ -13,13 +13,16 @@ from nvml_world import GPU_IS_LOST, MS, NOT_SUPPORTED, SECOND, Gpu, NvmlWorld, S
 
 from energyprof.model.domain import ReadStatus
 
+# What a busy machine polls too late is not known to half a per cent.
+pytestmark = pytest.mark.alone
+
 POWER_ONLY = {"counter": None, "instant": None, "average": None}
 COUNTER_20 = Gpu(name="Tesla V100", capability=(7, 0), counter=Sensor(20 * MS, phase_ns=7 * MS))
 COUNTER_100 = Gpu(counter=Sensor(100 * MS, phase_ns=37 * MS, lag_ns=40 * MS))
 PART_TIME = Gpu(counter=None, instant=Sensor(100 * MS, phase_ns=37 * MS, window_ns=25 * MS))
 MEAN_1_S = Gpu(name="RTX 3090", capability=(8, 6), **POWER_ONLY, usage=Sensor(100 * MS, 13 * MS, SECOND))
 FAST_POWER = Gpu(name="Tesla V100", capability=(7, 0), **POWER_ONLY, usage=Sensor(20 * MS, 7 * MS, 10 * MS))
-KEPLER = Gpu(name="Tesla K40", capability=(3, 5), **POWER_ONLY, usage=Sensor(20 * MS, 7 * MS, response_ns=90 * MS))
+MAXWELL = Gpu(name="Tesla M40", capability=(5, 2), **POWER_ONLY, usage=Sensor(20 * MS, 7 * MS, response_ns=90 * MS))
 SAMPLES = Gpu(**POWER_ONLY, usage=None, buffer=Sensor(20 * MS, 7 * MS, 20 * MS))
 FULL_TIME_ERROR = 0.005
 
@@ -27,7 +30,7 @@ FULL_TIME_ERROR = 0.005
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("gpu", "window_s"),
-    [(COUNTER_20, 0.1), (COUNTER_100, 0.2), (MEAN_1_S, 1.2), (FAST_POWER, 0.1), (KEPLER, 0.4), (SAMPLES, 0.1)],
+    [(COUNTER_20, 0.1), (COUNTER_100, 0.2), (MEAN_1_S, 1.2), (FAST_POWER, 0.1), (MAXWELL, 0.4), (SAMPLES, 0.1)],
     ids=["counter-20ms", "counter-100ms", "mean-1s", "power-10-of-20ms", "first-order", "driver-samples"],
 )
 def test_energy_of_the_gpu_is_the_true_one_within_half_a_per_cent(tmp_path, gpu, window_s):

@@ -95,7 +95,7 @@ def report_of(place: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def launched(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> dict[str, Any]:
-    place = workplace_class(tmp_path_factory.mktemp("launched"), tmp_path_factory.mktemp("cache"))
+    place = workplace_class(*map(tmp_path_factory.mktemp, ("launched", "cache", "t")))
     place.write("job.py", LAUNCHES)
     done = place.run("-o", "job.eprof", "job.py")
     assert done.returncode == 0, done.stderr
@@ -234,8 +234,7 @@ def test_children_too_short_lived_to_be_seen_are_counted_where_they_were_made(pl
     assert stages["children"] > stages["own"]
 
 
-WORKERS = """\
-import concurrent.futures, multiprocessing
+LOADERS = """\
 import energyprof, torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -246,19 +245,26 @@ class Numbers(Dataset):
         with energyprof.stage("load"):
             return torch.tensor(index)
 
-@energyprof.stage
-def work(number):
-    return number
-
 if __name__ == "__main__":
     with energyprof.stage("loading"):
         loader = DataLoader(Numbers(), batch_size=2, num_workers=2)
         for _ in range(2):
             list(loader)
     with energyprof.stage("persistent"):
-        loader = DataLoader(Numbers(), batch_size=2, num_workers=3, persistent_workers=True)
+        loader = DataLoader(Numbers(), batch_size=2, num_workers=2, persistent_workers=True)
         for _ in range(2):
             list(loader)
+"""
+# Without torch, which each spawned worker would load.
+POOLS = """\
+import concurrent.futures, multiprocessing
+import energyprof
+
+@energyprof.stage
+def work(number):
+    return number
+
+if __name__ == "__main__":
     for method in "fork", "spawn":
         context = multiprocessing.get_context(method)
         with energyprof.stage(method + " pool"), context.Pool(2) as pool:
@@ -269,21 +275,22 @@ if __name__ == "__main__":
 """
 
 
-def test_workers_of_loaders_pools_and_executors_stand_below_who_made_them(place: Any) -> None:
-    place.write("job.py", WORKERS)
+@pytest.mark.parametrize(
+    ("program", "worked"),
+    [
+        (LOADERS, {"loading/load": 24, "persistent/load": 24}),
+        (POOLS, {"fork pool/work": 4, "fork executor/work": 4, "spawn pool/work": 4, "spawn executor/work": 4}),
+    ],
+    ids=["loaders", "pools and executors"],
+)
+def test_workers_stand_below_the_stage_that_made_them(place: Any, program: str, worked: dict[str, int]) -> None:
+    place.write("job.py", program)
 
     done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
 
     assert done.returncode == 0, done.stderr
     calls = {stage["stage"]: stage["calls"] for stage in report_of(place)["stages"]}
-    assert {name: count for name, count in calls.items() if name.endswith(("/load", "/work"))} == {
-        "loading/load": 24,
-        "persistent/load": 24,
-        "fork pool/work": 4,
-        "fork executor/work": 4,
-        "spawn pool/work": 4,
-        "spawn executor/work": 4,
-    }
+    assert {name: count for name, count in calls.items() if name.endswith(("/load", "/work"))} == worked
     assert [name for name in place.leftovers() if name.startswith("energyprof")] == []  # killed workers leave theirs
 
 

@@ -25,7 +25,7 @@ with energyprof.stage("train", after="load"):
 
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Path:
-    place = workplace_class(tmp_path_factory.mktemp("recorded"), tmp_path_factory.mktemp("cache"))
+    place = workplace_class(*map(tmp_path_factory.mktemp, ("recorded", "cache", "t")))
     place.write("job.py", SCRIPT)
     done = place.run("-o", "job.eprof", "job.py")
     assert done.returncode == 0, done.stderr

@@ -147,6 +147,10 @@ def test_the_json_report_tells_the_run(place: Any) -> None:
             ["--source", "load_model", "--source", "load_model:", "job.py"],
             r"power source load_model is asked for twice; ",
         ),
+        (
+            ["--source", "nvml:energy", "job.py"],
+            r"nvml has no channel 'energy' to read \(once\); known are counter, inst",
+        ),
         (["--source", "battery", "job.py"], r"power source battery cannot be used: this machine has no battery; "),
         (["--source", "rapl", "job.py"], r"power source rapl cannot be used: "),
         (["--source", "perf", "job.py"], r"power source perf cannot be used: "),
@@ -183,7 +187,8 @@ def test_help_shows_examples(place: Any) -> None:
 
 
 def test_driver_that_cannot_serve_is_said_while_the_program_runs_and_in_the_report(place: Any) -> None:
-    place.write("job.py", "import sys, time; time.sleep(1.5); print('end', file=sys.stderr, flush=True)")
+    begun = "import glob, os, sys, time\nwhile not any(map(os.path.getsize, glob.glob('*.eprof'))): time.sleep(0.01)\n"
+    place.write("job.py", begun + "time.sleep(1.5); print('end', file=sys.stderr, flush=True)")
 
     ran = place.run("--source", "nvml", "--no-graph", "job.py")
     out = " ".join(ran.stderr.decode().split())

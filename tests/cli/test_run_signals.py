@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -32,10 +34,23 @@ with energyprof.stage("serve"):
 print("seen", [int(number) for number in seen], flush=True)
 sys.exit(5)
 """
-KILLED = """
+WARMING = """
 import energyprof, os, time
+with energyprof.stage("warm up"):
+    open("begun", "a").write("x")
+    for _ in range(3000):
+        if os.path.exists("drawn"):
+            break
+        time.sleep(0.02)
+"""
+KILLED = """
+import energyprof, glob, os, time
 with energyprof.stage("train"):
-    time.sleep(0.4)
+    began_s = time.monotonic()
+    while not any(map(os.path.getsize, glob.glob("*.eprof"))):
+        time.sleep(0.01)
+    print(time.monotonic() - began_s, flush=True)  # from here on the collector sees that it lives
+    time.sleep(0.8)
     os.kill(os.getpid(), {number})
 """
 
@@ -46,6 +61,13 @@ def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, "waited in vain"
         time.sleep(0.02)
+
+
+def is_begun(recordings: list[Path]) -> bool:
+    """Tell whether a collector writes one; what was reserved for it before may go while we look."""
+    with contextlib.suppress(FileNotFoundError):
+        return [path.stat().st_size > 0 for path in recordings] == [True]
+    return False
 
 
 def is_finished(recordings: list[Path]) -> bool:
@@ -114,15 +136,18 @@ def test_ctrl_c_reaches_the_program_exactly_once_and_the_run_is_written(place: A
 
 
 def test_a_live_line_is_drawn_on_a_terminal_and_cleared(place: Any) -> None:
-    place.write("job.py", "import energyprof, time\nwith energyprof.stage('warm up'): time.sleep(2.0)")
+    place.write("job.py", WARMING)
     shown = OnTerminal(place.command("run", "--no-graph", "job.py"), place.folder, place.environment)
     quiet = OnTerminal(place.command("run", "-q", "--no-graph", "job.py"), place.folder, place.environment)
+    until(lambda: (place.folder / "begun").exists() and (place.folder / "begun").stat().st_size == 2)
+    shown.until(" J · warm up")
 
+    place.write("drawn", "")
     assert (shown.close(), quiet.close()) == (0, 0)
 
     drawn = shown.text.split("\r\x1b[K")
-    assert any(line.startswith("energyprof 0:0") and " W · " in line and " J · warm up" in line for line in drawn)
-    assert "energyprof 0:0" not in drawn[-1]
+    assert any(re.match(r"energyprof \d+:\d\d .* W · .* J · warm up", line) for line in drawn)
+    assert not re.search(r"energyprof \d+:\d\d", drawn[-1])
     assert quiet.text == ""
 
 
@@ -144,14 +169,14 @@ def test_a_program_ended_by_a_signal_leaves_a_complete_report(number: int, place
     place.write("job.py", KILLED.format(number=int(number)))
 
     process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
-    stderr = process.communicate(timeout=30)[1]
+    stdout, stderr = process.communicate(timeout=60)
 
     assert process.returncode == -number
     assert stderr == b""
     report = load(place.recordings()[0]).report()
     assert report.run.exit_code == -number
     assert [row.stage for row in report.stages] == ["train"]
-    assert report.stages[0].wall_s == pytest.approx(0.4, abs=0.3)
+    assert float(stdout) <= report.stages[0].wall_s <= report.run.wall_s
     assert place.members() == []
     assert place.leftovers() == []
 
@@ -160,14 +185,14 @@ def test_a_shell_sees_137_for_a_killed_program(place: Any) -> None:
     place.write("job.py", KILLED.format(number=9))
     line = f"{' '.join(place.command('run', '-q', '--no-graph', 'job.py'))}; echo $?"
 
-    assert place.call(["/bin/sh", "-c", line]).stdout == b"137\n"
+    assert place.call(["/bin/sh", "-c", line]).stdout.endswith(b"\n137\n")
 
 
 def test_a_killed_foreground_leaves_no_orphan_and_a_finished_run(place: Any) -> None:
     place.write("job.py", PATIENT)
     process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
     assert process.stdout.readline() == b"ready\n"
-    until(lambda: len(place.recordings()) == 1 and place.recordings()[0].stat().st_size > 0)
+    until(lambda: is_begun(place.recordings()))
 
     process.kill()
     said = process.communicate(timeout=30)[0]
@@ -183,7 +208,7 @@ def test_a_killed_collector_changes_nothing_for_the_program_and_is_said(place: A
     place.write("job.py", PATIENT)
     process = place.start(place.command("run", "--no-graph", "-q", "job.py"))
     assert process.stdout.readline() == b"ready\n"
-    until(lambda: len(place.recordings()) == 1 and place.recordings()[0].stat().st_size > 0)
+    until(lambda: is_begun(place.recordings()))
 
     os.kill(_collector_of(process), signal.SIGKILL)
     process.send_signal(signal.SIGTERM)

@@ -11,6 +11,9 @@ import pytest
 from energyprof.capture import read_trace
 from energyprof_plugins.power.load_model import machine_model
 
+# Who has not got a core is not sampled.
+pytestmark = pytest.mark.alone
+
 # No clock is read while the functions work: reading a thread's CPU time makes the scheduler look whether its slice is
 # over, so that on a busy machine threads are put aside, and signals arrive, mostly there.
 KNOWN = """\

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import pytest
+
 from energyprof.model.report import StageRow
 from energyprof.run import load
 
@@ -63,6 +65,10 @@ try:
 except TypeError as error:
     print(error)
 """
+
+# Pools of BLAS and torch take all cores.
+pytestmark = pytest.mark.alone
+
 POOLS = """\
 import threading, time
 import numpy, torch

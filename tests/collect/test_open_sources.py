@@ -120,7 +120,7 @@ def test_a_domain_offered_twice_is_read_once() -> None:
     names, warnings = opened([Source("nvml", "sensor", GPU), second], [("nvml", ""), ("other", "")])
 
     assert names == ["nvml"]
-    assert warnings == ["power source other is left out: gpu:0 is read by another; choose with --source"]
+    assert warnings == ["power source other is left out: another one reads gpu:0; choose with --source"]
     assert second.closed == 1
 
 
@@ -246,7 +246,7 @@ def test_a_better_source_that_is_late_changes_no_sensor_under_way_but_is_read_fo
 
     assert (at_first, later) == ({"worse": ["gpu:0"]}, {"better": ["dram:0"]})
     assert opening.news() == [
-        "power source better is not read for all its domains: gpu:0 is read by another; choose with --source"
+        "power source better is not read for all its domains: another one reads gpu:0; choose with --source"
     ]
 
 
@@ -279,7 +279,8 @@ def test_a_sensor_that_appears_during_the_run_is_read_from_then_on() -> None:
 
     assert (at_first, later) == ({"there": ["dram:0"]}, {"late": ["gpu:0"]})
     (line,) = opening.news()
-    assert re.fullmatch(r"power source late answered \d+\.\d s into the run; gpu:0 is not known before that", line)
+    said = r"power source late answered \d+\.\d s into the run; what gpu:0 spent before that is not known"
+    assert re.fullmatch(said, line)
 
 
 def test_a_sensor_asked_for_that_appears_later_is_said_twice_and_read() -> None:

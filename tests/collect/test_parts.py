@@ -6,8 +6,10 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from energyprof.collect.devices import open_source, parts_of
+from energyprof.collect.company import Company
+from energyprof.collect.devices import Device, open_source, parts_of
 from energyprof.collect.pace import fair_shares
+from energyprof.collect.poller import Poller
 from energyprof.collect.sampler import SOURCES_SHARE, Sampler
 from energyprof.interfaces import ReadFailure, Reading
 from energyprof.model.domain import Domain
@@ -52,6 +54,11 @@ class Gpus(ScriptedSource):
 
     def parts(self) -> Sequence[Gpu]:
         return self._parts
+
+
+def devices_of(parts: Sequence[Gpu]) -> Sequence[Device]:
+    source = Gpus(parts)
+    return open_source(source, source.open(None), parts).devices  # type: ignore[arg-type]
 
 
 def sampler_of(source: ScriptedSource, max_hz: float = 1000.0) -> Sampler:
@@ -191,11 +198,113 @@ def test_cpu_time_goes_to_whom_it_is_useful_and_else_in_equal_parts() -> None:
     assert fair_shares([0.0, 0.001], 0.005) == [0.002, 0.003]
 
 
-def test_sixteen_parts_together_may_use_no_more_than_one() -> None:
+def test_sixteen_parts_together_may_use_no_more_than_one_and_share_a_thread() -> None:
     sampler = sampler_of(Gpus([Gpu(number) for number in range(16)]))
 
-    shares = [loop.pace.share for loop in sampler._source_loops]
+    assert [loop.pace.share for loop in sampler._source_loops] == [SOURCES_SHARE]
 
-    assert len(shares) == 16
-    assert abs(sum(shares) - SOURCES_SHARE) < 1e-12
-    assert max(shares) - min(shares) < 1e-12
+
+def test_of_parts_that_share_a_thread_only_the_one_that_hangs_is_no_longer_read() -> None:
+    let_go = threading.Event()
+    parts = [Gpu(number, let_go if number == 1 else None) for number in range(4)]
+    source = Gpus(parts)
+    sampler = sampler_of(source)
+    healthy = [part for part in parts if part is not parts[1]]
+
+    sampler.start()
+    assert parts[1].hung.wait(LIMIT_S)
+    deadline_s = time.monotonic() + LIMIT_S
+    while not all(part.read_enough.is_set() for part in healthy) and time.monotonic() < deadline_s:
+        sampler.drain()
+        time.sleep(0.01)
+    sampler.stop(timeout_s=0.3)
+    closed_meanwhile = source.closings
+    warnings = sampler.facts().warnings
+    let_go.set()
+
+    assert all(part.read_enough.is_set() for part in healthy)
+    assert parts[1].reads == 2
+    assert closed_meanwhile == 0
+    assert warnings == ("gpus gpu 1 did not answer within 0.3 s at the end of the run; its last readings are missing",)
+
+
+def test_the_end_of_a_run_reads_and_waits_for_those_behind_a_part_that_hangs_then() -> None:
+    let_go = threading.Event()
+    parts = [Gpu(number, let_go if number == 0 else None) for number in range(3)]
+    sampler = sampler_of(Gpus(parts), max_hz=0.01)
+
+    sampler.start()
+    sampler.await_first(LIMIT_S)
+    sampler.stop(timeout_s=1.0)
+    let_go.set()
+
+    assert [part.reads for part in parts] == [2, 2, 2]
+    assert len(sampler.facts().warnings) == 1
+
+
+def test_part_that_is_much_slower_than_the_others_is_read_by_itself_and_they_as_often_as_before() -> None:
+    clock = FakeClock()
+
+    class Slow(Gpu):
+        def read(self) -> Iterable[Reading | ReadFailure]:
+            clock.advance(5_000_000)
+            return super().read()
+
+    parts = [Gpu(0), Slow(1), Gpu(2), Gpu(3)]
+    company = Company([Poller(device, clock.now_ns) for device in devices_of(parts)], clock.now_ns)
+
+    company.poll()
+    kept_ns = company.call_ns()
+    (alone,) = company.leaving()
+
+    assert kept_ns == 0
+    assert [poller.device.name for poller in alone] == ["gpus gpu 1"]
+    company.poll()
+    assert [part.reads for part in parts] == [2, 1, 2, 2]
+
+
+def test_parts_that_are_all_slow_stay_together() -> None:
+    clock = FakeClock()
+
+    class Slow(Gpu):
+        def read(self) -> Iterable[Reading | ReadFailure]:
+            clock.advance(5_000_000)
+            return super().read()
+
+    company = Company(
+        [Poller(device, clock.now_ns) for device in devices_of([Slow(0), Slow(1), Slow(2)])], clock.now_ns
+    )
+
+    company.poll()
+
+    assert company.call_ns() == 5_000_000
+    assert company.leaving() == []
+
+
+def test_facts_of_a_part_whose_driver_hangs_keep_those_of_the_others_from_nobody() -> None:
+    let_go, asked = threading.Event(), threading.Event()
+
+    class TellingPart(Gpu):
+        def facts(self) -> Mapping[DomainId, Mapping[str, float]]:
+            if self.name == "gpu 0":
+                asked.set()
+                let_go.wait(LIMIT_S)
+            return {self.domains[0].id: {"temperature_c": 50.0}}
+
+    parts = [TellingPart(number) for number in range(4)]
+    sampler = sampler_of(Gpus(parts))
+
+    sampler.start()
+    assert asked.wait(LIMIT_S)
+    deadline_s = time.monotonic() + LIMIT_S
+    told: set[str] = set()
+    while len(told) < 3 and time.monotonic() < deadline_s:
+        sampler.drain()
+        told = {id_ for id_, facts in sampler.facts().domains.items() if facts.figures}
+        time.sleep(0.01)
+    reads = parts[0].reads
+    sampler.stop(0.05)
+    let_go.set()
+
+    assert told == {"gpu:1", "gpu:2", "gpu:3"}
+    assert reads > 0

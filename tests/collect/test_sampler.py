@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import pytest
 
-from energyprof.collect.sampler import Sampler, pause_ns
+from energyprof.collect.loop import pause_ns
+from energyprof.collect.sampler import Sampler
 from energyprof.interfaces import Reading
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId

@@ -153,6 +153,17 @@ def test_facts_count_reads_failures_and_the_rate_between_first_and_last():
     assert poller.facts() == {CPU: DomainFacts(reads=3, failures=1, achieved_hz=2 / 1.5, gaps=1, call_cost_s=0.0)}
 
 
+def test_read_that_takes_seconds_is_said_and_short_ones_are_not():
+    clock = FakeClock()
+    script = [Delayed(clock, 3 * SECOND, 1), Delayed(clock, SECOND // 10, 2)]
+
+    long, short = polled(script, clock=clock).warnings(), polled(script[1:], clock=clock).warnings()
+
+    assert short == ()
+    (line,) = long
+    assert line.startswith("scripted took up to 3.0 s to answer a read; how power went meanwhile is not known; ")
+
+
 def test_source_that_fails_to_close_is_named():
     class Stubborn(ScriptedSource):
         def close(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from energyprof.collect.control_group import ControlGroup
 from energyprof.collect.device_use import DeviceUse, sees_host_pids
 from energyprof.collect.host_use import EVERY_NS, HostUse
-from energyprof.testing import SECOND, FakeClock
+from energyprof.testing import SECOND, FakeClock, ScriptedSource
 
 TICK_NS = SECOND // os.sysconf("SC_CLK_TCK")
 
@@ -197,6 +198,41 @@ def test_first_pid_namespace_is_known_by_its_number(tmp_path: Path) -> None:
         (tmp_path / name / "self/ns/pid").symlink_to(pid_namespace)
 
     assert [sees_host_pids(str(tmp_path / name)) for name in ("host", "container", "none")] == [True, False, False]
+
+
+def test_part_that_hangs_when_asked_for_its_processes_keeps_those_of_the_others_from_nobody() -> None:
+    let_go, asked = threading.Event(), threading.Event()
+    clock = FakeClock()
+
+    class Part:
+        def __init__(self, number: int) -> None:
+            self.name, self.domains, self._number = f"gpu {number}", (), number
+
+        def read(self) -> tuple[()]:
+            return ()
+
+        def process_shares(self) -> dict[str, dict[int, float]]:
+            if self._number == 0:
+                asked.set()
+                let_go.wait(10)
+            return {f"gpu:{self._number}": {1: 1.0}}
+
+    source = ScriptedSource((), [])
+    source.parts = lambda: [Part(number) for number in range(3)]  # type: ignore[attr-defined]
+    watch = DeviceUse(lambda: (1,), knows_pids=True, now_ns=clock.now_ns)
+
+    watch.add([source])
+    assert asked.wait(10)
+    clock.advance(2 * SECOND)
+    told: set[str] = set()
+    deadline_s = time.monotonic() + 10
+    while len(told) < 2 and time.monotonic() < deadline_s:
+        told |= watch.drain().keys()
+        time.sleep(0.01)
+    watch.end()
+    let_go.set()
+
+    assert told == {"gpu:1", "gpu:2"}
 
 
 def test_driver_that_hangs_or_raises_when_asked_delays_nobody() -> None:

@@ -20,7 +20,13 @@ else:
 ROOT = Path(__file__).parents[2]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT: dict[str, Any] = PYPROJECT["project"]
-DOORS = {"energyprof.power_sources", "energyprof.instruments", "energyprof.exporters"}
+DOORS = {
+    "energyprof.power_sources",
+    "energyprof.instruments",
+    "energyprof.exporters",
+    "energyprof.span_importers",
+    "energyprof.power_importers",
+}
 
 
 def declared_entry_points() -> list[EntryPoint]:
@@ -33,7 +39,7 @@ def test_every_declared_entry_point_can_be_imported(entry: EntryPoint) -> None:
     assert callable(entry.load())
 
 
-def test_only_the_three_doors_are_entry_point_groups() -> None:
+def test_only_the_doors_are_entry_point_groups() -> None:
     assert set(PROJECT["entry-points"]) == DOORS
 
 

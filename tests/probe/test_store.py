@@ -60,6 +60,18 @@ def test_run_takes_period_window_and_lag_from_the_probe_of_its_device(tmp_path: 
     assert probes.news() == []
 
 
+def test_device_with_a_serial_is_found_again_under_another_number(tmp_path: Path) -> None:
+    channel = replace(GPU, id=DomainId("gpu:0:instant"), serial="GPU-1f2e-77")
+    ProbeStore(str(tmp_path)).keep(record(identity=identity_of("nvml", channel, CPU), **LOADED))
+    probes = KeptProbes(str(tmp_path), CPU)
+
+    renumbered = probes.known("nvml", replace(channel, id=DomainId("gpu:3:instant")))
+    others = [replace(channel, serial="GPU-9999-00"), replace(channel, id=DomainId("gpu:0"))]
+
+    assert (renumbered.id, renumbered.period_ns) == ("gpu:3:instant", 99_700_000)
+    assert [probes.known("nvml", other) for other in others] == others
+
+
 def test_probe_without_load_leaves_window_and_lag_to_what_the_source_knows(tmp_path: Path) -> None:
     ProbeStore(str(tmp_path)).keep(record())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from energyprof.model import spool as spool_format
-from energyprof.model.events import LANE, SPAWN
+from energyprof.model.events import LANE, RESUME, SPAWN
 
 PACKAGE = Path(spool_format.__file__).parent.parent
 
@@ -29,6 +29,7 @@ class Spool:
     cpu: list[tuple[int, ...]] = field(default_factory=list)
     """t_ns, tid, CPU time of the thread and of the process."""
     facts: dict[str, Any] = field(default_factory=dict)
+    cures: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     dropped: int = 0
     segments: int = 0
@@ -36,7 +37,7 @@ class Spool:
     torn_bytes: int = 0
 
     def told(self, lane: int | None = None) -> list[str]:
-        """Return one lane's events (of the only one if not said) as `+name`, `-name`, `spawn N` and `run N`."""
+        """Return one lane's events (of the only one if not said): `+name`, `~name`, `-name`, `spawn N`, `run N`."""
         if lane is None:
             assert len(self.events) <= 1, f"events on lanes {sorted(self.events)}"
             lane = next(iter(self.events), 0)
@@ -47,6 +48,8 @@ class Spool:
             return f"spawn {code - SPAWN}"
         if code >= LANE:
             return f"run {code - LANE}"
+        if code >= RESUME:
+            return "~" + str(self.names[code - RESUME]["name"])
         return ("+" if code > 0 else "-") + str(self.names[abs(code)]["name"])
 
     def named(self, name: str) -> dict[str, Any]:
@@ -114,6 +117,8 @@ def _take(spool: Spool, frame: spool_format.Frame) -> None:
     elif frame.kind == spool_format.FACTS:
         spool.facts = frame.json()
         spool.warnings += spool.facts["warnings"]
+    elif frame.kind == spool_format.CURES:
+        spool.cures.append(frame.json())
     elif frame.kind == spool_format.END:
         spool.is_ended = True
 

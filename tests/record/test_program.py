@@ -203,6 +203,25 @@ def test_stages_after_the_end_of_recording_are_harmless(recording: Any) -> None:
     assert program.spool.told() == ["+at exit", "-at exit"]
 
 
+def test_a_signal_that_the_program_blocks_waits_for_it_however_young_our_thread_is(recording: Any) -> None:
+    # The program keeps the interpreter to itself and so is ahead of our thread, as it may be on a busy machine.
+    recorded = recording.run("""
+import os, signal, sys
+from energyprof import stage
+sys.setswitchinterval(1000)
+with stage("first"):
+    pass
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+os.kill(os.getpid(), signal.SIGUSR1)
+for _ in range(3_000_000):
+    pass
+print(signal.sigtimedwait([signal.SIGUSR1], 0) is not None)
+""")
+
+    assert (recorded.returncode, recorded.stdout, recorded.stderr) == (0, "True\n", "")
+    assert recorded.spool.told() == ["+first", "-first"]
+
+
 def test_a_program_that_marks_nothing_gets_no_thread(recording: Any) -> None:
     program = recording.run("import os\nprint(os.listdir('/proc/self/task') == [str(os.getpid())])")
 

@@ -56,7 +56,13 @@ def counted_domains(report: Report) -> frozenset[DomainId]:
 def sum_word(report: Report) -> str:
     """Return how sums over all domains that count came about: a modelled part makes no sum a measured one."""
     ways = {row.provenance == MODEL for row in report.domains if row.counts}
-    return "partly estimated" if len(ways) > 1 else "estimated" if True in ways else "measured"
+    return "partly estimated" if len(ways) > 1 else "estimated" if True in ways else sensed_word(report)
+
+
+def sensed_word(report: Report) -> str:
+    """Return what energy is called that no model has made: `measured`, or `imported` where nobody vouches for that."""
+    ways = {row.provenance for row in report.domains if row.counts} - {MODEL}
+    return "imported" if "inferred" in ways else "measured"
 
 
 def unread_domains(report: Report) -> tuple[DomainId, ...]:

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.report import Report, StageRow
+from energyprof.model.report import LayerRow, RepeatRow, Report, StageRow
 
 
 class JsonReport:
@@ -32,11 +32,14 @@ class JsonReport:
             "domains": _rows(report.domains),
             "ledger": _rows(report.ledger),
             "stages": [_stage(row) for row in report.stages],
+            "layers": [layer_document(row) for row in report.layers],
             "unsplit": _rows(report.unsplit),
             "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],
             "edges": _rows(report.edges),
             "hotspots": list(report.hotspots),
             "overhead": _row(report.overhead),
+            "delays": None if report.delays is None else _row(report.delays),
+            "repeat": None if report.repeat is None else _repeat(report.repeat),
             "warnings": list(report.warnings),
         }
         return "{\n" + ",\n".join(f'"{name}": {_written(value)}' for name, value in document.items()) + "\n}\n"
@@ -55,6 +58,16 @@ def _row(row: Any) -> dict[str, Any]:  # any of the report's row types; asdict w
 
 def _rows(rows: Iterable[Any]) -> list[dict[str, Any]]:  # as for _row
     return [_row(row) for row in rows]
+
+
+def layer_document(row: LayerRow) -> dict[str, Any]:
+    """Return a layer as JSON has it."""
+    return {**_row(row), "self_sum": _row(row.self_sum), "total_sum": _row(row.total_sum)}
+
+
+def _repeat(row: RepeatRow) -> dict[str, Any]:
+    skipped = [{"name": name, "reason": reason} for name, reason in row.skipped]
+    return {**_row(row), "calls": _rows(row.calls), "sums": _rows(row.sums), "skipped": skipped}
 
 
 def _stage(row: StageRow) -> dict[str, Any]:
@@ -76,4 +89,5 @@ def _stage(row: StageRow) -> dict[str, Any]:
         "self_sum": _row(row.self_sum),
         "total_sum": _row(row.total_sum),
         "embodied_j": row.embodied_j,
+        "facts": dict(row.facts),
     }

@@ -17,6 +17,7 @@ from energyprof.model.report import Report
 from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
+from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -42,7 +43,7 @@ class Terminal:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the whole report; with `color` it holds escape sequences of its own, never any of a name."""
         width = max(NARROWEST, min(WIDEST, context.width))
-        page = _Page(width, context)
+        page = Page(width, context)
         glyphs = page.glyphs
         page.line(verdict(report, glyphs, width))
         page.line(Text(run_line(report, glyphs), style="dim"))
@@ -51,8 +52,13 @@ class Terminal:
         if counted_domains(report):
             self._stages(report, page, context)
             self._functions(report, page, context)
+            if report.repeat is not None:
+                page.hanging("repeat mode", repeat_lines(report, glyphs))
+                page.line()
             for line in ledger_lines(report, glyphs, page.wide):
                 page.wrapped(line, indent=8)
+        if report.delays is not None:
+            page.wrapped(glyphs.text(delay_line(report)), indent=9)
         if report.domains:
             page.hanging("sensors", sensor_lines(report, glyphs))
         page.wrapped(glyphs.text(overhead_line(report)), indent=10, style="dim")
@@ -64,7 +70,7 @@ class Terminal:
         return page.text()
 
     @staticmethod
-    def _stages(report: Report, page: _Page, context: RenderContext) -> None:
+    def _stages(report: Report, page: Page, context: RenderContext) -> None:
         if not report.stages and report.overhead.dropped:
             return  # there were some, as a warning says
         if not report.stages:
@@ -79,7 +85,7 @@ class Terminal:
         page.line()
 
     @staticmethod
-    def _functions(report: Report, page: _Page, context: RenderContext) -> None:
+    def _functions(report: Report, page: Page, context: RenderContext) -> None:
         if not shown_functions(report):
             return
         limit = int(context.options.get("rows", FUNCTION_ROWS))
@@ -88,7 +94,7 @@ class Terminal:
         page.line()
 
     @staticmethod
-    def _next(page: _Page, context: RenderContext) -> None:
+    def _next(page: Page, context: RenderContext) -> None:
         run = context.options.get("run", "")
         file = page.glyphs.name(f" {in_shell(run)}") if run else ""
         graph, figures = f"energyprof graph{file}", f"energyprof report{file} --format json"
@@ -101,7 +107,7 @@ class Terminal:
             page.line(Text.assemble("  ", (command, "cyan"), (f"{gap}{what}", "dim")))
 
 
-class _Page:
+class Page:
     """Collect lines through rich, independent of the terminal this process happens to have."""
 
     def __init__(self, width: int, context: RenderContext) -> None:

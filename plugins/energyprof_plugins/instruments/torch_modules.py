@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from energyprof.interfaces import SpanSink
+    from energyprof.interfaces import RepeatSource, SpanSink
 
 _COMPILED_CHILD = "_orig_mod"
 """The child under which torch.compile keeps the module it wraps; it is no part of anybody's model."""
@@ -47,7 +47,18 @@ class TorchModules:
         sink.on_fork(names.renew_lock)
         self._module_class, self._original = Module, Module.__call__
         self._call, self._silence = _recording_call(sink, names, self._original)
+        repeats = getattr(sink, "repeats", None)  # a door that a sink need not have
+        if repeats is not None:
+            self._keep_calls(repeats, names)
         Module.__call__ = self._call
+
+    def _keep_calls(self, repeats: Callable[[RepeatSource], bool], names: ModuleNames) -> None:
+        """Where layers are to be repeated at the end, keep some of their calls."""
+        from energyprof_plugins.instruments.torch_repeat import KeptModules
+
+        kept = KeptModules(names.codes, names.name_of, self._original)
+        if repeats(kept):
+            self._call = kept.keeping(self._call)
 
     def remove(self) -> None:
         """Put the original back; where somebody has kept or wrapped ours, it only hands calls on from now on."""
@@ -73,7 +84,7 @@ def _recording_call(
         if is_compiling():
             return self._call_impl(*args, **kwargs)
         ext = local.ext
-        code = code_of(id(self)) or learn(self)
+        code = code_of(id(self)) or learn(self, args, kwargs)
         ext((code, now_ns()))
         try:
             # Not past it to `_call_impl`, which would save its frame: a traceback must show it as ever.
@@ -91,6 +102,19 @@ def _recording_call(
         local = _Silent
 
     return __call__, silence
+
+
+def _facts(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str | int]:
+    """Return what the report says of a module beside its energy; of the call it was met in, shape and operations."""
+    from energyprof_plugins.instruments.torch_operations import batch, operations, parameters
+
+    facts: dict[str, str | int] = {"module_class": type(module).__name__, "parameters": parameters(module)}
+    flops, samples = operations(module, args, kwargs), batch(args, kwargs)
+    if flops is not None:
+        facts["flops_of_first_call"] = flops
+    if samples is not None:
+        facts["samples_of_first_call"] = samples
+    return facts
 
 
 class _Silent:
@@ -113,6 +137,8 @@ class ModuleNames:
         """id of a module -> code of its stage, of those that have been called."""
         self._sink = sink
         self._names: dict[int, str] = {}
+        self._stages: dict[int, str] = {}
+        """Code of a stage -> its name, of modules that are gone as well."""
         self._references: dict[int, ref[Any]] = {}
         self._roots: dict[str, ref[Any]] = {}
         self._vain_searches: dict[str, int] = {}
@@ -122,8 +148,8 @@ class ModuleNames:
         """In a forked child: whoever held the lock is not there to release it."""
         self._lock = RLock()
 
-    def learn(self, module: Any) -> int:
-        """Return the code of a module that has none yet."""
+    def learn(self, module: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
+        """Return the code of a module that has none yet, and tell what is known of it and its first call."""
         with self._lock:
             try:
                 name = self._names.get(id(module)) or self._find(module)
@@ -137,8 +163,14 @@ class ModuleNames:
                 line=None if forward is None else forward.co_firstlineno,
                 module=True,
             )
+            self._sink.tell(code, _facts(module, args, kwargs or {}))
             self.codes[id(module)] = code
+            self._stages[code] = name
             return code
+
+    def name_of(self, code: int) -> str:
+        """Return the name of a stage that stands for a module; nothing for others."""
+        return self._stages.get(code, "")
 
     def _find(self, module: Any) -> str:
         """Name a module that is new: added to a known root since, or a root itself."""

@@ -15,7 +15,7 @@ from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
 from energyprof_plugins.power import hwmon_boards, hwmon_gpus
 from energyprof_plugins.power.hwmon_chips import Chip, Meter, find_chips
-from energyprof_plugins.power.sysfs_number import Fault, SysfsNumber
+from energyprof_plugins.power.sysfs_number import Fault, SysfsNumber, answer
 
 KNOWN: Final = (
     hwmon_gpus.AMD,
@@ -85,14 +85,7 @@ class Hwmon:
 
     def read(self) -> Iterable[Reading | ReadFailure]:
         """Read every meter."""
-        answers: list[Reading | ReadFailure] = []
-        for id_, meter, numbers in self._meters:
-            value = _value(meter, numbers)
-            if isinstance(value, Fault):
-                answers.append(ReadFailure(id_, value.status, value.message))
-            else:
-                answers.append(Reading(id_, value))
-        return answers
+        return [answer(id_, _value(meter, numbers)) for id_, meter, numbers in self._meters]
 
     def close(self) -> None:
         """Close the files."""

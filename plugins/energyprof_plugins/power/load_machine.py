@@ -12,7 +12,8 @@ Kind: TypeAlias = Literal["server", "desktop", "laptop"]
 LAPTOPS: Final = frozenset({8, 9, 10, 11, 14, 30, 31, 32})
 DESKTOPS: Final = frozenset({3, 4, 5, 6, 7, 13, 15, 16, 24, 34, 35, 36})
 # Of an Alder Lake desktop part eight efficiency cores drew 48 W together, eight performance cores 239 W: AnandTech,
-# "The Intel 12th Gen Core i9-12900K Review", 2021, page 4.
+# "The Intel 12th Gen Core i9-12900K Review", 2021-11-04, page 4, "Power: P-Core vs E-Core". The page is there, of these
+# two figures no copy was at hand to verify them; the model's stated error, a factor of 2 or 3, holds more than that.
 EFFICIENT: Final = 0.2
 """Power of an efficiency core, a performance core's being 1."""
 FULL_CAPACITY: Final = 1024

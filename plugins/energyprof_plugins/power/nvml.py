@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from energyprof.errors import SourceError
 from energyprof.interfaces import Part, ReadFailure, Reading, SourceContext
 from energyprof.model.domain import Domain
-from energyprof.model.ids import DomainId
 
 if TYPE_CHECKING:
     from energyprof_plugins.power.nvml_architecture import ChannelName
@@ -47,6 +46,14 @@ class Nvml:
         self._parts: tuple[GpuPart, ...] = ()
         self.remarks: tuple[str, ...] = ()
         """What there is to say of the GPUs that are read, and of those that are not."""
+
+    def argument_fault(self, argument: str) -> str | None:
+        """Return what is wrong with the channels asked for."""
+        try:
+            _channels(argument)
+        except SourceError as error:
+            return str(error)
+        return None
 
     def why_unavailable(self, context: SourceContext) -> str | None:
         """Return why no GPU can be read, with the remedy.
@@ -76,15 +83,6 @@ class Nvml:
     def read(self) -> Iterable[Reading | ReadFailure]:
         """Read one GPU after the other, for those who do not read the parts."""
         return [answer for part in self._parts for answer in part.read()]
-
-    def facts(self) -> Mapping[DomainId, Mapping[str, float]]:
-        """Return power limit, clocks, temperature and utilisation of each GPU."""
-        return {part.own: part.facts() for part in self._parts}
-
-    def process_shares(self) -> Mapping[DomainId, Mapping[int, float]]:
-        """Return who uses each GPU; one of which that is not known is left out."""
-        shares = {part.own: part.process_shares() for part in self._parts}
-        return {id_: by_process for id_, by_process in shares.items() if by_process}
 
     def close(self) -> None:
         """Leave the driver alone."""

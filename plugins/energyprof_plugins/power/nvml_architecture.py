@@ -12,8 +12,13 @@ Sources:
 * Period of the energy counter: not documented. 20 to 100 ms (PETSc manual), about 100 ms (Zeus), 106 ms (an RTX 4090):
   100 ms is taken, and where the readings show another one, analysis uses that.
 * Delay: the paper asks to shift readings without a figure that holds for all. It lies between nothing and one update,
-  for the next update replaces a reading; Kepler and Maxwell answer over about 200 ms like a first-order filter. That is
-  taken to be its rise from 10 to 90 %, which lasts ln 9 = 2.2 time constants: 91 ms.
+  for the next update replaces a reading.
+* First-order response of Kepler and Maxwell: K20, K20X and K40 (GK110, compute capability 3.5) follow with a time
+  constant of 840 ms: `capacitance` in K20Power 1.0, Texas State University 2014, the tool of M. Burtscher, I. Zecena,
+  Z. Zong, "Measuring GPU Power with the K20 Built-in Sensor", GPGPU-7; the K80 (3.7) is taken to be alike. For the
+  others there is only the first paper's remark that the reading follows over about 200 ms. An assumption that nobody
+  has verified: that this is the rise from 10 to 90 % of a first-order response, ln 9 = 2.2 time constants of 91 ms.
+  Their delay may therefore be anything up to these 200 ms.
 
 Architectures the paper does not have (Ada, Blackwell, later ones) are taken to be like their predecessor of the same
 kind, and so marked. `energyprof doctor --probe` measures the device at hand.
@@ -64,10 +69,11 @@ class Habit:
     response_ns: int | None = None
 
 
-_20_MS, _25_MS, _91_MS, _100_MS = 20 * MS, 25 * MS, 91 * MS, 100 * MS
+_20_MS, _25_MS, _91_MS, _100_MS, _200_MS = 20 * MS, 25 * MS, 91 * MS, 100 * MS, 200 * MS
 TABLE: Final = (
-    Architecture("Kepler", ((3, None),), _20_MS, None, False, _20_MS, _91_MS),
-    Architecture("Maxwell", ((5, None),), _20_MS, None, False, _20_MS, _91_MS),
+    Architecture("Kepler GK110", ((3, 5), (3, 7)), _20_MS, None, False, _20_MS, 840 * MS),
+    Architecture("Kepler", ((3, 0), (3, 2)), _20_MS, None, False, _200_MS, _91_MS, assumed=True),
+    Architecture("Maxwell", ((5, None),), _20_MS, None, False, _200_MS, _91_MS, assumed=True),
     Architecture("Pascal", ((6, None),), _20_MS, 10 * MS, False, _20_MS),
     Architecture("Volta", ((7, 0), (7, 2)), _20_MS, 10 * MS, False, _20_MS),
     Architecture("Turing", ((7, 5),), _100_MS, _100_MS, False, _100_MS),

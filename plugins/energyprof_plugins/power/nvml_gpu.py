@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -28,9 +28,11 @@ from energyprof_plugins.power.nvml_standstill import Motion, Standstill
 
 REFUSALS: Final = 3
 """After so many NOT_SUPPORTED in a row a channel that once answered is given up."""
-EXCURSION: Final = 2
-"""Boards may exceed their power limit for short: in the mean of 10 ms, the shortest window here, by twice at most (PCI
-Express CEM 5.0, power excursion limits)."""
+EXCURSION: Final = 3
+"""So many times its limit a board may draw for 100 us: Intel's S. Eastman on PCI Express CEM 5.0 and ATX 3.0 (PCWorld,
+quoted by tweaktown.com/news/85717, 2022). For the 10 ms and more that a reading averages it is less; how much less is
+not known here, nor whether modules that are no cards keep to it."""
+UUID_SHOWN: Final = len("GPU-01234567")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class Stream:
 
 
 class GpuPart:
-    """One GPU, read in a thread of its own; one that has fallen off the bus is not asked again."""
+    """One GPU: its power, its facts, who uses it; one that has fallen off the bus is not asked again."""
 
     def __init__(self, nvml: Any, handle: Any, gpu: Gpu, streams: Sequence[Stream]) -> None:
         """Take its streams, that of the GPU itself first."""
@@ -102,13 +104,14 @@ class GpuPart:
             answers += [self._gone(stream.domain.id)] if self._lost else self._heard(stream.read())
         return answers
 
-    def facts(self) -> dict[str, float]:
+    def facts(self) -> Mapping[DomainId, Mapping[str, float]]:
         """Return limit, clocks, temperature and utilisation."""
-        return {} if self._lost else self._figures.now()
+        return {} if self._lost else {self.own: self._figures.now()}
 
-    def process_shares(self) -> dict[int, float]:
-        """Return by process its part of the work."""
-        return {} if self._lost else self._processes.shares()
+    def process_shares(self) -> Mapping[DomainId, Mapping[int, float]]:
+        """Return by process its part of the work; nothing where that is not known."""
+        shares = {} if self._lost else self._processes.shares()
+        return {self.own: shares} if shares else {}
 
     def _heard(self, answers: list[Reading | ReadFailure]) -> list[Reading | ReadFailure]:
         for answer in answers:
@@ -141,7 +144,7 @@ def open_gpu(nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks,
     for name in names:
         domain = Domain(
             id=DomainId(f"{own}:{name}") if streams else own,
-            source=f"nvml {_text(name, architecture)} ({gpu.name}{', divided by MIG' if gpu.migs else ''})",
+            source=f"nvml {_text(name, architecture)} ({_called(gpu)}{', divided by MIG' if gpu.migs else ''})",
             provenance="sensor",
             quantity=way(name).quantity,
             scale=1e-3,
@@ -149,11 +152,17 @@ def open_gpu(nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks,
             parent=own if streams else module.domain.id if module is not None else None,
             gain_error=GAIN_ERROR,
             max_power_w=_most_w(nvml, handle),
+            serial=gpu.uuid,
             **_habits(architecture, name),
         )
         watch = Standstill(lambda: _present_w(nvml, way)) if name == "counter" else None
         streams.append(Stream(nvml, domain, _alike(architecture, name, way), clocks, watch))
     return GpuPart(nvml, handle, gpu, streams if module is None else [*streams, module])
+
+
+def _called(gpu: Gpu) -> str:
+    """Return its name and the beginning of its UUID, which CUDA_VISIBLE_DEVICES and nvidia-smi take as well."""
+    return f"{gpu.name}, {gpu.uuid[:UUID_SHOWN]}" if gpu.uuid else gpu.name
 
 
 def _habits(architecture: Architecture, name: ChannelName) -> Any:  # keyword arguments of Domain, of several types
@@ -257,12 +266,13 @@ def _module(nvml: Any, handle: Any, gpu: Gpu, architecture: Architecture, is_onl
             continue
         domain = Domain(
             id=DomainId(f"module:{gpu.index}"),
-            source=f"nvml {_text(name, architecture)} of GPU and CPU ({gpu.name})",
+            source=f"nvml {_text(name, architecture)} of GPU and CPU ({_called(gpu)})",
             provenance="sensor",
             quantity="power",
             scale=1e-3,
             driver="device",
             gain_error=GAIN_ERROR,
+            serial=gpu.uuid,
             **_habits(architecture, name),
         )
         return Stream(nvml, domain, [way], Clocks(0, lambda: 0, lambda: 0), None)

@@ -19,7 +19,7 @@ from energyprof_plugins.power.perf_events import Event, find_events
 from energyprof_plugins.power.perf_syscall import open_counter, read_counter
 from energyprof_plugins.power.rapl_access import NOT_X86, VIRTUAL, X86_VENDORS
 from energyprof_plugins.power.rapl_domains import PERIOD_NS, cpu_facts, gain_error, parent_of
-from energyprof_plugins.power.sysfs_number import fault_of, text_of
+from energyprof_plugins.power.sysfs_number import Fault, answer, fault_of, text_of
 
 LARGEST_RAW = 2**63 - 1
 READS_TO_MOVE = 3000
@@ -81,7 +81,7 @@ class Perf:
 
     def read(self) -> Iterable[Reading | ReadFailure]:
         """Read every counter."""
-        return [self._read(*counter) for counter in self._counters]
+        return [answer(id_, self._value(name, descriptor)) for id_, name, descriptor in self._counters]
 
     def close(self) -> None:
         """Close the counters."""
@@ -89,17 +89,16 @@ class Perf:
         for _, _, descriptor in counters:
             os.close(descriptor)
 
-    def _read(self, id_: DomainId, name: str, descriptor: int) -> Reading | ReadFailure:
+    def _value(self, name: str, descriptor: int) -> int | Fault:
         try:
             value = self._read_event(descriptor)
         except OSError as error:
-            fault = fault_of(error, name)
-            return ReadFailure(id_, fault.status, fault.message)
+            return fault_of(error, name)
         if value is None:
-            return ReadFailure(id_, ReadStatus.LOST, f"{name} gives no value: its CPU is offline")
+            return Fault(ReadStatus.LOST, f"{name} gives no value: its CPU is offline")
         if value > LARGEST_RAW:
-            return ReadFailure(id_, ReadStatus.UNKNOWN, f"{name} gave {value}, which no counter reaches")
-        return Reading(id_, value)
+            return Fault(ReadStatus.UNKNOWN, f"{name} gave {value}, which no counter reaches")
+        return value
 
     def _openable(self, root: str) -> tuple[list[tuple[Event, int]], str | None]:
         """Return the events with their descriptors, and why there are none."""

@@ -13,7 +13,7 @@ from energyprof.model.ids import DomainId
 from energyprof_plugins.power.rapl_access import DEAD_PLATFORM, why_no_zones, why_unreadable
 from energyprof_plugins.power.rapl_domains import PERIOD_NS, cpu_facts, gain_error, parent_of
 from energyprof_plugins.power.rapl_zones import Zone, find_zones
-from energyprof_plugins.power.sysfs_number import Fault, OpenFile, ReadAt, SysfsNumber
+from energyprof_plugins.power.sysfs_number import Fault, OpenFile, ReadAt, SysfsNumber, answer
 
 
 class Rapl:
@@ -64,14 +64,7 @@ class Rapl:
 
     def read(self) -> Iterable[Reading | ReadFailure]:
         """Read every counter."""
-        answers: list[Reading | ReadFailure] = []
-        for id_, counter in self._counters:
-            value = counter.read()
-            if isinstance(value, Fault):
-                answers.append(ReadFailure(id_, value.status, value.message))
-            else:
-                answers.append(Reading(id_, value))
-        return answers
+        return [answer(id_, counter.read()) for id_, counter in self._counters]
 
     def close(self) -> None:
         """Close the counters."""

@@ -3,11 +3,12 @@
 The same counters are offered by powercap (`rapl`) and by perf (`perf`); both describe them here, so that a domain has
 one id however it is read.
 
-Containment, from Intel's Software Developer's Manual, volume 3B, "RAPL Domains and Platform Specificity": the package
-is the processor die; the power planes PP0 (all cores) and PP1 (uncore: the graphics of client parts) are parts of it;
-DRAM, the memory attached to the socket, is a domain of its own beside the package; the platform (psys) is the whole.
-That powercap nests the dram zone below the package's folder only says which socket the memory hangs on. AMD has package
-and core (Linux, arch/x86/events/rapl.c and drivers/powercap/intel_rapl_msr.c).
+Containment, from Intel's Software Developer's Manual, volume 3B, section 14.9.2 (of the edition whose pages 14-32 to
+14-34 it is on; the number moves, the title stays), "RAPL Domains and Platform Specificity": the package is the die of
+the processor; the power planes PP0 (all cores) and PP1 (uncore: the graphics of client parts) are parts of it; DRAM,
+the memory attached to the socket, is a domain of its own beside the package; the platform (psys) is the whole. That
+powercap nests the dram zone below the package's folder only says which socket the memory hangs on. AMD has package and
+core (Linux, arch/x86/events/rapl.c and drivers/powercap/intel_rapl_msr.c).
 
 psys is registered once a package: `psys` for package 0, `psys-1` and so on for others (Linux, rapl_init_domains in
 drivers/powercap/intel_rapl_common.c). A package and its memory belong to the psys of their own number where there is
@@ -24,7 +25,8 @@ from dataclasses import dataclass
 from energyprof.model.ids import DomainId
 
 PERIOD_NS = 976_562
-"""The counters are updated about every 2**-10 s: the RAPL time unit of most parts, with jitter (SDM, volume 3B)."""
+"""The counters are updated about every millisecond, with jitter (MSR_PKG_ENERGY_STATUS); taken to be the default of the
+RAPL time unit, 2**-10 s (MSR_RAPL_POWER_UNIT): sections 14.9.3 and 14.9.1 of the manual, as below."""
 # How far energy as counted may lie from the truth, below and above. No vendor states it. Assumed after what has been
 # published: Intel's package counter is a measurement since Haswell (Hackenberg et al., IPDPSW 2015, doi
 # 10.1109/IPDPSW.2015.70) and follows plug power closely (Khan et al., RAPL in Action, 2018); its DRAM counter is off by

@@ -6,7 +6,7 @@ import csv
 import math
 import os
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import median
@@ -50,29 +50,50 @@ class _Draft:
     options: dict[str, str] = field(default_factory=dict)
 
 
+class BadRowsError(SourceError):
+    """Some rows of the file cannot be used."""
+
+
 def read_series(path: str) -> tuple[Series, ...]:
     """Read the file; raises SourceError that names the file, the first bad lines and the remedy."""
+    return read_power(path)[0]
+
+
+def read_power(
+    path: str, *, ascending: bool = False, skip_bad: bool = False, defaults: Mapping[str, str] | None = None
+) -> tuple[tuple[Series, ...], str]:
+    """Read the file; return its series and, with `skip_bad`, which rows were left out, in words.
+
+    `ascending`: a row before the one above it in its domain is bad; `defaults`: what holds where the file says nothing.
+    Raises SourceError as above, BadRowsError where that is all.
+    """
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            comments, drafts = _read_rows(path, file)
+            comments, drafts, bad = _read_rows(path, file, ascending)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(f"{path} cannot be replayed ({error}); it must be a readable CSV file in UTF-8") from error
+    if bad and not skip_bad:
+        raise BadRowsError(f"{path} has bad rows: {bad}; {REMEDY}")
     if not drafts:
         raise SourceError(f"{path} holds no rows; {REMEDY}")
     series = []
     for id_, draft in drafts.items():
-        options = {**comments.get("", {}), **comments.get(id_, {}), **draft.options}
+        options = {**(defaults or {}), **comments.get("", {}), **comments.get(id_, {}), **draft.options}
         series.append(_series(path, DomainId(id_), draft, options))
     if unknown := comments.keys() - drafts.keys() - {""}:
         raise SourceError(f"{path} describes domain {min(unknown)!r}, which has no rows; it has: {', '.join(drafts)}")
     check_parents(path, {one.domain.id: one.domain.parent for one in series})
-    return tuple(series)
+    return tuple(series), f"{path} has bad rows: {bad}" if bad else ""
 
 
-def _read_rows(path: str, lines: Iterable[str]) -> tuple[dict[str, dict[str, str]], dict[str, _Draft]]:
+def _read_rows(
+    path: str, lines: Iterable[str], ascending: bool
+) -> tuple[dict[str, dict[str, str]], dict[str, _Draft], str]:
+    """Return what the comments say, the rows by domain, and what is wrong with the others, in words."""
     comments: dict[str, dict[str, str]] = {}
     drafts: dict[str, _Draft] = {}
     bad: list[str] = []
+    count = 0
     header: list[str] | None = None
     for number, line in enumerate(lines, 1):
         if line.startswith("#"):
@@ -84,20 +105,21 @@ def _read_rows(path: str, lines: Iterable[str]) -> tuple[dict[str, dict[str, str
         if header is None:
             header = _checked_header(path, number, cells)
             continue
-        fault = _read_row(number, dict(zip(header, cells, strict=False)), drafts)
+        fault = _read_row(number, dict(zip(header, cells, strict=False)), drafts, ascending)
         if fault is not None:
-            bad.append(f"line {number}: {fault}")
-            if len(bad) == BAD_ROWS_NAMED:
-                break
-    if bad:
-        raise SourceError(f"{path} has bad rows: {'; '.join(bad)}; {REMEDY}")
-    return comments, drafts
+            count += 1
+            if len(bad) < BAD_ROWS_NAMED:
+                bad.append(f"line {number}: {fault}")
+    more = f" and {count - len(bad):,} more" if count > len(bad) else ""
+    return comments, drafts, "; ".join(bad) + more
 
 
 def _checked_header(path: str, number: int, cells: list[str]) -> list[str]:
     missing = [name for name in REQUIRED if name not in cells]
     if missing:
-        raise SourceError(f"{path} line {number}: no column {missing[0]!r} in {','.join(cells)!r}; {REMEDY}")
+        raise SourceError(
+            f"{path} line {number}: no column {', '.join(map(repr, missing))} in {','.join(cells)!r}; {REMEDY}"
+        )
     return cells
 
 
@@ -113,21 +135,22 @@ def _read_comment(path: str, number: int, words: list[str], comments: dict[str, 
         comments.setdefault(id_, {})[key] = value
 
 
-def _read_row(number: int, row: dict[str, str], drafts: dict[str, _Draft]) -> str | None:
+def _read_row(number: int, row: dict[str, str], drafts: dict[str, _Draft], ascending: bool) -> str | None:
     """Add one row to its domain; return what is wrong with it, if anything."""
     id_, unit = row.get("domain", ""), row.get("unit", "")
     if not id_:
         return "no domain"
     if unit not in SCALES:
         return f"unit {unit!r} is none"
+    t_text, value_text = row.get("t_ns", ""), row.get("value", "")
     try:
-        t_ns = int(row["t_ns"])
+        t_ns = int(t_text)
     except ValueError:
-        return f"t_ns {row['t_ns']!r} is no whole number"
+        return f"t_ns {t_text!r} is no whole number"
     try:
-        value = float(row["value"])
+        value = float(value_text)
     except ValueError:
-        return f"value {row['value']!r} is no number"
+        return f"value {value_text!r} is no number"
     if not math.isfinite(value) or value < 0:
         return f"value {row['value']!r} is negative or not finite"
     if value * SCALES[unit] * 1e6 >= 2**63 or abs(t_ns) >= 2**63:
@@ -135,6 +158,8 @@ def _read_row(number: int, row: dict[str, str], drafts: dict[str, _Draft]) -> st
     draft = drafts.setdefault(id_, _Draft(unit))
     if draft.unit != unit:
         return f"unit {unit!r} of {id_}, which began in {draft.unit!r}"
+    if ascending and draft.rows and t_ns < draft.rows[-1][0]:
+        return f"t_ns {t_ns} of {id_} is before the row above it in this domain"
     if draft.lines.setdefault(t_ns, number) != number:
         return f"t_ns {t_ns} of {id_} is on line {draft.lines[t_ns]} already"
     draft.rows.append((t_ns, value))
@@ -184,9 +209,9 @@ def _described(path: str, domain: Domain, options: dict[str, str], per_unit: flo
                 low, _, high = text.partition("/")
                 domain = replace(domain, gain_error=(float(low), float(high or low)))
             elif key == "period":
-                domain = replace(domain, period_ns=_duration_ns(text))
+                domain = replace(domain, period_ns=duration_ns(text))
             else:
-                domain = replace(domain, window_ns=_duration_ns(text))
+                domain = replace(domain, window_ns=duration_ns(text))
         except ValueError as error:
             raise SourceError(
                 f"{path}: {key}={text} of {domain.id!r} cannot be used ({error}); "
@@ -195,7 +220,7 @@ def _described(path: str, domain: Domain, options: dict[str, str], per_unit: flo
     return domain
 
 
-def _duration_ns(text: str) -> int:
+def duration_ns(text: str) -> int:
     number = text.rstrip("nums")
     return _positive(round(float(number) * TIMES_NS.get(text[len(number) :], math.nan)))
 

@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from energyprof.interfaces import ReadFailure, Reading
 from energyprof.model.domain import ReadStatus
+from energyprof.model.ids import DomainId
 
 OpenFile = Callable[[str, int], int]
 """`os.open`, or what a test puts in its place."""
@@ -34,6 +36,11 @@ class Fault:
 
     status: ReadStatus
     message: str
+
+
+def answer(id_: DomainId, value: int | Fault) -> Reading | ReadFailure:
+    """Return what a domain's read has given, as the collector takes it."""
+    return ReadFailure(id_, value.status, value.message) if isinstance(value, Fault) else Reading(id_, value)
 
 
 class SysfsNumber:
@@ -79,7 +86,7 @@ def parsed(text: bytes, path: str) -> int | Fault:
     try:
         return int(text)
     except ValueError:
-        return Fault(ReadStatus.UNKNOWN, f"{path} holds no number: {text!r}")
+        return Fault(ReadStatus.UNKNOWN, f"{path} holds no number: {text.strip()!r}")
 
 
 def fault_of(error: OSError, path: str) -> Fault:

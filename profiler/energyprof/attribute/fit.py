@@ -11,6 +11,7 @@ import numpy as np
 from energyprof.attribute.baseline import baseline_w
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.cpu_time import CpuTimes, cpu_times
+from energyprof.attribute.device_lanes import HOST, device_lanes, of_device
 from energyprof.attribute.from_bursts import inferred
 from energyprof.attribute.functions import function_energy
 from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
@@ -36,10 +37,9 @@ from energyprof.attribute.windows import Windows
 from energyprof.model.attribution import ATTRIBUTION_VERSION, PROVENANCES, Attribution, DomainAttribution, StageTimes
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings, Use
-from energyprof.model.span import LANE_KINDS, Flags, Floats, Ints
+from energyprof.model.span import Floats, Ints
 from energyprof.model.trace import Trace
 
-_DEVICE = LANE_KINDS.index("device")
 _NO_READINGS = Readings(*(np.zeros(0, np.int64),) * 3, status=np.zeros(0, np.uint8))
 
 
@@ -54,16 +54,16 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     times = stage_times(trace, segments, cpu, between)
     tree = Subtrees.of(trace.stages)
     ground = _Ground(trace, cpu, segments, times, tree, None, between)
-    domains, lanes = [], {False: ground.lanes(device=False)}
+    domains, lanes = [], {HOST: ground.lanes(HOST)}
     if len(trace.stacks.samples):
-        seen = sampled(trace.stacks, lanes[False].segments, trace.lanes, len(trace.stages), trace.run.start_ns)
+        seen = sampled(trace.stacks, lanes[HOST].segments, trace.lanes, len(trace.stages), trace.run.start_ns)
         ground = replace(ground, seen=seen)
     tell(0.3)
     for index, domain in enumerate(trace.domains):
-        on_device = domain.driver == "device" and bool(np.any(trace.lanes.kind == _DEVICE))
-        if on_device not in lanes:
-            lanes[on_device] = ground.lanes(device=on_device)
-        domains.append(_attribute_domain(ground, lanes[on_device], domain, on_device))
+        device = device_lanes(domain, trace.lanes)
+        if device not in lanes:
+            lanes[device] = ground.lanes(device)
+        domains.append(_attribute_domain(ground, lanes[device], domain, device != HOST))
         tell(0.3 + 0.65 * (index + 1) / len(trace.domains))
     result = Attribution(
         version=ATTRIBUTION_VERSION,
@@ -102,10 +102,10 @@ class _Ground:
     between: Between | None
     """None: everything was stored."""
 
-    def lanes(self, *, device: bool) -> _Lanes:
-        """Return the lanes of devices, or those of the host."""
+    def lanes(self, device: int) -> _Lanes:
+        """Return the lanes of one device, of all (ANY_DEVICE), or those of the host (HOST)."""
         trace = self.trace
-        counts: Flags = (trace.lanes.kind == _DEVICE) == device
+        counts = of_device(trace.lanes, device)
         inherited = inherited_segments(trace.spans, trace.lanes, trace.lane_runs, trace.run.start_ns)
         busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns).with_more(inherited)
         segments = give_way(self.segments.with_more(inherited), busy, trace.lanes, trace.lane_runs)

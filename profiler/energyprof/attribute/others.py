@@ -117,13 +117,19 @@ class SharedSplit:
 
 
 def as_model(columns: EnergyColumns, touched: Flags, by: str) -> EnergyColumns:
-    """Return the figures with those labelled as a model's that others had a part in; `by`: what that was found by."""
+    """Return the figures with those labelled as a model's that others had a part in; `by`: what that was found by.
+
+    Of such a figure the data decide no more than what is left of it whatever a second of others costs: its lower bound.
+    """
     reason = tuple(
         "; ".join(filter(None, (text, f"others' part was taken off by {by}"))) if hit else text
         for text, hit in zip(columns.reason, touched.tolist(), strict=True)
     )
     provenance = np.where(touched, _MODEL, columns.provenance).astype(np.uint8)
-    return replace(columns, provenance=provenance, reason=reason)
+    spent = columns.energy_j > 0
+    sure = np.where(spent, columns.low_j / np.where(spent, columns.energy_j, 1.0), 0.0).clip(0.0, 1.0)
+    data_share = np.where(touched, np.minimum(columns.data_share, sure), columns.data_share)
+    return replace(columns, provenance=provenance, reason=reason, data_share=data_share)
 
 
 def split_shared(problem: Problem, used: Used) -> tuple[SharedSplit, Problem]:

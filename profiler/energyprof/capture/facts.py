@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from energyprof.errors import CaptureError
+from energyprof.model.cures import Cures, Dephasing, Repeats, Thing, Visit
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.recording import SpanChunk
@@ -55,6 +56,33 @@ def sampling_of(value: Any) -> dict[DomainId, DomainFacts]:
         }
         found[DomainId(domain)] = _made(DomainFacts, {**known, "figures": figures})
     return found
+
+
+def cures_json(cures: Cures) -> dict[str, Any]:
+    """Return delays and repeated calls as JSON values."""
+    return asdict(cures)
+
+
+def cures_of(value: Any) -> Cures | None:
+    """Return delays and repeated calls; None: there were none. Raises CaptureError where the facts make none."""
+    if value is None:
+        return None
+    known = _known(Cures, value)
+    dephasing, repeats = known.get("dephasing"), known.get("repeats")
+    if repeats is not None:
+        rows = _known(Repeats, repeats)
+        rows["things"] = tuple(_made(Thing, _known(Thing, thing)) for thing in rows.get("things", ()))
+        rows["visits"] = tuple(_visit(visit, len(rows["things"])) for visit in rows.get("visits", ()))
+        rows["skipped"] = tuple((str(name), str(reason)) for name, reason in rows.get("skipped", ()))
+        repeats = _made(Repeats, rows)
+    return Cures(None if dephasing is None else _made(Dephasing, _known(Dephasing, dephasing)), repeats)
+
+
+def _visit(value: Any, things: int) -> Visit:
+    visit = _made(Visit._make, {"iterable": value})
+    if not 0 <= visit.thing < things:
+        raise CaptureError("the facts of the run are damaged (a visit of nothing)")
+    return visit
 
 
 def open_json(spans: SpanChunk) -> list[list[int]]:

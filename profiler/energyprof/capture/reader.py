@@ -19,6 +19,7 @@ from energyprof.capture.span_codec import unpack_places, unpack_spans
 from energyprof.capture.tallies import Columns
 from energyprof.capture.whole_program import PROGRAM, program_counted, program_span
 from energyprof.errors import CaptureError
+from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.recording import SpanChunk
@@ -49,6 +50,7 @@ class RunSummary:
     warnings: tuple[str, ...]
     finished: bool
     sampling: Mapping[DomainId, DomainFacts]
+    cures: Cures | None
 
 
 def read_run(path: str | Path) -> RunSummary:
@@ -73,6 +75,7 @@ def read_run(path: str | Path) -> RunSummary:
         warnings=composed.warnings,
         finished=content.finished,
         sampling=content.sampling,
+        cures=content.cures,
     )
 
 
@@ -87,6 +90,7 @@ def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
         warnings=trace.warnings,
         finished=finished,
         sampling=trace.sampling,
+        cures=trace.cures,
     )
 
 
@@ -137,6 +141,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         host_use=host_use,
         device_use=device_use,
         counted=counted,
+        cures=content.cures,
         stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
         sampling=content.sampling,
     )

@@ -15,6 +15,7 @@ from energyprof.capture.chunk_buffer import ChunkBuffer
 from energyprof.capture.columns import picked
 from energyprof.capture.database import CHECKPOINT_BYTES, PAGE_BYTES, answered, continued, create, reopen
 from energyprof.capture.facts import (
+    cures_json,
     domains_json,
     domains_of,
     open_json,
@@ -40,6 +41,7 @@ from energyprof.capture.table_codec import (
     pack_use,
 )
 from energyprof.capture.tallies import store_tallies
+from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
@@ -151,6 +153,11 @@ class CaptureWriter:
     def set_sampling(self, sampling: Mapping[DomainId, DomainFacts]) -> None:
         """State how well each domain could be read so far, and what its device told besides power."""
         self._set("sampling", sampling_json(sampling))
+
+    def set_cures(self, cures: Cures | None) -> None:
+        """State what was delayed and repeated so far so that stages can be told apart; None: nothing was."""
+        if cures is not None:
+            self._set("cures", cures_json(cures))
 
     def warn(self, message: str) -> None:
         """Keep a warning for the report; the same one only once."""

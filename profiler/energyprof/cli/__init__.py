@@ -22,6 +22,8 @@ COMMANDS = {
     "run": ("energyprof.cli.run_command", "run a program and show where its joules go"),
     "report": ("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
     "graph": ("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
+    "layers": ("energyprof.cli.layers_command", "list the layers of the models that a run called, with their joules"),
+    "import": ("energyprof.cli.import_command", "make a run of a trace and a power log of other programs"),
     "recover": ("energyprof.cli.recover_command", "finish a run whose collector was killed"),
     "doctor": ("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
     "calibrate": ("energyprof.cli.calibrate_command", "fit the power model of this machine to a meter"),
@@ -34,6 +36,8 @@ examples:
   energyprof run -m package.module          profile a module
   energyprof report                         the newest run in this folder once more
   energyprof graph RUN.eprof -o hot.png     its hotspot diagram
+  energyprof layers --top 10                the costliest layers of its models
+  energyprof import --chrome T --power P    a trace and a power log that you have
   energyprof recover FOLDER                 finish a run that was cut off
   energyprof doctor                         what can be measured here
   energyprof calibrate --meter-csv F        let a smart plug teach the model of this machine

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from energyprof import __version__, discover
+from energyprof.cli.doctor_probes import probe_row
 from energyprof.collect.choose import sensor_root
 from energyprof.collect.surroundings import surroundings
 from energyprof.diagnosis import Choice, SourceState, choices, examine_all, has_sensor
@@ -16,6 +17,7 @@ from energyprof.errors import InputError
 from energyprof.interfaces import PowerSource, SourceContext
 from energyprof.launch.processor import cpu_model
 from energyprof.model.domain import Domain
+from energyprof.probe.record import Record
 from energyprof.probe.store import KeptProbes, ProbeStore, identity_of
 from energyprof.sources import parsed_source
 
@@ -77,34 +79,17 @@ def probe_findings(
         sources.append((text, source, argument))
     store = ProbeStore(discover.cache_folder())
     outcome = probe(sources, store, cpu_model(), seconds, is_loaded=is_loaded, progress=progress)
-    rows = []
-    for one in outcome.probed:
-        record = one.record
-        rows.append(
-            {
-                "source": record.identity.source,
-                "domain": record.identity.domain,
-                "quantity": one.quantity,
-                "reads": record.reads,
-                "failures": one.habits.failures,
-                "period_s": _seconds(record.period_ns),
-                "period_error_s": _seconds(record.period_error_ns),
-                "is_regular": one.habits.is_regular,
-                "faster_than_reads": one.habits.is_faster,
-                "quantum": record.quantum,
-                "call_p50_s": _seconds(record.call_p50_ns),
-                "call_p99_s": _seconds(record.call_p99_ns),
-                "response": record.response or None,
-                "lag_s": None if record.lag_ns is None else [t_ns / 1e9 for t_ns in record.lag_ns],
-                "window_s": _seconds(record.window_ns),
-                "window_range_s": None
-                if record.window_range_ns is None
-                else [t_ns / 1e9 for t_ns in record.window_range_ns],
-                "load_date": record.load_date or None,
-                "remarks": list(record.remarks),
-                "kept": one.kept or None,
-            }
-        )
+    rows = [
+        {
+            "source": one.record.identity.source,
+            "domain": one.domain,
+            "quantity": one.quantity,
+            "faster_than_reads": one.habits.is_faster,
+            **probe_row(one.record),
+            "kept": one.kept or None,
+        }
+        for one in outcome.probed
+    ]
     return {"probed": rows, "remarks": list(outcome.remarks)}
 
 
@@ -153,25 +138,27 @@ def _source_row(state: SourceState, chosen: Sequence[Choice], store: ProbeStore,
                 "timing": domain.timing,
                 "gain_error": list(domain.gain_error),
                 "failure": failures.get(domain.id),
-                "probe": _probe_path(store, state.name, domain, cpu),
+                "probe": _probe(store, state.name, domain, cpu),
             }
             for domain in state.domains
         ],
     }
 
 
-def _probe_path(store: ProbeStore, source: str, domain: Domain, cpu: str) -> str | None:
+def _probe(store: ProbeStore, source: str, domain: Domain, cpu: str) -> dict[str, Any] | None:
     found = store.find(identity_of(source, domain, cpu))
-    return found.path if found.record is not None else None
+    return None if found.record is None else {**probe_row(found.record), "kept": found.path}
 
 
 def _cache(store: ProbeStore) -> dict[str, Any]:
     folder = discover.cache_folder()
     files = []
     for found in store.all():
-        about = None if found.record is None else f"{found.record.identity.source} {found.record.identity.domain}"
+        about = None if found.record is None else _about(found.record)
         date = None if found.record is None else found.record.date
-        files.append({"path": found.path, "kind": "probe", "about": about, "date": date, "fault": found.fault or None})
+        probe = None if found.record is None else probe_row(found.record)
+        row = {"path": found.path, "kind": "probe", "about": about, "date": date, "fault": found.fault or None}
+        files.append({**row, "probe": probe})
     try:
         names = sorted(os.listdir(folder)) if folder else []
     except OSError:
@@ -182,6 +169,10 @@ def _cache(store: ProbeStore) -> dict[str, Any]:
         if name.startswith("plugins-")
     ]
     return {"folder": folder or None, "files": files}
+
+
+def _about(record: Record) -> str:
+    return f"{record.identity.source} {record.identity.domain} ({record.identity.device})"
 
 
 def _seconds(t_ns: int | None) -> float | None:

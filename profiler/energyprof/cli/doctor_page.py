@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from energyprof.cli.doctor_probes import duration, probe_facts
 from energyprof.model.natural_order import natural_key
 
 _GAP = "  "
@@ -23,21 +24,13 @@ def page(found: Mapping[str, Any], width: int, unicode: bool) -> str:
         heads = ("domain", "read by", "period", "call", "error", "inside", "why")
         lines += ["", *_table(heads, domains, width)]
     for row in found.get("probed", ()):
-        lines += ["", *_probed(row, width)]
+        lines += ["", *_probed("probed", row, width)]
+    for row in _kept(found):
+        lines += ["", *_probed("probe of", row, width)]
     lines += [""]
     lines += [line for text in _closing(found) for line in _wrapped(text, width)]
     text = "".join(f"{line.rstrip()}\n" for line in lines)
     return text if unicode else text.replace("±", "+/-").encode("ascii", "replace").decode("ascii")
-
-
-def duration(t_s: float | None) -> str:
-    """Return a duration with a fitting unit and three digits; a dash for an unknown one."""
-    if t_s is None:
-        return "-"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("us", 1e-6)):
-        if t_s >= size:
-            return f"{t_s / size:.3g} {unit}"
-    return f"{t_s * 1e9:.3g} ns" if t_s else "0 s"
 
 
 def _machine(machine: Mapping[str, Any]) -> str:
@@ -94,29 +87,18 @@ def _error(gain_error: Sequence[float]) -> str:
     return f"-{below:.0%}/+{above:.0%}" if below or above else "not stated"
 
 
-def _probed(row: Mapping[str, Any], width: int) -> Iterable[str]:
-    yield f"probed {row['source']} {row['domain']}: {row['reads']} reads, {row['failures']} failed"
-    if row["period_s"] is not None:
-        regular = "" if row["is_regular"] else ", irregular"
-        period = f"{duration(row['period_s'])} ± {duration(row['period_error_s'])}{regular}"
-    else:
-        period = "shorter than the time between reads" if row["faster_than_reads"] else "too few updates to tell"
-    unit = "J" if row["quantity"] == "energy" else "W"
-    quantum = "never moved" if row["quantum"] is None else f"{row['quantum']:.3g} {unit}"
-    facts = [
-        ("updates every", period),
-        ("smallest step", quantum),
-        ("a call takes", f"{duration(row['call_p50_s'])} (99 % under {duration(row['call_p99_s'])})"),
-    ]
-    if row["lag_s"] is not None:
-        low, high = (duration(t_s) for t_s in row["lag_s"])
-        facts.append(("shows it after", f"{low} to {high} ({row['response']}, load of {row['load_date']})"))
-    if row["window_s"] is not None:
-        low, high = (duration(t_s) for t_s in row["window_range_s"])
-        facts.append(("averages over", f"{duration(row['window_s'])} ({low} to {high})"))
-    facts += [("remark", text) for text in row["remarks"]]
-    facts.append(("kept in", row["kept"] or "nowhere: the cache folder cannot be written"))
-    for name, text in facts:
+def _kept(found: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """Yield what is kept of domains that were not probed just now."""
+    fresh = {(row["source"], row["domain"]) for row in found.get("probed", ())}
+    for source in found["sources"]:
+        for domain in source["domains"]:
+            if domain["probe"] is not None and (source["name"], domain["id"]) not in fresh:
+                yield {**domain, **domain["probe"], "source": source["name"], "domain": domain["id"]}
+
+
+def _probed(title: str, row: Mapping[str, Any], width: int) -> Iterable[str]:
+    yield f"{title} {row['source']} {row['domain']}"
+    for name, text in probe_facts(row):
         yield from _wrapped(f"  {name:<15}{text}", width, 17)
 
 
@@ -140,8 +122,10 @@ def _closing(found: Mapping[str, Any]) -> Iterable[str]:
     files = found["cache"]["files"]
     probes = [file for file in files if file["kind"] == "probe"]
     yield f"cache: {found['cache']['folder'] or 'none (set XDG_CACHE_HOME)'}, {len(files)} files, {len(probes)} probes"
+    shown = {row["kept"] for row in (*found.get("probed", ()), *_kept(found))}
     for file in probes:
-        yield f"  {file['path']}: {file['fault'] or '{} of {}'.format(file['about'], file['date'])}"
+        if file["path"] not in shown:
+            yield f"  {file['path']}: {file['fault'] or '{} of {}'.format(file['about'], file['date'])}"
 
 
 def _table(heads: Sequence[str], rows: Iterable[tuple[str, ...]], width: int) -> Iterable[str]:

@@ -43,6 +43,10 @@ class RunWords:
         self.no_live = False
         self.shared = False
         self.max_size = DEFAULT_BYTES
+        self.dephase: tuple[int, int] | None = None
+        self.dephase_stage: str | None = None
+        self.repeat: int | None = None
+        self.visits: int | None = None
 
     def take_value(self, option: str, value: str) -> bool:
         """Take an option with its value; return whether that was beyond doubt."""

@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-f", "--format", default="terminal", metavar="NAME", help="format (default: terminal); list: all"
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
-    parser.add_argument("--width", type=_columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
+    parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
 
@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _columns(text: str) -> int:
+def columns(text: str) -> int:
     """Return the number asked for; raises ArgumentTypeError, whose message argparse shows with the option's name."""
     columns = int(text) if text.isascii() and text.isdigit() else 0
     if not terminal.NARROWEST <= columns <= terminal.WIDEST:

@@ -9,6 +9,7 @@ from collections import namedtuple
 
 from energyprof import discover
 from energyprof.cli.plain_words import RunWords, plain_words
+from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_options import add_options, chosen_program, parted
 from energyprof.errors import InputError
 from energyprof.launch.output_file import claim_default, claim_named
@@ -36,6 +37,8 @@ examples:
   energyprof run -O -X dev pipeline.py              with options of Python
   energyprof run --exec -- ./simulate --fast        any other program
   energyprof run --source replay:power.csv job.py   power from a file; `energyprof doctor` lists the sources
+  energyprof run --dephase 20ms train.py            tell stages apart that are in step with the sensor
+  energyprof run --repeat 50ms train.py             tell layers apart that are shorter than the sensor's period
   energyprof run -q -o job.eprof job.py             choose the file, print nothing but errors
 
 The report goes to standard error, the recording (.eprof) and the diagram (.svg, .png) into this folder.
@@ -66,6 +69,7 @@ def plain(words: list[str]) -> RunWords | None:
 def run(args: argparse.Namespace | RunWords) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
     program = chosen_program(args)
+    cures = asked_cures(args)
     sources = tuple(parsed_source(text) for text in args.sources)
     check_sources(sources)
     output = claim_named(args.output) if args.output is not None else claim_default(program.stem)
@@ -76,7 +80,7 @@ def run(args: argparse.Namespace | RunWords) -> int:
         if args.lead_in:
             lead_in = _begin_lead_in(args, _Places(run_dir, output.path, output.remark), sources)
             lead_in.wait(args.lead_in, _live_line(args))
-        started = start(program, run_dir, discover.instrument_specs(), args.stacks)
+        started = start(program, run_dir, discover.instrument_specs(), args.stacks, cures)
     except BaseException:  # nothing runs: leave nothing behind
         if lead_in is not None:
             lead_in.collector.cancel()

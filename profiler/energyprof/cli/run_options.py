@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from energyprof.cli.run_cures import add_cures
 from energyprof.discover import remember, remembered
 from energyprof.errors import InputError
 from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
@@ -23,6 +24,7 @@ LONGEST_LEAD_IN_S = 3600.0
 PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
 PYTHON_OPTIONS = frozenset({"-W", "-X"})
 _WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "--lead-in", "--max-size", "-o", "--output", "-qo"})
+_CURES_WITH_VALUE = frozenset({"--dephase", "--dephase-stage", "--repeat", "--visits"})
 
 _WHAT = """\
 SCRIPT [ARGS ...]         a Python file, a folder or zip file with __main__.py, or - for standard input
@@ -101,6 +103,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="find the costly functions by sampling, every 10 ms (by itself only while no stage and no layer is seen)",
     )
     stacks.add_argument("--no-stacks", dest="stacks", action="store_const", const="off", help="never sample functions")
+    add_cures(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
     parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
@@ -135,7 +138,7 @@ def parted(words: Sequence[str]) -> list[str]:
             quiet = ["-q"] if len(flags) < len(word) - 1 else []
             name = [flags[1:]] if flags[1:] else []
             return [*words[:at], *quiet, f"-{flags[0]}", *name, *words[at + 1 :]]
-        at += 2 if word in _WITH_VALUE else 1
+        at += 2 if word in _WITH_VALUE or word in _CURES_WITH_VALUE else 1
     return list(words)
 
 

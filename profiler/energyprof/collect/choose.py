@@ -14,7 +14,7 @@ from typing import Final
 
 from energyprof.collect.families import covered, family_of, overlaps
 from energyprof.errors import SourceError
-from energyprof.interfaces import PowerSource, SourceContext
+from energyprof.interfaces import ArgumentSource, PowerSource, SourceContext
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 
@@ -112,11 +112,14 @@ def choose_named(source: PowerSource, argument: str, context: SourceContext) -> 
 
 
 def refuse_argument(source: PowerSource, argument: str) -> None:
-    """Raise SourceError for an argument that the source would not look at; one that does not say may take any."""
+    """Raise SourceError for an argument that the source knows to mean nothing; one that does not say may take any."""
     if argument and getattr(source, "takes_argument", True) is False:
         raise SourceError(
             f"power source {source.name} takes no argument, not {argument!r}; name it alone: {source.name}"
         )
+    fault = source.argument_fault(argument) if isinstance(source, ArgumentSource) else None
+    if fault is not None:
+        raise SourceError(fault)
 
 
 def why_unavailable(source: PowerSource, context: SourceContext) -> str | None:

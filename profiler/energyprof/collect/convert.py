@@ -20,6 +20,7 @@ import numpy as np
 from energyprof.collect.bursts import Bursts
 from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_counts import Counter
+from energyprof.collect.convert_cures import CureLog
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses, lines_of_cut_off
@@ -32,8 +33,9 @@ from energyprof.collect.convert_stages import PATH_LIMIT, StageTable
 from energyprof.collect.convert_times import ThreadTimes
 from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
+from energyprof.model.cures import Cures
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
-from energyprof.model.spool import CPU, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
+from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
 STAGE_BYTES = 1024
@@ -78,6 +80,7 @@ class Converter:
         self._own_cpu = OwnReadings()
         self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
+        self._cures = CureLog()
         self._main = self._latest = -1
         self._stray = self._clipped = 0
         self._gone = {"recorder_ns": 0, "dropped": 0, "unnamed": 0}
@@ -241,6 +244,10 @@ class Converter:
             counted=0 if self._counter is None else self._counter.counted,
         )
 
+    def cures(self) -> Cures | None:
+        """Return what was delayed and repeated so that stages can be told apart; None: nothing was asked for."""
+        return self._cures.cures()
+
     def last_ns(self) -> int:
         """Return when anything was recorded last, or a recorder closed; 0: never."""
         return max((process.closed_ns or process.last_ns() for process in self._processes.values()), default=0)
@@ -308,6 +315,8 @@ class Converter:
                     self._place_main_thread(process, main)
                 elif "pid" in entry:
                     self._out.origins += self._children.told(process, entry)
+        elif frame.kind == CURES:
+            self._cures.take(process, content)
         elif frame.kind == LOSS:
             process.dropped += content["dropped"]
             process.lost_because = content["reason"]

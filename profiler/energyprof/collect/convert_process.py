@@ -141,6 +141,10 @@ class Process:
         if stage.facts:
             self._stages.tell(stage)
 
+    def stage_name(self, code: int) -> StageName | None:
+        """Return what a code stands for; None: its name never came."""
+        return self._names.get(code)
+
     def take_lane(self, entry: dict[str, Any]) -> int | None:
         """Take an entry of a LANES frame; return the index of the process's main thread if it is that."""
         if "lanes" in entry:

@@ -1,7 +1,8 @@
 """Who used the devices: the program's part and others', as the sources tell it by process, asked about once a second.
 
-A thread asks, for a driver may hang: what it has not answered is not known, and nobody waits for it. What is added up
-is the part of the device used times the time since the answer before.
+Threads ask, for a driver may hang: what it has not answered is not known, and nobody waits for it. One thread asks all
+parts of a source; if one of them hangs, `drain` gives the others another thread. What is added up is the part of the
+device used times the time since the answer before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from energyprof.collect.devices import parts_of
 from energyprof.collect.host_use import use_of
+from energyprof.collect.rounds import Rounds
 from energyprof.interfaces import PowerSource, ShareSource
 from energyprof.model.ids import DomainId
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from energyprof.model.power import Use
 
 EVERY_S = 1.0
+HANGS_NS = 1_000_000_000
 FIRST_PID_NAMESPACE = "pid:[4026531836]"
 """PROC_PID_INIT_INO of Linux (include/linux/proc_ns.h): where pids are those that a driver tells."""
 
@@ -52,14 +56,16 @@ class DeviceUse:
         self._rows: dict[DomainId, list[int]] = {}
         self._ended = threading.Event()
         self._said: list[str] = []
+        self._rounds: list[Rounds[ShareSource]] = []
 
     def add(self, sources: Sequence[PowerSource]) -> None:
-        """Begin to ask those of the sources that know; one thread for each."""
+        """Begin to ask those of the sources, or of their parts, that know; one thread for each source."""
         for source in sources:
+            knowing: list[ShareSource] = [part for part in parts_of(source) if isinstance(part, ShareSource)]
             if isinstance(source, ShareSource):
-                threading.Thread(
-                    target=self._follow, args=(source,), name=f"energyprof shares {source.name}", daemon=True
-                ).start()
+                knowing = knowing or [source]
+            if knowing:
+                self._begin(knowing)
 
     def end(self) -> None:
         """Ask no more."""
@@ -85,6 +91,10 @@ class DeviceUse:
 
     def drain(self) -> Mapping[DomainId, Use]:
         """Return the rows since the last time, of the domains that have any."""
+        for rounds in tuple(self._rounds):
+            waiting = rounds.take_waiting(HANGS_NS)
+            if waiting:
+                self._begin(waiting)
         with self._lock:
             rows, self._rows = self._rows, {}
         return {domain: use_of(flat) for domain, flat in rows.items()}
@@ -103,14 +113,20 @@ class DeviceUse:
                 "program; start the container with --pid=host to tell"
             )
 
-    def _follow(self, source: ShareSource) -> None:
-        self._ask(source)
-        while not self._ended.wait(EVERY_S):
-            self._ask(source)
+    def _begin(self, knowing: Sequence[ShareSource]) -> None:
+        rounds = Rounds(knowing, self._now_ns)
+        self._rounds.append(rounds)
+        threading.Thread(target=self._follow, args=(rounds,), name="energyprof shares", daemon=True).start()
 
-    def _ask(self, source: ShareSource) -> None:
+    def _follow(self, rounds: Rounds[ShareSource]) -> None:
+        rounds.visit(self._ask)
+        while not self._ended.wait(EVERY_S):
+            rounds.visit(self._ask)
+
+    def _ask(self, source: ShareSource) -> bool:
         try:
             shares = source.process_shares()
         except Exception:  # the door says it never raises; a stranger's source may all the same
-            return
+            return False
         self.take(shares)
+        return True

@@ -1,4 +1,4 @@
-"""What is read by a thread of its own: a source as a whole, or each part of one whose parts answer independently.
+"""What is read by itself: a source as a whole, or each part of one whose parts answer independently.
 
 A source is closed once, by whichever of its devices ends last. While one hangs in its driver it is not closed at
 all: to shut a driver down under a call is the surest way to crash it, and the end of the process lets go of everything.
@@ -17,7 +17,7 @@ from energyprof.model.ids import DomainId
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Device:
-    """One thread's work. `read`, `facts` and `close` are called from that thread alone."""
+    """What one thread at a time reads. `read`, `facts` and `close` are called from that thread alone."""
 
     name: str
     domains: tuple[Domain, ...]
@@ -58,12 +58,18 @@ def open_source(
     wanted = {domain.id: domain for domain in domains}
     read = [(part, tuple(wanted[one.id] for one in part.domains if one.id in wanted)) for part in parts]
     read = [(part, own) for part, own in read if own]
-    closing = _ClosedByTheLast(source.close, len(read) + (facts is not None))
+    telling = [(part.name, part.facts) for part, _ in read if isinstance(part, FactSource)]
+    if facts is not None and not telling:
+        telling = [("", facts)]
+    closing = _ClosedByTheLast(source.close, len(read) + len(telling))
     devices = [
         Device(f"{source.name} {part.name}", own, part.read, closing.one_ends, None, left_out) for part, own in read
     ]
-    if facts is not None:  # they hang with any of the parts: they get a thread that nobody waits for
-        devices.append(Device(f"{source.name} facts", (), tuple, closing.one_ends, facts, left_out))
+    # Facts hang as reads do: they get threads that no read waits for.
+    devices += [
+        Device(" ".join(filter(None, (source.name, name, "facts"))), (), tuple, closing.one_ends, tell, left_out)
+        for name, tell in telling
+    ]
     return OpenSource(source, domains, tuple(devices))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -28,6 +28,8 @@ Opened: TypeAlias = list[OpenSource]
 LAST_PATIENCE_S = 0.2
 LONGEST_LEAD_OUT_NS = 1_200_000_000
 SAID_LATE_S = 1.0
+NAMED = 4
+"""So many domains are named in one line, of sixteen GPUs the first."""
 MODEL_PATIENCE_S = 1.0
 """After so long the models serve what no sensor covers, whoever has not answered yet."""
 
@@ -142,21 +144,22 @@ class Opening:
         after_s = time.monotonic() - self._began_s
         if self._has_begun and kept and attempt.is_sensor and after_s >= SAID_LATE_S:
             self._said.append(
-                f"power source {attempt.name} answered {after_s:.1f} s into the run; "
-                f"{', '.join(sorted(kept, key=natural_key))} is not known before that"
+                f"power source {attempt.name} answered {after_s:.1f} s into the run; what {_named(kept)} spent before "
+                "that is not known"
             )
         if held and attempt.is_sensor:
             models = ", ".join(id_ for id_, reader in self._readers.items() if reader.domain.provenance == "model")
             self._said.append(
                 f"power source {attempt.name} answered {after_s:.1f} s into the run, too late for "
-                f"{', '.join(sorted(held, key=natural_key))}: a model serves {models} already; "
+                f"{_named(held)}: a model serves {models} already; "
                 f"wait for it with: --source {attempt.name}"
             )
         # Of sources found by themselves `doctor` tells who reads what; a late one was not what it promised.
         if lost and (is_late or not self._is_choosing):
             of_it = "is left out" if not kept and not held else "is not read for all its domains"
-            both = ", ".join(sorted(lost, key=natural_key))
-            self._said.append(f"power source {attempt.name} {of_it}: {both} is read by another; choose with --source")
+            self._said.append(
+                f"power source {attempt.name} {of_it}: another one reads {_named(lost)}; choose with --source"
+            )
         if not kept:
             attempt.close()
             return None
@@ -167,6 +170,12 @@ class Opening:
     def _is_reader(self, attempt: Attempt, id_: DomainId) -> bool:
         reader = self._readers.get(id_)
         return reader is not None and reader.source == attempt.key
+
+
+def _named(ids: Iterable[DomainId]) -> str:
+    """Return the domains in one's order, the first few by name."""
+    first, others = (ordered := sorted(ids, key=natural_key))[:NAMED], ordered[NAMED:]
+    return f"{', '.join(first)} and {len(others)} more" if others else ", ".join(first)
 
 
 def lead_out_ns(opened: Opened) -> int:

@@ -28,6 +28,8 @@ LARGEST_RAW = 2**63 - 1
 FACTS_NS = 1_000_000_000
 FACTS_DUTY = 0.005
 """Part of the time that asking for facts may take; where it is slow it is done more rarely."""
+LONG_NS = 500_000_000
+"""A read that takes longer is worth a warning: it leaves out several updates of nearly any sensor."""
 CALLS_KEPT = 8
 """The shortest of the last calls tells what an answer takes: others were interrupted by whoever had the core."""
 
@@ -97,6 +99,7 @@ class Poller:
         self._columns = {domain.id: _Column(domain, Gauge(domain)) for domain in device.domains}
         self._calls = 0
         self._called_ns = 0
+        self._longest_ns = 0
         self._recent_ns: deque[int] = deque(maxlen=CALLS_KEPT)
         self._facts_due_ns = 0
         self._told: deque[Mapping[DomainId, Mapping[str, float]]] = deque()
@@ -119,6 +122,7 @@ class Poller:
         self._calls += 1
         self._called_ns += after_ns - before_ns
         self._recent_ns.append(after_ns - before_ns)
+        self._longest_ns = max(self._longest_ns, after_ns - before_ns)
         if self.device.facts is not None and after_ns >= self._facts_due_ns:
             self._ask_for_facts(after_ns)
         if raised is not None:
@@ -171,6 +175,11 @@ class Poller:
         with self._lock:
             self._sort_answers()
             faults = [] if self._fault is None else [self._fault]
+            if self._longest_ns >= LONG_NS:
+                faults.append(
+                    f"{self.device.name} took up to {self._longest_ns * 1e-9:.1f} s to answer a read; how power went "
+                    "meanwhile is not known; see whether its driver is well"
+                )
             return (*faults, *(line for column in self._columns.values() for line in column.warnings()))
 
     def _ask_for_facts(self, now_ns: int) -> None:

@@ -1,4 +1,4 @@
-"""Sample every device, and the CPU clocks, each in a thread of its own: a hanging driver delays nobody.
+"""Sample devices, and the CPU clocks, in threads of their own: a hanging driver delays nobody, or not for long.
 
     tree = process_tree(root_pid)                                  # collect.process_tree
     clock = CpuClock(tree, start_ns=start_ns)                      # collect.cpu_clock
@@ -14,6 +14,9 @@
     sampler.stop(timeout_s=1.0)                                    # last reads, sources closed; hung ones abandoned
     sampler.drain(); clock.drain(); sampler.facts()                # what the last reads brought; SamplerFacts
 
+A device has a thread of its own, unless its source has several more (company): those share one, and where one of them
+hangs the others go on in another within 0.35 s.
+
 Processes that left a spool but cannot be found as descendants are handed over by `clock.adopt(pid)`. The caller
 should lower `sys.setswitchinterval` to 0.5 ms: with Python's 5 ms a converting main thread delays every poll. Its
 process should have a session of its own: Linux shares cores out between sessions (sched(7), autogroup), and within the
@@ -22,17 +25,17 @@ session of a program that keeps all cores busy 20-50 % of the polls came 5 ms la
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from energyprof.collect.company import ALONE, Company
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.devices import OpenSource, open_source, parts_of
+from energyprof.collect.loop import Loop
 from energyprof.collect.pace import Pace, fair_shares, interval_ns, wrap_limit_ns
 from energyprof.collect.poller import FACTS_NS, Poller
-from energyprof.collect.wakeup import ask_prompt_wakeups
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource
 from energyprof.model.domain import Domain, counted_ids
@@ -42,7 +45,6 @@ from energyprof.model.sampling import DomainFacts
 if TYPE_CHECKING:
     from energyprof.model.power import Readings
 
-LATE_NS = 5_000_000
 SOURCES_SHARE = 0.006
 """CPU time allowed to all devices together, as a share of one core; they are polled more rarely to keep it.
 
@@ -50,13 +52,7 @@ Waking up alone costs 5 us on bare metal and 60-80 us in a virtual machine whose
 """
 CLOCKS_SHARE = 0.0022
 """CPU time allowed to the CPU clocks, likewise."""
-POLLS_PER_ACCOUNT = 8
-"""To know the CPU time costs a system call: it is asked for once in so many polls."""
-RARE_NS = 30_000_000
-"""Polls further apart than this are accounted for one by one, so that their pace recovers soon."""
-FAILURES_BEFORE_PAUSE = 3
-LONGEST_PAUSE_NS = 250_000_000
-"""A source that answers again is missed for no longer than this; what its failed reads cost `Pace` limits as any."""
+JOIN_NS = 50_000_000
 SHARES_NS = 1_000_000_000
 """So often the CPU time allowed is divided anew by what each device has turned out to need."""
 
@@ -80,7 +76,7 @@ class SamplerFacts:
     """What sampling did and cost."""
 
     polls: int = 0
-    """Polls of power sources."""
+    """Polls of power sources; a round of several devices is one."""
     late_polls: int = 0
     """Polls more than 5 ms behind schedule."""
     cpu_s: float = 0.0
@@ -107,8 +103,10 @@ class Sampler:
         self._max_hz = max_hz
         self._pollers: list[Poller] = []
         self._top: list[tuple[Poller, DomainId]] = []
-        self._source_loops: list[_Loop] = []
-        self._loops: list[_Loop] = []
+        self._source_loops: list[Loop] = []
+        self._loops: list[Loop] = []
+        self._companies: dict[Loop, Company] = {}
+        self._is_ending = False
         self._shared_ns = now_ns()
         self._take_on(opened)
         if cpu_clock is not None:
@@ -136,25 +134,52 @@ class Sampler:
         self._loops.append(self._clock_loop(cpu_clock))
         self._loops[-1].thread.start()
 
-    def _clock_loop(self, cpu_clock: CpuClock) -> _Loop:
+    def _clock_loop(self, cpu_clock: CpuClock) -> Loop:
         pace = Pace(interval_ns(None, self._max_hz), CLOCKS_SHARE, self._now_ns())
-        return _Loop(cpu_clock, "cpu clocks", pace, self._now_ns)
+        return Loop(cpu_clock, "cpu clocks", pace, self._now_ns)
 
-    def _take_on(self, opened: Sequence[ToOpen]) -> list[_Loop]:
+    def _take_on(self, opened: Sequence[ToOpen]) -> list[Loop]:
         sources = [_as_open(one) for one in opened]
-        pollers = [Poller(device, self._now_ns, self._start_ns) for one in sources for device in one.devices]
-        self._top = _top_level([*self._pollers, *pollers])
-        self._pollers += pollers
-        share = SOURCES_SHARE / max(1, len(self._pollers))
-        loops = [
-            _Loop(poller, poller.device.name, pace, self._now_ns, poller.call_ns)
-            for poller in pollers
-            for pace in [_pace(poller, self._max_hz, share, self._now_ns())]
+        pollers = [
+            (number, Poller(device, self._now_ns, self._start_ns))
+            for number, one in enumerate(sources)
+            for device in one.devices
         ]
-        self._source_loops += loops
-        self._loops += loops
+        self._top = _top_level([*self._pollers, *(poller for _, poller in pollers)])
+        self._pollers += [poller for _, poller in pollers]
+        loops = [
+            loop
+            for number, one in enumerate(sources)
+            for loop in map(self._loop_of, _threads_of([mine for at, mine in pollers if at == number], self._max_hz))
+        ]
         self._share_out()
         return loops
+
+    def _loop_of(self, pollers: Sequence[Poller]) -> Loop:
+        """Return the thread that is to read these devices, not yet started."""
+        share = SOURCES_SHARE / (1 + len(self._source_loops))
+        pace = _pace(pollers, self._max_hz, share, self._now_ns())
+        first, *others = pollers
+        if others:
+            company = Company(pollers, self._now_ns)
+            name = f"{first.device.name} and {len(others)} more"
+            loop = Loop(company, name, pace, self._now_ns, company.call_ns)
+            self._companies[loop] = company
+        else:
+            loop = Loop(first, first.device.name, pace, self._now_ns, first.call_ns)
+        self._source_loops.append(loop)
+        self._loops.append(loop)
+        return loop
+
+    def _part(self) -> None:
+        """Give devices that wait for another one, or keep others waiting, a thread of their own."""
+        for company in tuple(self._companies.values()):
+            for pollers in company.leaving():
+                loop = self._loop_of(pollers)
+                if self._is_ending:
+                    loop.end()
+                loop.thread.start()
+                self._share_out()
 
     def _share_out(self) -> None:
         """Give every device what it needs, as far as all can have it, else an equal part."""
@@ -167,6 +192,7 @@ class Sampler:
 
     def drain(self) -> Mapping[DomainId, Readings]:
         """Return the readings since the last drain, of the domains that have any; each reading is handed out once."""
+        self._part()
         if self._now_ns() - self._shared_ns >= SHARES_NS:
             self._share_out()
         return {id_: readings for poller in self._pollers for id_, readings in poller.drain().items()}
@@ -207,109 +233,53 @@ class Sampler:
 
         All sources together are waited for at most `timeout_s`.
         """
+        self._is_ending = True
         for loop in self._loops:
             loop.end()
         deadline_ns = time.monotonic_ns() + round(timeout_s * 1e9)
-        for loop in self._loops:
-            loop.thread.join(max(0, deadline_ns - time.monotonic_ns()) * 1e-9)
+        while (left_ns := deadline_ns - time.monotonic_ns()) > 0:
+            alive = next((loop for loop in self._loops if loop.thread.is_alive()), None)
+            if alive is None:
+                break
+            alive.thread.join(min(left_ns, JOIN_NS) * 1e-9)
+            self._part()
         self._hung = tuple(
-            f"{loop.name} did not answer within {timeout_s:g} s at the end of the run; its last readings are missing"
+            f"{self._name_of(loop)} did not answer within {timeout_s:g} s at the end of the run; its last readings are "
+            "missing"
             for loop in self._loops
             if loop.thread.is_alive()
         )
 
-
-class _Polled(Protocol):
-    def poll(self) -> bool: ...
-
-    def close(self) -> None: ...
-
-
-class _Loop:
-    """One sampling thread: wait for the slot, poll, count; a last poll and the closing belong to it as well."""
-
-    def __init__(
-        self,
-        polled: _Polled,
-        name: str,
-        pace: Pace,
-        now_ns: Callable[[], int],
-        call_ns: Callable[[], int] = lambda: 0,
-    ) -> None:
-        self.name = name
-        self.polls = 0
-        self.late_polls = 0
-        self.cpu_ns = 0
-        self.pace = pace
-        self._accounted = 0
-        self.thread = threading.Thread(target=self._run, name=f"energyprof {name}", daemon=True)
-        self._polled = polled
-        self._now_ns = now_ns
-        self._call_ns = call_ns
-        # A lock that `end` releases: an Event makes a lock of its own for each wait.
-        self._ended = threading.Lock()
-        self._ended.acquire()
-        self.polled_once = threading.Lock()
-        """Released with the first poll."""
-        self.polled_once.acquire()
-
-    def end(self) -> None:
-        """Have the thread poll a last time, close and end."""
-        if self._ended.locked():
-            self._ended.release()
-
-    def _run(self) -> None:
-        poll, now_ns, wait, pace = self._polled.poll, self._now_ns, self._ended.acquire, self.pace
-        due_ns = now_ns()
-        failures = 0
-        while not wait(True, max(0, due_ns - now_ns()) * 1e-9):
-            began_ns = now_ns()
-            answered = poll()
-            self.polls += 1
-            if self.polls == 1:
-                ask_prompt_wakeups()  # the first poll is as early as can be
-                self.polled_once.release()
-            if began_ns - due_ns > LATE_NS:
-                self.late_polls += 1
-            if self.polls <= POLLS_PER_ACCOUNT or self.polls % POLLS_PER_ACCOUNT == 0 or pace.interval_ns >= RARE_NS:
-                self._account()
-            due_ns = pace.next_due_ns(due_ns, now_ns())
-            failures = 0 if answered else failures + 1
-            if failures:
-                due_ns += pause_ns(failures, pace.interval_ns)
-        poll()
-        self._polled.close()
-        self.polls += 1
-        self.cpu_ns = time.thread_time_ns()
-
-    def _account(self) -> None:
-        spent_ns = time.thread_time_ns()
-        if self.polls > 1:  # The first poll warms everything up; it says nothing about the next.
-            polls, cost_ns = self.polls - self._accounted, spent_ns - self.cpu_ns
-            self.pace.account(polls, cost_ns, self._now_ns(), self._call_ns())
-        self._accounted = self.polls
-        self.cpu_ns = spent_ns
-
-
-def pause_ns(failures: int, interval_ns: int) -> int:
-    """Return how long to leave alone a source that failed `failures` times in a row: doubling, at most 0.25 s."""
-    if failures < FAILURES_BEFORE_PAUSE:
-        return 0
-    doublings = min(failures - FAILURES_BEFORE_PAUSE, 30)
-    return min(LONGEST_PAUSE_NS, interval_ns << doublings)
+    def _name_of(self, loop: Loop) -> str:
+        company = self._companies.get(loop)
+        return (company.name() if company is not None else "") or loop.name
 
 
 def _as_open(one: ToOpen) -> OpenSource:
     return one if isinstance(one, OpenSource) else open_source(*one, parts_of(one[0]))
 
 
-def _pace(poller: Poller, max_hz: float, share: float, now_ns: int) -> Pace:
-    """Return the pace of a device: as often as the quickest of its sensors has news, and before any counter wraps."""
-    useful_ns = [interval_ns(domain.period_ns, max_hz) for domain in poller.domains]
-    if not poller.domains:
-        useful_ns = [FACTS_NS]
-    limits_ns = [limit_ns for domain in poller.domains if (limit_ns := wrap_limit_ns(domain)) is not None]
-    return Pace(min(useful_ns), share, now_ns, max(min(limits_ns), round(1e9 / max_hz)) if limits_ns else None)
+def _threads_of(pollers: Sequence[Poller], max_hz: float) -> list[tuple[Poller, ...]]:
+    """Return the devices of a source by thread: those of one pace together where they are more than a few."""
+    by_pace: dict[int, list[Poller]] = {}
+    for poller in pollers:
+        by_pace.setdefault(_useful_ns([poller], max_hz), []).append(poller)
+    groups = [tuple(same) for same in by_pace.values()]
+    return [part for same in groups for part in ([same] if len(same) > ALONE else [(one,) for one in same])]
+
+
+def _useful_ns(pollers: Sequence[Poller], max_hz: float) -> int:
+    """Return how often the quickest of their sensors has news, or how often facts are asked for."""
+    periods = [interval_ns(domain.period_ns, max_hz) for poller in pollers for domain in poller.domains]
+    return min(periods, default=FACTS_NS)
+
+
+def _pace(pollers: Sequence[Poller], max_hz: float, share: float, now_ns: int) -> Pace:
+    """Return the pace of devices read together: as often as is useful, and before any counter wraps."""
+    domains = [domain for poller in pollers for domain in poller.domains]
+    limits_ns = [limit_ns for domain in domains if (limit_ns := wrap_limit_ns(domain)) is not None]
+    longest_ns = max(min(limits_ns), round(1e9 / max_hz)) if limits_ns else None
+    return Pace(_useful_ns(pollers, max_hz), share, now_ns, longest_ns)
 
 
 def _top_level(pollers: Sequence[Poller]) -> list[tuple[Poller, DomainId]]:

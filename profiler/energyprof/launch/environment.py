@@ -14,31 +14,36 @@ RUN_DIR = "ENERGYPROF_RUN_DIR"
 PACKAGE = "ENERGYPROF_PACKAGE"
 INSTRUMENTS = "ENERGYPROF_INSTRUMENTS"
 STACKS = "ENERGYPROF_STACKS"
-OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS)
+DEPHASE = "ENERGYPROF_DEPHASE"
+REPEAT = "ENERGYPROF_REPEAT"
+OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS, DEPHASE, REPEAT)
 
 
-def program_environment(
+def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is told
     inherited: Mapping[str, str],
     package: str,
     run_dir: str,
     instruments: Sequence[tuple[str, str, str, str]],
     stacks: str = "off",
+    cures: Mapping[str, str] = {},
 ) -> dict[str, str]:
     """Return the inherited environment, with ours added: our start-up folder first on PYTHONPATH, the user's behind.
 
     `package` is the folder of energyprof itself; an instrument is (name, framework, "module:attribute", source file);
-    `stacks` says whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`.
+    `stacks` says whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`;
+    `cures` are the values of DEPHASE and REPEAT as far as they are asked for.
     """
     site = os.path.join(package, "record", "site")
     users = [entry for entry in _python_path(inherited) if entry != site]
     return {
-        **inherited,
+        **{name: value for name, value in inherited.items() if name not in OWN},
         # An empty PYTHONPATH is the same as none; a trailing separator would add the current folder.
         "PYTHONPATH": os.pathsep.join([site, *users]),
         RUN_DIR: run_dir,
         PACKAGE: package,
         INSTRUMENTS: to_json(instruments).decode(),
         STACKS: stacks,
+        **cures,
     }
 
 

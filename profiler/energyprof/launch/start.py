@@ -35,14 +35,18 @@ class Started(namedtuple("Started", "program pid start_ns start_unix_ns arrivals
 
 
 def start(
-    program: Program, run_dir: str, instruments: Sequence[tuple[str, str, str, str]], stacks: str = "off"
+    program: Program,
+    run_dir: str,
+    instruments: Sequence[tuple[str, str, str, str]],
+    stacks: str = "off",
+    cures: Mapping[str, str] = {},
 ) -> Started:
     """Start the program with recording prepared; raises InputError, signals as before, if the system refuses.
 
-    `stacks` says whether functions are sampled, see `program_environment`.
+    `stacks` says whether functions are sampled and `cures` what helps to tell stages apart: `program_environment`.
     """
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    environment = program_environment(os.environ, package, run_dir, instruments, stacks)
+    environment = program_environment(os.environ, package, run_dir, instruments, stacks, cures)
     arrivals = open_arrivals()
     start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
     try:

@@ -17,6 +17,8 @@ from energyprof.model.trace import Flows
 PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
 """Column `provenance` of EnergyColumns holds indices into this."""
 
+REPEAT_MODE: Final = PROVENANCES.index("inferred (repeat mode)")
+
 ATTRIBUTION_VERSION: Final = 4
 
 
@@ -182,6 +184,61 @@ class DomainAttribution:
     """None: the energy was divided without a statistical fit (a model, or too few updates)."""
 
 
+@dataclass(frozen=True, slots=True)
+class RepeatedCall:
+    """What one call of a layer or function costs in one domain where it is called again and again."""
+
+    domain: DomainId
+    name: str
+    kind: str
+    stage: int
+    """The stage on whose inputs it was called; -1: not found."""
+    visits: int
+    repeated_calls: int
+    wall_ns: int
+    """Of one repeated call."""
+    energy_j: float | None
+    """Of one repeated call, idle power included; None: not even its visits can be told apart."""
+    low_j: float | None
+    high_j: float | None
+    provenance: int
+    """Index into PROVENANCES."""
+    data_share: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedWhole:
+    """The repeated calls below one stage, as often as the run made them, beside what that stage was found to spend."""
+
+    domain: DomainId
+    stage: int
+    layers: int
+    repeated_j: float
+    repeated_low_j: float
+    repeated_high_j: float
+    whole_j: float | None
+    """Energy of the stage with all below it, in the run itself; None: refused."""
+    whole_low_j: float | None
+    whole_high_j: float | None
+    time_share: float
+    """Part of the stage's time that was spent in the stages repeated, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatFigures:
+    """What repeating has shown."""
+
+    calls: tuple[RepeatedCall, ...]
+    wholes: tuple[RepeatedWhole, ...]
+    skipped: tuple[tuple[str, str], ...]
+    """Name and reason of what was not repeated."""
+    visit_ns: int
+    rounds: int
+    is_cut: bool
+    """It was ended early."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StageTimes:
     """How often and how long each stage ran; equal-length columns, row = stage index."""
@@ -213,6 +270,8 @@ class Attribution:
     notes: tuple[str, ...] = field(default=())
     functions: FunctionTable | None = None
     """None: no stacks were sampled."""
+    repeats: RepeatFigures | None = None
+    """None: nothing was repeated."""
 
 
 def counted_domains(domains: tuple[Domain, ...], attribution: Attribution) -> frozenset[DomainId]:

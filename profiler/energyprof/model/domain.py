@@ -59,9 +59,14 @@ class Domain:
     max_power_w: float | None = None
     """More cannot flow; None: not known. What exceeds it is no power, and between two reads a counter cannot wrap more
     often than it allows."""
+    serial: str = ""
+    """What names the device wherever it is plugged in and however it is numbered, such as a UUID; empty: not known."""
     timing: str = "nominal"
     """Where period, window and lag come from, as printed: `nominal` (what the interface is known for), `by class` (of
     the hardware), or for example `period, lag from the probe of 2026-07-01`."""
+
+    is_vouched: bool = True
+    """False: imported, and nobody says that a sensor measured it: no figure of it is called measured."""
 
     def __post_init__(self) -> None:
         if self.scale <= 0:

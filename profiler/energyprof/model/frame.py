@@ -50,6 +50,11 @@ says that sampling began, anew too: what its process did before was not looked a
 CPU: Final = 10
 """int64 rows (t_ns, tid, thread_ns, process_ns): at t_ns (`perf_counter_ns`) this thread had used so much CPU time, and
 its process with all of its threads so much; of children only."""
+CURES: Final = 11
+"""JSON object of what was done so that stages can be told apart, each part where there is any: `dephase` (low_ns,
+high_ns, and so far: delays, delay_ns on all threads, main_ns on the main one), `repeat` (visit_ns, rounds, seen: list
+of [code, perf_counter_ns just before the call whose inputs were kept], skipped: list of [name, reason], is_cut),
+`visits` (list of [code, start_ns, end_ns, calls], each sent once). Codes are those of NAMES."""
 
 SPOOL_VERSION: Final = 1
 SPOOL_SUFFIX: Final = ".spool"

@@ -43,6 +43,7 @@ class LaneRow:
     pid: int
     number: int
     tid: int
+    """Native thread id; of a device stream the number of its device; else 0."""
     kind: int
     """Index into LANE_KINDS."""
     name: str

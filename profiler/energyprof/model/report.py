@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final, Literal
 
 from energyprof.model.domain import Provenance
 from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
-from energyprof.model.span import StageKind
+from energyprof.model.span import Facts, StageKind
 
 SCHEMA = "energyprof-report/1"
 
@@ -132,6 +133,49 @@ class StageRow:
     self_sum: SumRow
     total_sum: SumRow
     embodied_j: float | None
+    facts: Facts = field(default_factory=dict)
+    """What its instrument knows of it, by name."""
+
+
+LAYER_PHASES: Final = ("forward", "backward", "recompute", "total")
+LayerPhase = Literal["forward", "backward", "recompute", "total"]
+"""`recompute`: a forward during the backward pass (activation checkpointing); `total`: all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerRow:
+    """One layer of a model in one phase, whichever stages called it; energies over all domains that count."""
+
+    layer: str
+    """Qualified name, such as `Net.encoder.layer.3.attention`."""
+    phase: LayerPhase
+    parent: str | None
+    """The layer whose forward calls it; None: the model itself."""
+    depth: int
+    """0: the model itself."""
+    module_class: str
+    calls: int
+    """In phase `total` those of the forward: one call has one backward at most."""
+    wall_s: float
+    self_wall_s: float
+    off_cpu_s: float
+    """Part of `wall_s` in which its own thread was on no CPU: it waited, for a device, a pool, data or its turn."""
+    self_sum: SumRow
+    """Of the layer itself, the layers it calls excluded."""
+    total_sum: SumRow
+    """With the layers it calls."""
+    per_call_j: float | None
+    """`total_sum` by calls; None: refused, or never called."""
+    per_sample_j: float | None
+    """`per_call_j` by the batch of its first call; None: unknown."""
+    mean_power_w: float | None
+    """`total_sum` by `wall_s`."""
+    parameters: int
+    """Its own and those of all layers it calls."""
+    flops: int | None
+    """Of all calls by formula, layers it calls included: those of each layer's first call times calls; a lower bound
+    where functions do the work. None: no formula, or a phase that none is for."""
+    joules_per_gflop: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +265,77 @@ class Overhead:
 
 
 @dataclass(frozen=True, slots=True)
+class DelayRow:
+    """Random delays between iterations (`--dephase`), during which no stage was open."""
+
+    low_s: float
+    high_s: float
+    delays: int
+    delay_s: float
+    """All of them together, on all threads."""
+    wall_without_s: float
+    """Length of the run without those on its main thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedRow:
+    """One call of a layer or function in one domain, called again after the run (`--repeat`)."""
+
+    domain: DomainId
+    name: str
+    kind: StageKind
+    stage: StageId | None
+    """The stage on whose inputs it was called; None: not found."""
+    visits: int
+    repeated_calls: int
+    wall_s: float
+    """Of one repeated call."""
+    energy_j: float | None
+    """Of one repeated call; None: not even repeated can it be told apart."""
+    low_j: float | None
+    high_j: float | None
+    provenance: Provenance
+    data_share: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedSumRow:
+    """Repeated calls below one stage, as often as the run made them, beside what the run itself spent there."""
+
+    domain: DomainId
+    stage: StageId
+    layers: int
+    repeated_j: float
+    repeated_low_j: float
+    repeated_high_j: float
+    whole_j: float | None
+    """Energy of the stage with all below it, not repeated; None: refused."""
+    whole_low_j: float | None
+    whole_high_j: float | None
+    ratio: float | None
+    """repeated_j / whole_j."""
+    time_share: float
+    """Part of the stage's time that was spent in what was repeated, 0..1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatRow:
+    """What repeating has shown."""
+
+    stage: StageId | None
+    """The stage whose energy the repeated calls are; None: it was lost."""
+    visit_s: float
+    rounds: int
+    is_cut: bool
+    """It was ended early."""
+    calls: tuple[RepeatedRow, ...]
+    sums: tuple[RepeatedSumRow, ...]
+    skipped: tuple[tuple[str, str], ...]
+    """Name and reason of each that was not repeated."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything an exporter prints, in pipeline order; exporters compute nothing."""
 
@@ -239,4 +354,10 @@ class Report:
     stages_sum: SumRow
     mean_power_w: float | None
     """Of all domains that count, each over the time it was measured; None: nothing was."""
+    layers: tuple[LayerRow, ...] = ()
+    """Each before those it calls, in the order of first calls, in every phase it had; empty: none was recorded."""
+    delays: DelayRow | None = None
+    """None: no iteration was delayed."""
+    repeat: RepeatRow | None = None
+    """None: nothing was repeated."""
     schema: str = SCHEMA

@@ -48,7 +48,7 @@ class Lanes:
 
     pid: Index
     tid: Index
-    """Native thread id; 0 where the lane is no thread."""
+    """Native thread id; of a device stream the number of its device; else 0."""
     number: Ints
     """The lane's number within its process."""
     kind: Codes

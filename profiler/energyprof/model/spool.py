@@ -17,6 +17,7 @@ from typing import Any
 from energyprof.model.frame import (
     CODES,
     CPU,
+    CURES,
     END,
     EVENTS,
     FACTS,
@@ -37,6 +38,7 @@ from energyprof.model.frame import (
 __all__ = [
     "CODES",
     "CPU",
+    "CURES",
     "END",
     "EVENTS",
     "FACTS",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
@@ -112,3 +113,5 @@ class Trace:
     """How each domain was sampled, where the collector lived to say so."""
     counted: Counted | None = None
     """What was counted and not stored; None: everything was stored."""
+    cures: Cures | None = None
+    """What was delayed and repeated so that stages can be told apart; None: nothing was asked for."""

@@ -49,6 +49,32 @@ class Record:
     lag_ns: tuple[int, int] | None = None
     window_ns: int | None = None
     window_range_ns: tuple[int, int] | None = None
+    duration_s: float = 0.0
+    """How long the readings without load were listened to."""
+    failures: int = 0
+    is_regular: bool = False
+    """Updates lie on a regular grid."""
+    load: str = ""
+    """What drew the power: `cpu` or `cuda`."""
+    swing_w: float | None = None
+    """Power that the load added."""
+    explained: float | None = None
+    """Part of the readings' variance that the load explains, 0..1."""
+    compared_with: str = ""
+    """The power readings that a counter was compared with: domain and source."""
+    difference: float | None = None
+    """Counter minus integrated power, relative to the latter."""
+    difference_error: float | None = None
+    """Relative uncertainty of the comparison."""
+
+    @property
+    def response_ns(self) -> int | None:
+        """Time constant of an exponential response; None: it has none.
+
+        Its window is that of the boxcar with the same delay: twice the time constant.
+        """
+        is_curved = self.response == "exponential" and self.window_ns is not None
+        return max(1, (self.window_ns or 0) // 2) if is_curved else None
 
     def with_load_of(self, earlier: Record | None) -> Record:
         """Return this record with an earlier one's lag and window where no load was put on this time."""
@@ -61,6 +87,9 @@ class Record:
             lag_ns=earlier.lag_ns,
             window_ns=earlier.window_ns,
             window_range_ns=earlier.window_range_ns,
+            load=earlier.load,
+            swing_w=earlier.swing_w,
+            explained=earlier.explained,
         )
 
     def applied_to(self, domain: Domain) -> Domain:
@@ -71,10 +100,8 @@ class Record:
             changes["period_ns"] = self.period_ns
             told.append(("period", self.date))
         if self.window_ns is not None and domain.quantity == "power":
-            # Of an exponential the record's window is that of the boxcar with the same delay: twice the time constant.
-            is_curved = self.response == "exponential"
-            changes["window_ns"] = None if is_curved else self.window_ns
-            changes["response_ns"] = max(1, self.window_ns // 2) if is_curved else None
+            changes["window_ns"] = None if self.response_ns is not None else self.window_ns
+            changes["response_ns"] = self.response_ns
             told.append(("window", self.load_date))
         if self.lag_ns is not None:
             changes["lag_ns"] = self.lag_ns

@@ -25,8 +25,14 @@ class Found(NamedTuple):
 
 
 def identity_of(source: str, domain: Domain, cpu: str) -> Identity:
-    """Return which device a domain is of; `cpu` is the name of the machine's processor."""
-    return Identity(source, str(domain.id), domain.source, cpu)
+    """Return which device a domain is of; `cpu` is the name of the machine's processor.
+
+    A device with a serial of its own is found again under another number: its domain's are left out.
+    """
+    if not domain.serial:
+        return Identity(source, str(domain.id), domain.source, cpu)
+    unnumbered = ":".join(word for word in domain.id.split(":") if not word.isdigit())
+    return Identity(source, unnumbered, f"{domain.source}, {domain.serial}", cpu)
 
 
 class ProbeStore:

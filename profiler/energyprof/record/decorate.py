@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache, partial, update_wrapper
 from types import FunctionType, coroutine
 
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 _VARARGS, _VARKEYWORDS, _GENERATOR, _COROUTINE, _ITERABLE_COROUTINE, _ASYNC_GENERATOR = 4, 8, 32, 128, 256, 512
 
 
-def decorated(function: Function, name: str | None = None, after: tuple[str, ...] = ()) -> Function:
+def decorated(
+    function: Function, name: str | None = None, after: tuple[str, ...] = (), *, repeatable: bool = False
+) -> Function:
     """Return `function` recorded as a stage of kind `function` each time it runs; by default under its own name.
+
+    `repeatable`: under `--repeat` one of its calls is kept, see `kept_calls`.
 
     Raises TypeError for what is no function: a class, or anything that cannot be called.
     """
     if isinstance(function, (staticmethod, classmethod)):
-        return type(function)(decorated(function.__func__, name, after))
+        return type(function)(decorated(function.__func__, name, after, repeatable=repeatable))
     if isinstance(function, type) or not callable(function):
         what = f"class {function.__name__}" if isinstance(function, type) else type(function).__name__
         raise TypeError(f"a stage takes a name (str) or a function, not {what}")
@@ -41,6 +46,9 @@ def decorated(function: Function, name: str | None = None, after: tuple[str, ...
     )
     flags = 0 if code is None else code.co_flags
     wrapper: Any
+    keeps = repeatable and _is_repeating()
+    if keeps and flags & (_COROUTINE | _ASYNC_GENERATOR | _GENERATOR):
+        _refuse(known.name, flags)
     if flags & _COROUTINE:
         wrapper = _coroutine(function, stage_of(known))
     elif flags & _ASYNC_GENERATOR:
@@ -50,7 +58,7 @@ def decorated(function: Function, name: str | None = None, after: tuple[str, ...
         if flags & _ITERABLE_COROUTINE:
             wrapper = coroutine(wrapper)
     else:
-        wrapper = _plain(function, known)
+        wrapper = _plain(function, known, keeps=keeps)
     update_wrapper(wrapper, function)
     return wrapper  # type: ignore[no-any-return]  # called and declared like `function`
 
@@ -67,9 +75,26 @@ def _code(function: Any) -> CodeType | None:
     return code
 
 
-def _plain(function: Callable[..., Any], name: Name) -> Callable[..., Any]:
+def _is_repeating() -> bool:
+    repeats = sys.modules.get("energyprof.record.repeats")
+    return repeats is not None and repeats.Active.phase is not None
+
+
+def _refuse(name: str, flags: int) -> None:
+    from energyprof.record.kept_calls import KEPT
+
+    kind = "a generator" if flags & _GENERATOR else "a coroutine" if flags & _COROUTINE else "an async generator"
+    KEPT.refuse(name, f"{kind} function: it does not do its work in one call")
+
+
+def _plain(function: Callable[..., Any], name: Name, *, keeps: bool = False) -> Callable[..., Any]:
     parameters, arguments = _signature(function)
-    wrapper = _factory(parameters, arguments)(function, name.code, -name.code)
+    keepers: tuple[Callable[..., None], ...] = ()
+    if keeps:
+        from energyprof.record.kept_calls import KEPT
+
+        keepers = (KEPT.keeper(name.code, name.name, function),)
+    wrapper = _factory(parameters, arguments, keeps)(function, name.code, -name.code, *keepers)
     if isinstance(function, FunctionType):
         wrapper.__defaults__ = function.__defaults__
         wrapper.__kwdefaults__ = function.__kwdefaults__
@@ -94,16 +119,17 @@ def _signature(function: object) -> tuple[str, str]:
 
 
 @lru_cache(maxsize=256)
-def _factory(parameters: str, arguments: str) -> Callable[..., FunctionType]:
-    """Return a maker of wrappers with these parameters.
+def _factory(parameters: str, arguments: str, keeps: bool = False) -> Callable[..., FunctionType]:
+    """Return a maker of wrappers with these parameters; `keeps`: that show each call's arguments to `_ep_keep` first.
 
     Generated, as dataclasses are, for speed (a quarter of the cost of `*args, **kwargs`) and so that a wrong call
     raises the function's own TypeError. An exception leaves without the wrapper's frame (Python 3.11 on; 3.10 puts
     it back, always with the same line), so a traceback reads the same whether the program is recorded or not.
     """
+    keep = f"\n        if _ep_active:\n            _ep_keep({arguments})" if keeps else ""
     source = f"""\
-def _ep_factory(_ep_function, _ep_begin, _ep_end):
-    def wrapper({parameters}):
+def _ep_factory(_ep_function, _ep_begin, _ep_end, _ep_keep=None):
+    def wrapper({parameters}):{keep}
         _ep_ext = _ep_local.ext if _ep_active else None
         if _ep_ext is not None:
             _ep_ext((_ep_begin, _ep_now_ns()))

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from _signal import (  # type: ignore[import-not-found]  # as in flusher.py
-    SIG_BLOCK,
-    pthread_sigmask,
-    valid_signals,
-)
-from _thread import allocate_lock, start_new_thread
+from _thread import allocate_lock
 from time import perf_counter
 
 from energyprof.record.faults import note
+from energyprof.record.quiet_thread import start_quiet_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +23,6 @@ def close_within_limits(close: Callable[[], None], written: Callable[[], int], r
 
     def run() -> None:
         try:
-            pthread_sigmask(SIG_BLOCK, valid_signals())
             close()
         except Exception:  # an error of ours must not show in the program
             note(run_dir, "closing before an exit")
@@ -35,7 +30,7 @@ def close_within_limits(close: Callable[[], None], written: Callable[[], int], r
             done.release()
 
     try:
-        start_new_thread(run, ())
+        start_quiet_thread(run)
     except RuntimeError:  # none left in the system, or the interpreter is shutting down
         run()
     deadline_s = perf_counter() + LONGEST_S

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from _signal import (  # type: ignore[import-not-found]  # what `signal` wraps in enums, whose import costs 7 ms
-    SIG_BLOCK,
-    pthread_sigmask,
-    valid_signals,
-)
-from _thread import allocate_lock, get_native_id, start_new_thread
+from _thread import allocate_lock, get_native_id
 from os import path
 from time import sleep
+
+from energyprof.record.quiet_thread import start_quiet_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +43,7 @@ class Flusher:
         done.acquire()
         self._stop, self._done = stop, done
         try:
-            start_new_thread(self._run, (stop, done))
+            start_quiet_thread(self._run, stop, done)
         except RuntimeError:  # no thread left in the system, or the interpreter is shutting down
             self._stop = None
             self._is_running.release()
@@ -73,7 +70,6 @@ class Flusher:
     def _run(self, stop: LockType, done: LockType) -> None:
         try:
             self._tid = get_native_id()
-            pthread_sigmask(SIG_BLOCK, valid_signals())
             while not stop.acquire(True, self._tick()):
                 pass
         except Exception:  # an error of ours must not show in the program: it would be printed to its stderr

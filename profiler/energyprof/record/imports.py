@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -100,11 +101,23 @@ def load_plugin(target: str, file: str) -> Any:  # whatever the plugin's attribu
     return getattr(module, attribute)
 
 
+def _make_importable(name: str, file: str) -> None:
+    """Have the packages around a plugin's file found, for what else of them it imports."""
+    folder, package = file.rpartition(os.sep)[0], name.rpartition(".")[0]
+    while package and os.path.basename(folder) == package.rpartition(".")[2]:
+        if package not in sys.modules:
+            made = type(sys)(package)
+            made.__path__ = [folder]
+            sys.modules[package] = made
+        folder, package = folder.rpartition(os.sep)[0], package.rpartition(".")[0]
+
+
 def _load_file(name: str, file: str) -> ModuleType:
     # What `importlib.util` hands on, without the 5 ms of its import.
     from _frozen_importlib import module_from_spec
     from _frozen_importlib_external import spec_from_file_location
 
+    _make_importable(name, file)
     spec = spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} cannot be loaded as a Python module", name=name, path=file)

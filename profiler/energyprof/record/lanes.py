@@ -54,7 +54,9 @@ class Local(_local):
 
     def __init__(self) -> None:
         self.buffer: list[int] = []
-        self.ext: Callable[[tuple[int, int]], None] = _ext(self.buffer)
+        self.own_ext: Callable[[tuple[int, int]], None] = extend_of(self.buffer)
+        """What takes this thread's events, and what delays its iterations where that is asked for."""
+        self.ext = _ext(self.own_ext)
         self.running = LANE
         """The code that says which lane runs in this thread now; whoever puts another there puts it back."""
         self.alive = _Alive()
@@ -62,20 +64,20 @@ class Local(_local):
         on_first_event()
 
 
-def _ext(buffer: list[int]) -> Callable[[tuple[int, int]], None]:
-    """Return what takes this thread's events: the buffer itself, as long as nobody wants to hear of them."""
+def _ext(extend: Callable[[tuple[int, int]], None]) -> Callable[[tuple[int, int]], None]:
+    """Return what takes this thread's events: `extend` itself, as long as nobody wants to hear of them."""
     if on_event is None:
-        return buffer.extend
+        return extend
 
     due_ns = 0
 
     def heard(event: tuple[int, int]) -> None:
         nonlocal due_ns
-        buffer.extend(event)
+        extend(event)
         if event[1] >= due_ns:
             due_ns = 0 if on_event is None else on_event(event[1])
             if not due_ns:
-                local.ext = buffer.extend
+                local.ext = extend
 
     return heard
 
@@ -106,15 +108,16 @@ def keep_only_own_lane() -> None:
     guests.clear()
     told_guests.clear()
     own.tid = get_native_id()
+    local.own_ext = extend_of(own.buffer)
     lanes[:] = [own]
 
 
 def await_next_event() -> None:
     """Have `on_first_event` called when this thread records its next event, right after that."""
-    buffer = local.buffer
+    extend = local.own_ext
 
     def first(event: tuple[int, int]) -> None:
-        local.ext = ext = _ext(buffer)
+        local.ext = ext = _ext(extend)
         ext(event)
         on_first_event()  # that of whichever recorder is there by then
 
@@ -165,6 +168,11 @@ def set_recording(is_on: bool) -> None:
         set_active(is_on)
 
 
+def plain_extend(buffer: list[int]) -> Callable[[tuple[int, int]], None]:
+    """Return what events of a thread go through where nothing is to happen on their way: C, and no call of ours."""
+    return buffer.extend
+
+
 def nothing() -> None:
     """What is called while no recorder is there."""
 
@@ -177,6 +185,8 @@ on_event: Callable[[int], int] | None = None
 """Called in a thread with the time of its event just recorded; returns from when on it wants the next, 0: none."""
 on_first_event: Callable[[], None] = nothing
 """Called in a thread that has just got its lane; set by the recorder."""
+extend_of: Callable[[list[int]], Callable[[tuple[int, int]], None]] = plain_extend
+"""Makes a thread's `ext` of its buffer; another one where delays are asked for (`dephase`)."""
 new_lane_number = count(1).__next__
 lanes: list[Lane] = []
 """Threads that have recorded something, the ended ones until their events are written. Append and remove only."""

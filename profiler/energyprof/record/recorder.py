@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from energyprof.record.cure_frames import CureFrames
     from energyprof.record.stack_rows import StackRows
 
 PARENT_SPOOL = "ENERGYPROF_PARENT_SPOOL"
@@ -59,6 +60,8 @@ class Recorder:
         """Called when the run folder is gone, and with it everybody who could read what is recorded."""
         self.stacks: StackRows | None = None
         """Samples of stacks to be written as well."""
+        self.cures: CureFrames | None = None
+        """What was delayed and repeated, to be written as well."""
         self.look_aside: Callable[[], bool] = lambda: False
         """Called by the flusher; True: it wants to be called again in ASIDE_PERIOD_S."""
         self._folder = os.path.join(run_dir, "spool")
@@ -129,10 +132,14 @@ class Recorder:
         self._flusher.stop()
         if self._is_free():
             try:
-                if self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes):
+                if self._has_something():
                     self._flush(last=True)
             finally:
                 self._flushing.release()
+
+    def _has_something(self) -> bool:
+        """Return whether there is anything to write, or a reader who waits for the end."""
+        return bool(self._spool.is_begun or self.stacks or self.cures or any(lane.buffer for lane in lanes.lanes))
 
     def _is_free(self) -> bool:
         """Wait until nobody else flushes; False: no headway is made, and a hanging disk is not waited for."""
@@ -178,7 +185,7 @@ class Recorder:
         self._flushed_s = now_s
         if held and not self._pair_ns:
             self._pair_ns = pair_cost_ns()
-        if held or self.stacks:
+        if held or self.stacks or self.cures:
             self.flush()
         return LOOK_PERIOD_S if held else FLUSH_PERIOD_S
 
@@ -207,8 +214,9 @@ class Recorder:
                 frame = self._cpu.frame([lane.tid for lane in list(lanes.lanes)], last)
                 if frame:
                     self._write(frame)
-            for frame in self.stacks.frames() if self.stacks is not None else ():
-                self._write(frame)
+            for source in (self.stacks, self.cures):
+                for frame in () if source is None else source.frames():
+                    self._write(frame)
             self._write_facts(began_ns, last)
         except OSError as error:
             self._lost_because = reason(error)
@@ -351,9 +359,8 @@ class Recorder:
 
     def exiting(self) -> None:
         """Write all there is before `os._exit`: in a thread, waited for as long as it makes headway, within limits."""
-        if not (self._spool.is_begun or self.stacks or any(lane.buffer for lane in lanes.lanes)):
-            return
-        close_within_limits(self.close, lambda: self._events_written, self.run_dir)
+        if self._has_something():
+            close_within_limits(self.close, lambda: self._events_written, self.run_dir)
 
     def _announce_process(self) -> int:
         number = lanes.announce_spawn()

@@ -7,7 +7,7 @@ descriptor (every signal would wake its event loop), `pause` (any signal ends it
 from __future__ import annotations
 
 import os
-from _signal import SIGURG  # type: ignore[import-not-found]  # as in `flusher`
+from _signal import SIGURG  # type: ignore[import-not-found]  # as in `quiet_thread`
 from _thread import get_native_id
 
 from energyprof.record.patch import resemble, take_us_out

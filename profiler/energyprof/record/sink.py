@@ -9,14 +9,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from energyprof.interfaces import RepeatSource
     from energyprof.record.recorder import Recorder
+    from energyprof.record.repeats import RepeatPhase
 
 
 class Sink:
     """Hands instruments their codes and each thread's `extend`; the door is `energyprof.interfaces.SpanSink`."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, phase: RepeatPhase | None = None) -> None:
         self._recorder = recorder
+        self._phase = phase
 
     def stage_code(
         self, name: str, *, kind: str = "stage", file: str | None = None, line: int | None = None, module: bool = False
@@ -39,3 +42,10 @@ class Sink:
     def on_fork(self, call: Callable[[], None]) -> None:
         """Have `call` called in each forked child from now on."""
         self._recorder.on_fork.append(call)
+
+    def repeats(self, source: RepeatSource) -> bool:
+        """Return whether layers are to be repeated; if so `source` is asked for them."""
+        if self._phase is None:
+            return False
+        self._phase.add(source)
+        return True

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Any, TypeAlias, TypeVar, overload
+    from typing import Any, Literal, TypeAlias, TypeVar, overload
 
     Function = TypeVar("Function", bound=Callable[..., Any])
     After: TypeAlias = "str | Stage | tuple[str | Stage, ...]"
@@ -136,12 +136,18 @@ class _Passing:
         return self is other
 
 
-def _stage(name: str | Callable[..., Any], *, after: After = ()) -> object:
+def _stage(name: str | Callable[..., Any] | None = None, *, after: After = (), repeatable: bool = False) -> object:
     """Mark a part of the program: `with stage("asr"):`, `@stage`, `@stage("name")`; without a recorder, do nothing.
 
     `after` names the stages whose output this one receives: a name or a stage, or a tuple of them. A list is refused by
     Python itself ("unhashable type"): calls are looked up by their arguments, and looking at those first costs 0.15 us.
+
+    `repeatable=True`
+    (a decorator only): the function does the same work again when called again with the same arguments, and changes
+    nothing outside; `energyprof run --repeat` may then call it, by itself, to find out what one call costs.
     """
+    if repeatable:
+        return _repeatable(name, after)
     if isinstance(name, str):
         file = line = None
         if wrapper_globals["_ep_active"]:
@@ -154,12 +160,26 @@ def _stage(name: str | Callable[..., Any], *, after: After = ()) -> object:
         raise TypeError("a stage with `after` needs a name, as in stage('name', after='other')")
     from energyprof.record.decorate import decorated
 
-    function = decorated(name)
+    function = decorated(name)  # type: ignore[type-var]  # which refuses None
     # The cache keeps what it is asked for, and must not keep functions alive. It does not store a result if the key
     # has come into the cache meanwhile (as the comment in functools says, another thread may have been faster): so
     # put a key there that is equal for just this one check.
     stage(_Passing(name))  # type: ignore[call-overload]  # seen by nobody but _stage
     return function
+
+
+def _repeatable(name: object, after: After) -> Callable[[Function], Function]:
+    """Return the decorator of a function that may be called again."""
+    if name is not None and not isinstance(name, str):
+        raise TypeError("repeatable=True stands in @stage('name', repeatable=True), or without a name")
+    names = _after(after)
+
+    def decorator(function: Function) -> Function:
+        from energyprof.record.decorate import decorated
+
+        return decorated(function, name, names, repeatable=True)
+
+    return decorator
 
 
 def _after(after: After) -> tuple[str, ...]:
@@ -177,7 +197,11 @@ if TYPE_CHECKING:
     def stage(name: str, *, after: After = ()) -> Stage: ...
     @overload
     def stage(name: Function) -> Function: ...
-    def stage(name: object, *, after: object = ()) -> object: ...
+    @overload
+    def stage(
+        name: str | None = None, *, after: After = (), repeatable: Literal[True]
+    ) -> Callable[[Function], Function]: ...
+    def stage(name: object = None, *, after: object = (), repeatable: object = False) -> object: ...
 
 else:
     _stage.__name__ = _stage.__qualname__ = "stage"

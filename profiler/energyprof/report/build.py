@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from energyprof.model.attribution import Attribution, counted_domains
+from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.graph import StageGraph
 from energyprof.model.ids import DomainId
@@ -14,7 +15,9 @@ from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report import rows
 from energyprof.report.cautions import cautions
+from energyprof.report.cures import delay_row, repeat_row
 from energyprof.report.functions import function_rows
+from energyprof.report.layers import layer_rows
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
 
 
@@ -27,6 +30,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     attribution: Attribution,
     graph: StageGraph,
     sampling: Mapping[DomainId, DomainFacts] | None = None,
+    cures: Cures | None = None,
 ) -> Report:
     """Return the rows of all formats; `warnings` are those of recording, to which those of analysis are added."""
     by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
@@ -39,6 +43,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         for found in attribution.domains
         if found.domain in counted and (power_w := mean_power_w(found)) is not None
     ]
+    stage_rows = rows.stage_rows(stages, attribution, graph, stages_j)
     return Report(
         run=this_run,
         domains=tuple(
@@ -46,7 +51,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
             for found in attribution.domains
         ),
         ledger=tuple(rows.ledger_row(by_id[found.domain], found, this_run.wall_s) for found in attribution.domains),
-        stages=rows.stage_rows(stages, attribution, graph, stages_j),
+        stages=stage_rows,
         unsplit=rows.unsplit_rows(stages, attribution),
         functions=function_rows(stages, attribution, counted),
         edges=rows.edge_rows(graph),
@@ -54,7 +59,10 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         overhead=rows.overhead(recorder, this_run.wall_s),
         warnings=cautions(run, recorder, domains, stages, attribution, warnings),
         measured=measured,
+        layers=layer_rows(stage_rows, stages_j),
         stages_sum=stages_sum(domains, attribution, graph, measured),
         # Domains may have been measured for different parts of the run: their powers add up, not their energies.
         mean_power_w=sum(powers_w) if powers_w else None,
+        delays=delay_row(cures, this_run.wall_s),
+        repeat=repeat_row(stages, attribution),
     )

@@ -28,12 +28,12 @@ from energyprof.report.sums import mean_power_w, provenance_of
 
 
 def run_row(run: RunFacts) -> RunRow:
-    """Return which run this is; the time of its start is given in UTC."""
+    """Return which run this is; the time of its start is given in UTC, empty where it is not known."""
     start = datetime.fromtimestamp(run.start_unix_ns / 1e9, timezone.utc)
     return RunRow(
         command=run.command,
         exit_code=run.exit_code,
-        start=start.isoformat(timespec="milliseconds"),
+        start=start.isoformat(timespec="milliseconds") if run.start_unix_ns else "",
         wall_s=(run.end_ns - run.start_ns) / 1e9,
         host=run.host,
         versions=dict(run.versions),
@@ -111,6 +111,7 @@ def stage_rows(
             self_sum=_self_sum(node, stages_j),
             total_sum=_total_sum(node, stages_j),
             embodied_j=node.embodied_j,
+            facts=stage.facts,
         )
         for index, (stage, node) in enumerate(zip(stages, graph.nodes, strict=True))
     )

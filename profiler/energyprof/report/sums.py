@@ -74,4 +74,6 @@ def weakest(provenances: list[Provenance]) -> Provenance:
 
 def provenance_of(domain: Domain) -> Provenance:
     """Return the word for figures taken straight from `domain`."""
-    return "measured" if domain.provenance == "sensor" else "estimated (model)"
+    if domain.provenance == "sensor":
+        return "measured" if domain.is_vouched else "inferred"
+    return "estimated (model)"

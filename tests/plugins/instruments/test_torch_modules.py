@@ -23,6 +23,7 @@ class Sink:
         self.rows: dict[str, dict[str, object]] = {}
         self.events: dict[int, list[int]] = {}
         self.renew: list[Callable[[], None]] = []
+        self.facts: dict[str, dict[str, str | int]] = {}
 
     @property
     def ext(self) -> Callable[[tuple[int, int]], None]:
@@ -37,6 +38,9 @@ class Sink:
 
     def on_fork(self, call: Callable[[], None]) -> None:
         self.renew.append(call)
+
+    def tell(self, code: int, facts: dict[str, str | int]) -> None:
+        self.facts.setdefault(self.names[code], {}).update(facts)
 
     def stage_code(self, name: str, **more: object) -> int:
         if name not in self.names:
@@ -294,3 +298,17 @@ def test_a_real_program_records_its_layers(recording: object) -> None:
         *("-Sequential", "-infer"),
     ]
     assert program.spool.named("Sequential.0")["module"] is True
+
+
+def test_what_a_module_is_and_its_first_call_are_told_once(sink: Sink) -> None:
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+
+    net(torch.zeros(7, 2))
+    net(torch.zeros(9, 2))
+
+    assert sink.facts["Sequential.0"] == {
+        "module_class": "Linear",
+        "parameters": 9,
+        "flops_of_first_call": 7 * 2 * 2 * 3,
+        "samples_of_first_call": 7,
+    }

@@ -35,6 +35,12 @@ class Machine:
         self.world.advance(advance_ns)
         return list(self.source.read())
 
+    def facts(self) -> dict[str, Any]:
+        return {id_: facts for part in self.source.parts() for id_, facts in part.facts().items()}
+
+    def shares(self) -> dict[str, Any]:
+        return {id_: shares for part in self.source.parts() for id_, shares in part.process_shares().items()}
+
     def why(self, argument: str = "") -> str | None:
         return self.source.why_unavailable(self.context(argument))
 

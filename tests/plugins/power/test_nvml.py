@@ -34,7 +34,7 @@ def test_energy_counter_is_read_in_the_drivers_own_integers(machine):
     assert domains == {
         "gpu:0": Domain(
             id="gpu:0",
-            source="nvml energy counter (NVIDIA A100-SXM4-80GB)",
+            source="nvml energy counter (NVIDIA A100-SXM4-80GB, GPU-00000000)",
             provenance="sensor",
             quantity="energy",
             scale=1e-3,
@@ -42,7 +42,8 @@ def test_energy_counter_is_read_in_the_drivers_own_integers(machine):
             period_ns=100 * MS,
             lag_ns=(0, 100 * MS),
             gain_error=(0.05, 0.05),
-            max_power_w=800.0,
+            max_power_w=1200.0,
+            serial="GPU-00000000-aaaa-bbbb-cccc-000000000000",
             timing="by class",
         )
     }
@@ -57,6 +58,7 @@ def test_energy_counter_is_read_in_the_drivers_own_integers(machine):
         (Gpu(name="Tesla T4", capability=(7, 5), **NO_COUNTER, instant=None), "power", 100, 100, 100),
         (Gpu(name="Tesla V100", capability=(7, 0), **NO_COUNTER, instant=None), "power, 10 of every 20 ms", 20, 10, 20),
         (Gpu(name="Tesla K40", capability=(3, 5), **NO_COUNTER, instant=None), "power", 20, None, 20),
+        (Gpu(name="Tesla M40", capability=(5, 2), **NO_COUNTER, instant=None), "power", 20, None, 200),
         (Gpu(name="RTX 3090", capability=(8, 6), **NO_COUNTER), "power", 100, 100, 100),
         (Gpu(name="RTX 3090", capability=(8, 6), **ONE_SECOND), "power, mean of 1 s", 100, 1000, 100),
         (Gpu(name="H100", capability=(9, 0), **NO_COUNTER), "power, 25 of every 100 ms", 100, 25, 100),
@@ -70,11 +72,11 @@ def test_without_a_counter_power_is_read_and_what_it_averages_depends_on_the_arc
 ):
     domain = machine(gpu).open()["gpu:0"]
 
-    assert domain.source == f"nvml {text} ({gpu.name})"
+    assert domain.source == f"nvml {text} ({gpu.name}, GPU-00000000)"
     assert (domain.quantity, domain.scale) == ("power", 1e-3)
     assert (domain.period_ns, domain.window_ns) == (period_ms * MS, None if window_ms is None else window_ms * MS)
     assert domain.lag_ns == (0, lag_ms * MS)
-    assert domain.response_ns == (91 * MS if "K40" in gpu.name else None)
+    assert domain.response_ns == {"Tesla K40": 840 * MS, "Tesla M40": 91 * MS}.get(gpu.name)
 
 
 def test_power_is_the_mean_of_the_sensors_window(machine):
@@ -174,7 +176,7 @@ def test_mig_instance_is_read_as_its_whole_gpu_which_the_source_says(machine):
 
     domains = it.open()
 
-    assert domains["gpu:1"].source == "nvml energy counter (NVIDIA A100-SXM4-80GB, divided by MIG)"
+    assert domains["gpu:1"].source == "nvml energy counter (NVIDIA A100-SXM4-80GB, GPU-00000001, divided by MIG)"
     assert list(domains) == ["gpu:1"]
     assert it.source.remarks
 
@@ -214,11 +216,11 @@ def test_gpu_that_tells_nothing_is_left_out_with_a_remark_while_the_others_are_r
 
 
 def test_doors_beyond_reading_are_there(machine):
-    source = machine(Gpu()).source
+    it = machine(Gpu())
+    it.open()
 
-    assert isinstance(source, PartedSource)
-    assert isinstance(source, FactSource)
-    assert isinstance(source, ShareSource)
+    assert isinstance(it.source, PartedSource)
+    assert all(isinstance(part, FactSource) and isinstance(part, ShareSource) for part in it.source.parts())
 
 
 # --- opening and closing ---------------------------------------------------------------------------------------------
@@ -289,7 +291,7 @@ def test_facts_of_each_gpu_in_si_units(machine):
     it = machine(Gpu())
     it.open()
 
-    assert it.source.facts() == {
+    assert it.facts() == {
         "gpu:0": {
             "power_limit_w": 400.0,
             "sm_clock_hz": 1.41e9,
@@ -305,7 +307,7 @@ def test_fact_that_the_gpu_does_not_have_is_left_out_and_not_asked_for_again(mac
     it.open()
     it.world.fail("temperature", NOT_SUPPORTED)
 
-    facts = [it.source.facts()["gpu:0"] for _ in range(3)]
+    facts = [it.facts()["gpu:0"] for _ in range(3)]
 
     assert "temperature_c" not in facts[0]
     assert it.world.calls("temperature") == 1
@@ -315,28 +317,28 @@ def test_shares_are_parts_of_the_work_done_and_stand_until_the_driver_renews_the
     it = machine(Gpu(processes=((100, 60), (200, 20), (300, 0))))
     it.open()
 
-    first, second = it.source.process_shares(), it.source.process_shares()
+    first, second = it.shares(), it.shares()
     it.world.processes(0, (100, 10))
     it.world.advance(SECOND)
 
     assert first == second == {"gpu:0": {100: 0.75, 200: 0.25}}
-    assert it.source.process_shares() == {"gpu:0": {100: 1.0}}
+    assert it.shares() == {"gpu:0": {100: 1.0}}
 
 
 def test_without_utilisation_a_process_that_is_alone_has_all_and_several_are_not_known(machine):
     it = machine(Gpu(processes=((100, 60),)), Gpu(processes=((100, 60), (200, 20))))
     it.open()
     it.world.fail("process", NOT_SUPPORTED, until_ns=START_NS + 1)
-    it.source.process_shares()
+    it.shares()
     it.world.advance(SECOND)
 
-    assert it.source.process_shares() == {"gpu:0": {100: 1.0}}
+    assert it.shares() == {"gpu:0": {100: 1.0}}
 
 
 def test_process_that_has_gone_is_no_longer_said_to_work(machine):
     it = machine(Gpu(processes=((100, 60),)))
     it.open()
-    it.source.process_shares()
+    it.shares()
     it.world.fail("process", UNKNOWN)
 
-    assert it.source.process_shares() == {}
+    assert it.shares() == {}

@@ -33,7 +33,7 @@ found = {
     "reason": None,
     "domains": [dataclasses.asdict(domain) for domain in domains],
     "rows": rows,
-    "facts": source.facts(),
+    "facts": {id_: facts for part in source.parts() for id_, facts in part.facts().items()},
     "remarks": source.remarks,
 }
 source.close()

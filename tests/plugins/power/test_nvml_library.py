@@ -84,7 +84,7 @@ def test_driver_without_energy_counter_fields_and_mig_is_read_by_what_it_has(tmp
 
     found = asked(world.environment(library))
 
-    assert found == [None, ["nvml power, 10 of every 20 ms (Tesla P100)"], ["Reading"]]
+    assert found == [None, ["nvml power, 10 of every 20 ms (Tesla P100, GPU-00000000)"], ["Reading"]]
 
 
 def test_driver_older_than_the_binding_is_to_be_updated(tmp_path):

@@ -151,7 +151,8 @@ def test_first_five_bad_rows_are_named_with_line_value_and_remedy(tmp_path):
 
     assert refused(tmp_path, text) == (
         "power.csv has bad rows: line 3: t_ns '1.5' is no whole number; line 4: value 'x' is no number; "
-        "line 5: unit 'kW' is none; line 6: no domain; line 7: value '-1' is negative or not finite; " + REMEDY
+        "line 5: unit 'kW' is none; line 6: no domain; line 7: value '-1' is negative or not finite and 1 more; "
+        + REMEDY
     )
 
 

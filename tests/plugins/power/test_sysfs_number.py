@@ -44,7 +44,7 @@ def test_number_is_read_anew_through_one_descriptor(tmp_path):
         ("", "is empty"),
         ("\n", "is empty"),
         ("123", "was cut short: b'123'"),
-        ("<err>\n", "holds no number: b'<err>\\n'"),
+        ("<err>\n", "holds no number: b'<err>'"),
     ],
 )
 def test_what_is_no_whole_number_is_a_gap(tmp_path, text, said):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from energyprof.model.report import DomainRow, Report
-from energyprof_plugins.exporters.account import Ledger, covered_text, ledger, percent_covered
+from energyprof_plugins.exporters.account import Ledger, covered_text, ledger, percent_covered, sensed_word
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.figures import (
     MINUS,
@@ -33,7 +33,7 @@ def ledger_lines(report: Report, glyphs: Glyphs, wide: bool) -> Iterator[str]:
         "unattributed": account.unattributed_uj,
     }
     shown, total = rounded_to_add_up([part / uj_per_unit for part in parts_uj.values()], decimals)
-    spent = _spent(account, uj_per_unit, decimals)
+    spent = _spent(account, sensed_word(report), uj_per_unit, decimals)
     difference = grouped(account.difference_uj / uj_per_unit, decimals if account.difference_uj else 0)
     if wide:
         signed = [f"- {part[1:]}" if part.startswith(MINUS) else f"+ {part}" for part in shown]
@@ -57,10 +57,10 @@ def _ledger_unit(account: Ledger) -> tuple[str, float, int]:
     return unit, unit_j * 1e6, decimals_for(account.spent_uj / 1e6 / unit_j)
 
 
-def _spent(account: Ledger, uj_per_unit: float, decimals: int) -> str:
-    """Return what the parts must add up to; a modelled sum is never called measured."""
-    sides = {"measured": account.measured_uj, "estimated": account.estimated_uj}
-    given = {word: side / uj_per_unit for word, side in sides.items() if side} or {"measured": 0.0}
+def _spent(account: Ledger, sensed: str, uj_per_unit: float, decimals: int) -> str:
+    """Return what the parts must add up to; a modelled sum is never called measured, an imported one only on word."""
+    sides = {sensed: account.measured_uj, "estimated": account.estimated_uj}
+    given = {word: side / uj_per_unit for word, side in sides.items() if side} or {sensed: 0.0}
     shown, _ = rounded_to_add_up(list(given.values()), decimals)
     return " + ".join(f"{word} {side}" for word, side in zip(given, shown, strict=True))
 
@@ -133,6 +133,8 @@ def _error(row: DomainRow) -> str:
 
 def _reading(row: DomainRow) -> Iterator[str]:
     if row.period_s is not None:
-        yield f"every {seconds(row.period_s)}"
+        achieved_hz = row.achieved_hz if row.provenance == "measured" else None
+        read = f", read every {seconds(1 / achieved_hz)}" if achieved_hz else ""
+        yield f"every {seconds(row.period_s)}{read}"
     if row.failures:
         yield f"{grouped(row.failures)} of {grouped(row.reads)} reads failed"

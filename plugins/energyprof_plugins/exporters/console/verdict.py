@@ -33,7 +33,7 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     unit = unit_of(energy_j)
     amount = joules_with_bounds(energy_j, whole.low_j, whole.high_j, unit)
     word = sum_word(report)
-    amount = amount if word == "measured" else f"{'an' if word == 'estimated' else 'a'} {word} {amount}"
+    amount = amount if word == "measured" else f"{'an' if word[0] in 'aeiou' else 'a'} {word} {amount}"
     if culprit is None or energy_j <= 0:
         why = ": no reading shows what the stages took" if report.stages else ", no stage was recorded"
         return Text.assemble(("energyprof ", "dim"), (glyphs.text(amount), "bold"), why)
@@ -54,7 +54,7 @@ def run_line(report: Report, glyphs: Glyphs) -> str:
     run = report.run
     facts = [fit_path((program_name(run.command),), 60, glyphs), seconds(run.wall_s)]
     if run.exit_code is None:
-        facts.append("its end was not seen")
+        facts.append("imported" if "imported" in run.versions else "its end was not seen")
     elif run.exit_code < 0:
         facts.append(f"ended by {_signal_name(-run.exit_code)}")
     elif run.exit_code > 0:
@@ -86,7 +86,7 @@ def _costliest(report: Report) -> tuple[StageRow, Known] | None:
     inner = {row.parent for row in report.stages}
     best: tuple[StageRow, Known] | None = None
     for row in report.stages:
-        if row.parent is not None:
+        if row.parent is not None or (report.repeat is not None and row.stage == report.repeat.stage):
             continue
         # What only its own name is refused for is its own all the same; with stages below it may be theirs as well.
         mine = [

@@ -12,6 +12,7 @@ from energyprof_plugins.exporters.account import (
     covered_text,
     family,
     ledger,
+    sensed_word,
     sum_word,
     unread_domains,
 )
@@ -70,7 +71,8 @@ def _run(report: Report, drawn: int) -> list[str]:
     if covered_text(report):
         said.append(font(f"the ledger {covered_text(report)}", 9, INK, bold=True))
     machine = [run.host, *(run.versions[name] for name in ("cpu", "platform") if run.versions.get(name))]
-    said.append(font(fit(", ".join(part for part in machine if part), 9, LINE_PT), 9, DIM))
+    if any(machine):
+        said.append(font(fit(", ".join(part for part in machine if part), 9, LINE_PT), 9, DIM))
     folded = ", rest folded" if drawn < total else ""
     cost = percent(report.overhead.share)
     said.append(
@@ -124,7 +126,7 @@ def _way(report: Report, name: str) -> str:
     """Return how the energy of one kind of hardware came about, in one word."""
     account = ledger(report, name)
     if not account.estimated_uj:
-        return "measured"
+        return sensed_word(report)
     return "mixed" if account.measured_uj else "model"
 
 

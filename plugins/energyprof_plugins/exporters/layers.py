@@ -1,0 +1,116 @@
+"""The layers of a run's models: a table for people, rows for programs, rows for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any, Final
+
+from rich.text import Text
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.report import LayerRow, Report, SumRow
+from energyprof_plugins.exporters.console.layer_table import layer_key, layer_table
+from energyprof_plugins.exporters.json_report import layer_document
+from energyprof_plugins.exporters.layer_choice import NO_LAYERS, Choice, choose
+from energyprof_plugins.exporters.terminal import NARROWEST, WIDEST, Page
+
+FORMULA_SIGNS: Final = "=+-@\t\r"
+"""A cell that begins with one of these is a formula to a spreadsheet: it is written with an apostrophe before it."""
+
+
+class LayerTable:
+    """Format the layers as text; options: `phase`, `depth`, `top`, `run`."""
+
+    name = "layers"
+    suffix = ".txt"
+    summary = "text for people: the layers of torch models, as `energyprof layers` prints them"
+
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return the table; raises InputError for a phase that no layer had."""
+        choice = choose(report, context.options)
+        page = Page(max(NARROWEST, min(WIDEST, context.width)), context)
+        if not choice.rows:
+            page.wrapped(NO_LAYERS, indent=0)
+            return page.text()
+        page.line(Text(page.glyphs.text(_heading(report, choice)), style="bold"))
+        page.line()
+        page.console.print(layer_table(report, choice, page.glyphs, page.width))
+        page.wrapped(page.glyphs.text(layer_key(choice, report)), indent=5, style="dim")
+        return page.text()
+
+
+class LayerJson:
+    """Format the layers as a JSON list of rows, as the JSON report holds them; options as the table's."""
+
+    name = "layers-json"
+    suffix = ".json"
+    summary = "the layers as a JSON list"
+
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return the list; raises InputError for a phase that no layer had."""
+        choice = choose(report, context.options)
+        rows = [json.dumps(layer_document(row), allow_nan=False) for row in choice.rows]
+        return "[\n " + ",\n ".join(rows) + "\n]\n" if rows else "[]\n"
+
+
+class LayerCsv:
+    """Format the layers as comma-separated values, one row a layer; options as the table's."""
+
+    name = "layers-csv"
+    suffix = ".csv"
+    summary = "the layers as comma-separated values, for spreadsheets and pandas"
+
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return the rows; raises InputError for a phase that no layer had."""
+        choice = choose(report, context.options)
+        written = io.StringIO()
+        rows = [flat(row) for row in choice.rows]
+        sheet = csv.DictWriter(written, list(rows[0]) if rows else ["layer"], lineterminator="\n")
+        sheet.writeheader()
+        for row in rows:
+            sheet.writerow({name: _harmless(value) for name, value in row.items()})
+        return written.getvalue()
+
+
+def flat(row: LayerRow) -> dict[str, Any]:
+    """Return a layer as one flat row; what is refused or unknown is None."""
+    return {
+        "layer": row.layer,
+        "phase": row.phase,
+        "parent": row.parent,
+        "depth": row.depth,
+        "module_class": row.module_class,
+        "calls": row.calls,
+        **_flat_sum("self", row.self_sum),
+        **_flat_sum("total", row.total_sum),
+        "provenance": row.total_sum.provenance,
+        "share": row.self_sum.share,
+        "per_call_j": row.per_call_j,
+        "per_sample_j": row.per_sample_j,
+        "mean_power_w": row.mean_power_w,
+        "wall_s": row.wall_s,
+        "self_wall_s": row.self_wall_s,
+        "off_cpu_s": row.off_cpu_s,
+        "parameters": row.parameters,
+        "flops": row.flops,
+        "joules_per_gflop": row.joules_per_gflop,
+    }
+
+
+def _flat_sum(name: str, figure: SumRow) -> dict[str, float | None]:
+    return {f"{name}_j": figure.energy_j, f"{name}_low_j": figure.low_j, f"{name}_high_j": figure.high_j}
+
+
+def _harmless(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA_SIGNS and value else value
+
+
+def _heading(report: Report, choice: Choice) -> str:
+    models = sorted({row.layer for row in report.layers if row.depth == 0})
+    layers = len({row.layer for row in report.layers})
+    phase = "all phases" if choice.phase == "total" else choice.phase
+    shown = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
+    word = "layer" if layers == 1 else "layers"
+    return f"{layers} {word} of {shown}, {phase}"

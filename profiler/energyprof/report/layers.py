@@ -1,0 +1,153 @@
+"""Layers: stages of the same module brought together, whichever stage called it, apart by phase.
+
+A stage is a layer if its instrument told the class of a module. What stands below a backward pass without being a
+part of it is a forward done again: a recompute. Energies are sums of stages: bounds are added, which is never too
+narrow, and a sum with a refused part is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from energyprof.model.ids import StageId
+from energyprof.model.report import LAYER_PHASES, LayerPhase, LayerRow, StageRow, SumRow
+from energyprof.report.sums import exact_sum, weakest
+
+MODULE_CLASS = "module_class"
+"""The fact that makes a stage a layer."""
+
+
+def layer_rows(stages: Sequence[StageRow], stages_j: float) -> tuple[LayerRow, ...]:
+    """Return every layer in each phase it had, and in all of them together; shares are of `stages_j`."""
+    return _Layers(stages, stages_j).rows() if any(MODULE_CLASS in row.facts for row in stages) else ()
+
+
+class _Layers:
+    """What the rows are worked out from."""
+
+    def __init__(self, stages: Sequence[StageRow], stages_j: float) -> None:
+        self._stages_j = stages_j
+        self._by_id = {row.stage: row for row in stages}
+        self._parts: dict[str, dict[LayerPhase, list[StageRow]]] = {}
+        self._parent: dict[str, str | None] = {}
+        self._operations: dict[StageId, int | None] = {}
+        below_backward: set[StageId] = set()
+        for row in stages:  # parents stand first
+            if row.kind == "backward" or row.parent in below_backward:
+                below_backward.add(row.stage)
+            if MODULE_CLASS not in row.facts:
+                continue
+            phase: LayerPhase = "forward"
+            if row.kind == "backward":
+                phase = "backward"
+            elif row.stage in below_backward:
+                phase = "recompute"
+            self._parts.setdefault(row.name, {}).setdefault(phase, []).append(row)
+            if self._parent.get(row.name) is None:
+                self._parent[row.name] = self._layer_above(row)
+        self._parameters = {
+            name: max(int(row.facts.get("parameters", 0)) for rows in phases.values() for row in rows)
+            for name, phases in self._parts.items()
+        }
+        self._depth = {name: self._depth_of(name) for name in self._parts}
+        for name in sorted(self._parts, key=self._depth.__getitem__, reverse=True):
+            above = self._parent[name]
+            if above is not None and self._depth[above] < self._depth[name]:
+                self._parameters[above] += self._parameters[name]
+        self._count_operations(stages)
+
+    def _layer_above(self, row: StageRow) -> str | None:
+        at = row.parent
+        while at is not None:
+            above = self._by_id[at]
+            if MODULE_CLASS in above.facts and above.name != row.name:
+                return above.name
+            at = above.parent
+        return None
+
+    def _count_operations(self, stages: Sequence[StageRow]) -> None:
+        """Per stage of a module: its own operations and those of all below it, over all calls; None: none is known."""
+        known: dict[StageId, int | None] = self._operations
+        for row in reversed(stages):
+            one = row.facts.get("flops_of_first_call")
+            if one is not None and row.kind != "backward":
+                known[row.stage] = (known.get(row.stage) or 0) + int(one) * row.calls
+            counted = known.get(row.stage)
+            if counted is not None and row.parent is not None:
+                known[row.parent] = (known.get(row.parent) or 0) + counted
+
+    def rows(self) -> tuple[LayerRow, ...]:
+        """Return the rows, a layer before those it calls, a layer's phases in the order of `LAYER_PHASES`."""
+        made = []
+        for name in self._in_tree_order():
+            phases = self._parts[name]
+            whole = [row for rows in phases.values() for row in rows]
+            made += [self._row(name, phase, phases[phase]) for phase in LAYER_PHASES if phase in phases]
+            made.append(self._row(name, "total", whole))
+        return tuple(made)
+
+    def _in_tree_order(self) -> list[str]:
+        """Return each layer before those it calls, in the order of their first calls."""
+        below: dict[str | None, list[str]] = {}
+        for name, parent in self._parent.items():
+            below.setdefault(parent, []).append(name)
+        order: dict[str, None] = {}
+        waiting = list(reversed(below.get(None, [])))
+        while waiting:
+            name = waiting.pop()
+            if name not in order:
+                order[name] = None
+                waiting += reversed(below.get(name, []))
+        return [*order, *(name for name in self._parts if name not in order)]
+
+    def _row(self, name: str, phase: LayerPhase, stages: list[StageRow]) -> LayerRow:
+        forward = self._parts[name].get("forward", [])
+        counted = forward if phase == "total" and forward else stages
+        calls = sum(row.calls for row in counted)
+        wall_s = sum(row.wall_s for row in stages)
+        total = self._sum([row.total_sum for row in stages])
+        per_call_j = total.energy_j / calls if calls and total.energy_j is not None else None
+        batches = [int(row.facts["samples_of_first_call"]) for row in counted if row.facts.get("samples_of_first_call")]
+        operations = [self._operations.get(row.stage) for row in stages] if phase in {"forward", "recompute"} else []
+        flops = sum(count for count in operations if count is not None) or None
+        joules_per_gflop = total.energy_j / (flops / 1e9) if flops and total.energy_j is not None else None
+        facts = next(row.facts for row in stages)
+        return LayerRow(
+            layer=name,
+            phase=phase,
+            parent=self._parent[name],
+            depth=self._depth[name],
+            module_class=str(facts[MODULE_CLASS]),
+            calls=calls,
+            wall_s=wall_s,
+            self_wall_s=sum(row.self_wall_s for row in stages),
+            off_cpu_s=max(wall_s - sum(row.cpu_s for row in stages), 0.0),
+            self_sum=self._sum([row.self_sum for row in stages]),
+            total_sum=total,
+            per_call_j=per_call_j,
+            per_sample_j=per_call_j / max(batches) if per_call_j is not None and batches else None,
+            mean_power_w=total.energy_j / wall_s if wall_s > 0 and total.energy_j is not None else None,
+            parameters=self._parameters[name],
+            flops=flops,
+            joules_per_gflop=joules_per_gflop,
+        )
+
+    def _sum(self, parts: Iterable[SumRow]) -> SumRow:
+        parts = tuple(parts)
+        refused = any(part.energy_j is None for part in parts)
+        unread = any(part.low_j is None or part.high_j is None for part in parts)
+        energy_j = None if refused else exact_sum([part.energy_j or 0.0 for part in parts])
+        return SumRow(
+            energy_j=energy_j,
+            low_j=None if unread else exact_sum([part.low_j or 0.0 for part in parts]),
+            high_j=None if unread else exact_sum([part.high_j or 0.0 for part in parts]),
+            provenance=weakest([part.provenance for part in parts]),
+            share=energy_j / self._stages_j if energy_j is not None and self._stages_j > 0 else None,
+        )
+
+    def _depth_of(self, name: str) -> int:
+        depth, seen, at = 0, {name}, self._parent[name]
+        while at is not None and at not in seen:
+            seen.add(at)
+            depth, at = depth + 1, self._parent[at]
+        return depth
