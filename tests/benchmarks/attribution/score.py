@@ -54,7 +54,7 @@ class Score:
     total_error: float
     """Measured energy against the true one of the time covered."""
     stages_error: float
-    """Sum over the leaves before refusal against the true one."""
+    """Sum over all stages before refusal against the true one."""
     ledger_uj: float
     """What the ledger does not close by."""
     has_fit: bool
@@ -75,6 +75,8 @@ class Case:
     found: DomainAttribution
     covered_ns: tuple[Floats, Floats]
     """Starts and ends of the windows of known energy, which is what published figures are of; since the start."""
+    late_ns: float
+    """By how much those lie before the time that their energy is of, lags being known within bounds only."""
     lag_ns: float
     """The true one."""
     fit_s: float
@@ -94,7 +96,7 @@ def score(case: Case, peers_j: dict[str, Floats]) -> Score:
     ledger = found.ledger
     if ledger is None:
         raise ValueError(f"nothing of {found.domain} was read")
-    start_ns, end_ns = case.covered_ns
+    start_ns, end_ns = (edge_ns + case.late_ns for edge_ns in case.covered_ns)
     known_j = float(np.sum(case.truth.until_j(end_ns) - case.truth.until_j(start_ns)))
     fit = found.fit
     return Score(
@@ -108,7 +110,7 @@ def score(case: Case, peers_j: dict[str, Floats]) -> Score:
         lines=lines,
         lines_covered=covered,
         total_error=ledger.measured_j / known_j - 1,
-        stages_error=float(energy_j[leaf].sum() / true_j.sum() - 1),
+        stages_error=float(energy_j.sum() / true_j.sum() - 1),
         ledger_uj=ledger.difference_j() * 1e6,
         has_fit=fit is not None,
         refusal="" if fit is None else fit.refusal,

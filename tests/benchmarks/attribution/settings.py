@@ -95,4 +95,5 @@ def run(setting: Setting, seed: int, run_s: float = 60.0) -> Score:
     fit_s = time.process_time() - began
     peers = energies_j(truth, Polled.of(sensor, measured.readings, ORIGIN_NS))
     windows = recover(trace.domains[0], measured.readings, trace.run.start_ns, trace.run.end_ns).run
-    return score(Case(truth, tree, found, (windows.start_ns, windows.end_ns), measured.lag_ns, fit_s), peers)
+    covered_ns, late_ns = (windows.start_ns, windows.end_ns), sum(sensor.known_lag_ns) / 2 - measured.lag_ns
+    return score(Case(truth, tree, found, covered_ns, late_ns, measured.lag_ns, fit_s), peers)

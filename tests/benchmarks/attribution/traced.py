@@ -81,7 +81,7 @@ def traced(truth: Truth, tree: Tree, sensor: Sensor, readings: Readings, stampin
         stages=tree.stages,
         lanes=Lanes(
             pid=one,
-            tid=np.arange(1, count + 1, dtype=np.int32),
+            tid=np.zeros(count, np.int32) if domain.driver == "device" else np.arange(1, count + 1, dtype=np.int32),
             number=np.arange(count, dtype=np.int64),
             kind=np.full(count, kind, np.uint8),
             parent=none,
