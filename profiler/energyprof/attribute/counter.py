@@ -12,7 +12,10 @@ from energyprof.attribute.counter_faults import unwrapped
 from energyprof.attribute.windows import Polls, Windows, every_poll_is_fresh, poll_error_ns
 from energyprof.model.domain import Domain
 from energyprof.model.grid import Grid, fit_grid
-from energyprof.model.span import Floats, Ints
+from energyprof.model.span import Flags, Floats, Ints
+
+NEAR = 0.05
+"""Periods by which updates may stray from their slots."""
 
 
 def counter_windows(domain: Domain, polls: Polls) -> Windows:
@@ -39,6 +42,8 @@ def counter_windows(domain: Domain, polls: Polls) -> Windows:
         if grid is None:
             instant, error, period = _bracketed(low, high, domain.period_ns)
         else:
+            sure = ~_doubtful(grid, low, high)
+            at, low, high = at[sure], low[sure], high[sure]
             instant, error, period = _nearest(grid, low, high), grid.error_ns, round(grid.period_ns)
             first = _dated(grid, polls, np.append(0, 1 + np.flatnonzero(np.diff(piece))))
             instant = np.append(instant, grid.last_slot(polls.before_ns[first]))
@@ -58,6 +63,12 @@ def _nearest(grid: Grid, low: Floats, high: Floats) -> Floats:
     slot = grid.last_slot(high)
     early = (slot < low) & (slot + grid.period_ns - high < low - slot)  # it came before its slot, and was seen at once
     return np.where(early, high, np.clip(slot, low, high))
+
+
+def _doubtful(grid: Grid, low: Floats, high: Floats) -> Flags:
+    """Return the brackets of a late poll that hold several slots, and of whose last nobody knows if it was seen."""
+    slot, near = grid.last_slot(high + NEAR * grid.period_ns), NEAR * grid.period_ns
+    return (np.abs(high - slot) < near) & (slot - grid.period_ns > low - near)
 
 
 def _dated(grid: Grid, polls: Polls, rows: Ints) -> Ints:

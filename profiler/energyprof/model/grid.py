@@ -18,6 +18,8 @@ import numpy as np
 
 from energyprof.model.span import Floats
 
+SHARP = 0.35
+"""Part of a period that a bracket may span to be of use where there are better ones."""
 FEWEST = 8
 """Updates below which no grid is claimed."""
 
@@ -48,16 +50,22 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_r
     """
     width = high_ns - low_ns
     usual = float(np.median(width)) if len(width) else 0.0
-    narrow = width <= 2 * usual
+    widest, is_late = 2 * usual, nominal_ns is not None and usual > SHARP * nominal_ns
+    if nominal_ns is not None and is_late:
+        # Most polls were late: what they bracket says little, and may hold several updates.
+        widest = max(SHARP * nominal_ns, 1.05 * float(np.quantile(width, 0.2)))
+    narrow = width <= widest
+    usual = float(np.median(width[narrow])) if len(width) else 0.0
     middle = ((low_ns + high_ns) / 2)[narrow]
     if len(middle) < FEWEST:
         return None
     step = np.diff(middle)
     guess = nominal_ns if nominal_ns is not None else float(np.median(step))
     near = step[(step > 0.5 * guess) & (step < 1.5 * guess)]
-    if len(near) < FEWEST // 2 and not (may_repeat and nominal_ns is not None):
+    # Where values may repeat or polls were late, updates seen are far apart, and the nominal period has to serve.
+    seldom = nominal_ns is not None and (may_repeat or is_late) and len(near) < len(step) / 2
+    if len(near) < FEWEST // 2 and not seldom:
         return None
-    seldom = may_repeat and nominal_ns is not None and len(near) < len(step) / 2
     period, origin = guess if seldom else float(near.mean()), float(middle[0])
     since = middle - origin
     kept = np.ones(len(since), np.bool_)

@@ -29,6 +29,7 @@ class Covered:
     time_s: Floats
     """Per column, the last: outside."""
     carried_s2: Floats
+    stretched_s: Floats
 
     @staticmethod
     def of(workload: Workload, start: Floats, end: Floats) -> Covered:
@@ -38,9 +39,11 @@ class Covered:
         edge = np.unique(np.concatenate((start, end, np.arange(start[0], end[-1], STEP_NS))))
         asked = np.searchsorted(start, edge[:-1], "right") > np.searchsorted(end, edge[:-1], "right")
         found = workload.occupancy(edge, asked)
-        time, carried = np.asarray(found.time.sum(0)).ravel(), np.asarray(found.carried.sum(0)).ravel()
+        time, carried, stretched = (
+            np.asarray(matrix.sum(0)).ravel() for matrix in (found.time, found.carried, found.stretched)
+        )
         shared = workload.shared(edge, asked)
-        return Covered((edge[:-1] + edge[1:]) / 2, shared.toarray(), time, carried)
+        return Covered((edge[:-1] + edge[1:]) / 2, shared.toarray(), time, carried, stretched)
 
     def functional(self, parameters: Parameters) -> Matrix:
         """Return H."""
@@ -52,6 +55,5 @@ class Covered:
         result[rows, parameters.outside + 1 + rows] = self.time_s[:-1]
         result[columns, parameters.outside] = self.time_s[-1]
         sloped = parameters.sloped
-        lengths = self.carried_s2[sloped] / parameters.usual_s[sloped] - self.time_s[sloped]
-        result[sloped, parameters.block.stop + np.arange(len(sloped))] = lengths
+        result[sloped, parameters.block.stop + np.arange(len(sloped))] = self.stretched_s[sloped]
         return result

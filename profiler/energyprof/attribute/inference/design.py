@@ -58,6 +58,8 @@ class Design:
     """Rows x columns (the last: outside), in s, expected."""
     carried: Floats
     """Rows x columns, in s^2, expected."""
+    stretched: Floats
+    """Rows x columns, in s, expected."""
     edge_ns: Floats
     """Ascending, of the bins."""
     time: csr_matrix
@@ -80,9 +82,8 @@ class Design:
 
     def lengths_matter(self, part: float) -> Ints:
         """Return the columns whose calls differ so much in length that this shows in the rows."""
-        usual = self.carried[:, :-1].sum(0) / np.maximum(self.occupied[:, :-1].sum(0), 1e-12)
-        off = self.carried[:, :-1] / np.where(usual > 0, usual, 1.0) - self.occupied[:, :-1]
-        return np.flatnonzero((off**2).sum(0) > part**2 * (self.occupied[:, :-1] ** 2).sum(0))
+        shown = (self.stretched[:, :-1] ** 2).sum(0)
+        return np.flatnonzero(shown > part**2 * (self.occupied[:, :-1] ** 2).sum(0))
 
     def by_lag(self, until_j: Floats) -> Floats:
         """Return the derivative of each row's energy by the lag, in J/s."""
@@ -121,6 +122,7 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
         end,
         occupied,
         (expect @ found.carried).toarray(),
+        (expect @ found.stretched).toarray(),
         edge,
         found.time,
         found.carried,

@@ -6,18 +6,18 @@ likelihood ratio of 7; the marginal likelihood already charges for parameters th
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from energyprof.attribute.inference.design import Timing
+from energyprof.attribute.inference.design import design
 from energyprof.attribute.inference.search import golden
-from energyprof.attribute.inference.trial import Trial, again, rescaled, searched_rho, solved
+from energyprof.attribute.inference.trial import Trial, again, rescaled, searched, searched_rho, solved
+from energyprof.attribute.inference.workload import Workload
 from energyprof.model.span import Floats
 
 NATS = 2.0
-NATS_RESPONSE = 4.0
+NATS_RESPONSE = 6.0
 KNOT_NS = 8e9
 MOST_KNOTS = 60
 LENGTHS_DIFFER = 0.1
@@ -53,17 +53,22 @@ def _with_slopes(trial: Trial) -> list[Trial]:
     return [first, *(rescaled(first, replace(trial.hyper, slope=slope)) for slope in SLOPES[1:])]
 
 
-def find_response(likelihood: Callable[[Timing], float], timing: Timing, low_ns: float) -> Timing:
-    """Return the timing with the time constant that the data ask for, 0 if none; the mean delay stays the same."""
+def with_response(
+    workload: Workload, trial: Trial, jitter_bounds_ns: tuple[float, float], least_lag_ns: float
+) -> Trial:
+    """Return the trial with the sensor's time constant where the data ask for one; its mean delay stays the same."""
+    timing = trial.plan.timing
 
-    def of(response_ns: float) -> Timing:
-        return replace(timing, lag_ns=max(timing.lag_ns - response_ns, low_ns), response_ns=response_ns)
+    def of(response_ns: float) -> Trial:
+        lag_ns = max(timing.lag_ns - response_ns, least_lag_ns)
+        changed = replace(timing, lag_ns=lag_ns, response_ns=response_ns)
+        return again(trial, design(workload, trial.plan.rows, changed))
 
-    plain = likelihood(timing)
-    tried = [likelihood(of(response)) for response in RESPONSES_NS]
-    if max(tried) < plain + NATS_RESPONSE:
-        return timing
+    tried = [of(response).solution.log_likelihood for response in RESPONSES_NS]
+    if max(tried) < trial.solution.log_likelihood + NATS_RESPONSE:
+        return trial
     best = int(np.argmax(tried))
     ends = (RESPONSE_BOUNDS_NS[0], *RESPONSES_NS, RESPONSE_BOUNDS_NS[1])
-    found = golden(lambda log: likelihood(of(float(np.exp(log)))), np.log(ends[best]), np.log(ends[best + 2]), 8)
-    return of(float(np.exp(found)))
+    low, high = np.log(ends[best]), np.log(ends[best + 2])
+    found = of(float(np.exp(golden(lambda log: of(float(np.exp(log))).solution.log_likelihood, low, high, 8))))
+    return searched(workload, found, jitter_bounds_ns)

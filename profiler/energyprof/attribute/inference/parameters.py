@@ -1,11 +1,10 @@
 """The parameters of a fit and what is believed of them: baseline, its drift, time outside, columns, slopes.
 
-    y_w = P0 |w| + sum_j beta_j B_j(w) |w| + D_out x_w,out + sum_k D_k x_wk + sum_k g_k (v_wk / c_k - x_wk) + noise
+    y_w = P0 |w| + sum_j beta_j B_j(w) |w| + D_out x_w,out + sum_k D_k x_wk + sum_k g_k l_wk + noise
 
 B_j are hat functions on knots some seconds apart (leakage follows temperature). g_k lets the power of column k grow
-with the length of its calls: v_wk is overlap times length (workload.py), and with c_k = sum of d^2 / sum of d, the
-length of the call that a random instant of k lies in, the factor is d / c_k - 1 and adds up to 0 over the run. So a
-slope changes nothing of what k spends in all; it takes out of the residuals what length explains.
+with the logarithm of the length of its calls: l_wk is overlap times that, less its mean (workload.py), and adds up to 0
+over the run. So a slope changes nothing of what k spends in all; it takes out of the residuals what length explains.
 
 Scales: p is the mean power of the rows, u the same per time that columns had.
 """
@@ -51,8 +50,6 @@ class Parameters:
     """Of the drift; empty: none."""
     sloped: Ints
     """Columns whose power may go with length."""
-    usual_s: Floats
-    """c_k of each column."""
     mean_w: float
     unit_w: float
     baseline_w: float | None
@@ -80,10 +77,7 @@ class Parameters:
         open_s = max(duration - float(design.occupied[:, -1].sum()), 0.0)
         mean = max(energy / duration, 1e-9)
         unit = mean * float(np.clip(open_s / busy, 0.02, 50.0)) if busy > 0 and open_s > 0 else mean
-        carried, occupied = design.carried[:, :-1].sum(0), design.occupied[:, :-1].sum(0)
-        usual = carried / np.where(occupied > 0, occupied, 1.0)
-        none = np.zeros(0, np.int64)
-        return Parameters(len(usual), np.zeros(0), none, np.where(usual > 0, usual, 1.0), mean, unit, baseline_w)
+        return Parameters(design.occupied.shape[1] - 1, np.zeros(0), np.zeros(0, np.int64), mean, unit, baseline_w)
 
     def with_drift(self, knots_ns: Floats) -> Parameters:
         """Return the same with a baseline that drifts."""
@@ -97,9 +91,8 @@ class Parameters:
         """Return X."""
         duration = design.duration_s
         drift = hats(self.knots_ns, (design.start_ns + design.end_ns) / 2) * duration[:, None]
-        occupied, sloped = design.occupied, self.sloped
-        slope = design.carried[:, sloped] / self.usual_s[sloped] - occupied[:, sloped]
-        return np.column_stack((duration, drift, occupied[:, -1], occupied[:, :-1], slope))
+        occupied = design.occupied
+        return np.column_stack((duration, drift, occupied[:, -1], occupied[:, :-1], design.stretched[:, self.sloped]))
 
     def prior(self, hyper: Hyper) -> Prior:
         """Return what is believed before the data."""

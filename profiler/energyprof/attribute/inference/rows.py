@@ -60,6 +60,19 @@ class Rows:
             merged=self.merged[rows],
         )
 
+    def skewed(self, by_ns: float) -> Rows:
+        """Return the rows with times that the sensor's clock was ahead by -by_ns at the first to by_ns at the last."""
+        return replace(
+            self,
+            start_ns=self.start_ns - by_ns * self.along(self.start_ns),
+            end_ns=self.end_ns - by_ns * self.along(self.end_ns),
+        )
+
+    def along(self, at_ns: Floats) -> Floats:
+        """Return where in these rows instants lie, -1 at the first to 1 at the last."""
+        first, last = float(self.end_ns[0]), float(self.end_ns[-1])
+        return (at_ns - (first + last) / 2) / max((last - first) / 2, 1.0)
+
     def outside_of(self, start_ns: float, end_ns: float) -> Rows:
         """Return the rows that have nothing in common with [start, end]."""
         return self.at(np.flatnonzero((self.end_ns <= start_ns) | (self.start_ns >= end_ns)))
@@ -117,7 +130,7 @@ def _of_age(polls: Polls, period: float) -> tuple[float, tuple[float, float]]:
 
 
 def _of_grid(error_ns: float) -> tuple[float, tuple[float, float]]:
-    return max(min(GRID_JITTER_NS, error_ns), 2e5, 0.3 * error_ns), (LEAST_JITTER_NS, max(3e6, error_ns))
+    return max(min(GRID_JITTER_NS, error_ns), 2e5, 0.3 * error_ns), (LEAST_JITTER_NS, max(6e5, 1.5 * error_ns))
 
 
 def _certain(grid: Grid, polls: Polls, watts: Floats, near_ns: float) -> tuple[Floats, Floats]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from energyprof.attribute.inference.bootstrap import bootstrap_sd
 from energyprof.attribute.inference.covered import Covered
 from energyprof.attribute.inference.design import Timing, design
-from energyprof.attribute.inference.extensions import extended, find_response, knots
+from energyprof.attribute.inference.extensions import extended, knots, with_response
 from energyprof.attribute.inference.lag import FoundLag, find_lag
 from energyprof.attribute.inference.likelihood import Solver
 from energyprof.attribute.inference.parameters import Hyper
@@ -35,6 +35,8 @@ SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
 SEARCH_ROWS = 1000
 LAG_ROWS = 600
+CLOSE_NS = 1e4
+"""Corrections of lag and grid below this are not worth another look."""
 CLOCKS_NS = 2e6
 """Beyond its bounds a lag is looked for so much further: stamps and readings may come from clocks that differ."""
 BOOTSTRAP_MOST = 2.0
@@ -99,23 +101,24 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     start = Timing((low + high) / 2, rows.jitter_ns, response)
     lag = find_lag(likelihood, (low, high), start)
     timing = replace(start, lag_ns=lag.lag_ns)
-    if not response:
-        timing = find_response(likelihood, timing, low)
     rows = _inside(problem, timing.lag_ns, timing.lag_ns)
     trial = first(problem.workload, _part(rows, SEARCH_ROWS), timing, problem.baseline_w, bends)
     trial = searched(problem.workload, trial, rows.jitter_bounds_ns)
+    if not response:
+        trial = with_response(problem.workload, trial, rows.jitter_bounds_ns, low)
     trial = again(trial, design(problem.workload, rows, trial.plan.timing))
     trial = extended(again(trial, None))
     wide = max((high - low) / 12**0.5, 1e4)
     for _ in range(2):
         moved, _ = _with_lag(trial, wide)
-        off = float(moved.solution.theta[-1])
-        if abs(off) < 2e4:
+        off, skew = (float(moved.solution.theta[at]) for at in (-2, -1))
+        if max(abs(off), abs(skew)) < CLOSE_NS:
             break
         shifted = float(np.clip(trial.plan.timing.lag_ns + off, low, high))
+        rows = rows.skewed(skew)
         trial = again(trial, design(problem.workload, rows, replace(trial.plan.timing, lag_ns=shifted)))
     moved, lag_sd = _with_lag(trial, wide)
-    return _fitted(problem, moved, lag, lag_sd, timing.response_ns > response)
+    return _fitted(problem, moved, lag, lag_sd, trial.plan.timing.response_ns > response)
 
 
 def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
@@ -133,15 +136,19 @@ def _part(rows: Rows, most: int) -> Rows:
 
 
 def _with_lag(trial: Trial, lag_sd_ns: float) -> tuple[Trial, float]:
-    """Return the estimate with the lag as one more parameter (in ns), so that all else knows it is not sure of it."""
+    """Return the estimate with two more parameters in ns, so that all else knows that they are not sure.
+
+    The lag, and by how much the grid of updates is off towards both ends of the run.
+    """
     parameters, theta = trial.parameters, trial.solution.theta
     until = trial.plan.energy_until(parameters.power_w(theta), float(theta[0]))
-    columns = np.column_stack((trial.columns, trial.plan.by_lag(until) * 1e-9))
+    by_lag, rows = trial.plan.by_lag(until) * 1e-9, trial.plan.rows
+    columns = np.column_stack((trial.columns, by_lag, by_lag * rows.along((rows.start_ns + rows.end_ns) / 2)))
     prior = parameters.prior(trial.hyper)
-    prior = replace(prior, mean=np.append(prior.mean, 0.0), sd=np.append(prior.sd, lag_sd_ns))
+    prior = replace(prior, mean=np.append(prior.mean, (0.0, 0.0)), sd=np.append(prior.sd, (lag_sd_ns, rows.jitter_ns)))
     solver = Solver.of(columns, trial.plan.rows.energy_j, trial.omega)
     solution = solver.under(prior)
-    sd = float(np.sqrt(solution.covariance()[-1, -1]))
+    sd = float(np.sqrt(solution.covariance()[-2, -2]))
     return replace(trial, columns=columns, solver=solver, solution=solution), sd
 
 

@@ -6,7 +6,9 @@ For bin m = [t_m, t_m+1] and column k, over the segments i of k:
     carried   v_mk = sum of overlap_mi * d_i, d_i the length of segment i: a segment whose power is off by e_i from its
               column's D_k adds e_i * overlap, and with e_i of variance (rho D_k)^2, shared out evenly over the segment,
               rho^2 D_k^2 v_mk is the variance that k carries in bin m: (rho D_k d_i)^2 for the whole of i
-    tail      what of an impulse response with time constant T is still to come at the bin's end (response.py):
+    stretched sum of overlap_mi * f_i, f_i = ln(d_i / c_k) within +- ln 3 and less its mean over the time of k, c_k the
+              usual length: by how much the calls there are longer than others of k (parameters.py)
+    tail      what of an impulse response with time constant T is still to come at the bin's end (design.py):
               sum of exp(-(t_m+1 - end)/T) - exp(-(t_m+1 - start)/T)
 
 Bins that nobody asks about cost nothing. The last column is the time outside any stage.
@@ -32,6 +34,8 @@ CHUNK = 1 << 17
 TABLE = 1 << 22
 """Cells up to which sums are taken in a table; beyond it would be mostly empty."""
 _FAR_NS = 2.0**60
+LONGEST = float(np.log(3.0))
+"""Calls three times as long as usual, or a third, count as the longest and shortest: what is rare bends no slope."""
 LONGEST_OUTSIDE_S = 0.1
 """Time outside counts as pieces of at most this: its power wanders, it is no one call."""
 
@@ -42,6 +46,7 @@ class Occupancy:
 
     time: csr_matrix
     carried: csr_matrix
+    stretched: csr_matrix
     tail: csr_matrix | None
     """None: not asked for."""
 
@@ -58,6 +63,8 @@ class Workload:
     shares: CpuShares | None
     """None: power goes with the time that lanes are busy."""
     columns: Columns
+    longer: Floats
+    """f_i of each of `with_outside`."""
 
     @staticmethod
     def of(segments: Segments, line: Timeline, shares: CpuShares | None, columns: Columns) -> Workload:
@@ -66,11 +73,12 @@ class Workload:
         kept = end > start
         outside = np.full(np.count_nonzero(kept), len(columns.of_stage), np.int32)
         idle = Segments(outside, np.full(len(outside), -1, np.int32), start[kept], end[kept])
-        return Workload(segments, segments.with_more(idle), line, shares, columns)
+        every = segments.with_more(idle)
+        return Workload(segments, every, line, shares, columns, _longer(every, columns))
 
     def occupancy(self, edge_ns: Floats, asked: Flags, response_ns: float = 0.0) -> Occupancy:
         """Return who was there in each bin between ascending edges; bins not `asked` for stay empty."""
-        size, wanted = (len(edge_ns) - 1, self.columns.count + 1), 3 if response_ns else 2
+        size, wanted = (len(edge_ns) - 1, self.columns.count + 1), 4 if response_ns else 3
         sums = [np.zeros(size[0] * size[1]) for _ in range(wanted)] if size[0] * size[1] <= TABLE else None
         found: list[tuple[Ints, list[Floats]]] = []
         of_stage = np.append(self.columns.of_stage, self.columns.count)
@@ -79,7 +87,8 @@ class Workload:
             part = _pieces(self.with_outside, of_stage, slice(first, min(first + CHUNK, high)), edge_ns, asked)
             key = part.bin * size[1] + part.column
             whole_s = np.where(part.column == self.columns.count, LONGEST_OUTSIDE_S, part.whole_s)
-            amounts = [part.length_s, part.length_s * whole_s]
+            length_s = part.length_s
+            amounts = [length_s, length_s * whole_s, length_s * self.longer[part.row]]
             if response_ns:
                 amounts.append(part.tail_s(edge_ns, response_ns))
             if sums is None:
@@ -90,9 +99,9 @@ class Workload:
         key, amounts = _together(found, wanted) if sums is None else _held(sums)
         if self.shares is not None:
             part_on_cpu = self._on_cpu(self.shares, edge_ns, asked, key) / amounts[0]
-            amounts = [amount * part_on_cpu**power for amount, power in zip(amounts, (1, 2, 1), strict=False)]
+            amounts = [amount * part_on_cpu**power for amount, power in zip(amounts, (1, 2, 1, 1), strict=False)]
         matrices = [csr_matrix((amount, (key // size[1], key % size[1])), shape=size) for amount in amounts]
-        return Occupancy(matrices[0], matrices[1], matrices[2] if response_ns else None)
+        return Occupancy(matrices[0], matrices[1], matrices[2], matrices[3] if response_ns else None)
 
     def shared(self, edge_ns: Floats, asked: Flags) -> csr_matrix:
         """Return the time of each bin divided evenly among the lanes busy, in s: what carries the baseline."""
@@ -124,6 +133,8 @@ class _Pieces:
     start_ns: Floats
     end_ns: Floats
     whole_s: Floats
+    row: Ints
+    """Of the segment."""
 
     @property
     def length_s(self) -> Floats:
@@ -153,7 +164,20 @@ def _pieces(segments: Segments, of_stage: Ints, rows: slice, edge: Floats, asked
     begin, until = np.maximum(start[row], edge[bin_]), np.minimum(end[row], edge[bin_ + 1])
     kept = np.flatnonzero((until > begin) & (column[row] >= 0))
     row = row[kept]
-    return _Pieces(bin_[kept], column[row], begin[kept], until[kept], whole[row])
+    return _Pieces(bin_[kept], column[row], begin[kept], until[kept], whole[row], row + rows.start)
+
+
+def _longer(segments: Segments, columns: Columns) -> Floats:
+    """Return of each segment by how much it is longer than others of its column, 0 for the time outside."""
+    column = np.append(columns.of_stage, -1)[segments.stage]
+    known = column >= 0
+    length = np.where(known, segments.end_ns - segments.start_ns, 1.0)
+    at = np.maximum(column, 0)
+    total = np.maximum(sum_by(at, np.where(known, length, 0.0), columns.count), 1e-9)
+    usual = np.maximum(sum_by(at, np.where(known, length**2, 0.0), columns.count) / total, 1e-9)
+    longer = np.clip(np.log(length / usual[at]), -LONGEST, LONGEST)
+    mean = sum_by(at, np.where(known, length * longer, 0.0), columns.count) / total
+    return np.where(known, longer - mean[at], 0.0)
 
 
 def _overlapping(segments: Segments, edge_ns: Floats) -> tuple[int, int]:

@@ -1,0 +1,108 @@
+"""Whole fits of simulated runs: errors, coverage, width, verdicts, and what a reader is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+MS = 1_000_000
+COUNTER = {"period_ns": 100 * MS, "scale": 1e-3}
+FAST = {"quantity": "power", "period_ns": 20 * MS, "window_ns": 10 * MS, "scale": 1e-3}
+PART_TIME = {"quantity": "power", "period_ns": 100 * MS, "window_ns": 25 * MS, "scale": 1e-3}
+
+
+@pytest.mark.parametrize(
+    ("habits", "poll_ms", "usual"), [(COUNTER, 9.0, 0.05), (FAST, 4.0, 0.02), (PART_TIME, 9.0, 0.05)]
+)
+def test_stages_far_below_the_period_are_right_within_intervals_that_are_neither_narrow_nor_wide(
+    simulate, habits, poll_ms, usual
+):
+    errors, deviations = [], []
+
+    for seed in range(6):
+        measured = simulate.run(seed, poll_ms=poll_ms, **habits)
+        error, sd = measured.errors(measured.found())
+        errors += error.tolist()
+        deviations += sd.tolist()
+
+    held = np.mean(np.abs(errors) <= 1.96 * np.array(deviations))
+    width = np.mean(deviations) / np.sqrt(np.mean(np.square(errors)))
+    assert np.median(np.abs(errors)) < usual
+    assert held >= 0.86, f"{held:.2f}"  # of 36, below 0.95 by chance in one of a hundred
+    assert 0.6 < width < 3.0, f"{width:.2f}"
+
+
+def test_the_account_closes_to_the_microjoule_and_stages_and_unsplit_rows_add_up(simulate):
+    measured = simulate.run(1, **COUNTER)
+
+    found = measured.found()
+
+    ledger, own = found.ledger, found.self_energy
+    assert abs(ledger.difference_j()) <= 1e-6
+    assert abs(ledger.unattributed_j) < 0.01 * ledger.measured_j
+    shown = sum(round(energy * 1e6) for energy in own.energy_j[~own.refused])
+    assert shown + sum(round(row.energy_j * 1e6) for row in found.unsplit) == round(ledger.stages_j * 1e6)
+
+
+def test_lag_within_its_bounds_is_found_from_the_readings_and_said(simulate):
+    measured = simulate.run(2, lag_ns=80 * MS, **COUNTER)
+    domain = replace(measured.trace.domains[0], lag_ns=(0, 250 * MS))
+
+    found = replace(measured, trace=replace(measured.trace, domains=(domain,))).found()
+
+    assert found.fit.lag_ns == pytest.approx(80 * MS, abs=max(4 * found.fit.lag_sd_ns, 0.5 * MS))
+    assert "lag by likelihood" in found.fit.timing
+    assert any(note.startswith(("fitted with lag 8", "fitted with lag 7")) for note in found.notes)
+
+
+def test_stage_whose_interval_is_wide_is_refused_with_how_much_more_would_do(simulate):
+    measured = simulate.run(3, run_ms=8000.0, **COUNTER)
+
+    found = measured.found()
+
+    own = found.self_energy
+    assert own.refused.any()
+    reasons = [own.reason[row] for row in np.flatnonzero(own.refused)]
+    assert all("cannot be told apart: the interval is ±" in reason for reason in reasons)
+    assert any("times as many iterations would do" in reason for reason in reasons)
+    assert {k for row in found.unsplit for k in row.members} == set(np.flatnonzero(own.refused).tolist())
+
+
+def test_few_readings_are_split_without_a_fit(simulate):
+    found = simulate.run(4, run_ms=4000.0, **COUNTER).found()
+
+    assert found.fit is None
+    assert not any("fitted" in note for note in found.notes)
+
+
+def test_rounding_to_a_whole_watt_is_in_the_interval_of_stages_that_last(make, simulate):
+    measured = simulate.run(5, quantity="power", period_ns=100 * MS, scale=1.0)
+
+    error, sd = measured.errors(measured.found())
+
+    assert np.all(np.abs(error) <= 4 * sd)
+
+
+def test_steps_that_keep_time_with_the_sensor_name_no_stage(make):
+    rows = [
+        ("step/" + name, 1000 + 100 * k + start, 1000 + 100 * k + stop)
+        for k in range(300)
+        for name, start, stop in (("a", 0, 30), ("b", 30, 55), ("c", 55, 80), ("d", 80, 100))
+    ]
+    steps = [("step", 1000 + 100 * k, 1100 + 100 * k) for k in range(300)]
+    spans = [span for k in range(300) for span in (steps[k], *rows[4 * k : 4 * k + 4])]
+    readings = make.counter([20.0] * 10 + [180.0] * 300 + [20.0] * 10, period_ms=100.0)
+    domain = make.domain(driver="device", period_ns=100 * MS, baseline_w=None)
+    trace = make.trace([spans], [(domain, readings)], end_ms=32_000.0)
+
+    from energyprof.attribute import attribute
+
+    found = attribute(trace).domains[0]
+
+    leaves = [row for row, stage in enumerate(trace.stages) if stage.parent is not None]
+    assert found.self_energy.refused[leaves].all()
+    step = [str(stage.id) for stage in trace.stages].index("step")
+    assert not found.total_energy.refused[step]
+    assert found.total_energy.energy_j[step] == pytest.approx(5400.0, rel=0.01)
