@@ -120,7 +120,6 @@ class Collection:
         if self._stacks != "off":
             self._signals.start()
         self._open_capture(int(config["root_pid"]))
-        self._is_blocked = False
         self._settled_ns = 0
         """What happened until then has been converted."""
         self._said: set[str] = set()
@@ -130,7 +129,7 @@ class Collection:
         """Begin the file and what fills it."""
         from pathlib import Path
 
-        from energyprof.capture.writer import CaptureWriter
+        from energyprof.capture.place import CapturePlace
         from energyprof.collect.bursts import Bursts, lane_limit
         from energyprof.collect.convert import Converter
         from energyprof.collect.lost_stages import LostStages
@@ -142,18 +141,9 @@ class Collection:
         from energyprof.launch.host_facts import run_facts
 
         limit_bytes = int(self._config.get("max_size", 0))
-        self._kept = Path(self._config["run_dir"]) / KEPT_NAME
-        self._refused: CaptureError | None = None
-        """Why the recording is in the run folder."""
-        try:
-            self._writer = CaptureWriter.over_claim(Path(self._config["output"]), limit_bytes)
-        except CaptureError as error:
-            self._refused = error
-            try:
-                self._writer = CaptureWriter(self._kept, limit_bytes=limit_bytes)
-            except CaptureError:
-                raise error from None
-            self._control.tell("warning", message=str(error))
+        kept = Path(self._config["run_dir"]) / KEPT_NAME
+        self._place = CapturePlace(Path(self._config["output"]), kept, limit_bytes, self._pass_on)
+        self._writer = self._place.writer
         seed = int(self._config["start_unix_ns"])
         self._bursts = Bursts(limit_bytes, self._writer.size_bytes, seed) if limit_bytes else None
         self._rows = SampledRows(self._writer, self._bursts)
@@ -207,8 +197,8 @@ class Collection:
         self._horizon.end(int(message["t_ns"]), int(message["cpu_ns"]), said)
         self._lead_out(int(message["t_ns"]))
         self._finish(message)
-        if self._refused is not None:
-            raise self._refused  # `recover` takes the file from the run folder to wherever there is room
+        if self._place.refused is not None:
+            raise self._place.refused  # `recover` takes the file from the run folder to wherever there is room
         self._control.tell("done", path=self._config["output"], warnings=[])
         if is_lost:
             remove_run_folder(self._config["run_dir"])
@@ -255,7 +245,7 @@ class Collection:
 
     def _take_all(self) -> None:
         """Convert whatever is there and take what has been sampled."""
-        while not self._is_blocked and self._step():
+        while not self._place.is_blocked and self._step():
             self._store()
             if self._is_due("live", LIVE_S):
                 self._control.tell("working")
@@ -277,7 +267,7 @@ class Collection:
         self._unrecorded.look()
         self._look_for_sleep()
         self._read_too(self._sensors.opening.late())
-        has_more = not self._is_blocked
+        has_more = not self._place.is_blocked
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._step()
         if self._stacks == "auto" and self._converter.has_spans():
@@ -331,14 +321,9 @@ class Collection:
         self._rows.take_use(*self._use.drain())
 
     def _store(self) -> None:
-        """Commit what is due; a disk that is full now may have room later, and the spools stay until then."""
-        try:
-            if self._writer.commit():
-                self._converter.release()
-            self._is_blocked = False
-        except CaptureError as error:
-            self._control.tell("warning", message=str(error))
-            self._is_blocked = True  # until there is room, spans are better kept in the spools than in memory
+        """Commit what is due; where the disk refuses, the spools stay until it has room."""
+        if self._place.store():
+            self._converter.release()
 
     def _tell_live(self) -> None:
         power_w, energy_j, estimated = self._sampler.live()
@@ -363,10 +348,10 @@ class Collection:
         self._control.tell("working")
         self._take_all()
         self._rows.take_held_back()
-        if self._is_blocked:
-            self._move()
+        if self._place.is_blocked:
+            self._place.move()
             self._take_all()
-        self._converter.finish(int(message["t_ns"]), self._clock.ended_ns)
+        self._converter.finish(int(message["t_ns"]), self._horizon.ended_ns)
         sampled = self._state_costs()
         self._owners.adopt()
         unseen = self._lost.warning()
@@ -377,26 +362,8 @@ class Collection:
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
         self._control.tell("working")
-        try:
-            self._writer.finish()
-        except CaptureError:
-            self._move()
-            self._writer.finish()
+        self._place.finish()
         self._converter.release()
-
-    def _move(self) -> None:
-        """Go on in the run folder if there is no room yet where the recording should be; raises where neither has."""
-        self._is_blocked = False
-        try:
-            self._writer.commit(force=True)
-        except CaptureError as error:
-            if self._refused is not None:
-                raise
-            try:
-                self._writer.move(self._kept)
-            except CaptureError:
-                raise error from None
-            self._refused = error
 
     def _state_costs(self) -> SamplerFacts:
         sampled = self._sampler.facts()
@@ -417,7 +384,10 @@ class Collection:
         if line not in self._said:
             self._said.add(line)
             self._writer.warn(line)
-            self._control.tell("warning", message=line)
+            self._pass_on(line)
+
+    def _pass_on(self, line: str) -> None:
+        self._control.tell("warning", message=line)
 
     def _is_due(self, what: str, every_s: float) -> bool:
         now_s = time.monotonic()

@@ -98,3 +98,39 @@ def test_a_hundred_forks_under_load_all_end_and_are_counted_once(place: Any) -> 
     assert (done.stdout, done.stderr, done.returncode) == (b"all\n", b"", 0)
     assert calls.pop("load") > 0
     assert calls == {"forks": 1, "forks/child": 100, "forks/child/work": 100}
+
+
+BEFORE_THE_COLLECTOR = """
+import glob, os, signal, subprocess, time
+from energyprof import stage
+
+def collector():
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try:
+            with open(path) as stat, open(path[:-4] + "cmdline") as words:
+                is_sibling = int(stat.read().rpartition(")")[2].split()[1]) == os.getppid()
+                if is_sibling and "collector" in words.read():
+                    return int(path.split("/")[2])
+        except OSError:
+            continue
+
+while (pid := collector()) is None:
+    pass
+os.kill(pid, signal.SIGSTOP)  # it looks at the program when that is gone
+subprocess.Popen(["sh", "-c", f"sleep 1; kill -CONT {pid}"], start_new_session=True, stdout=2)
+with stage("cut"):
+    time.sleep(0.4)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="the program finds its collector in /proc")
+def test_a_stage_cut_off_before_the_collector_looked_lasts_until_the_kill(place: Any) -> None:
+    place.write("job.py", BEFORE_THE_COLLECTOR)
+
+    done = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py")
+
+    rows = load(place.folder / "a.eprof").report().stages
+    assert done.returncode == -signal.SIGKILL
+    assert [(row.stage, row.calls) for row in rows] == [("cut", 1)]
+    assert rows[0].wall_s >= 0.4

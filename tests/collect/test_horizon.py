@@ -20,6 +20,11 @@ class Clock:
     def __init__(self) -> None:
         self.used_ns = 100
         self.told: list[tuple[str, int, int]] = []
+        self.alive: set[int] = set()
+
+    def ended_ns(self, pid: int, since_ns: int) -> int | None:
+        """Say that whoever is not alive was never seen."""
+        return None if pid in self.alive else since_ns
 
     def total_ns(self) -> int:
         self.used_ns += 10
@@ -103,3 +108,23 @@ def test_cpu_times_of_a_program_that_lives_on_end_with_its_own_word() -> None:
 
     assert rows_of(first) == [(ROOT, 0, 70, 40), (9, 0, 90, 7), (ROOT, 0, 80, 55), (ROOT, 1, 80, 50)]
     assert rows_of(second) == [(9, 0, 95, 8)]
+
+
+def test_a_program_that_was_never_seen_ended_with_the_run() -> None:
+    clock = Clock()
+    horizon = Horizon(clock, ROOT, lambda: 900)
+
+    horizon.end(400, 0, {})
+
+    assert horizon.ended_ns(ROOT, 100) == 400
+    assert horizon.ended_ns(ROOT + 1, 100) == 100
+
+
+def test_a_program_that_lives_on_has_not_ended() -> None:
+    clock = Clock()
+    clock.alive.add(ROOT)
+    horizon = Horizon(clock, ROOT, lambda: 900)
+
+    horizon.end(400, 0, {0: 5})
+
+    assert horizon.ended_ns(ROOT, 100) is None

@@ -74,7 +74,7 @@ def _of_fit(ground: Ground, fit: FitGround) -> list[str]:
     words = f"cannot be told apart: the interval is ±{_percent(fit.half)}, the data decide {ground.decided:.0%} of it"
     if fit.more <= 0:
         return [f"{words}; {REMEDY}"]
-    return [f"{words}; about {_times(fit.more)} as many iterations would do, or longer stages"]
+    return [f"{words}; about {_times(fit.more)} as many iterations would do, or try --repeat 50ms"]
 
 
 def _percent(part: float) -> str:

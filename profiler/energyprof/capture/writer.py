@@ -26,21 +26,19 @@ from energyprof.capture.facts import (
 )
 from energyprof.capture.open_file import opened, read_facts
 from energyprof.capture.progress import drop_progress, forget_progress, store_progress
-from energyprof.capture.schema import ChunkKind, chunk_crc, named_crc
+from energyprof.capture.schema import ChunkKind, named_crc
+from energyprof.capture.sensor_rows import SensorRows
 from energyprof.capture.span_codec import pack_spans
 from energyprof.capture.stack_store import StackBuffer
 from energyprof.capture.table_codec import (
-    pack_cpu,
     pack_flows,
     pack_lane_runs,
     pack_lanes,
     pack_origins,
-    pack_power_sums,
-    pack_readings,
     pack_stages,
-    pack_use,
 )
 from energyprof.capture.tallies import store_tallies
+from energyprof.capture.waiting_chunks import WaitingChunks
 from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
@@ -54,11 +52,8 @@ from energyprof.model.trace import Flows, RecorderFacts, RunFacts
 
 AGE_NS = 4_000_000_000
 """Small pieces are stored at the latest after this long; in a young file sooner, see `CaptureWriter._age_ns`."""
-_FULL = 15 / 16
-"""Part of the bound beyond which nothing long is stored; the rest is for the end of the run."""
 _ROW_BYTES = 8
 """What a span or a run of a coroutine takes at most, as a rule."""
-_LONG = frozenset({ChunkKind.SPANS, ChunkKind.LANE_RUNS, ChunkKind.READINGS, ChunkKind.CPU, ChunkKind.SAMPLES})
 
 
 class CaptureWriter:
@@ -94,23 +89,16 @@ class CaptureWriter:
         self._spans = ChunkBuffer(SpanChunk, pack_spans, _spans_in_order)
         self._runs = ChunkBuffer(LaneRuns, pack_lane_runs)
         self._stacks = StackBuffer()
-        self._readings: dict[int, ChunkBuffer[Readings]] = {}
-        self._use: dict[int, ChunkBuffer[Use]] = {}
-        self._cpu = ChunkBuffer(ThreadCpu, pack_cpu, _cpu_in_order)
-        self._waiting: list[tuple[int, int, int, bytes]] = []
-        """Packed chunks (kind, part, rows, content) not stored yet."""
-        self._chunks = 0
+        self._sensed = SensorRows()
+        self._waiting = WaitingChunks(limit_bytes)
         self._tallies: dict[int, Tally] = {}
         self._spans_part = 0
         """1 once all spans are among the calls of tallies."""
         self._has_facts = goes_on
         """Whether the file says which run it is of; its first commit says so, whatever else there is."""
         self._pages = 0
-        self._limit = limit_bytes
-        self._rows_left_out = 0
         self.readings_age_ns = AGE_NS
         """How long readings wait until there are enough of them for a chunk."""
-        self._sums: dict[int, ChunkBuffer[PowerSums]] = {}
         self._progress: Callable[[], Progress] | None = None
         self._moved_ns = 0
         self._state: dict[str, Any] = {}
@@ -136,7 +124,7 @@ class CaptureWriter:
         """Take over what the file says already."""
         with opened(self.path) as db:
             facts = read_facts(db)
-            (self._chunks,) = db.execute("SELECT count(*) FROM chunk").fetchone()
+            (self._waiting.stored,) = db.execute("SELECT count(*) FROM chunk").fetchone()
             self._stacks.take_up(db)
         self._facts.update(facts)
         self._warnings = [*facts.get("warnings", ())]
@@ -177,30 +165,24 @@ class CaptureWriter:
         for domain, rows in readings.items():
             if domain not in numbers:
                 raise ValueError(f"readings of {domain!r} came before the domain was added")
-            number = numbers[domain]
-            if number not in self._readings:
-                self._readings[number] = ChunkBuffer(Readings, pack_readings)
-            self._readings[number].add(rows, self._now_ns())
+            self._sensed.add_readings(numbers[domain], rows, self._now_ns())
 
     def add_use(self, use: Use, domain: DomainId | None = None) -> None:
         """Add who used the host's processors, or a domain that has been added, in order of time."""
         if not len(use):
             return
         part = 0 if domain is None else 1 + [known.id for known in self._domains].index(domain)
-        if part not in self._use:
-            self._use[part] = ChunkBuffer(Use, pack_use)
-        self._use[part].add(use, self._now_ns())
+        self._sensed.add_use(part, use, self._now_ns())
 
     def add_power_sums(self, sums: Mapping[DomainId, PowerSums]) -> None:
         """Add what stands for readings left out, each domain's in order of time; as with `add_readings`."""
         numbers = {domain.id: number for number, domain in enumerate(self._domains)}
         for domain, rows in sums.items():
-            buffer = self._sums.setdefault(numbers[domain], ChunkBuffer(PowerSums, pack_power_sums))
-            buffer.add(rows, self._now_ns())
+            self._sensed.add_power_sums(numbers[domain], rows, self._now_ns())
 
     def add_cpu(self, cpu: ThreadCpu) -> None:
         """Add CPU times of threads, in any order."""
-        self._cpu.add(cpu, self._now_ns())
+        self._sensed.add_cpu(cpu, self._now_ns())
 
     def add_stages(self, stages: Sequence[LocalStage]) -> None:
         """Add lane-relative stages; a row of an index seen before replaces it."""
@@ -255,7 +237,7 @@ class CaptureWriter:
     def size_bytes(self) -> int:
         """Return how large the file is, with what waits to be stored, as far as it can be told before it is packed."""
         buffered = len(self._spans) + len(self._runs)
-        return self._pages * PAGE_BYTES + sum(len(chunk[3]) for chunk in self._waiting) + buffered * _ROW_BYTES
+        return self._pages * PAGE_BYTES + self._waiting.size_bytes() + buffered * _ROW_BYTES
 
     def keep_progress(self, progress: Callable[[], Progress]) -> None:
         """Have `progress()` stored together with all that came out of spools so far; it is asked once, just then."""
@@ -275,17 +257,8 @@ class CaptureWriter:
         spooled = (self._spans, self._runs, self._stacks)
         if force or moved or any(part.is_due(now_ns, age_ns) for part in spooled):
             self._pack_recording()
-        for number, buffer in self._readings.items():
-            if len(buffer) and (force or buffer.is_due(now_ns, readings_age_ns)):
-                self._pack(ChunkKind.READINGS, buffer.take(), part=number)
-        for part, uses in self._use.items():
-            if len(uses) and (force or uses.is_due(now_ns, readings_age_ns)):
-                self._pack(ChunkKind.USE, uses.take(), part=part)
-        for number, sums in self._sums.items():
-            if len(sums) and (force or sums.is_due(now_ns, readings_age_ns)):
-                self._pack(ChunkKind.POWER_SUMS, sums.take(), part=number)
-        if len(self._cpu) and (force or self._cpu.is_due(now_ns, readings_age_ns)):
-            self._pack(ChunkKind.CPU, self._cpu.take())
+        for kind, packed, part in self._sensed.take_due(now_ns, readings_age_ns, force):
+            self._waiting.add(kind, packed, part)
         is_new = not self._has_facts and bool(self._changed)
         if self._waiting or self._state or self._tallies or is_new or force:
             with answered(self.path):
@@ -305,12 +278,12 @@ class CaptureWriter:
         if self._db is None:
             return
         self.commit(force=True)
-        if self._rows_left_out:
+        if self._waiting.rows_left_out:
             self.warn(
-                f"{self._rows_left_out:,} rows found no room below the bound of the file and were left out; "
+                f"{self._waiting.rows_left_out:,} rows found no room below the bound of the file and were left out; "
                 "raise --max-size"
             )
-        self._set("finished", {"chunks": self._chunks})
+        self._set("finished", {"chunks": self._waiting.stored})
         with answered(self.path):
             self._store()
             self._db.execute("PRAGMA journal_mode = DELETE")
@@ -336,17 +309,17 @@ class CaptureWriter:
     def _pack_recording(self) -> None:
         """Pack all that came out of spools; spans never before the stages and lanes they refer to."""
         if self._stages:
-            self._pack(ChunkKind.STAGES, [(len(self._stages), pack_stages(self._stages))])
+            self._waiting.add(ChunkKind.STAGES, [(len(self._stages), pack_stages(self._stages))])
         if self._lanes:
-            self._pack(ChunkKind.LANES, [(len(self._lanes), pack_lanes(self._lanes))])
+            self._waiting.add(ChunkKind.LANES, [(len(self._lanes), pack_lanes(self._lanes))])
         if self._origins:
-            self._pack(ChunkKind.ORIGINS, [(len(self._origins), pack_origins(self._origins))])
+            self._waiting.add(ChunkKind.ORIGINS, [(len(self._origins), pack_origins(self._origins))])
         self._stages, self._lanes, self._origins = [], [], []
-        self._pack(ChunkKind.SPANS, self._spans.take(), self._spans_part)
-        self._pack(ChunkKind.LANE_RUNS, self._runs.take())
-        self._pack(ChunkKind.FLOWS, [(len(flows), pack_flows(flows)) for flows in self._flows])
+        self._waiting.add(ChunkKind.SPANS, self._spans.take(), self._spans_part)
+        self._waiting.add(ChunkKind.LANE_RUNS, self._runs.take())
+        self._waiting.add(ChunkKind.FLOWS, [(len(flows), pack_flows(flows)) for flows in self._flows])
         self._flows = []
-        self._waiting += self._stacks.take()
+        self._waiting.extend(self._stacks.take())
         if self._progress is not None:
             progress = self._progress()
             self._state.update(progress.state)
@@ -355,17 +328,12 @@ class CaptureWriter:
             self._forgotten += progress.forgotten
             self._progress = None
 
-    def _pack(self, kind: ChunkKind, packed: list[tuple[int, bytes]], part: int = 0) -> None:
-        self._waiting += [(kind, part, rows, content) for rows, content in packed]
-
     def _store(self) -> None:
         """Store chunks and changed facts in one transaction."""
         db = self._db
         if db is None:
             raise ValueError(f"{self.path} is finished")
-        self._leave_out()
-        numbered = enumerate(self._waiting, self._chunks + 1)
-        rows = [(at, *chunk[:3], chunk_crc(at, *chunk), chunk[3]) for at, chunk in numbered]
+        rows = self._waiting.rows(self._pages * PAGE_BYTES, self.size_bytes())
         facts = [(name, to_ascii(self._facts[name])) for name in self._changed]
         with db:
             db.executemany("INSERT INTO chunk VALUES (?, ?, ?, ?, ?, ?)", rows)
@@ -380,8 +348,8 @@ class CaptureWriter:
                 store_progress(db, self._state, self._announced)
                 drop_progress(db, self._forgotten)
         self._has_facts = True
-        self._chunks += len(self._waiting)
-        self._waiting, self._announced, self._forgotten = [], [], []
+        self._waiting.has_stored()
+        self._announced, self._forgotten = [], []
         self._changed, self._state, self._tallies = {}, {}, {}
         self._count_pages(db)
         if self._facts.get("open"):
@@ -392,24 +360,6 @@ class CaptureWriter:
         with suppress(sqlite3.Error):
             (self._pages,) = db.execute("PRAGMA page_count").fetchone()
 
-    def _leave_out(self) -> None:
-        """Drop what waits of the kinds that can be long, where the file has no room for it."""
-        if not self._limit or self.size_bytes() <= self._limit * _FULL:
-            return
-        room = self._limit * _FULL - self._pages * PAGE_BYTES
-        kept = []
-        for chunk in self._waiting:
-            room -= len(chunk[3]) if chunk[0] in _LONG else 0
-            if chunk[0] in _LONG and room < 0:
-                self._rows_left_out += chunk[2]
-            else:
-                kept.append(chunk)
-        self._waiting = kept
-
 
 def _spans_in_order(spans: SpanChunk) -> SpanChunk:
     return picked(spans, np.lexsort((spans.depth, spans.start_ns, spans.lane)))
-
-
-def _cpu_in_order(cpu: ThreadCpu) -> ThreadCpu:
-    return picked(cpu, np.lexsort((cpu.t_ns, cpu.tid, cpu.pid)))

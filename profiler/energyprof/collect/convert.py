@@ -21,6 +21,7 @@ from energyprof.collect.bursts import Bursts
 from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_counts import Counter
 from energyprof.collect.convert_cures import CureLog
+from energyprof.collect.convert_facts import end_of, facts_of
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses, lines_of_cut_off
@@ -223,11 +224,7 @@ class Converter:
         self._out.tables()
         self._out.warnings(lines_of_cut_off(self._processes.values(), self._open.__contains__, ended_ns))
         for process in self._processes.values():
-            ended = [end_ns] if process.closed_ns is None else [end_ns, process.closed_ns]
-            seen_ns = ended_ns(process.pid, process.started_ns)
-            if seen_ns is not None:
-                ended.append(max(seen_ns, process.last_ns()))
-            self._close(process, min(ended))
+            self._close(process, end_of(process, end_ns, ended_ns(process.pid, process.started_ns)))
         if self._out.is_counting and self._counter is not None:
             self._counter.reach(end_ns)
             self._sink.keep_progress(self._progress)
@@ -235,14 +232,8 @@ class Converter:
 
     def recorder_facts(self) -> RecorderFacts:
         """Return what is known here of the cost and the losses of recording; the collector adds its own share."""
-        processes = self._processes.values()
-        return RecorderFacts(
-            recorder_s=(self._gone["recorder_ns"] + sum(process.recorder_ns for process in processes)) / 1e9,
-            spans=self._out.count,
-            dropped=self._gone["dropped"] + sum(process.dropped + process.missing() for process in processes),
-            lost_because=next((process.lost_because for process in processes if process.lost_because), ""),
-            counted=0 if self._counter is None else self._counter.counted,
-        )
+        counted = 0 if self._counter is None else self._counter.counted
+        return facts_of(self._processes.values(), self._gone, self._out.count, counted)
 
     def cures(self) -> Cures | None:
         """Return what was delayed and repeated so that stages can be told apart; None: nothing was asked for."""

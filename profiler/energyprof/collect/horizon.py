@@ -41,6 +41,14 @@ class Horizon:
         """Return the CPU time of the program and its descendants, or that at the end once it is over."""
         return self._clock.total_ns() if self._end_ns == _NEVER_NS else self._end_cpu_ns
 
+    def ended_ns(self, pid: int, since_ns: int) -> int | None:
+        """Return when the process that was there at `since_ns` ended, None: it is alive; once the run is over.
+
+        The program's own process ended with the run, whose end its parent saw; others as `CpuClock` has seen them.
+        """
+        ended_ns = self._clock.ended_ns(pid, since_ns)
+        return self._end_ns if pid == self._root_pid and ended_ns is not None else ended_ns
+
     def end(self, t_ns: int, cpu_ns: int, said: Mapping[int, int]) -> None:
         """Stop at `t_ns`, when the program and the children it had waited for had used `cpu_ns`.
 

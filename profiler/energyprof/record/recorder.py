@@ -8,16 +8,16 @@ import sys
 from _thread import RLock
 from time import perf_counter, perf_counter_ns, thread_time_ns
 
-from energyprof.model.frame import END, EVENTS, FACTS, LANES, LOSS, pack_frame
-from energyprof.model.frame import NAMES as NAMES_KIND
+from energyprof.model.frame import END, EVENTS, FACTS, pack_frame
 from energyprof.model.json_text import to_json
 from energyprof.record import fork, lanes
+from energyprof.record.announcements import Announcements
 from energyprof.record.ends import pair_cost_ns
 from energyprof.record.exit import close_within_limits
 from energyprof.record.faults import note, reason
 from energyprof.record.flusher import Flusher
 from energyprof.record.fork import Forking
-from energyprof.record.names import NAMES
+from energyprof.record.losses import Losses
 from energyprof.record.own_cpu import OwnCpu
 from energyprof.record.spool_file import Parent, SpoolFile
 
@@ -75,13 +75,10 @@ class Recorder:
         self._flushing = RLock()
         self._writing = RLock()
         """Held for one frame at a time: what a fork waits for."""
-        self._names_written = 0
+        self._announcements = Announcements()
         self._events_written = 0
-        self._lost = 0
-        self._lost_because = ""
+        self._losses = Losses()
         self._misses = 0
-        self._launched: list[dict[str, object]] = []
-        """Rows of a LANES frame, not written yet."""
         self._warnings: list[str] = []
         self._busy_ns = 0
         self._pair_ns = 0.0
@@ -105,7 +102,7 @@ class Recorder:
         lanes.forget_events()
         self._spool.open()
         try:
-            self._announce()
+            self._announcements.write(self._spool.id, self._write)
         finally:
             self._spool.shut()
         self._is_open = True
@@ -178,7 +175,7 @@ class Recorder:
 
     def _flush_if_due(self) -> float:
         """Flush if it is time, and return the seconds until the next look."""
-        held = len(self._launched) + sum([len(lane.buffer) for lane in lanes.lanes]) // 2
+        held = len(self._announcements) + sum([len(lane.buffer) for lane in lanes.lanes]) // 2
         now_s = perf_counter()
         if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
             return LOOK_PERIOD_S
@@ -202,8 +199,8 @@ class Recorder:
         except OSError as error:
             self._hold(error)
             if last:
-                self._lose(sum([len(lane.buffer) for lane in lanes.lanes]) // 2, reason(error))
-            self._state_loss(error)
+                self._losses.add(sum([len(lane.buffer) for lane in lanes.lanes]) // 2, reason(error))
+            self._losses.state(self._spool, error, self.run_dir)
             return
         self._misses = 0
         if self._spool.is_robbed:
@@ -219,8 +216,7 @@ class Recorder:
                     self._write(frame)
             self._write_facts(began_ns, last)
         except OSError as error:
-            self._lost_because = reason(error)
-            self._state_loss(error)
+            self._losses.state(self._spool, error, self.run_dir)
         finally:
             self._spool.shut()
             self._busy_ns += thread_time_ns() - began_ns
@@ -238,10 +234,10 @@ class Recorder:
                 lanes.lanes.remove(lane)
         unwritten = sum([len(events) for _, events in taken]) // 2
         if unwritten > HELD_EVENTS:
-            self._lose(unwritten, "the program recorded faster than could be written")
+            self._losses.add(unwritten, "the program recorded faster than could be written")
             return
         try:
-            self._announce()
+            self._announcements.write(self._spool.id, self._write)
             for number, events in taken:
                 step = 2 * max(PIECE_EVENTS[0], min(PIECE_EVENTS[1], len(events) // 16))
                 for at in range(0, len(events), step):
@@ -250,47 +246,21 @@ class Recorder:
                     unwritten -= len(piece) // 2
                     self._events_written += len(piece) // 2
         except OSError as error:
-            self._lose(unwritten, reason(error))  # the few words that say so may still fit
+            self._losses.add(unwritten, reason(error))  # the few words that say so may still fit
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
             self._spool.write(frame)
 
-    def _announce(self) -> None:
-        """Write the names and lanes that are new to this spool; everything taken before this may refer to them."""
-        names = NAMES.since(self._names_written)
-        if rows := [name.row() for name in (*names, *NAMES.take_told())]:
-            self._write(pack_frame(NAMES_KIND, 0, to_json(rows)))
-            self._names_written += len(names)
-        new = [lane for lane in list(lanes.lanes) if lane.announced != self._spool.id]
-        guests = lanes.guests[:]
-        launched = self._launched[:]
-        told = [*(lane.row() for lane in new), *lanes.guest_rows(guests), *launched]
-        if told:
-            self._write(pack_frame(LANES, 0, to_json(told)))
-            for lane in new:
-                lane.announced = self._spool.id
-            lanes.told_guests.extend(guests)
-            del lanes.guests[: len(guests)]
-            del self._launched[: len(launched)]
-
     def _forget_announcements(self) -> None:
         """Have all announced again: the folder was deleted, perhaps before anybody had read it, and is there again."""
         self._spool.is_robbed = False
-        self._names_written = 0
-        for lane in list(lanes.lanes):
-            lane.announced = ""
-        lanes.guests[:0] = lanes.told_guests
-        lanes.told_guests.clear()
+        self._announcements.forget()
         if self.stacks is not None:
             self.stacks.forget_announcements()
 
     def _write_facts(self, began_ns: int, last: bool) -> None:
-        if self._lost:
-            lost = {"dropped": self._lost, "reason": self._lost_because}
-            self._write(pack_frame(LOSS, 0, to_json(lost)))
-            self._lost = 0
-            self._spool.retract_loss()
+        self._losses.write(self._spool, self._write)
         now_s = perf_counter()
         if last or self._warnings or now_s - self._facts_s > FACTS_PERIOD_S:
             self._facts_s = now_s
@@ -303,13 +273,6 @@ class Recorder:
             self._warnings = []
         if last:
             self._write(pack_frame(END, 0, perf_counter_ns().to_bytes(8, "little")))
-
-    def _state_loss(self, error: OSError) -> None:
-        if self._lost:
-            try:
-                self._spool.state_loss(self._lost, error.errno or 0)
-            except OSError:
-                note(self.run_dir, "stating what was lost")
 
     def _recording_ns(self) -> int:
         if self._events_written and not self._pair_ns:
@@ -324,13 +287,9 @@ class Recorder:
             for lane in list(lanes.lanes):
                 del lane.buffer[:]
             del lanes.guests[:]
-            self._lose(held, reason(error))
+            self._losses.add(held, reason(error))
         if self.stacks is not None and len(self.stacks) > HELD_WHEN_BLOCKED_EVENTS // 4:
-            self._lose(self.stacks.drop(), reason(error))
-
-    def _lose(self, events: int, because: str) -> None:
-        self._lost += events
-        self._lost_because = because
+            self._losses.add(self.stacks.drop(), reason(error))
 
     # --- around the launch of a program ----------------------------------------------------------------------------
 
@@ -341,7 +300,7 @@ class Recorder:
     def launched(self, lane: int, pid: int, since_ns: int) -> None:
         """Say which process it was: `pid`, or if that is 0 any that was made since `since_ns`."""
         times = {"since_ns": since_ns, "until_ns": perf_counter_ns()}
-        self._launched.append({"lane": lane, "tid": 0, "kind": "process", "name": "", "pid": pid, **times})
+        self._announcements.add_launched({"lane": lane, "tid": 0, "kind": "process", "name": "", "pid": pid, **times})
 
     def replacing(self) -> None:
         """Write all there is: another program may be about to take this process over."""

@@ -90,6 +90,7 @@ def test_one_stage_is_written_whole(sample):
         "self_sum": {"energy_j": 1.0, "low_j": 0.9, "high_j": 1.1, "provenance": "inferred", "share": 1 / 3},
         "total_sum": {"energy_j": 1.0, "low_j": 0.98, "high_j": 1.02, "provenance": "inferred", "share": 1 / 3},
         "embodied_j": None,
+        "facts": {},
     }
     assert document["hotspots"] == ["outer", "outer/in%2Fner"]
 

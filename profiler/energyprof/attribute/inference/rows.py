@@ -23,6 +23,8 @@ from energyprof.model.span import Flags, Floats, Ints
 LEAST_JITTER_NS = 2e4
 GRID_JITTER_NS = 3e5
 """Where the search for the spread of updates around their grid begins: counters of GPUs stray by some 0.2 ms."""
+TOUCHING = 0.34
+"""Parts of a period by which power readings may be apart and still count as one stretch."""
 NEAR = 4.0
 """A poll nearer to a slot than so many times the jitter expected may have seen either value."""
 
@@ -42,8 +44,6 @@ class Rows:
     jitter_bounds_ns: tuple[float, float]
     quantum_j: float
     """One raw unit: what an update (of power: a reading) is rounded to."""
-    merged: Ints
-    """How many readings each row is made of."""
 
     def __len__(self) -> int:
         return len(self.energy_j)
@@ -57,7 +57,33 @@ class Rows:
             end_ns=self.end_ns[rows],
             energy_j=self.energy_j[rows],
             joined=joined,
-            merged=self.merged[rows],
+        )
+
+    def capped(self, most: int) -> Rows:
+        """Return no more than about `most` rows, neighbours put together; never over a gap.
+
+        Readings that leave out part of the time cannot be put together: some of them are left out instead, evenly.
+        """
+        size = -(-len(self) // most)
+        if size <= 1:
+            return self
+        usual = float(np.median(np.diff(self.end_ns)))
+        touching = np.append(False, np.abs(self.start_ns[1:] - self.end_ns[:-1]) < TOUCHING * usual)
+        if self.is_power and not touching[1:].mean() > 0.5:
+            return self.at(np.arange(0, len(self), size))
+        together = touching if self.is_power else self.joined
+        since = np.arange(len(self)) - np.maximum.accumulate(np.where(together, 0, np.arange(len(self))))
+        first = np.flatnonzero(since % size == 0)
+        last = np.append(first[1:], len(self)) - 1
+        energy = np.add.reduceat(self.energy_j, first)
+        if self.is_power:  # a mean over all of the time, from readings that may be a little apart
+            energy *= (self.end_ns[last] - self.start_ns[first]) / np.add.reduceat(self.end_ns - self.start_ns, first)
+        return replace(
+            self,
+            start_ns=self.start_ns[first],
+            end_ns=self.end_ns[last],
+            energy_j=energy,
+            joined=self.joined[first],
         )
 
     def skewed(self, by_ns: float) -> Rows:
@@ -90,7 +116,7 @@ def counter_rows(domain: Domain, polls: Polls, windows: Windows) -> Rows:
     else:
         jitter, bounds = _of_grid(windows.edge_ns)
     joined = np.append(False, np.abs(start[1:] - end[:-1]) < 1.0) if len(start) else np.zeros(0, np.bool_)
-    return Rows(start, end, energy, joined, False, jitter, bounds, domain.scale, np.ones(len(energy), np.int64))
+    return Rows(start, end, energy, joined, False, jitter, bounds, domain.scale)
 
 
 def power_rows(domain: Domain, polls: Polls) -> Rows:
@@ -117,9 +143,8 @@ def power_rows(domain: Domain, polls: Polls) -> Rows:
     if window <= 0:
         window = float(np.median(np.diff(instant))) if len(instant) > 1 else 1.0
     energy = watts * window * 1e-9
-    count = len(instant)
-    none, quantum = np.zeros(count, np.bool_), domain.scale * window * 1e-9
-    return Rows(instant - window, instant.copy(), energy, none, True, jitter, bounds, quantum, np.ones(count, np.int64))
+    none, quantum = np.zeros(len(instant), np.bool_), domain.scale * window * 1e-9
+    return Rows(instant - window, instant.copy(), energy, none, True, jitter, bounds, quantum)
 
 
 def _of_age(polls: Polls, period: float) -> tuple[float, tuple[float, float]]:

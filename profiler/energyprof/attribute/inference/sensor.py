@@ -16,12 +16,12 @@ from energyprof.attribute.inference.covered import Covered
 from energyprof.attribute.inference.design import Timing, design
 from energyprof.attribute.inference.extensions import extended, knots, with_response
 from energyprof.attribute.inference.lag import FoundLag, find_lag
-from energyprof.attribute.inference.likelihood import Solver
 from energyprof.attribute.inference.parameters import Hyper
 from energyprof.attribute.inference.predict import predict
 from energyprof.attribute.inference.quantum import quantum_covariance
 from energyprof.attribute.inference.residuals import Residuals
 from energyprof.attribute.inference.rows import Rows
+from energyprof.attribute.inference.timing import with_timing
 from energyprof.attribute.inference.trial import Trial, again, first, searched
 from energyprof.attribute.inference.workload import Workload
 from energyprof.attribute.windows import Windows
@@ -35,6 +35,8 @@ SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
 SEARCH_ROWS = 1000
 LAG_ROWS = 600
+MOST_CELLS, MOST_ROWS = 3e6, (3000, 40_000)
+"""Of the design of the whole run: beyond, neighbouring rows are put together."""
 CLOSE_NS = 1e4
 """Corrections of lag and grid below this are not worth another look."""
 CLOCKS_NS = 2e6
@@ -101,24 +103,29 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     start = Timing((low + high) / 2, rows.jitter_ns, response)
     lag = find_lag(likelihood, (low, high), start)
     timing = replace(start, lag_ns=lag.lag_ns)
-    rows = _inside(problem, timing.lag_ns, timing.lag_ns)
+    most = int(np.clip(MOST_CELLS / (problem.workload.columns.count + 1), *MOST_ROWS))
+    rows = _inside(problem, timing.lag_ns, timing.lag_ns).capped(most)
     trial = first(problem.workload, _part(rows, SEARCH_ROWS), timing, problem.baseline_w, bends)
     trial = searched(problem.workload, trial, rows.jitter_bounds_ns)
     if not response:
         trial = with_response(problem.workload, trial, rows.jitter_bounds_ns, low)
     trial = again(trial, design(problem.workload, rows, trial.plan.timing))
     trial = extended(again(trial, None))
+    is_slow = trial.plan.timing.response_ns > response
     wide = max((high - low) / 12**0.5, 1e4)
     for _ in range(2):
-        moved, _ = _with_lag(trial, wide)
-        off, skew = (float(moved.solution.theta[at]) for at in (-2, -1))
-        if max(abs(off), abs(skew)) < CLOSE_NS:
+        moved, _ = with_timing(problem.workload, trial, wide, is_slow)
+        off, skew, slower = moved.solution.theta[trial.parameters.count :].tolist()
+        if max(abs(off), abs(skew), abs(slower)) < CLOSE_NS:
             break
-        shifted = float(np.clip(trial.plan.timing.lag_ns + off, low, high))
+        now = trial.plan.timing
+        shifted = float(np.clip(now.lag_ns + off, low, high))
+        response_ns = float(np.clip(now.response_ns + slower, 0.5 * now.response_ns, 2 * now.response_ns))
         rows = rows.skewed(skew)
-        trial = again(trial, design(problem.workload, rows, replace(trial.plan.timing, lag_ns=shifted)))
-    moved, lag_sd = _with_lag(trial, wide)
-    return _fitted(problem, moved, lag, lag_sd, trial.plan.timing.response_ns > response)
+        timing = replace(now, lag_ns=shifted, response_ns=response_ns)
+        trial = again(trial, design(problem.workload, rows, timing))
+    moved, lag_sd = with_timing(problem.workload, trial, wide, is_slow)
+    return _fitted(problem, moved, lag, lag_sd, is_slow)
 
 
 def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
@@ -133,23 +140,6 @@ def _part(rows: Rows, most: int) -> Rows:
         return rows
     middle = max(len(rows) // 2, most // 2)
     return rows.at(np.concatenate((np.arange(most // 2), np.arange(middle, min(middle + most // 2, len(rows))))))
-
-
-def _with_lag(trial: Trial, lag_sd_ns: float) -> tuple[Trial, float]:
-    """Return the estimate with two more parameters in ns, so that all else knows that they are not sure.
-
-    The lag, and by how much the grid of updates is off towards both ends of the run.
-    """
-    parameters, theta = trial.parameters, trial.solution.theta
-    until = trial.plan.energy_until(parameters.power_w(theta), float(theta[0]))
-    by_lag, rows = trial.plan.by_lag(until) * 1e-9, trial.plan.rows
-    columns = np.column_stack((trial.columns, by_lag, by_lag * rows.along((rows.start_ns + rows.end_ns) / 2)))
-    prior = parameters.prior(trial.hyper)
-    prior = replace(prior, mean=np.append(prior.mean, (0.0, 0.0)), sd=np.append(prior.sd, (lag_sd_ns, rows.jitter_ns)))
-    solver = Solver.of(columns, trial.plan.rows.energy_j, trial.omega)
-    solution = solver.under(prior)
-    sd = float(np.sqrt(solution.covariance()[-2, -2]))
-    return replace(trial, columns=columns, solver=solver, solution=solution), sd
 
 
 def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, found_response: bool) -> Fitted:

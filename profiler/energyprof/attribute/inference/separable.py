@@ -133,7 +133,7 @@ def refusal_of(fitted: Fitted) -> str:
     if fitted.condition > ALIASED_FROM:
         return (
             "the sensor's period and the program's steps keep time, so that every reading shows the same mixture; "
-            "vary the time between iterations, or make stages longer"
+            "try --dephase 0..20ms, or --repeat 50ms"
         )
     if fitted.lag.other_ns is not None:
         return (

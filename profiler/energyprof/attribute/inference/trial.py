@@ -23,7 +23,7 @@ from energyprof.attribute.inference.workload import Workload
 from energyprof.model.span import Floats
 
 Matrix = NDArray[np.float64]
-TAUS = (0.25, 0.35, 0.5, 0.7, 1.0)
+TAUS = (0.35, 0.5, 0.7, 1.0)
 SUPPORT = 2.0
 RHO = (0.003, 0.7)
 AS_DIFFERENT = 0.4

@@ -30,7 +30,7 @@ from energyprof.attribute.timeline import Timeline
 from energyprof.attribute.weights import presence
 from energyprof.model.span import Flags, Floats, Ints
 
-CHUNK = 1 << 17
+CHUNK = 1 << 15
 TABLE = 1 << 22
 """Cells up to which sums are taken in a table; beyond it would be mostly empty."""
 _FAR_NS = 2.0**60
@@ -84,6 +84,8 @@ class Workload:
         of_stage = np.append(self.columns.of_stage, self.columns.count)
         low, high = _overlapping(self.with_outside, edge_ns)
         for first in range(low, high, CHUNK):
+            if self._is_beside(slice(first, min(first + CHUNK, high)), edge_ns, asked):
+                continue
             part = _pieces(self.with_outside, of_stage, slice(first, min(first + CHUNK, high)), edge_ns, asked)
             key = part.bin * size[1] + part.column
             whole_s = np.where(part.column == self.columns.count, LONGEST_OUTSIDE_S, part.whole_s)
@@ -102,6 +104,12 @@ class Workload:
             amounts = [amount * part_on_cpu**power for amount, power in zip(amounts, (1, 2, 1, 1), strict=False)]
         matrices = [csr_matrix((amount, (key // size[1], key % size[1])), shape=size) for amount in amounts]
         return Occupancy(matrices[0], matrices[1], matrices[2], matrices[3] if response_ns else None)
+
+    def _is_beside(self, rows: slice, edge_ns: Floats, asked: Flags) -> bool:
+        """Return whether these segments all lie in one bin that nobody asks about."""
+        start, end = self.with_outside.start_ns[rows], self.with_outside.end_ns[rows]
+        bin_ = int(np.searchsorted(edge_ns, start[0], "right")) - 1
+        return bin_ >= 0 and not asked[bin_] and start[-1] < edge_ns[bin_ + 1] and end.max() <= edge_ns[bin_ + 1]
 
     def shared(self, edge_ns: Floats, asked: Flags) -> csr_matrix:
         """Return the time of each bin divided evenly among the lanes busy, in s: what carries the baseline."""

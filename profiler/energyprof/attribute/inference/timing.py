@@ -1,0 +1,50 @@
+"""Timing as parameters: so that energies know that lag, grid and inertia of the sensor are not known exactly.
+
+To first order, a lag that is off by x changes row w by x times the derivative of its energy by the lag. So do a grid of
+updates that is off towards both ends of the run, and a time constant found by likelihood (its derivative by a
+difference). With these derivatives as columns, least squares takes one Gauss-Newton step, and their variance and
+correlation with the powers enter every interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from energyprof.attribute.inference.design import design
+from energyprof.attribute.inference.likelihood import Solver
+from energyprof.attribute.inference.trial import Trial
+from energyprof.attribute.inference.workload import Workload
+from energyprof.model.span import Floats
+
+STEP = 0.1
+"""Relative step of the time constant for its derivative."""
+RESPONSE_SD = 0.5
+FIXED_SD_NS = 1.0
+
+
+def with_timing(workload: Workload, trial: Trial, lag_sd_ns: float, response_is_free: bool) -> tuple[Trial, float]:
+    """Return the estimate with three more parameters in ns (lag, grid, time constant), and the deviation of the lag."""
+    parameters, theta, plan = trial.parameters, trial.solution.theta, trial.plan
+    until = plan.energy_until(parameters.power_w(theta), float(theta[0]))
+    by_lag = plan.by_lag(until) * 1e-9
+    along = plan.rows.along((plan.rows.start_ns + plan.rows.end_ns) / 2)
+    by_response = _by_response(workload, trial) if response_is_free else np.zeros(len(by_lag))
+    columns = np.column_stack((trial.columns, by_lag, by_lag * along, by_response))
+    response_sd = RESPONSE_SD * plan.timing.response_ns if response_is_free else FIXED_SD_NS
+    prior = parameters.prior(trial.hyper)
+    sd = np.append(prior.sd, (lag_sd_ns, plan.rows.jitter_ns, response_sd))
+    prior = replace(prior, mean=np.append(prior.mean, np.zeros(3)), sd=sd)
+    solver = Solver.of(columns, plan.rows.energy_j, trial.omega)
+    solution = solver.under(prior)
+    lag_sd = float(np.sqrt(solution.covariance()[parameters.count, parameters.count]))
+    return replace(trial, columns=columns, solver=solver, solution=solution), lag_sd
+
+
+def _by_response(workload: Workload, trial: Trial) -> Floats:
+    timing = trial.plan.timing
+    step_ns = STEP * timing.response_ns
+    slower = design(workload, trial.plan.rows, replace(timing, response_ns=timing.response_ns + step_ns))
+    change: Floats = (trial.parameters.matrix(slower) - trial.columns) @ trial.solution.theta / step_ns
+    return change
