@@ -45,8 +45,8 @@ def test_figures_below_the_period_are_right_and_their_intervals_honest(case, sen
 
 
 SHORT_OF_ROWS = pytest.mark.xfail(
-    reason="of 120 windows for 51 stages intervals hold the truth in 0.7 to 0.8 of the cases: the lag is known to a "
-    "millisecond or two only, which the linear term for it does not cover"
+    reason="of 120 windows for 51 stages intervals hold the truth in 0.7 to 0.8 of the cases, fewest where the lag "
+    "found is off by a millisecond or two"
 )
 
 
