@@ -7,8 +7,8 @@
 #   make clean   remove everything that these commands made
 # PYTHON=python3.12 chooses the interpreter, VENV=... the folder, PYTEST_ARGS='-k spool' what pytest is told,
 # WORKERS=0 one test after another, BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what
-# the sample is told, CASES='short serving', SENSORS='ctr100 v100' cells of bench-attribution, OUT_LINES=runs.jsonl keeps
-# its runs as JSON lines.
+# the sample is told, CASES='short serving' and SENSORS='ctr100 v100' which cells of bench-attribution,
+# OUT_LINES=runs.jsonl where its runs are kept as JSON lines.
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -86,25 +86,28 @@ def normal_equations(
     X itself is never held: memory does not grow with segments or windows.
     """
     products, moments = np.zeros((stages, stages)), np.zeros(stages)
-    table = np.zeros((max(1, (4 * CHUNK) // max(stages, 1)), stages))
-    cells = table.reshape(-1)
-    for part in pieces(segments, bins, stages, measure):
-        low = 0
-        while low < len(part.key):
-            first = int(part.key[low]) // stages
-            high = int(np.searchsorted(part.key, (first + len(table)) * stages, "left"))
-            rows = int(part.key[high - 1]) // stages - first + 1
-            where = part.key[low:high] - first * stages
-            cells[where] = part.amount[low:high]
-            products += table[:rows].T @ table[:rows]
-            moments += value[first : first + rows] @ table[:rows]
-            cells[where] = 0.0
-            low = high
+    for passed in _sweep(segments, bins, stages, measure):
+        for first, table in passed.tables(stages):
+            window = bins.window[first : first + len(table)]
+            held = window >= 0
+            rows = table if held.all() else table[held]
+            products += rows.T @ rows
+            moments += value[window[held]] @ rows
     return products, moments
 
 
 def pieces(segments: Segments, bins: Bins, stages: int, measure: Measure | None = None) -> Iterator[Overlaps]:
     """Yield what `occupancy` returns in pieces, keys ascending, in memory that does not grow with the segments."""
+    for passed in _sweep(segments, bins, stages, measure):
+        part = passed.overlaps(stages)
+        if not bins.are_windows():
+            window = bins.window[part.key // stages]
+            held = np.flatnonzero(window >= 0)
+            part = Overlaps(window[held] * stages + part.key[held] % stages, part.amount[held])
+        yield part
+
+
+def _sweep(segments: Segments, bins: Bins, stages: int, measure: Measure | None) -> Iterator[_Passed]:
     start_ns, edges = segments.start_ns, bins.edge_ns
     if not len(bins) or not len(start_ns):
         return
@@ -114,12 +117,40 @@ def pieces(segments: Segments, bins: Bins, stages: int, measure: Measure | None 
         high = min(low + CHUNK, beyond)
         chunk = slice(low, high)
         following_ns = start_ns[high] if high < beyond else np.inf
-        part = sweep.over(segments.stage[chunk], start_ns[chunk], segments.end_ns[chunk], following_ns)
-        if not bins.are_windows():
-            window = bins.window[part.key // stages]
-            held = np.flatnonzero(window >= 0)
-            part = Overlaps(window[held] * stages + part.key[held] % stages, part.amount[held])
-        yield part
+        yield sweep.over(segments.stage[chunk], start_ns[chunk], segments.end_ns[chunk], following_ns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Passed:
+    """Bins that are final, from `first` on: a table of them, or where that would be mostly empty, its cells."""
+
+    first: int
+    table: Floats | None
+    """All cells, flat."""
+    key: Ints
+    """Of the cells, counted from the first bin on."""
+    amount: Floats
+
+    def overlaps(self, stages: int) -> Overlaps:
+        """Return the cells that are not empty."""
+        if self.table is None:
+            return Overlaps(self.key + self.first * stages, self.amount)
+        held = np.flatnonzero(self.table > 0)
+        return Overlaps(held + self.first * stages, self.table[held])
+
+    def tables(self, stages: int) -> Iterator[tuple[int, Floats]]:
+        """Yield (first bin, bins x stages); of very many bins several, without the empty ones in between."""
+        if self.table is not None:
+            yield self.first, self.table.reshape(-1, stages)
+            return
+        most, low = max(1, CHUNK // stages), 0
+        while low < len(self.key):
+            row = int(self.key[low]) // stages
+            high = int(np.searchsorted(self.key, (row + most) * stages, "left"))
+            rows = int(self.key[high - 1]) // stages - row + 1
+            cells = sum_by(self.key[low:high] - row * stages, self.amount[low:high], rows * stages)
+            yield self.first + row, cells.reshape(-1, stages)
+            low = high
 
 
 class _Sweep:
@@ -136,7 +167,7 @@ class _Sweep:
         self._open_row = 0
         self._length_ns = np.empty(CHUNK)
 
-    def over(self, stage: Index, start_ns: Floats, end_ns: Floats, following_ns: float) -> Overlaps:
+    def over(self, stage: Index, start_ns: Floats, end_ns: Floats, following_ns: float) -> _Passed:
         """Add segments and return the bins that are final, no segment to come starting before `following_ns`."""
         edges, stages, row = self._edge_ns, self._stages, self._row
         if start_ns[0] < edges[0]:
@@ -161,26 +192,19 @@ class _Sweep:
         else:
             amount = between(self._measure, start_ns, np.minimum(end_ns, upper))
         more_key, more = np.concatenate((self._key, more_key)), np.concatenate((self._amount, more))
-        found_key, found = self._summed(key, amount, more_key, more, (reach - row) * stages)
-        return self._passed(found_key, found, min(last, reach))
-
-    def _summed(self, key: Ints, amount: Floats, more_key: Ints, more: Floats, cells: int) -> tuple[Ints, Floats]:
-        """Return the distinct keys, ascending, with the sums of their amounts where positive."""
-        if cells > 4 * len(key) + _SPARE_CELLS:  # a table would be mostly empty
-            return sum_by_sorting(np.concatenate((key, more_key)), np.concatenate((amount, more)))
-        table = sum_by(key, amount, cells)
-        if len(more_key):
-            np.add.at(table, more_key, more)
-        held = np.flatnonzero(table > 0)
-        return held, table[held]
-
-    def _passed(self, key: Ints, amount: Floats, last: int) -> Overlaps:
-        """Return the bins before `last`, and keep what that one has so far."""
-        before = int(np.searchsorted(key, (last - self._row) * self._stages, "left"))
-        self._key, self._amount = key[before:] - (last - self._row) * self._stages, amount[before:].copy()
-        passed = Overlaps(key[:before] + self._row * self._stages, amount[:before])
+        last = max(row, min(last, reach))  # starts before the first edge count as there
         self._row = last
-        return passed
+        cut = (last - row) * stages
+        if (reach - row) * stages > 4 * len(key) + _SPARE_CELLS:
+            key, amount = sum_by_sorting(np.concatenate((key, more_key)), np.concatenate((amount, more)))
+            before = int(np.searchsorted(key, cut, "left"))
+            self._key, self._amount = key[before:] - cut, amount[before:].copy()
+            return _Passed(row, None, key[:before], amount[:before])
+        table = sum_by(key, amount, (reach - row) * stages)
+        np.add.at(table, more_key, more)
+        self._key = np.flatnonzero(table[cut:])
+        self._amount = table[cut:][self._key]
+        return _Passed(row, table[:cut], key[:0], amount[:0])
 
     def _open_pieces(self, reach: int) -> tuple[Ints, Floats]:
         """Return the pieces of the segments still open in the bins up to `reach`."""

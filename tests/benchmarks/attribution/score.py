@@ -52,9 +52,9 @@ class Score:
     """The nearest stage at or above each leaf whose published half-width is at most 10 %; right: within 10 %."""
     lines_covered: int
     total_error: float
-    """Measured energy against the true one of the time measured."""
+    """Measured energy against the true one of the time covered."""
     stages_error: float
-    """Sum over the leaves before refusal against the true one."""
+    """Sum over all stages before refusal against the true one."""
     ledger_uj: float
     """What the ledger does not close by."""
     has_fit: bool
@@ -73,36 +73,44 @@ class Case:
     truth: Truth
     tree: Tree
     found: DomainAttribution
-    origin_ns: int
+    covered_ns: tuple[Floats, Floats]
+    """Starts and ends of the windows of known energy, which is what published figures are of; since the start."""
+    late_ns: float
+    """By how much those lie before the time that their energy is of, lags being known within bounds only."""
     lag_ns: float
     """The true one."""
     fit_s: float
 
+    def published_j(self) -> Floats:
+        """Return the true energy of each leaf in the time covered."""
+        return self.truth.stages_within_j(*_stretches(*self.covered_ns))
+
 
 def score(case: Case, peers_j: dict[str, Floats]) -> Score:
-    """Compare with the truth."""
+    """Compare with the truth: of the run before refusal, of the time covered where published."""
     found, true_j = case.found, case.truth.stage_j
     leaf = np.array(case.tree.leaf)
     energy_j, sd_j, share = _raw(found)
-    lines, covered = _lines(case)
+    published_j = case.published_j()
+    lines, covered = _lines(case, published_j)
     ledger = found.ledger
     if ledger is None:
         raise ValueError(f"nothing of {found.domain} was read")
-    start_ns, end_ns = found.measured_start_ns - case.origin_ns, found.measured_end_ns - case.origin_ns
-    known_j = case.truth.between_j(start_ns, end_ns)
+    start_ns, end_ns = (edge_ns + case.late_ns for edge_ns in case.covered_ns)
+    known_j = float(np.sum(case.truth.until_j(end_ns) - case.truth.until_j(start_ns)))
     fit = found.fit
     return Score(
         error=tuple((energy_j[leaf] / true_j - 1).tolist()),
         sd=tuple((sd_j[leaf] / true_j).tolist()),
         share=tuple(share[leaf].tolist()),
         peers={name: tuple(np.abs(peer_j / true_j - 1).tolist()) for name, peer_j in peers_j.items()},
-        claims=_claims(found.self_energy, leaf, true_j),
-        published=_published(found.self_energy, leaf, true_j),
-        unsplit=_unsplit(case),
+        claims=_claims(found.self_energy, leaf, published_j),
+        published=_published(found.self_energy, leaf, published_j),
+        unsplit=_unsplit(case, published_j),
         lines=lines,
         lines_covered=covered,
         total_error=ledger.measured_j / known_j - 1,
-        stages_error=float(energy_j[leaf].sum() / true_j.sum() - 1),
+        stages_error=float(energy_j.sum() / true_j.sum() - 1),
         ledger_uj=ledger.difference_j() * 1e6,
         has_fit=fit is not None,
         refusal="" if fit is None else fit.refusal,
@@ -132,15 +140,15 @@ def _published(own: EnergyColumns, leaf: Floats, true_j: Floats) -> Counts:
     return _counts(inside, ~own.refused[leaf])
 
 
-def _unsplit(case: Case) -> Counts:
+def _unsplit(case: Case, leaves_j: Floats) -> Counts:
     right = 0
     for row in case.found.unsplit:
-        true_j = sum(case.truth.stage_j[k] for k, stage in enumerate(case.tree.leaf) if stage in row.members)
+        true_j = sum(leaves_j[k] for k, stage in enumerate(case.tree.leaf) if stage in row.members)
         right += bool(row.low_j <= true_j <= row.high_j)
     return Counts(right, len(case.found.unsplit))
 
 
-def _lines(case: Case) -> tuple[Counts, int]:
+def _lines(case: Case, leaves_j: Floats) -> tuple[Counts, int]:
     """Climb from each leaf to the first stage that is told narrowly enough; the root counts in any case."""
     own, total = case.found.self_energy, case.found.total_energy
     chosen = set()
@@ -151,11 +159,17 @@ def _lines(case: Case) -> tuple[Counts, int]:
             chosen = (chosen - {-1}) | {upwards[-1]}
     right = covered = 0
     for stage in chosen:
-        true_j = float(case.truth.stage_j[case.tree.members(stage)].sum())
+        true_j = float(leaves_j[case.tree.members(stage)].sum())
         rows = own if stage in case.tree.leaf else total
-        right += abs(rows.energy_j[stage] / true_j - 1) <= CLAIMED and not rows.refused[stage]
+        right += bool(abs(rows.energy_j[stage] / true_j - 1) <= CLAIMED and not rows.refused[stage])
         covered += bool(rows.low_j[stage] <= true_j <= rows.high_j[stage])
     return Counts(right, len(chosen)), covered
+
+
+def _stretches(start_ns: Floats, end_ns: Floats) -> tuple[Floats, Floats]:
+    """Return windows that follow at once as one."""
+    gap = np.flatnonzero(start_ns[1:] > end_ns[:-1])
+    return start_ns[np.append(0, gap + 1)], end_ns[np.append(gap, len(end_ns) - 1)]
 
 
 def _is_narrow(rows: EnergyColumns, stage: int) -> bool:

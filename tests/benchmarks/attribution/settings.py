@@ -12,6 +12,7 @@ from traced import ORIGIN_NS, Stamping, traced, tree_of
 from workloads import WORKLOADS, make
 
 from energyprof.attribute import attribute
+from energyprof.attribute.updates import recover
 from energyprof.collect.pace import interval_ns
 
 MAX_HZ = 100.0
@@ -93,4 +94,6 @@ def run(setting: Setting, seed: int, run_s: float = 60.0) -> Score:
     found = attribute(trace).domains[0]
     fit_s = time.process_time() - began
     peers = energies_j(truth, Polled.of(sensor, measured.readings, ORIGIN_NS))
-    return score(Case(truth, tree, found, ORIGIN_NS, measured.lag_ns, fit_s), peers)
+    windows = recover(trace.domains[0], measured.readings, trace.run.start_ns, trace.run.end_ns).run
+    covered_ns, late_ns = (windows.start_ns, windows.end_ns), sum(sensor.known_lag_ns) / 2 - measured.lag_ns
+    return score(Case(truth, tree, found, covered_ns, late_ns, measured.lag_ns, fit_s), peers)

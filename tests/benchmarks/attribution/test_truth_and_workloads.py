@@ -43,6 +43,16 @@ def test_energy_until_an_instant_is_exact():
     np.testing.assert_allclose(until_j - until_j[1], expected)
 
 
+def test_energy_of_stages_within_stretches_is_their_part_of_it():
+    truth = two_threads()
+
+    within_j = truth.stages_within_j(np.array([0.5, 4.5]) * SECOND, np.array([2.5, 5.5]) * SECOND)
+
+    np.testing.assert_allclose(within_j, [150 + 10 + 2.5, 25 + 2.5 + 25 + 15])
+    whole_j = truth.stages_within_j(np.array([0.0]), np.array([6.0]) * SECOND)
+    np.testing.assert_allclose(whole_j, truth.stage_j)
+
+
 def test_slow_response_is_the_mean_over_exponential_delays():
     truth, response_ns = two_threads(), 0.3 * SECOND
     at_ns = np.array([0.5, 1.1, 2.9, 3.01, 4.7, 6.5]) * SECOND

@@ -65,6 +65,8 @@ class Truth:
     """Energy of each leaf stage, its part of the base included."""
     idle_j: float = field(init=False)
     _shared_s: Floats = field(init=False)
+    _base_share_j: Floats = field(init=False)
+    """At each point, the energy so far of one lane's part of the base."""
 
     def __post_init__(self) -> None:
         calls, base = self.calls, self.base
@@ -92,6 +94,7 @@ class Truth:
         object.__setattr__(self, "_point_ns", point_ns)
         object.__setattr__(self, "_until_j", np.append(0.0, np.cumsum(total_w * span_s)))
         object.__setattr__(self, "stage_j", np.bincount(calls.stage, own_j, len(self.paths)))
+        object.__setattr__(self, "_base_share_j", np.append(0.0, np.cumsum(shared_w * span_s)))
         object.__setattr__(self, "_shared_s", np.bincount(calls.stage, shared_s, len(self.paths)))
         object.__setattr__(self, "idle_j", float(np.sum((base_w * span_s)[in_run & ~busy])))
 
@@ -107,6 +110,29 @@ class Truth:
         """Return the energy spent in [start_ns, end_ns]."""
         first, last = self.until_j(np.array([start_ns, end_ns]))
         return float(last - first)
+
+    def stages_within_j(self, start_ns: Floats, end_ns: Floats) -> Floats:
+        """Return the energy that each leaf stage spent within some stretches of time, ascending and disjoint."""
+        return np.array(
+            [
+                float(np.sum(self._stage_until_j(k, end_ns) - self._stage_until_j(k, start_ns)))
+                for k in range(len(self.paths))
+            ]
+        )
+
+    def _stage_until_j(self, stage: int, t_ns: Floats) -> Floats:
+        mine = np.flatnonzero(self.calls.stage == stage)
+        start, end, power_w = self.calls.start_ns[mine], self.calls.end_ns[mine], self.calls.power_w[mine]
+
+        def share_j(at_ns: Floats) -> Floats:
+            return np.interp(at_ns, self._point_ns, self._base_share_j)
+
+        done_j = np.append(0.0, np.cumsum(power_w * (end - start) * 1e-9 + share_j(end) - share_j(start)))
+        call = np.searchsorted(start, t_ns, "right") - 1
+        last = np.maximum(call, 0)
+        until_ns = np.clip(t_ns, start[last], end[last])
+        current_j = power_w[last] * (until_ns - start[last]) * 1e-9 + share_j(until_ns) - share_j(start[last])
+        return np.where(call >= 0, done_j[last] + current_j, 0.0)
 
     def filtered_j(self, t_ns: Floats, response_ns: float) -> Floats:
         """Return E as seen through a first-order response: the mean of E(t - s), s exponential of mean `response_ns`.
