@@ -71,3 +71,15 @@ def test_a_long_day_keeps_memory_flat_the_file_small_and_every_count(bench: Modu
     assert trace.recorder.spans == day.spans
     assert found.domains[0].ledger.difference_j() == pytest.approx(0, abs=1e-6)
     assert len(trace.lanes) < 4 * LIMIT // 4096
+
+
+def test_a_small_bound_holds_when_there_are_no_more_bursts(bench: ModuleType, tmp_path: Path) -> None:
+    limit = 256 << 10
+    day = bench.Day(tmp_path, limit)
+
+    sizes = []
+    for _ in range(390):
+        day.step()
+        sizes.append(day.writer.path.stat().st_size)
+
+    assert max(*sizes, day.finish().stat().st_size) <= limit

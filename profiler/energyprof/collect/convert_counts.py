@@ -30,16 +30,18 @@ class Counter:
         """Of tallies that may still change, by kind and place (0 where the kind has none)."""
         self._rows: dict[tuple[int, int], Rows] = {}
         self._changed: set[tuple[int, int]] = set()
+        self._reached = 0
+        """The first place that is not known to have begun."""
         self.counted = 0
         """Spans counted and not stored."""
 
     def state(self) -> dict[str, Any]:
         """Return what it takes to go on, as JSON values; all tallies have been taken."""
-        return {"next": self._next, "counted": self.counted}
+        return {"next": self._next, "counted": self.counted, "reached": self._reached}
 
     def go_on(self, state: dict[str, Any]) -> None:
         """Go on beside the tallies taken until `state` was returned."""
-        self._next, self.counted = state["next"], state["counted"]
+        self._next, self.counted, self._reached = state["next"], state["counted"], state["reached"]
 
     def spans(self, spans: SpanChunk, enclosing: Index, previous: Index, is_outermost: Flags) -> Flags:
         """Count spans that have ended; return which of them are to be stored as well."""
@@ -87,10 +89,12 @@ class Counter:
     def reach(self, until_ns: int) -> None:
         """Have a tally of every stretch that has begun, though nothing may have run in it."""
         last = self._bursts.place_of(until_ns)
-        for place in range(max(0, last - 2), last + 1):
-            if place % 2 == 0 and (SELVES, place) not in self._rows:
+        for place in range(self._reached, last + 1):
+            is_known = self._bursts.bounds(place)[1] > 0  # not forgotten since
+            if place % 2 == 0 and is_known and (SELVES, place) not in self._rows:
                 self._rows[SELVES, place] = {}
                 self._changed.add((SELVES, place))
+        self._reached = max(self._reached, last + 1)
 
     def _add(self, which: tuple[int, int], key: Ints, amounts: tuple[Ints, ...]) -> None:
         if not len(key):
