@@ -346,6 +346,7 @@ class Collection:
         self._use.look(is_last=True)
         self._sampler.stop(DRIVER_PATIENCE_S)
         self._control.tell("working")
+        self._owners.adopt()  # before what has been read to its end is deleted
         self._take_all()
         self._rows.take_held_back()
         if self._place.is_blocked:

@@ -313,3 +313,18 @@ def test_the_start_up_file_keeps_to_syntax_of_old_interpreters(recording: Any) -
     tree = ast.parse(text, feature_version=(3, 7))
 
     assert not any(isinstance(node, (ast.JoinedStr, ast.AnnAssign)) for node in ast.walk(tree))
+
+
+def test_a_task_has_the_name_that_create_task_was_given(recording: Any) -> None:
+    program = recording.run(
+        "import asyncio\nfrom energyprof import stage\n"
+        "async def work():\n    with stage('a'): await asyncio.sleep(0)\n"
+        "async def main():\n"
+        "    await asyncio.gather(asyncio.create_task(work(), name='first'), asyncio.create_task(work()))\n"
+        "    await asyncio.get_running_loop().create_task(work(), name='second')\n"
+        "asyncio.run(main())\n"
+    )
+
+    names = {lane["name"] for lane in program.spool.lanes.values() if lane["kind"] == "task"}
+    assert {"first", "second", "Task-1"} < names
+    assert "Task-2" not in names  # so it is called before it has its own

@@ -5,6 +5,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
     from typing import Any, TypeAlias
 
     Wrap: TypeAlias = Callable[[Callable[..., Any]], tuple[Any, Callable[[], None]]]
@@ -33,9 +34,9 @@ def resemble(wrapper: Any, original: Any) -> Any:  # functions of any kind
 
 
 class Patch:
-    """One method of a class, replaced by a wrapper of itself until `undo`."""
+    """One method of a class, or function of a module, replaced by a wrapper of itself until `undo`."""
 
-    def __init__(self, owner: type, name: str, wrap: Wrap) -> None:
+    def __init__(self, owner: type | ModuleType, name: str, wrap: Wrap) -> None:
         self._owner = owner
         self._name = name
         self._own = vars(owner).get(name)

@@ -38,6 +38,8 @@ class TaskLanes:
                 lambda original: _announcing_create_task(original, kinds),
             ),
         ]
+        if hasattr(tasks, "_set_task_name"):  # until Python 3.12 `create_task` names a task that is there already
+            self._patches.append(Patch(tasks, "_set_task_name", _announcing_name))
         loop = events._get_running_loop()
         task = None if loop is None else tasks.current_task(loop)
         if task is not None:
@@ -117,6 +119,27 @@ def _announcing_create_task(original: Callable[..., Any], kinds: tuple[type, ...
         kinds = ()
 
     return create_task, silence
+
+
+def _announcing_name(original: Callable[..., Any]) -> tuple[Any, Callable[[], None]]:
+    is_silent = False
+
+    def _set_task_name(task: Any, name: object) -> Any:
+        try:
+            named = original(task, name)
+        except BaseException as error:
+            take_us_out(error)
+            raise
+        code = getattr(task, LANE_KEY, None)
+        if name is not None and code is not None and not is_silent:
+            guests.append((code - LANE, str(task.get_name())))  # the later one counts
+        return named
+
+    def silence() -> None:
+        nonlocal is_silent
+        is_silent = True
+
+    return _set_task_name, silence
 
 
 def name_lane(task: Any, number: int) -> int:

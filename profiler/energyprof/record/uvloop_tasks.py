@@ -6,7 +6,7 @@ import sys
 from time import perf_counter_ns as now_ns
 
 from energyprof.model.events import LANE, SPAWN
-from energyprof.record.lanes import guests, local, new_lane_number
+from energyprof.record.lanes import LANE_KEY, guests, local, new_lane_number
 from energyprof.record.patch import Patch, take_us_out
 
 TYPE_CHECKING = False
@@ -93,6 +93,10 @@ def _announcing_create_task(original: Callable[..., Any]) -> tuple[Any, Callable
             take_us_out(error)
             raise
         guests.append((number, str(task.get_name()) if hasattr(task, "get_name") else ""))
+        try:
+            object.__setattr__(task, LANE_KEY, LANE + number)  # for a name that it is given later
+        except (AttributeError, TypeError):
+            return task  # a factory's own kind, which takes nothing
         return task
 
     def silence() -> None:
