@@ -341,3 +341,25 @@ def test_no_fault_loses_or_spoils_more_than_its_own_gap(kind, speed, first, leng
     whole_ns = float(windows.end_ns[-1] - windows.start_ns[0])
     assert whole_ns >= t[-1] - t[0] - 2 * period_ns - 25_000_000
     assert whole_ns - windows.covered_ns() <= own_ns
+
+
+def test_counter_that_never_moves_is_said_to_stand_still_and_nothing_else(make):
+    readings = make.readings([(t_ms, 500) for t_ms in range(0, 6000, 50)], poll_ms=1.0)
+
+    for scale in (1.0, 50.0):
+        windows, faults = recovered(make, readings, wrap=1000, scale=scale)
+
+        assert windows == []
+        (fault,) = faults
+        assert fault.startswith("the counter stood still for 5.95 s; the energy of that time is unknown, not 0")
+
+
+def test_counter_that_stood_still_and_came_back_over_its_wrap_did_not_start_anew(make):
+    before = [(t_ms, 900 + t_ms // 100) for t_ms in range(0, 5000, 100)]
+    still = [(t_ms, 949) for t_ms in range(5000, 9000, 100)]
+    after = [(t_ms, (900 + t_ms // 100) % 990) for t_ms in range(9000, 14000, 100)]
+
+    _, faults = recovered(make, make.readings([*before, *still, *after], poll_ms=1.0), wrap=990)
+
+    (fault,) = faults
+    assert fault.startswith("the counter stood still for 4.1 s")

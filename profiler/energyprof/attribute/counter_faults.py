@@ -67,7 +67,10 @@ def unwrapped(domain: Domain, polls: Polls) -> Unwrapped:
     reset, falls, unclear = polls.reset, rise < 0, _may_hide_wraps(domain, polls, rise)
     jumps = ~falls & (rise * domain.scale > _most_j(domain, polls, _most_w(domain)))
     still = _still(domain, polls) | _stalled(domain, polls, rise)
-    anew = int(np.count_nonzero((falls & ~polls.doubted_between()) | reset))
+    # What a counter says that stands still, or by how much it moves again, tells of nothing else that is wrong with it.
+    jumps, unclear = jumps & ~still, unclear & ~still
+    may_wrap = still & (domain.wrap is not None)
+    anew = int(np.count_nonzero((falls & ~may_wrap & ~polls.doubted_between()) | reset))
     if anew:
         faults.append(f"the counter started anew {_times(anew)}; what it had not yet shown is unknown")
     if jumps.any():
