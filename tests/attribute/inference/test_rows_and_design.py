@@ -8,13 +8,15 @@ import pytest
 from energyprof.attribute.counter import counter_windows
 from energyprof.attribute.inference.columns import Columns
 from energyprof.attribute.inference.design import Timing, design
-from energyprof.attribute.inference.rows import Rows
+from energyprof.attribute.inference.rows import Rows, counter_rows
 from energyprof.attribute.inference.search import golden
 from energyprof.attribute.inference.workload import Workload
 from energyprof.attribute.segments import Segments
 from energyprof.attribute.timeline import timeline
 from energyprof.attribute.windows import Polls
+from energyprof.model.domain import Domain
 from energyprof.model.grid import fit_grid
+from energyprof.model.ids import DomainId
 from energyprof.model.span import Stage
 
 MS = 1e6
@@ -134,3 +136,18 @@ def test_an_update_before_its_slot_that_a_poll_saw_at_once_is_dated_by_that_poll
 
 def test_golden_section_finds_a_peak():
     assert golden(lambda x: -((x - 0.7) ** 2), 0.0, 2.0, 20) == pytest.approx(0.7, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("strays_ms", "least_ms", "most_ms"), [(0.0, 5.0, 10.0), (3.0, 0.0, 2.0)], ids=["in step", "straying"]
+)
+def test_polls_in_step_with_a_counter_do_not_tell_when_it_moves(strays_ms, least_ms, most_ms):
+    poll_ms = np.arange(0.0, 6000.0, 10.0) + np.random.default_rng(1).uniform(-strays_ms, strays_ms, 600)
+    raw = np.floor(poll_ms / 100.0 + 1e-9).astype(np.int64) * 1000
+    never = np.zeros(599, np.bool_)
+    polls = Polls(poll_ms * MS, poll_ms * MS, raw, never, never)
+    domain = Domain(DomainId("gpu:0"), "log", "sensor", "energy", 1e-3, "device", period_ns=100_000_000)
+
+    rows = counter_rows(domain, polls, counter_windows(domain, polls))
+
+    assert least_ms * MS <= rows.shift_ns <= most_ms * MS

@@ -44,6 +44,8 @@ class Rows:
     jitter_bounds_ns: tuple[float, float]
     quantum_j: float
     """One raw unit: what an update (of power: a reading) is rounded to."""
+    shift_ns: float = 0.0
+    """How far all instants together may lie off: polls in step with the sensor do not tell when it moves."""
 
     def __len__(self) -> int:
         return len(self.energy_j)
@@ -106,24 +108,25 @@ class Rows:
 
 def counter_rows(domain: Domain, polls: Polls, windows: Windows) -> Rows:
     """Return the rows of a counter whose windows are known."""
-    start, end, energy = windows.start_ns, windows.end_ns, windows.energy_j
+    start, end, energy, shift_ns = windows.start_ns, windows.end_ns, windows.energy_j, 0.0
     period = float(domain.period_ns or windows.period_ns or 0)
-    if polls.are_dated():
+    if not every_poll_is_fresh(domain, polls):
+        shift_ns = windows.edge_ns
+        jitter, bounds = _of_grid(windows.edge_ns)
+    elif polls.are_dated():
         jitter, bounds = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS)
-    elif every_poll_is_fresh(domain, polls):
+    else:
         start, end = start - period / 2, end - period / 2
         jitter, bounds = _of_age(polls, period)
-    else:
-        jitter, bounds = _of_grid(windows.edge_ns)
     joined = np.append(False, np.abs(start[1:] - end[:-1]) < 1.0) if len(start) else np.zeros(0, np.bool_)
-    return Rows(start, end, energy, joined, False, jitter, bounds, domain.scale)
+    return Rows(start, end, energy, joined, False, jitter, bounds, domain.scale, shift_ns)
 
 
 def power_rows(domain: Domain, polls: Polls) -> Rows:
     """Return the rows of power readings: one for each update that a poll saw for certain."""
     instant: Floats = polls.middle_ns()
     watts: Floats = polls.raw.astype(np.float64) * domain.scale
-    jitter, bounds = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS)
+    jitter, bounds, shift_ns = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS), 0.0
     period = float(domain.period_ns or 0)
     if not every_poll_is_fresh(domain, polls):
         changed = 1 + np.flatnonzero(np.diff(polls.raw) != 0)
@@ -133,7 +136,7 @@ def power_rows(domain: Domain, polls: Polls) -> Rows:
             jitter, bounds = _of_grid(polls.interval_ns() / 12**0.5)
             instant = instant - polls.interval_ns() / 2
         else:
-            period = grid.period_ns
+            period, shift_ns = grid.period_ns, grid.error_ns
             jitter, bounds = _of_grid(grid.error_ns)
             instant, watts = _certain(grid, polls, watts, NEAR * jitter)
     elif not polls.are_dated():
@@ -144,7 +147,7 @@ def power_rows(domain: Domain, polls: Polls) -> Rows:
         window = float(np.median(np.diff(instant))) if len(instant) > 1 else 1.0
     energy = watts * window * 1e-9
     none, quantum = np.zeros(len(instant), np.bool_), domain.scale * window * 1e-9
-    return Rows(instant - window, instant.copy(), energy, none, True, jitter, bounds, quantum)
+    return Rows(instant - window, instant.copy(), energy, none, True, jitter, bounds, quantum, shift_ns)
 
 
 def _of_age(polls: Polls, period: float) -> tuple[float, tuple[float, float]]:

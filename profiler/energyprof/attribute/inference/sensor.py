@@ -90,7 +90,8 @@ class SensorProblem:
 
 def fit_sensor(problem: SensorProblem) -> Fitted | None:
     """Return the fit, or None where the readings are too few for one."""
-    low, high = problem.domain.lag_ns[0] - CLOCKS_NS, problem.domain.lag_ns[1] + CLOCKS_NS
+    reach = CLOCKS_NS + problem.rows.shift_ns
+    low, high = problem.domain.lag_ns[0] - reach, problem.domain.lag_ns[1] + reach
     rows = _inside(problem, low, high)
     response = float(problem.domain.response_ns or 0)
     if len(rows) < FEWEST_ROWS or response > SLOWEST * float(np.median(rows.end_ns - rows.start_ns)):
