@@ -14,8 +14,8 @@ from energyprof.model.domain import Domain
 from energyprof.model.grid import Grid, fit_grid
 from energyprof.model.span import Flags, Floats, Ints
 
-NEAR = 0.05
-"""Periods by which updates may stray from their slots."""
+NEAR, NEAR_NS = 0.05, 1e6
+"""By so much updates may stray from their slots: a part of a period, and no more than a few times the jitter seen."""
 
 
 def counter_windows(domain: Domain, polls: Polls) -> Windows:
@@ -67,7 +67,8 @@ def _nearest(grid: Grid, low: Floats, high: Floats) -> Floats:
 
 def _doubtful(grid: Grid, low: Floats, high: Floats) -> Flags:
     """Return the brackets of a late poll that hold several slots, and of whose last nobody knows if it was seen."""
-    slot, near = grid.last_slot(high + NEAR * grid.period_ns), NEAR * grid.period_ns
+    near = min(NEAR * grid.period_ns, NEAR_NS)
+    slot = grid.last_slot(high + near)
     return (np.abs(high - slot) < near) & (slot - grid.period_ns > low - near)
 
 

@@ -63,7 +63,8 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_r
     guess = nominal_ns if nominal_ns is not None else float(np.median(step))
     near = step[(step > 0.5 * guess) & (step < 1.5 * guess)]
     # Where values may repeat or polls were late, updates seen are far apart, and the nominal period has to serve.
-    seldom = nominal_ns is not None and (may_repeat or is_late) and len(near) < len(step) / 2
+    far_apart = len(near) < len(step) / 2
+    seldom = nominal_ns is not None and far_apart and (may_repeat or (is_late and len(near) >= FEWEST // 2))
     if len(near) < FEWEST // 2 and not seldom:
         return None
     period, origin = guess if seldom else float(near.mean()), float(middle[0])
