@@ -5,12 +5,13 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from energyprof.in_process.handle import profile
+    from energyprof.in_process.hook import torch_hook
     from energyprof.record.iterations import iterations
     from energyprof.record.repeat import repeat
     from energyprof.record.stage import stage
     from energyprof.run import load
 
-__all__ = ["__version__", "iterations", "load", "profile", "repeat", "stage"]
+__all__ = ["__version__", "iterations", "load", "profile", "repeat", "stage", "torch_hook"]
 
 __version__ = "0.1.0"
 
@@ -20,6 +21,7 @@ _HOMES = {
     "profile": "energyprof.in_process.handle",
     "repeat": "energyprof.record.repeat",
     "stage": "energyprof.record.stage",
+    "torch_hook": "energyprof.in_process.hook",
 }
 
 

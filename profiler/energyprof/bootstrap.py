@@ -98,6 +98,11 @@ def finish() -> None:
     stop()
 
 
+def installed() -> tuple[object, ...]:
+    """Return the instruments that record in this process now."""
+    return () if _Running.recording is None else _Running.recording.installed
+
+
 def stop() -> None:
     """Write what has been recorded and undo everything; a second call does nothing."""
     recording, _Running.recording = _Running.recording, None
@@ -170,6 +175,11 @@ class Recording:
 
             self._stacks = StackSampler(recorder, asked_for=os.environ[STACKS] == "on")
             self._stacks.start()
+
+    @property
+    def installed(self) -> tuple[object, ...]:
+        """The instruments, those of lanes included."""
+        return tuple(one for _, one in self._installed)
 
     def flush(self) -> None:
         """Write what has been recorded so far."""

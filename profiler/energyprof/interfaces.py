@@ -266,6 +266,23 @@ class Instrument(Protocol):
         ...
 
 
+@runtime_checkable
+class NamingInstrument(Protocol):
+    """An instrument that records the modules of models, whose names and depth a program can choose."""
+
+    def name_root(self, module: object, name: str, depth: int | None) -> str:
+        """Name a model from its next call on, and record no module deeper than `depth` below it; thread-safe.
+
+        Deeper ones count to the module that calls them. Returns the name: that of its class if `name` is empty,
+        `name#2` where another living model has it. Its parts are named below it. Nothing is written to the module.
+        """
+        ...
+
+    def unname_root(self, module: object) -> None:
+        """Have the model named and recorded as without `name_root`; a second call does nothing."""
+        ...
+
+
 # --- exporters (pure; run where the report is read) -----------------------------------------------------------------
 
 

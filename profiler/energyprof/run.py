@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from energyprof import discover
 from energyprof.attribute.fit import attribute
@@ -19,7 +19,8 @@ from energyprof.graph.build import build_graph
 from energyprof.interfaces import Exporter, RenderContext
 from energyprof.model.attribution import Attribution
 from energyprof.model.graph import StageGraph
-from energyprof.model.report import Report
+from energyprof.model.layer_record import flat_layers
+from energyprof.model.report import LayerPhase, Report
 from energyprof.model.trace import Trace
 from energyprof.probe.remarks import remarks
 from energyprof.report.build import build_report
@@ -99,6 +100,14 @@ class Run:
             facts.sampling,
             facts.cures,
         )
+
+    def layers(self, phase: LayerPhase | None = "total") -> list[dict[str, Any]]:
+        """Return one row for each layer of the models it called: `pandas.DataFrame(energyprof.load(path).layers())`.
+
+        `phase` is `forward`, `backward`, `recompute`, `total` (all of them together), or None: a row for each phase.
+        Energies are in joules; what is refused or unknown is None.
+        """
+        return flat_layers(self.report().layers, phase)
 
     def render(
         self,

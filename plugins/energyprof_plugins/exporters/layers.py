@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any, Final
+from typing import Final
 
 from rich.text import Text
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.report import LayerRow, Report, SumRow
+from energyprof.model.layer_record import flat_layer
+from energyprof.model.report import Report
 from energyprof_plugins.exporters.console.layer_table import layer_key, layer_table
 from energyprof_plugins.exporters.json_report import layer_document
 from energyprof_plugins.exporters.layer_choice import NO_LAYERS, Choice, choose
@@ -34,7 +35,7 @@ class LayerTable:
         if not choice.rows:
             page.wrapped(NO_LAYERS, indent=0)
             return page.text()
-        page.line(Text(page.glyphs.text(_heading(report, choice)), style="bold"))
+        page.line(Text(page.glyphs.text(layer_heading(report, choice)), style="bold"))
         page.line()
         page.console.print(layer_table(report, choice, page.glyphs, page.width))
         page.wrapped(page.glyphs.text(layer_key(choice, report)), indent=5, style="dim")
@@ -66,7 +67,7 @@ class LayerCsv:
         """Return the rows; raises InputError for a phase that no layer had."""
         choice = choose(report, context.options)
         written = io.StringIO()
-        rows = [flat(row) for row in choice.rows]
+        rows = [flat_layer(row) for row in choice.rows]
         sheet = csv.DictWriter(written, list(rows[0]) if rows else ["layer"], lineterminator="\n")
         sheet.writeheader()
         for row in rows:
@@ -74,40 +75,12 @@ class LayerCsv:
         return written.getvalue()
 
 
-def flat(row: LayerRow) -> dict[str, Any]:
-    """Return a layer as one flat row; what is refused or unknown is None."""
-    return {
-        "layer": row.layer,
-        "phase": row.phase,
-        "parent": row.parent,
-        "depth": row.depth,
-        "module_class": row.module_class,
-        "calls": row.calls,
-        **_flat_sum("self", row.self_sum),
-        **_flat_sum("total", row.total_sum),
-        "provenance": row.total_sum.provenance,
-        "share": row.self_sum.share,
-        "per_call_j": row.per_call_j,
-        "per_sample_j": row.per_sample_j,
-        "mean_power_w": row.mean_power_w,
-        "wall_s": row.wall_s,
-        "self_wall_s": row.self_wall_s,
-        "off_cpu_s": row.off_cpu_s,
-        "parameters": row.parameters,
-        "flops": row.flops,
-        "joules_per_gflop": row.joules_per_gflop,
-    }
-
-
-def _flat_sum(name: str, figure: SumRow) -> dict[str, float | None]:
-    return {f"{name}_j": figure.energy_j, f"{name}_low_j": figure.low_j, f"{name}_high_j": figure.high_j}
-
-
 def _harmless(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA_SIGNS and value else value
 
 
-def _heading(report: Report, choice: Choice) -> str:
+def layer_heading(report: Report, choice: Choice) -> str:
+    """Return what the table is of."""
     models = sorted({row.layer for row in report.layers if row.depth == 0})
     layers = len({row.layer for row in report.layers})
     phase = "all phases" if choice.phase == "total" else choice.phase

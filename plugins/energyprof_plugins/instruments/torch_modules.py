@@ -11,15 +11,14 @@ from threading import RLock
 from time import perf_counter_ns as now_ns
 from weakref import ref
 
+from energyprof_plugins.instruments.torch_tree import copied_from, tree, wrapped
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from energyprof.interfaces import RepeatSource, SpanSink
-
-_COMPILED_CHILD = "_orig_mod"
-"""The child under which torch.compile keeps the module it wraps; it is no part of anybody's model."""
 
 VAIN_SEARCHES = 8
 """After so many of a class that were in no known tree, new ones are not looked for: a loss made anew at every step."""
@@ -36,6 +35,7 @@ class TorchModules:
         self._original: Any = None
         self._call: Any = None
         self._silence: Callable[[], None] | None = None
+        self._names: ModuleNames | None = None
 
     def install(self, sink: SpanSink) -> None:
         """Patch `torch.nn.Module.__call__`."""
@@ -43,7 +43,7 @@ class TorchModules:
 
         if self._call is not None:
             return
-        names = ModuleNames(sink)
+        names = self._names = ModuleNames(sink)
         sink.on_fork(names.renew_lock)
         self._module_class, self._original = Module, Module.__call__
         self._call, self._silence = _recording_call(sink, names, self._original)
@@ -67,7 +67,16 @@ class TorchModules:
         self._silence()
         if self._module_class.__call__ is self._call:
             self._module_class.__call__ = self._original
-        self._call = self._silence = None
+        self._call = self._silence = self._names = None
+
+    def name_root(self, module: Any, name: str, depth: int | None) -> str:
+        """Name a model from its next call on, and record no module deeper than `depth` below it; return its name."""
+        return name if self._names is None else self._names.name_root(module, name, depth)
+
+    def unname_root(self, module: Any) -> None:
+        """Take back what `name_root` has set for this model; nothing if it has set nothing."""
+        if self._names is not None:
+            self._names.unname_root(module)
 
 
 def _recording_call(
@@ -85,6 +94,13 @@ def _recording_call(
             return self._call_impl(*args, **kwargs)
         ext = local.ext
         code = code_of(id(self)) or learn(self, args, kwargs)
+        if not code:  # folded into the module that calls it
+            try:
+                return original(self, *args, **kwargs)
+            except BaseException as error:
+                if error.__traceback__ is not None:
+                    error.__traceback__ = error.__traceback__.tb_next
+                raise
         ext((code, now_ns()))
         try:
             # Not past it to `_call_impl`, which would save its frame: a traceback must show it as ever.
@@ -104,11 +120,15 @@ def _recording_call(
     return __call__, silence
 
 
-def _facts(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, str | int]:
-    """Return what the report says of a module beside its energy; of the call it was met in, shape and operations."""
+def _facts(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], parts: Iterable[Any]) -> dict[str, str | int]:
+    """Return what the report says of a module beside its energy; of the call it was met in, shape and operations.
+
+    `parts` are those folded into it.
+    """
     from energyprof_plugins.instruments.torch_operations import batch, operations, parameters
 
-    facts: dict[str, str | int] = {"module_class": type(module).__name__, "parameters": parameters(module)}
+    own = sum(parameters(part) for part in (module, *parts))
+    facts: dict[str, str | int] = {"module_class": type(module).__name__, "parameters": own}
     flops, samples = operations(module, args, kwargs), batch(args, kwargs)
     if flops is not None:
         facts["flops_of_first_call"] = flops
@@ -129,7 +149,9 @@ class ModuleNames:
     """Which module has which name, by identity and without keeping any alive.
 
     A module first called on its own is a root, named by its class; a second live root of the same name gets `#2`.
-    Seen later inside another root it takes its name there. A module shared by two roots keeps its first name.
+    Seen later inside another root it takes its name there. A module shared by two roots keeps its first name. A root
+    that the program itself has named keeps that name wherever it is seen, and so do the copies of it that DataParallel
+    and torch.compile make.
     """
 
     def __init__(self, sink: SpanSink) -> None:
@@ -141,6 +163,10 @@ class ModuleNames:
         """Code of a stage -> its name, of modules that are gone as well."""
         self._references: dict[int, ref[Any]] = {}
         self._roots: dict[str, ref[Any]] = {}
+        self._chosen: dict[int, int | None] = {}
+        """id of each root that the program has named -> how deep below it modules are recorded; None: all of them."""
+        self._folded: dict[int, int] = {}
+        """id of a module that is not recorded -> that of the one above which it is a part of."""
         self._vain_searches: dict[str, int] = {}
         self._lock = RLock()  # re-entrant: a finalizer or signal handler may call a module anywhere
 
@@ -149,12 +175,19 @@ class ModuleNames:
         self._lock = RLock()
 
     def learn(self, module: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
-        """Return the code of a module that has none yet, and tell what is known of it and its first call."""
+        """Return the code of a module that has none yet, and tell what is known of it and its first call.
+
+        0: it is folded into the one above.
+        """
+        if id(module) in self._folded:
+            return 0
         with self._lock:
             try:
                 name = self._names.get(id(module)) or self._find(module)
             except Exception:  # a module of the strangest kind must still be callable
                 name = type(module).__name__
+            if id(module) in self._folded:
+                return 0
             forward = getattr(getattr(type(module), "forward", None), "__code__", None)
             code = self._sink.stage_code(
                 name,
@@ -163,7 +196,7 @@ class ModuleNames:
                 line=None if forward is None else forward.co_firstlineno,
                 module=True,
             )
-            self._sink.tell(code, _facts(module, args, kwargs or {}))
+            self._sink.tell(code, _facts(module, args, kwargs or {}, self._folded_into(module)))
             self.codes[id(module)] = code
             self._stages[code] = name
             return code
@@ -172,9 +205,47 @@ class ModuleNames:
         """Return the name of a stage that stands for a module; nothing for others."""
         return self._stages.get(code, "")
 
+    def name_root(self, module: Any, name: str, depth: int | None) -> str:
+        """Name a model, by its class if `name` is empty; return the name, numbered if another one has it."""
+        with self._lock:
+            self._forget_root(module)
+            parts = [part for _, part, _ in tree(module, self._chosen)]
+            name = self._free_name(name or type(wrapped(module)).__name__, set(map(id, parts)))
+            for part in parts:
+                self._forget(id(part))
+            self._chosen[id(module)] = depth
+            self._name_tree(name, module)
+            self._roots[name] = ref(module)
+            return name
+
+    def unname_root(self, module: Any) -> None:
+        """Have a model, its parts and copies named as if the program had never named it."""
+        with self._lock:
+            name = self._names.get(id(module))
+            if id(module) in self._chosen and name is not None:
+                self._forget_root(module)
+                for key, known in list(self._names.items()):
+                    if known == name or known.startswith(f"{name}."):
+                        self._forget(key)
+
+    def _forget_root(self, module: Any) -> None:
+        """Forget that a module, or what torch.compile has made of it, is a root."""
+        for name, reference in list(self._roots.items()):
+            root = reference()
+            if root is module or (root is not None and wrapped(root) is module):
+                del self._roots[name]
+                self._forget(id(root))
+
+    def _folded_into(self, module: Any) -> list[Any]:
+        if not self._folded:
+            return []
+        return [part for _, part, _ in tree(module) if self._folded.get(id(part)) == id(module)]
+
     def _find(self, module: Any) -> str:
         """Name a module that is new: added to a known root since, or a root itself."""
         kind = type(module).__name__
+        if self._chosen and self._name_copy(module):
+            return self._names[id(module)]
         searches = self._vain_searches.get(kind, 0)
         if searches < VAIN_SEARCHES:
             for root_name, reference in list(self._roots.items()):
@@ -186,16 +257,34 @@ class ModuleNames:
             self._add_root(module)
         return self._names[id(module)]
 
+    def _name_copy(self, module: Any) -> bool:
+        """Name a copy that torch has made of a known module like that one, part by part; False: it is none."""
+        alive = (known for reference in list(self._references.values()) if (known := reference()) is not None)
+        copies = copied_from(module, alive)
+        keys = {id(original): id(copy) for original, copy in copies}
+        for original, copy in copies:
+            name, key = self._names.get(id(original)), id(copy)
+            if name is not None and key not in self._names:
+                self._names[key] = name
+                self._references[key] = self._reference(key, copy)
+                above = self._folded.get(id(original))
+                if above is not None:
+                    self._folded[key] = keys.get(above, above)
+        return id(module) in self._names
+
     def _add_root(self, module: Any) -> None:
-        wrapped = vars(module).get("_modules", {}).get(_COMPILED_CHILD, module)
-        base = name = type(wrapped).__name__
-        count = 1
-        absorbed = {id(part) for _, part in _tree(module)}
+        absorbed = {id(part) for _, part, _ in tree(module, self._chosen)}
+        name = self._free_name(type(wrapped(module)).__name__, absorbed)
+        self._name_tree(name, module)
+        self._roots[name] = ref(module)
+
+    def _free_name(self, base: str, absorbed: set[int]) -> str:
+        """Return a root's name, numbered where a living one has it that is none of the absorbed."""
+        name, count = base, 1
         while self._is_taken(name, absorbed):
             count += 1
             name = f"{base}#{count}"
-        self._name_tree(name, module)
-        self._roots[name] = ref(module)
+        return name
 
     def _is_taken(self, name: str, absorbed: set[int]) -> bool:
         root = self._roots[name]() if name in self._roots else None
@@ -204,7 +293,8 @@ class ModuleNames:
     def _name_tree(self, root_name: str, root: Any) -> None:
         """Name everything in the tree that has no name yet, or had one only as a root of its own."""
         own_roots = {id(part): name for name, reference in self._roots.items() if (part := reference()) is not None}
-        for path, module in _tree(root):
+        limit, above = self._chosen.get(id(root)), id(root)
+        for path, module, depth in tree(root, self._chosen):
             key = id(module)
             if module is not root and key in own_roots:
                 self._roots.pop(own_roots[key], None)
@@ -212,6 +302,10 @@ class ModuleNames:
             if key not in self._names:
                 self._names[key] = f"{root_name}.{path}" if path else root_name
                 self._references[key] = self._reference(key, module)
+                if limit is not None and depth > limit:
+                    self._folded[key] = above
+            if limit is None or depth <= limit:
+                above = key
 
     def _reference(self, key: int, module: Any) -> ref[Any]:
         def died(_reference: object) -> None:
@@ -221,7 +315,7 @@ class ModuleNames:
 
     def _forget_tree(self, root_name: str, root: Any) -> None:
         """Take back the names given below a root that turns out to be a part of a larger one."""
-        for path, module in _tree(root):
+        for path, module, _ in tree(root, self._chosen):
             if self._names.get(id(module)) == (f"{root_name}.{path}" if path else root_name):
                 self._forget(id(module))
 
@@ -230,20 +324,5 @@ class ModuleNames:
         self.codes.pop(key, None)
         self._names.pop(key, None)
         self._references.pop(key, None)
-
-
-def _tree(root: Any) -> Iterator[tuple[str, Any]]:
-    """Yield (dotted path, module), parents first, a shared module once; reads nothing but the modules' own tables."""
-    seen: set[int] = set()
-    waiting = [("", root)]
-    while waiting:
-        path, module = waiting.pop()
-        if id(module) in seen:
-            continue
-        seen.add(id(module))
-        yield path, module
-        children = vars(module).get("_modules") or {}
-        for name, child in reversed(list(children.items())):
-            if child is not None:
-                step = "" if name == _COMPILED_CHILD else name
-                waiting.append((".".join(filter(None, (path, step))), child))
+        self._chosen.pop(key, None)
+        self._folded.pop(key, None)

@@ -30,7 +30,8 @@ def operations(module: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> i
 
 def parameters(module: Any) -> int:
     """Return how many parameters a module has of its own, its children's excluded."""
-    own = vars(module).get("_parameters") or {}
+    # A replica of DataParallel keeps copies of its parameters elsewhere, for they are no parameters any more.
+    own = vars(module).get("_parameters") or vars(module).get("_former_parameters") or {}
     return sum(
         int(parameter.numel()) for parameter in own.values() if parameter is not None and not _is_lazy(parameter)
     )

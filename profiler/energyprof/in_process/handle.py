@@ -23,7 +23,7 @@ from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
 from energyprof.sources import parsed_source
 
 if TYPE_CHECKING:
-    from energyprof.model.report import Report
+    from energyprof.model.report import LayerPhase, Report
     from energyprof.run import Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -55,6 +55,11 @@ class Profile:
         if self._part is not None:
             return self._part.path
         return Path(self._session.path) if self._session is not None and self._session.path else None
+
+    @property
+    def is_part(self) -> bool:
+        """Whether it is a part of another process's run, which alone has the figures."""
+        return self._part is not None
 
     @property
     def running(self) -> bool:
@@ -116,7 +121,7 @@ class Profile:
         self.warnings = () if session is None else tuple(session.warnings)
         for line in self.warnings if not self._quiet else ():
             if line not in said:
-                warnings.warn(line, EnergyprofWarning, stacklevel=4)
+                warnings.warn(line, EnergyprofWarning, stacklevel=callers_level())
 
     def _warn_of(self, part: Part) -> None:
         """Say once that the figures are elsewhere."""
@@ -125,7 +130,7 @@ class Profile:
             if not self._quiet:
                 # Where warnings are errors, too, a program goes on under `energyprof run` as it does without.
                 with suppress(EnergyprofWarning):
-                    warnings.warn(part.remark, EnergyprofWarning, stacklevel=_callers_level())
+                    warnings.warn(part.remark, EnergyprofWarning, stacklevel=callers_level())
 
     @overload
     def __call__(
@@ -177,6 +182,15 @@ class Profile:
         """Return one row for each stage, ready for a table: `pandas.DataFrame(run.stages())`."""
         return stage_rows(self.report())
 
+    def layers(self, phase: LayerPhase | None = "total") -> list[dict[str, Any]]:
+        """Return one row for each layer of the models called, ready for a table: `pandas.DataFrame(run.layers())`.
+
+        `phase` is `forward`, `backward`, `recompute`, `total` (all of them together), or None: a row for each phase.
+        """
+        from energyprof.model.layer_record import flat_layers
+
+        return flat_layers(self.report().layers, phase)
+
     @property
     def energy_j(self) -> float | None:
         """The energy of all power domains together in joules, stages or not; None: no power was recorded."""
@@ -215,10 +229,10 @@ class Profile:
         return run
 
 
-def _callers_level() -> int:
+def callers_level() -> int:
     """Return the `stacklevel` that names the program's own line to whoever called this."""
     level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals is globals():
+    while frame.f_back is not None and str(frame.f_globals.get("__name__")).startswith(f"{__package__}."):
         level, frame = level + 1, frame.f_back
     return level
 

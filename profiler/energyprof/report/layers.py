@@ -7,7 +7,8 @@ narrow, and a sum with a refused part is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from energyprof.model.ids import StageId
 from energyprof.model.report import LAYER_PHASES, LayerPhase, LayerRow, StageRow, SumRow
@@ -20,6 +21,22 @@ MODULE_CLASS = "module_class"
 def layer_rows(stages: Sequence[StageRow], stages_j: float) -> tuple[LayerRow, ...]:
     """Return every layer in each phase it had, and in all of them together; shares are of `stages_j`."""
     return _Layers(stages, stages_j).rows() if any(MODULE_CLASS in row.facts for row in stages) else ()
+
+
+def layers_of(rows: Sequence[LayerRow], model: str) -> tuple[LayerRow, ...]:
+    """Return the rows of one model, which stands at depth 0 whoever calls it."""
+    mine = [row for row in rows if row.layer == model or row.layer.startswith(f"{model}.")]
+    parents = {row.layer: row.parent for row in mine}
+    inside: dict[str, str | None] = {name: above if above in parents else None for name, above in parents.items()}
+    return tuple(replace(row, parent=inside[row.layer], depth=_depth(row.layer, inside)) for row in mine)
+
+
+def _depth(name: str, parents: Mapping[str, str | None]) -> int:
+    depth, seen, at = 0, {name}, parents[name]
+    while at is not None and at not in seen:
+        seen.add(at)
+        depth, at = depth + 1, parents[at]
+    return depth
 
 
 class _Layers:
@@ -49,7 +66,7 @@ class _Layers:
             name: max(int(row.facts.get("parameters", 0)) for rows in phases.values() for row in rows)
             for name, phases in self._parts.items()
         }
-        self._depth = {name: self._depth_of(name) for name in self._parts}
+        self._depth = {name: _depth(name, self._parent) for name in self._parts}
         for name in sorted(self._parts, key=self._depth.__getitem__, reverse=True):
             above = self._parent[name]
             if above is not None and self._depth[above] < self._depth[name]:
@@ -144,10 +161,3 @@ class _Layers:
             provenance=weakest([part.provenance for part in parts]),
             share=energy_j / self._stages_j if energy_j is not None and self._stages_j > 0 else None,
         )
-
-    def _depth_of(self, name: str) -> int:
-        depth, seen, at = 0, {name}, self._parent[name]
-        while at is not None and at not in seen:
-            seen.add(at)
-            depth, at = depth + 1, self._parent[at]
-        return depth

@@ -27,7 +27,7 @@ REFUSED: Final = "?"
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class Column:
     """One column: what stands above it and in it."""
 
     heading: str
@@ -41,7 +41,7 @@ class _Column:
 
 def layer_table(report: Report, choice: Choice, glyphs: Glyphs, width: int) -> Table:
     """Return the table, never wider than `width`; what is left out is one row that says how many and their joules."""
-    columns = _columns(report, choice, glyphs)
+    columns = layer_columns(report, choice, glyphs)
     gap = 2
     while len(columns) > 1:
         room = width - sum(column.width() + gap for column in columns)
@@ -50,10 +50,8 @@ def layer_table(report: Report, choice: Choice, glyphs: Glyphs, width: int) -> T
             break
         del columns[spare[-1]]
     room = min(max(room, 8), LONGEST_NAME)
-    names = [_name(row, choice, room, glyphs) for row in choice.rows]
-    if choice.rest:
-        names.append(f"+ {grouped(len(choice.rest))} smaller")
-    heading = "layer (with those below)" if choice.depth == 0 else "layer"
+    names = [_name(row, choice, room, glyphs) for row in choice.rows] + rest_name(choice)
+    heading = name_heading(choice)
     table = Table(box=glyphs.rule(), padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
     table.add_column(heading, width=max(map(cell_len, [heading, *names])), no_wrap=True)
     for column in columns:
@@ -63,6 +61,30 @@ def layer_table(report: Report, choice: Choice, glyphs: Glyphs, width: int) -> T
         styled = [Text(column.cells[place], style="" if column.heading else "yellow") for column in columns]
         table.add_row(Text(name), *styled)
     return table
+
+
+def name_heading(choice: Choice) -> str:
+    """Return what stands above the names."""
+    return "layer (with those below)" if choice.depth == 0 else "layer"
+
+
+def rest_name(choice: Choice) -> list[str]:
+    """Return the name of the row for what is left out; nothing where nothing is."""
+    return [f"+ {grouped(len(choice.rest))} smaller"] if choice.rest else []
+
+
+def own_name(row: LayerRow, choice: Choice) -> str:
+    """Return what a layer is called below the one that calls it; its whole name where no tree is shown."""
+    if choice.by_cost or row.parent is None or not row.layer.startswith(f"{row.parent}."):
+        return row.layer
+    return row.layer[len(row.parent) + 1 :]
+
+
+def bar_parts(choice: Choice) -> list[float]:
+    """Return how long each row's bar is, 0..1 of the longest figure; a refused row has none."""
+    figures = [choice.figure(row) for row in choice.rows]
+    most_j = max((_size(figure) for figure in figures), default=0.0)
+    return [max(figure.energy_j or 0.0, 0.0) / most_j if most_j else 0.0 for figure in figures]
 
 
 def layer_key(choice: Choice, report: Report) -> str:
@@ -86,7 +108,8 @@ def layer_key(choice: Choice, report: Report) -> str:
     return "; ".join(lines)
 
 
-def _columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[_Column]:
+def layer_columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[Column]:
+    """Return all columns behind the names, a cell for each row and one for what is left out; bars have no heading."""
     rows = choice.rows
     figures = [choice.figure(row) for row in rows]
     most_j = max((_size(figure) for figure in figures), default=0.0)
@@ -94,7 +117,7 @@ def _columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[_Column]:
     intervals = _intervals(figures, unit)
     cells = [_energy_cells(figure, intervals, unit_j) for figure in figures]
     shares = ["" if figure.share is None else percent(figure.share).removesuffix(" %") for figure in figures]
-    bars = [glyphs.bar(max(figure.energy_j or 0.0, 0.0) / most_j if most_j else 0.0, 10) for figure in figures]
+    bars = [glyphs.bar(part, 10) for part in bar_parts(choice)]
     if choice.rest:
         rest_j = sum(choice.figure(row).energy_j or 0.0 for row in choice.rest)
         cells.append(intervals.value_only(with_error(rest_j / unit_j, most_j / unit_j / 1000)[0]))
@@ -102,31 +125,31 @@ def _columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[_Column]:
         bars.append("")
     more = [""] * bool(choice.rest)
     made = [
-        _Column(heading, [line[place] for line in cells], is_needed=True)
+        Column(heading, [line[place] for line in cells], is_needed=True)
         for place, heading in enumerate(intervals.headings())
     ]
-    made += [_Column("share %", shares, is_needed=True), _Column("", bars, left=True)]
+    made += [Column("share %", shares, is_needed=True), Column("", bars, left=True)]
     if choice.depth is None and any(row.total_sum != row.self_sum for row in rows):
-        made.append(_Column("total", [_plain_j(row.total_sum.energy_j, unit_j) for row in rows] + more))
+        made.append(Column("total", [_plain_j(row.total_sum.energy_j, unit_j) for row in rows] + more))
     made += _phase_columns(report, choice, unit_j, more)
-    made.append(_Column("calls", [grouped(row.calls) for row in rows] + more))
+    made.append(Column("calls", [grouped(row.calls) for row in rows] + more))
     made.append(_each(rows, "call", lambda row: row.per_call_j, more))
     made.append(_each(rows, "sample", lambda row: row.per_sample_j, more))
-    made.append(_Column("W", [_number(row.mean_power_w) for row in rows] + more))
-    made.append(_Column("params", [_count(row.parameters) for row in rows] + more))
-    made.append(_Column("GFLOP", [_number(None if row.flops is None else row.flops / 1e9) for row in rows] + more))
-    made.append(_Column("J/GFLOP", [_number(row.joules_per_gflop) for row in rows] + more))
+    made.append(Column("W", [_number(row.mean_power_w) for row in rows] + more))
+    made.append(Column("params", [_count(row.parameters) for row in rows] + more))
+    made.append(Column("GFLOP", [_number(None if row.flops is None else row.flops / 1e9) for row in rows] + more))
+    made.append(Column("J/GFLOP", [_number(row.joules_per_gflop) for row in rows] + more))
     kept = [column for column in made if column.is_needed or column.left or any(column.cells)]
     how = [LETTERS[figure.provenance] for figure in figures] + more
-    kept.append(_Column("how", how, is_needed=True, left=True))
+    kept.append(Column("how", how, is_needed=True, left=True))
     written = [glyphs.text(column.heading) for column in kept]
     return [
-        _Column(heading, [glyphs.text(cell) for cell in column.cells], column.is_needed, column.left)
+        Column(heading, [glyphs.text(cell) for cell in column.cells], column.is_needed, column.left)
         for heading, column in zip(written, kept, strict=True)
     ]
 
 
-def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str]) -> list[_Column]:
+def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str]) -> list[Column]:
     """Return what each phase spent, where all of them together are shown and there is more than one."""
     if choice.phase != "total":
         return []
@@ -140,14 +163,14 @@ def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str
     for phase in phases:
         found = [apart.get((row.layer, phase)) for row in choice.rows]
         values = [None if row is None else choice.figure(row).energy_j for row in found]
-        made.append(_Column(phase, [_plain_j(value, unit_j) for value in values] + more))
+        made.append(Column(phase, [_plain_j(value, unit_j) for value in values] + more))
     return made
 
 
-def _each(rows: Sequence[LayerRow], what: str, value: Callable[[LayerRow], float | None], more: list[str]) -> _Column:
+def _each(rows: Sequence[LayerRow], what: str, value: Callable[[LayerRow], float | None], more: list[str]) -> Column:
     known = [found for row in rows if (found := value(row))]
     unit, unit_j = column_unit(median(known) if known else 0.0)
-    return _Column(f"{unit}/{what}", [_plain_j(value(row), unit_j) for row in rows] + more)
+    return Column(f"{unit}/{what}", [_plain_j(value(row), unit_j) for row in rows] + more)
 
 
 def _intervals(figures: Sequence[SumRow], unit: str) -> IntervalColumns:
@@ -202,9 +225,7 @@ def _count(number: int) -> str:
 def _name(row: LayerRow, choice: Choice, room: int, glyphs: Glyphs) -> str:
     if choice.by_cost:
         return fit_path((row.layer,), room, glyphs)
-    own = row.layer
-    if row.parent is not None and own.startswith(f"{row.parent}."):
-        own = own[len(row.parent) + 1 :]
+    own = own_name(row, choice)
     margin = " " * min(INDENT * row.depth, room // 2)
     name = margin + fit_path((own,), room - len(margin), glyphs)
     with_class = f"{name} {glyphs.name(row.module_class)}"
