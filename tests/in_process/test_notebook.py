@@ -104,3 +104,28 @@ def test_a_kernel_that_is_killed_inside_a_profile_leaves_its_spans_and_nobody(pr
     assert outputs[1] == []
     report = load(programs.place.folder / "notebook.eprof").report()
     assert {row.stage: row.calls for row in report.stages} == {"cell": 1}
+
+
+def test_a_hook_over_several_cells_shows_a_table_of_its_model(programs: Any) -> None:
+    outputs = run_notebook(
+        programs,
+        "import energyprof, torch\nnet = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU())\n"
+        "hook = energyprof.torch_hook(net, name='<b>bert')\nhook",
+        "for _ in range(20):\n    net(torch.ones(4, 8))",
+        "hook.report()",
+        "hook = energyprof.torch_hook(net)",  # the cell is run again: the first handle is gone
+        "net(torch.ones(4, 8))\nprint(hook.report(depth=0))",
+        "hook.remove()\nhook.report()",
+        "print([row['calls'] for row in hook.layers()], hook.running)",
+    )
+
+    assert outputs[0][0].startswith("<energyprof.torch_hook '<b>bert' running, ")
+    assert outputs[1] == outputs[3] == []
+    for (shown,) in (outputs[2], outputs[5]):
+        assert shown.startswith("<style>")
+        assert "<b>3 layers of &lt;b&gt;bert, all phases</b>" in shown
+        assert shown.count("<tr>") == 4
+    assert "layer (with those below)" in outputs[4][0]
+    assert outputs[6] == ["[21, 21, 21] False\n"]
+    (recording,) = programs.place.folder.glob("*.eprof")
+    assert [row["layer"] for row in load(recording).layers()] == ["<b>bert", "<b>bert.0", "<b>bert.1"]

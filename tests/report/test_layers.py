@@ -6,7 +6,7 @@ import pytest
 
 from energyprof.model.ids import StageId
 from energyprof.model.report import LayerRow, StageRow, SumRow
-from energyprof.report.layers import layer_rows
+from energyprof.report.layers import layer_rows, layers_of
 
 
 def stage(
@@ -106,3 +106,22 @@ def test_a_refused_part_makes_the_sum_refused_and_keeps_its_bounds() -> None:
 
 def test_a_run_without_modules_has_no_layers() -> None:
     assert layer_rows([stage("train", 1.0, kind="stage")], 1.0) == ()
+
+
+def test_the_rows_of_one_model_stand_as_if_it_were_alone() -> None:
+    stages = [
+        stage("ddp", 1.0, total_j=9.0),
+        stage("ddp/net", 2.0, total_j=7.0),
+        stage("ddp/net/net.a", 3.0),
+        stage("ddp/net/net.a/net.a.0", 3.0),
+        stage("netto", 1.0),
+    ]
+
+    rows = layers_of(layer_rows(stages, 20.0), "net")
+
+    assert [(row.layer, row.parent, row.depth) for row in rows if row.phase == "total"] == [
+        ("net", None, 0),
+        ("net.a", "net", 1),
+        ("net.a.0", "net.a", 2),
+    ]
+    assert {row.phase for row in rows} == {"forward", "total"}

@@ -12,6 +12,7 @@ from rich.text import Text
 from energyprof.interfaces import RenderContext
 from energyprof.model.layer_record import flat_layer
 from energyprof.model.report import Report
+from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.layer_table import layer_key, layer_table
 from energyprof_plugins.exporters.json_report import layer_document
 from energyprof_plugins.exporters.layer_choice import NO_LAYERS, Choice, choose
@@ -35,7 +36,7 @@ class LayerTable:
         if not choice.rows:
             page.wrapped(NO_LAYERS, indent=0)
             return page.text()
-        page.line(Text(page.glyphs.text(layer_heading(report, choice)), style="bold"))
+        page.line(Text(layer_heading(report, choice, page.glyphs), style="bold"))
         page.line()
         page.console.print(layer_table(report, choice, page.glyphs, page.width))
         page.wrapped(page.glyphs.text(layer_key(choice, report)), indent=5, style="dim")
@@ -79,11 +80,11 @@ def _harmless(value: object) -> object:
     return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA_SIGNS and value else value
 
 
-def layer_heading(report: Report, choice: Choice) -> str:
+def layer_heading(report: Report, choice: Choice, glyphs: Glyphs) -> str:
     """Return what the table is of."""
     models = sorted({row.layer for row in report.layers if row.depth == 0})
     layers = len({row.layer for row in report.layers})
     phase = "all phases" if choice.phase == "total" else choice.phase
-    shown = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
+    shown = ", ".join(map(glyphs.name, models[:3])) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
     word = "layer" if layers == 1 else "layers"
     return f"{layers} {word} of {shown}, {phase}"

@@ -56,7 +56,7 @@ class LayerHtml:
         content = f'<div class="energyprof-layers">\n{_content(report, choice)}</div>\n'
         if context.options.get("place") == "notebook":
             return f"<style>\n{STYLE}</style>\n{content}"
-        title = _text(layer_heading(report, choice)) if choice.rows else "layers"
+        title = escape(layer_heading(report, choice, GLYPHS)) if choice.rows else "layers"
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
@@ -76,7 +76,7 @@ def _content(report: Report, choice: Choice) -> str:
         for place, name in enumerate(names)
     ]
     return (
-        f"<p><b>{_text(layer_heading(report, choice))}</b></p>\n"
+        f"<p><b>{escape(layer_heading(report, choice, GLYPHS))}</b></p>\n"
         f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n'
         "<tbody>\n" + "\n".join(lines) + "\n</tbody>\n</table></div>\n"
         f'<p class="key">{escape(layer_key(choice, report))}</p>\n'
