@@ -133,6 +133,8 @@ class KeptModules:
 
     def _keep(self, module: Any, kept: KeptModule | Unkept) -> None:
         code = self._codes.get(id(module), 0)
+        if not code:
+            return  # it is recorded as a part of the module that calls it
         if isinstance(kept, Unkept):
             if code not in self._kept:  # an earlier call will do
                 self._unkept[code] = kept

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from energyprof.interfaces import NamingInstrument
+from energyprof.interfaces import NamingInstrument, RepeatSource
 from energyprof_plugins.instruments.torch_modules import TorchModules
 from energyprof_plugins.instruments.torch_tree import tree
 
@@ -198,6 +198,28 @@ def test_a_name_that_another_model_has_is_numbered_and_one_given_back_is_free(
 
     assert names == ["bert", "bert#2", "bert"]
     assert sink.called() == [*(word.replace("bert", "Net") for word in ALL), "bert#2", "bert"]
+
+
+def test_what_is_folded_is_never_called_again_by_itself() -> None:
+    kept: list[RepeatSource] = []
+
+    class RepeatingSink(Sink):
+        def repeats(self, source: RepeatSource) -> bool:
+            kept.append(source)
+            return True
+
+    sink, instrument, net = RepeatingSink(), TorchModules(), Net()
+    instrument.install(sink)
+    instrument.name_root(net, "bert", 1)
+    net(X)
+    (source,) = kept
+
+    repeatable, skipped = source.begin()
+
+    source.end()
+    instrument.remove()
+    assert [one.name for one in repeatable] == ["bert.blocks.0", "bert.blocks.1", "bert.head"]
+    assert dict(skipped) == {}
 
 
 def test_without_a_name_it_is_that_of_the_class(instrument: TorchModules) -> None:
