@@ -302,3 +302,27 @@ tell(why=[line for line in hook.report().warnings if "no patching here" in line]
     assert facts["rows"] == []
     assert len(facts["why"]) == 1
     assert facts["text"] == "bert was not called while it was recorded"
+
+
+def test_a_warning_of_the_run_that_it_starts_names_the_programs_own_line(programs: Any) -> None:
+    outcome = programs.run(
+        MODEL
+        + """
+import tempfile, warnings
+gone = tempfile.mkdtemp(dir=".")
+os.chdir(gone)
+os.rmdir(os.getcwd())
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    hook = energyprof.torch_hook(net, name="bert")
+    work()
+    hook.remove()
+tell(where=[[os.path.basename(one.filename), one.category.__name__] for one in caught])
+tell(rows=names(hook.layers()))
+if hook.path:
+    os.unlink(hook.path)
+"""
+    )
+
+    assert outcome.facts["where"] == [["job.py", "EnergyprofWarning"]]
+    assert outcome.facts["rows"] == LAYERS

@@ -88,19 +88,20 @@ def _recording_call(
     local: Any = sink.local()
     code_of = names.codes.get
     learn = names.learn
+    folded = names.folded
 
     def __call__(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N807 - the name that tracebacks show
         if is_compiling():
             return self._call_impl(*args, **kwargs)
-        ext = local.ext
-        code = code_of(id(self)) or learn(self, args, kwargs)
-        if not code:  # folded into the module that calls it
-            try:
+        code = code_of(id(self))
+        if not code and (id(self) in folded or not (code := learn(self, args, kwargs))):
+            try:  # a part of the module that calls it
                 return original(self, *args, **kwargs)
             except BaseException as error:
                 if error.__traceback__ is not None:
                     error.__traceback__ = error.__traceback__.tb_next
                 raise
+        ext = local.ext
         ext((code, now_ns()))
         try:
             # Not past it to `_call_impl`, which would save its frame: a traceback must show it as ever.
@@ -165,7 +166,7 @@ class ModuleNames:
         self._roots: dict[str, ref[Any]] = {}
         self._chosen: dict[int, int | None] = {}
         """id of each root that the program has named -> how deep below it modules are recorded; None: all of them."""
-        self._folded: dict[int, int] = {}
+        self.folded: dict[int, int] = {}
         """id of a module that is not recorded -> that of the one above which it is a part of."""
         self._vain_searches: dict[str, int] = {}
         self._lock = RLock()  # re-entrant: a finalizer or signal handler may call a module anywhere
@@ -179,14 +180,12 @@ class ModuleNames:
 
         0: it is folded into the one above.
         """
-        if id(module) in self._folded:
-            return 0
         with self._lock:
             try:
                 name = self._names.get(id(module)) or self._find(module)
             except Exception:  # a module of the strangest kind must still be callable
                 name = type(module).__name__
-            if id(module) in self._folded:
+            if id(module) in self.folded:
                 return 0
             forward = getattr(getattr(type(module), "forward", None), "__code__", None)
             code = self._sink.stage_code(
@@ -237,9 +236,9 @@ class ModuleNames:
                 self._forget(id(root))
 
     def _folded_into(self, module: Any) -> list[Any]:
-        if not self._folded:
+        if not self.folded:
             return []
-        return [part for _, part, _ in tree(module) if self._folded.get(id(part)) == id(module)]
+        return [part for _, part, _ in tree(module) if self.folded.get(id(part)) == id(module)]
 
     def _find(self, module: Any) -> str:
         """Name a module that is new: added to a known root since, or a root itself."""
@@ -267,9 +266,9 @@ class ModuleNames:
             if name is not None and key not in self._names:
                 self._names[key] = name
                 self._references[key] = self._reference(key, copy)
-                above = self._folded.get(id(original))
+                above = self.folded.get(id(original))
                 if above is not None:
-                    self._folded[key] = keys.get(above, above)
+                    self.folded[key] = keys.get(above, above)
         return id(module) in self._names
 
     def _add_root(self, module: Any) -> None:
@@ -303,7 +302,7 @@ class ModuleNames:
                 self._names[key] = f"{root_name}.{path}" if path else root_name
                 self._references[key] = self._reference(key, module)
                 if limit is not None and depth > limit:
-                    self._folded[key] = above
+                    self.folded[key] = above
             if limit is None or depth <= limit:
                 above = key
 
@@ -325,4 +324,4 @@ class ModuleNames:
         self._names.pop(key, None)
         self._references.pop(key, None)
         self._chosen.pop(key, None)
-        self._folded.pop(key, None)
+        self.folded.pop(key, None)
