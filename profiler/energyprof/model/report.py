@@ -56,6 +56,8 @@ class DomainRow:
     """Mean time in which its device answers one read; None: not known."""
     gaps: int = 0
     """Stretches within what was measured whose energy is not known."""
+    notes: tuple[str, ...] = ()
+    """What its figures rest on: idle power unknown, or with which lag, window and time constant it was fitted."""
     facts: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     """Figures of its device besides power, each with `first`, `min`, `mean`, `max` and `last`; units end the names."""
 

@@ -62,6 +62,7 @@ def domain_row(domain: Domain, found: DomainAttribution, counts: bool, sampled: 
         timing=domain.timing,
         call_cost_s=None if sampled is None else sampled.call_cost_s,
         gaps=found.gaps,
+        notes=found.notes,
         facts=figures,
     )
 

@@ -19,6 +19,8 @@ from energyprof_plugins.exporters.figures import (
 )
 
 SENSORS_SHOWN = 8
+FITTED: Final = "fitted with"
+"""The note that says which lag, window and time constant a domain's fit used; other notes are warnings, or in JSON."""
 
 
 def ledger_lines(report: Report, glyphs: Glyphs, wide: bool) -> Iterator[str]:
@@ -91,6 +93,9 @@ def sensor_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
         told = " \u00b7 ".join(_device(row))
         if told:
             yield glyphs.text(f"  {told}")
+        for note in row.notes:
+            if note.startswith(FITTED):
+                yield glyphs.text(f"  {note}")
     if len(report.domains) > SENSORS_SHOWN:
         yield f"+ {len(report.domains) - SENSORS_SHOWN} more domains"
 

@@ -64,7 +64,7 @@ def entries(report: Report) -> list[Entry]:
     rows += [
         Entry(stage.path, energy_uj, low_uj, high_uj, stage.calls, LETTERS[stage.self_sum.provenance], stage.stage)
         for stage, energy_uj, low_uj, high_uj, nothing in figures
-        if not nothing
+        if not nothing and (stage.calls or energy_uj)  # what only others stand below was never called itself
     ]
     return sorted(rows, key=lambda entry: (-entry.energy_uj, entry.order))
 
@@ -105,7 +105,8 @@ def key(report: Report, listing: Listing) -> str:
     reasons: dict[str, list[str]] = {}
     for entry in listing.shown:
         if entry.reason:
-            reasons.setdefault(entry.reason, []).append("/".join(entry.path))
+            name = "/".join((*entry.path, f"{len(entry.members)} stages")) if entry.members else "/".join(entry.path)
+            reasons.setdefault(entry.reason, []).append(name)
     lines += [f"{', '.join(names[:NAMED])}: {reason}" for reason, names in reasons.items()]
     missing = uncovered(report)
     if missing:
@@ -245,5 +246,6 @@ def _joint_entry(row: UnsplitRow, paths: dict[StageId, tuple[str, ...]], domain:
         common = common[: same.index(False) if False in same else len(same)]
     names = tuple("/".join(path[len(common) :]) for path in members)
     uj = microjoules
-    order = "/".join((*common, *names))
-    return Entry(common, uj(row.energy_j), uj(row.low_j), uj(row.high_j), None, f"I*{len(names)}", order, names, domain)
+    how, order = f"I*{len(names)}", "/".join((*common, *names))
+    figures = uj(row.energy_j), uj(row.low_j), uj(row.high_j)
+    return Entry(common, *figures, None, how, order, names, domain, row.reason)

@@ -66,7 +66,9 @@ def box_label(report: Report, box: Box, ink: str, *, bars: bool) -> str:
     how = provenance(rows)
     calls = sum(one.calls for one in rows)
     known_how = [] if box.own.nothing and box.total.nothing else [SHORT.get(how, how)]
-    lines.append(line(" \u00b7 ".join([f"{grouped(calls)} call{'' if calls == 1 else 's'}", *known_how]), 9, ink))
+    called = [f"{grouped(calls)} call{'' if calls == 1 else 's'}"] if calls else []
+    if called or known_how:
+        lines.append(line(" \u00b7 ".join([*called, *known_how]), 9, ink))
     if group.dearer is not None:
         lines.append(line(f"{group.dearer:.1f} \u00d7 the median of its {group.alike} siblings", 9, ink, bold=True))
     if box.own.refused and not box.own.nothing:
