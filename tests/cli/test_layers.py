@@ -31,7 +31,7 @@ for _ in range(20):
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Any:
-    place = workplace_class(tmp_path_factory.mktemp("layers"), tmp_path_factory.mktemp("cache"))
+    place = workplace_class(*map(tmp_path_factory.mktemp, ("layers", "cache", "t")))
     place.write("net.py", SCRIPT)
     done = place.run("-o", "net.eprof", "net.py")
     assert done.returncode == 0, done.stderr
@@ -73,6 +73,15 @@ def test_csv_goes_to_a_file(place: Any) -> None:
     rows = list(csv.DictReader(io.StringIO((place.folder / "layers.csv").read_text())))
     assert len(rows) == 2
     assert float(rows[0]["self_j"]) >= float(rows[1]["self_j"])
+
+
+def test_html_goes_to_a_file_with_the_layers_asked_for(place: Any) -> None:
+    done = layers(place, "net.eprof", "--format", "html", "--depth", "1", "-o", "layers.html")
+
+    assert (done.returncode, done.stdout) == (0, b"")
+    page = (place.folder / "layers.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert page.count("<tr>") == 1 + len(["Net", "features", "head"])
 
 
 @pytest.mark.parametrize(

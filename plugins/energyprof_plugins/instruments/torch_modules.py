@@ -220,12 +220,13 @@ class ModuleNames:
     def unname_root(self, module: Any) -> None:
         """Have a model, its parts and copies named as if the program had never named it."""
         with self._lock:
-            name = self._names.get(id(module))
-            if id(module) in self._chosen and name is not None:
-                self._forget_root(module)
-                for key, known in list(self._names.items()):
-                    if known == name or known.startswith(f"{name}."):
-                        self._forget(key)
+            if id(module) not in self._chosen:
+                return
+            names = {self._names.get(id(part)) for _, part, _ in tree(module, self._chosen)}
+            self._forget_root(module)
+            for key, known in list(self._names.items()):
+                if known in names:
+                    self._forget(key)
 
     def _forget_root(self, module: Any) -> None:
         """Forget that a module, or what torch.compile has made of it, is a root."""

@@ -22,7 +22,7 @@ examples:
   energyprof layers RUN.eprof --depth 2           down to the blocks, with what stands below them
   energyprof layers RUN.eprof --format csv -o layers.csv
 """
-FORMATS = {"table": "layers", "json": "layers-json", "csv": "layers-csv"}
+FORMATS = {"table": "layers", "json": "layers-json", "csv": "layers-csv", "html": "layers-html"}
 PHASES = ("forward", "backward", "recompute", "total")
 
 

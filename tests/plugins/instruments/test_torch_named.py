@@ -222,6 +222,18 @@ def test_what_is_folded_is_never_called_again_by_itself() -> None:
     assert dict(skipped) == {}
 
 
+def test_taking_a_name_back_leaves_one_that_goes_on_after_a_dot(sink: Sink, instrument: TorchModules) -> None:
+    first, second = Net(), Net()
+    instrument.name_root(first, "bert", 0)
+    instrument.name_root(second, "bert.2", 0)
+    second(X)
+
+    instrument.unname_root(first)
+    second(X)
+
+    assert sink.called() == ["bert.2", "bert.2"]
+
+
 def test_without_a_name_it_is_that_of_the_class(instrument: TorchModules) -> None:
     compiled = torch.compile(Block(), backend="eager")
 
