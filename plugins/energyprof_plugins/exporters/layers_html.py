@@ -30,7 +30,7 @@ STYLE: Final = """\
 border-bottom:1px solid rgba(128,128,128,.4)}
 .energyprof-layers tbody th{font-weight:normal}
 .energyprof-layers .left{text-align:left}
-.energyprof-layers .bar{width:6em}
+.energyprof-layers .bar{width:6em;min-width:6em}
 .energyprof-layers .bar div{height:.7em;background:#3d84c4}
 """
 """Text takes its colour from the page around it, so that it is read in a notebook of any theme; the bars stand out
