@@ -116,7 +116,9 @@ CHILDREN = [(name, made_by) for name, calls in CALLS.items() for made_by in call
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> dict[str, Any]:
     """By program: the CPU time that it said it has used with its children, the report and the trace."""
-    place = workplace_class(tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("cache"))
+    place = workplace_class(
+        tmp_path_factory.mktemp("made"), tmp_path_factory.mktemp("cache"), tmp_path_factory.mktemp("t")
+    )
     runs: dict[str, Any] = {}
     for name, text in PROGRAMS.items():
         place.write("job.py", text)
