@@ -341,6 +341,8 @@ class Collection:
             time.sleep(max(0.0, min(left_s, self._tick())))
 
     def _finish(self, message: dict[str, Any]) -> None:
+        from energyprof.collect.convert_facts import lines_of_unclosed
+
         self._signals.stop()
         self._read_too(self._sensors.opening.give_up())
         self._use.look(is_last=True)
@@ -359,7 +361,8 @@ class Collection:
         if not unseen:
             has_recorded = self._owners.has_any or self._lost.is_deleted
             unseen = self._unrecorded.warning(self._config["command"], has_recorded)
-        for line in (*([unseen] if unseen else ()), *sampled.warnings, *message.get("warnings", ())):
+        unclosed = lines_of_unclosed(self._converter.processes(), int(self._config["root_pid"]), message["exit_code"])
+        for line in (*([unseen] if unseen else unclosed), *sampled.warnings, *message.get("warnings", ())):
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
         self._control.tell("working")

@@ -23,6 +23,7 @@ from energyprof.capture.reader import read_run
 from energyprof.capture.writer import CaptureWriter
 from energyprof.collect.bursts import Bursts, lane_limit
 from energyprof.collect.convert import Converter
+from energyprof.collect.convert_facts import last_ns
 from energyprof.collect.lost_stages import LostStages
 from energyprof.collect.spool_watch import SpoolWatcher
 from energyprof.errors import CaptureError, InputError
@@ -238,7 +239,7 @@ def _finish(found: _Place, stored: Stored | None) -> int:
             bursts.look(bursts.seen_ns)
         if writer.commit():
             converter.release()
-    facts = _facts(found, stored, converter.last_ns())
+    facts = _facts(found, stored, last_ns(converter.processes()))
     converter.finish(facts.end_ns)
     facts_of_recorder = LostStages(Path(found.folder or "")).added_to(converter.recorder_facts())
     writer.set_recorder(facts_of_recorder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -197,3 +198,37 @@ def test_a_home_that_cannot_be_written_goes_unnoticed(place: Any, home: str) -> 
 
     assert (ran.stdout, ran.stderr, ran.returncode) == (b"done\n", b"", 3)
     assert calls(place.folder / "a.eprof", "train/step") == CALLS
+
+
+CHANGED = {
+    "functions of os": "import os\nos.open = os.write = os.close = os.utime = None",
+    "open": "import builtins, os\nbuiltins.open = None\nos.open = None",
+    "no descriptor left": "import resource\nresource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))",
+    "no way to its own files": "import os, sys\nsys.path.clear()\nsys.path_importer_cache.clear()\nos.open = None",
+}
+
+
+@pytest.mark.parametrize("stacks", ["--stacks", "--no-stacks"])
+@pytest.mark.parametrize("what", CHANGED)
+def test_a_program_that_takes_our_means_away_is_unharmed_and_told_of_what_is_missing(
+    place: Any, what: str, stacks: str
+) -> None:
+    place.write("job.py", f"from energyprof import stage\n{CHANGED[what]}\n{BUSY}")
+
+    ran = place.run("-q", "--no-graph", stacks, "-o", "a.eprof", "job.py")
+
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"done\n", b"", 3)
+    report = load(place.folder / "a.eprof").report()
+    assert len([line for line in report.warnings if "could not write to the end" in line]) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "setuid") or os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("stacks", ["--stacks", "--no-stacks"])
+def test_a_service_that_gives_up_its_rights_is_unharmed_and_told_of_what_is_missing(place: Any, stacks: str) -> None:
+    place.write("job.py", f"from energyprof import stage\nimport os\nos.setuid(65534)\n{BUSY}")
+
+    ran = place.run("-q", "--no-graph", stacks, "-o", "a.eprof", "job.py")
+
+    assert (ran.stdout, ran.stderr, ran.returncode) == (b"done\n", b"", 3)
+    report = load(place.folder / "a.eprof").report()
+    assert len([line for line in report.warnings if "could not write to the end" in line]) == 1

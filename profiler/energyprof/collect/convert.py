@@ -11,7 +11,7 @@ code and clips the ones inside; an end of a stage that is not open is ignored an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -239,9 +239,9 @@ class Converter:
         """Return what was delayed and repeated so that stages can be told apart; None: nothing was asked for."""
         return self._cures.cures()
 
-    def last_ns(self) -> int:
-        """Return when anything was recorded last, or a recorder closed; 0: never."""
-        return max((process.closed_ns or process.last_ns() for process in self._processes.values()), default=0)
+    def processes(self) -> Collection[Process]:
+        """Return the processes that are known, but for ended ones long ago."""
+        return self._processes.values()
 
     def has_spans(self) -> bool:
         """Tell whether any stage or module has been seen to begin."""

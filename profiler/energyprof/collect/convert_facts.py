@@ -25,3 +25,19 @@ def end_of(process: Process, end_ns: int, seen_ns: int | None) -> int:
     if seen_ns is not None:
         ended.append(max(seen_ns, process.last_ns()))
     return min(ended)
+
+
+def last_ns(processes: Collection[Process]) -> int:
+    """Return when anything was recorded last, or a recorder closed; 0: never."""
+    return max((process.closed_ns or process.last_ns() for process in processes), default=0)
+
+
+def lines_of_unclosed(processes: Collection[Process], pid: int, exit_code: int | None) -> list[str]:
+    """Return a line where the program, process `pid`, ended by itself, with a status, and its recorder did not."""
+    own = (process for process in processes if process.pid == pid)
+    is_unclosed = any(process.closed_ns is None and not process.is_replaced for process in own)
+    if exit_code is None or exit_code < 0 or not is_unclosed:
+        return []
+    fact = f"the program ended with status {exit_code}, but its recorder could not write to the end"
+    why = "it changed its user, its root folder or functions of `os`, or left by way of C code"
+    return [f"{fact}, so stages are missing: {why}; start it as the user that it turns into"]

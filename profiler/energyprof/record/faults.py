@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 LOG = "recorder.log"
 FAULT_LIMIT = 20
@@ -16,19 +17,29 @@ def note(run_dir: str, doing: str) -> None:
     _faults += 1
     if _faults > FAULT_LIMIT:
         return
-    from traceback import format_exc
-
-    text = f"process {os.getpid()}, {doing}:\n{format_exc()}\n"
     try:
-        log = os.open(os.path.join(run_dir, LOG), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:
-        return  # the run folder is gone, and with it everybody who could read this
+        _append(os.path.join(run_dir, LOG), f"process {os.getpid()}, {doing}:\n{_exception()}\n")
+    except Exception:  # gone folder, full disk, rights that were dropped, an `os` that is not what it was: never mind
+        return
+
+
+def _append(path: str, text: str) -> None:
+    log = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.write(log, text.encode("utf-8", "backslashreplace"))
-    except OSError:
-        return  # a full disk: the losses are counted in the spool
     finally:
         os.close(log)
+
+
+def _exception() -> str:
+    """Return the exception being handled with its traceback, or without where Python cannot read its own files now."""
+    error = sys.exc_info()[1]
+    try:
+        from traceback import format_exc
+
+        return format_exc()
+    except Exception:  # neither must what happens here
+        return f"{type(error).__name__}: {error}"
 
 
 def reason(error: OSError) -> str:
