@@ -232,3 +232,16 @@ def test_a_service_that_gives_up_its_rights_is_unharmed_and_told_of_what_is_miss
     assert (ran.stdout, ran.stderr, ran.returncode) == (b"done\n", b"", 3)
     report = load(place.folder / "a.eprof").report()
     assert len([line for line in report.warnings if "could not write to the end" in line]) == 1
+
+
+def test_a_program_that_turns_into_another_has_nothing_missing(place: Any) -> None:
+    become = "import os\nos.execvp('sh', ['sh', '-c', 'echo other; exit 6'])\n"
+    place.write("job.py", BUSY.replace("sys.exit(3)", become))
+
+    ran = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py")
+
+    # What Python had not written yet is lost with it.
+    assert (ran.stdout.splitlines()[-1:], ran.stderr, ran.returncode) == ([b"other"], b"", 6)
+    report = load(place.folder / "a.eprof").report()
+    assert [line for line in report.warnings if "recorder" in line] == []
+    assert calls(place.folder / "a.eprof", "train/step") == CALLS

@@ -70,6 +70,8 @@ class Process:
         self.started_ns = 0
         self.closed_ns: int | None = None
         """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
+        self.is_replaced = False
+        """Whether another program was about to take it over when it wrote last."""
         self.recorder_ns = 0
         self.dropped = 0
         self.lost_because = ""
@@ -279,6 +281,7 @@ class Process:
         """Return what its events and figures have left behind, as JSON values."""
         return {
             "closed_ns": self.closed_ns,
+            "is_replaced": self.is_replaced,
             "recorder_ns": self.recorder_ns,
             "dropped": self.dropped,
             "lost_because": self.lost_because,
@@ -297,6 +300,7 @@ class Process:
     def go_on(self, state: dict[str, Any]) -> None:
         """Take up where `state` was returned; its lanes and names are known again."""
         self.closed_ns = state["closed_ns"]
+        self.is_replaced = state.get("is_replaced", False)
         self.recorder_ns = state["recorder_ns"]
         self.dropped = state["dropped"]
         self.lost_because = state.get("lost_because", "")

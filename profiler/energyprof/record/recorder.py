@@ -80,6 +80,7 @@ class Recorder:
         self._losses = Losses()
         self._misses = 0
         self._warnings: list[str] = []
+        self._is_replacing = False
         self._busy_ns = 0
         self._pair_ns = 0.0
         self._flushed_s = self._facts_s = perf_counter()
@@ -262,12 +263,13 @@ class Recorder:
     def _write_facts(self, began_ns: int, last: bool) -> None:
         self._losses.write(self._spool, self._write)
         now_s = perf_counter()
-        if last or self._warnings or now_s - self._facts_s > FACTS_PERIOD_S:
+        if last or self._is_replacing or self._warnings or now_s - self._facts_s > FACTS_PERIOD_S:
             self._facts_s = now_s
             facts = {
                 "recorder_ns": self._busy_ns + thread_time_ns() - began_ns + self._recording_ns(),
                 "events": self._events_written,
                 "warnings": self._warnings,
+                "replacing": self._is_replacing,
             }
             self._write(pack_frame(FACTS, 0, to_json(facts)))
             self._warnings = []
@@ -304,7 +306,9 @@ class Recorder:
 
     def replacing(self) -> None:
         """Write all there is: another program may be about to take this process over."""
+        self._is_replacing = True
         self._flush_safely()
+        self._is_replacing = False
 
     def telling(self) -> None:
         """Write all there is before a message to whoever made this process, and may end it once it has the answer."""
