@@ -115,11 +115,10 @@ class Collection:
 
         from energyprof.collect.stack_signals import StackSignals
 
-        config = self._config
-        self._signals = StackSignals(Path(config["run_dir"]) / "stacks")
+        self._signals = StackSignals(Path(self._config["run_dir"]) / "stacks")
         if self._stacks != "off":
             self._signals.start()
-        self._open_capture(int(config["root_pid"]))
+        self._open_capture(int(self._config["root_pid"]))
         self._settled_ns = 0
         """What happened until then has been converted."""
         self._said: set[str] = set()
@@ -361,7 +360,7 @@ class Collection:
         if not unseen:
             has_recorded = self._owners.has_any or self._lost.is_deleted
             unseen = self._unrecorded.warning(self._config["command"], has_recorded)
-        unclosed = lines_of_unclosed(self._converter.processes(), int(self._config["root_pid"]), message["exit_code"])
+        unclosed = lines_of_unclosed(self._converter.processes(), self._config["root_pid"], message["exit_code"])
         for line in (*([unseen] if unseen else unclosed), *sampled.warnings, *message.get("warnings", ())):
             self._writer.warn(line)
         self._writer.set_run(replace(self._facts, end_ns=int(message["t_ns"]), exit_code=message["exit_code"]))
