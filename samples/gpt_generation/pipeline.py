@@ -1,0 +1,155 @@
+"""Continue real prompts with a model of GPT-2's shape: read, build, prefill each prompt, decode token by token.
+
+The prompts are passages of Python's language reference, which every Python carries for `help()`; a token is a byte.
+The weights are random: what comes out is noise, what it costs is what it costs with any weights.
+
+    energyprof run samples/gpt_generation/pipeline.py    # what does a token cost?
+    python samples/gpt_generation/pipeline.py --quick    # runs as well on its own
+
+`prefill` is called once for each prompt and `decode` once for each token, so that `mJ/call` of `decode` is mJ a token.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from pydoc_data.topics import topics
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from energyprof import stage
+
+VOCABULARY = 256
+CONTEXT = 512
+WIDTH = 384
+HEADS = 6
+BLOCKS = 6
+LIKELY = 40
+"""Only so many of the likeliest tokens are drawn from."""
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The keys and values of the tokens seen so far, of one block: (1, HEADS, CONTEXT, WIDTH // HEADS) each."""
+
+    keys: Tensor
+    values: Tensor
+
+    def extended(self, keys: Tensor, values: Tensor, seen: int) -> tuple[Tensor, Tensor]:
+        """Store what follows `seen` tokens and return keys and values of all tokens up to there."""
+        end = seen + keys.shape[2]
+        self.keys[:, :, seen:end] = keys
+        self.values[:, :, seen:end] = values
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+class Attention(nn.Module):
+    """Causal attention of all heads; keys and values of earlier tokens come from the cache."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.qkv = nn.Linear(WIDTH, 3 * WIDTH)
+        self.out = nn.Linear(WIDTH, WIDTH)
+
+    def forward(self, hidden: Tensor, cache: Cache, seen: int) -> Tensor:
+        batch, length, _ = hidden.shape
+        split = self.qkv(hidden).view(batch, length, 3, HEADS, WIDTH // HEADS)
+        query, keys, values = split.permute(2, 0, 3, 1, 4)
+        keys, values = cache.extended(keys, values, seen)
+        # A single token may look at everything in the cache; several at once only ever start at its beginning.
+        mixed = functional.scaled_dot_product_attention(query, keys, values, is_causal=length > 1)
+        return self.out(mixed.transpose(1, 2).reshape(batch, length, WIDTH))
+
+
+class Block(nn.Module):
+    """Attention and a two-layer network, each behind its norm and beside a residual connection."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(WIDTH)
+        self.attention = Attention()
+        self.norm2 = nn.LayerNorm(WIDTH)
+        self.mlp = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU("tanh"), nn.Linear(4 * WIDTH, WIDTH))
+
+    def forward(self, hidden: Tensor, cache: Cache, seen: int) -> Tensor:
+        hidden = hidden + self.attention(self.norm1(hidden), cache, seen)
+        return hidden + self.mlp(self.norm2(hidden))
+
+
+class Gpt(nn.Module):
+    """GPT-2 in small, 10.9 million weights: learned positions, norms in front, the output tied to the embedding."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(VOCABULARY, WIDTH)
+        self.positions = nn.Embedding(CONTEXT, WIDTH)
+        self.blocks = nn.ModuleList(Block() for _ in range(BLOCKS))
+        self.norm = nn.LayerNorm(WIDTH)
+        self.head = nn.Linear(WIDTH, VOCABULARY, bias=False)
+        nn.init.normal_(self.tokens.weight, std=0.02)
+        self.head.weight = self.tokens.weight
+
+    def forward(self, tokens: Tensor, caches: list[Cache], seen: int) -> Tensor:
+        """Return the logits of the token after `tokens` (1, length), which follow `seen` ones that are in the cache."""
+        places = torch.arange(seen, seen + tokens.shape[1])
+        hidden = self.tokens(tokens) + self.positions(places)
+        for block, cache in zip(self.blocks, caches, strict=True):
+            hidden = block(hidden, cache, seen)
+        return self.head(self.norm(hidden[:, -1]))
+
+
+@stage("read")
+def read(prompts: int, length: int) -> list[Tensor]:
+    """Return the beginnings of the longest topics of the language reference, `length` tokens (bytes) each."""
+    longest = sorted(topics.values(), key=len, reverse=True)[:prompts]
+    return [torch.tensor([list(text.encode()[:length])]) for text in longest]
+
+
+@stage("build")
+def build() -> Gpt:
+    """Return the model, ready to generate."""
+    return Gpt().eval()
+
+
+@stage("prefill", after=("read", "build"))
+def prefill(model: Gpt, prompt: Tensor) -> tuple[Tensor, list[Cache]]:
+    """Read a whole prompt in one call; return the logits of the token that follows and the cache of each block."""
+    shape = (1, HEADS, CONTEXT, WIDTH // HEADS)
+    caches = [Cache(torch.zeros(shape), torch.zeros(shape)) for _ in model.blocks]
+    return model(prompt, caches, seen=0), caches
+
+
+@stage("decode", after=("build", "prefill"))
+def decode(model: Gpt, logits: Tensor, caches: list[Cache], seen: int) -> tuple[Tensor, Tensor]:
+    """Draw the token that follows `seen` ones; return it and the logits of the one after it."""
+    with stage("sample"):
+        likely, tokens = logits.topk(LIKELY)
+        token = tokens.gather(1, torch.multinomial(likely.softmax(1), 1))
+    return token, model(token, caches, seen)
+
+
+def main() -> None:
+    """Run the pipeline and print how much was read and written."""
+    parser = argparse.ArgumentParser(description="Generate text with a model of GPT-2's shape and random weights.")
+    parser.add_argument("--quick", action="store_true", help="two short answers: a few seconds, for tests")
+    quick = parser.parse_args().quick
+    torch.manual_seed(7)
+    torch.set_num_threads(1)  # at one token a call, more threads mostly wait for each other
+
+    prompts = read(prompts=2 if quick else 8, length=64 if quick else 256)
+    model = build()
+    written = bytearray()
+    with torch.inference_mode():
+        for prompt in prompts:
+            logits, caches = prefill(model, prompt)
+            for seen in range(prompt.shape[1], prompt.shape[1] + (16 if quick else 200)):
+                token, logits = decode(model, logits, caches, seen)
+                written.append(int(token))
+
+    print(f"gpt: {sum(prompt.shape[1] for prompt in prompts)} tokens read, {len(written)} tokens written")
+
+
+if __name__ == "__main__":
+    main()
