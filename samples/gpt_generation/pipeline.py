@@ -63,6 +63,19 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).reshape(batch, length, WIDTH))
 
 
+class Mlp(nn.Module):
+    """Two linear layers, four times as wide between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.Linear(WIDTH, 4 * WIDTH)
+        self.gelu = nn.GELU("tanh")
+        self.down = nn.Linear(4 * WIDTH, WIDTH)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return self.down(self.gelu(self.up(hidden)))
+
+
 class Block(nn.Module):
     """Attention and a two-layer network, each behind its norm and beside a residual connection."""
 
@@ -71,7 +84,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(WIDTH)
         self.attention = Attention()
         self.norm2 = nn.LayerNorm(WIDTH)
-        self.mlp = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU("tanh"), nn.Linear(4 * WIDTH, WIDTH))
+        self.mlp = Mlp()
 
     def forward(self, hidden: Tensor, cache: Cache, seen: int) -> Tensor:
         hidden = hidden + self.attention(self.norm1(hidden), cache, seen)
@@ -144,7 +157,7 @@ def main() -> None:
     with torch.inference_mode():
         for prompt in prompts:
             logits, caches = prefill(model, prompt)
-            for seen in range(prompt.shape[1], prompt.shape[1] + (16 if quick else 200)):
+            for seen in range(prompt.shape[1], prompt.shape[1] + (16 if quick else 100)):
                 token, logits = decode(model, logits, caches, seen)
                 written.append(int(token))
 

@@ -100,7 +100,7 @@ def tokenize(texts: list[tuple[str, int]], tokenizer: PreTrainedTokenizerBase, s
 
 @stage("train", after=("load", "tokenize"))
 def train(model: PreTrainedModel, batches: list[Batch], epochs: int, frozen: bool) -> None:
-    """Train the model on every batch `epochs` times; `frozen` keeps its embeddings, half of the weights, as they are."""
+    """Train on every batch `epochs` times; `frozen` keeps the embeddings, half of its weights, as they are."""
     model.train()
     if frozen:
         model.bert.embeddings.requires_grad_(False)

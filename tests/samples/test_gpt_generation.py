@@ -1,0 +1,103 @@
+"""The sample as its README runs it: real prompts, prefill and decode told apart, a call of decode for each token."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PIPELINE = Path(__file__).parents[2] / "samples/gpt_generation/pipeline.py"
+PROMPTS = 2
+PROMPT_TOKENS = PROMPTS * 64
+DECODED_TOKENS = PROMPTS * 16
+
+
+@dataclass(frozen=True)
+class Profiled:
+    """One quick run of the sample under `energyprof run`."""
+
+    stdout: str
+    report: dict[str, Any]
+
+    def calls(self, *, modules: bool) -> dict[str, int]:
+        """Return how often each stage, or each layer, was called."""
+        return {row["stage"]: row["calls"] for row in self.report["stages"] if (row["kind"] == "module") == modules}
+
+    def total_j(self, stage: str) -> float:
+        """Return the energy of a stage with all below it."""
+        (row,) = (row for row in self.report["stages"] if row["stage"] == stage)
+        return sum(cell["energy_j"] for cell in row["total"])
+
+
+@pytest.fixture(scope="module")
+def profiled(tmp_path_factory: pytest.TempPathFactory) -> Profiled:
+    folder = tmp_path_factory.mktemp("gpt")
+    energyprof = [sys.executable, "-m", "energyprof"]
+    run = [*energyprof, "run", "--no-graph", "--source", "load_model", "-o", "gpt.eprof", str(PIPELINE), "--quick"]
+    done = subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
+    assert done.returncode == 0, done.stderr
+    report = [*energyprof, "report", "gpt.eprof", "--format", "json"]
+    printed = subprocess.run(report, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
+    return Profiled(done.stdout, json.loads(printed))
+
+
+def test_program_says_how_many_tokens_it_read_and_wrote(profiled: Profiled) -> None:
+    assert profiled.stdout == f"gpt: {PROMPT_TOKENS} tokens read, {DECODED_TOKENS} tokens written\n"
+
+
+def test_prefill_is_called_for_a_prompt_and_decode_for_a_token(profiled: Profiled) -> None:
+    assert profiled.calls(modules=False) == {
+        "read": 1,
+        "build": 1,
+        "prefill": PROMPTS,
+        "decode": DECODED_TOKENS,
+        "decode/sample": DECODED_TOKENS,
+    }
+
+
+def test_the_same_layers_are_found_below_prefill_and_below_decode(profiled: Profiled) -> None:
+    block = ("", ".norm1", ".attention", ".attention.qkv", ".attention.out", ".norm2")
+    block += (".mlp", ".mlp.up", ".mlp.gelu", ".mlp.down")
+    layers = ["", ".tokens", ".positions", ".norm", ".head"]
+    layers += [f".blocks.{number}{layer}" for number in range(6) for layer in block]
+    wanted = {f"prefill/Gpt{layer}": PROMPTS for layer in layers}
+    wanted |= {f"decode/Gpt{layer}": DECODED_TOKENS for layer in layers}
+
+    assert profiled.calls(modules=True) == wanted
+
+
+def test_a_decoded_token_costs_more_than_one_of_the_prompt(profiled: Profiled) -> None:
+    prompt_token_j = profiled.total_j("prefill") / PROMPT_TOKENS
+    decoded_token_j = profiled.total_j("decode") / DECODED_TOKENS
+
+    assert decoded_token_j > prompt_token_j > 0
+
+
+def test_data_flow_goes_from_the_prompt_through_the_cache(profiled: Profiled) -> None:
+    feeds = {(edge["source"], edge["target"]) for edge in profiled.report["edges"] if edge["kind"] == "feeds"}
+
+    assert feeds == {("read", "prefill"), ("build", "prefill"), ("build", "decode"), ("prefill", "decode")}
+
+
+def test_reading_with_the_cache_gives_what_reading_at_once_gives() -> None:
+    code = f"""
+import runpy, torch
+sample = runpy.run_path({str(PIPELINE)!r})
+torch.manual_seed(7)
+model, (prompt,) = sample["build"](), sample["read"](1, 40)
+with torch.inference_mode():
+    at_once, _ = sample["prefill"](model, prompt)
+    _, caches = sample["prefill"](model, prompt[:, :39])
+    torch.testing.assert_close(model(prompt[:, 39:], caches, 39), at_once)
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
