@@ -4,6 +4,7 @@
 #   make check   what CI runs on the source: ruff, mypy, import-linter, every test
 #   make bench   print the figures of the README beside their bounds
 #   make bench-attribution SEEDS="10 11 12"   how right attribution is on simulated sensors, beside its bounds
+#   make bench-torch   what recording every layer of a network costs, beside what its peers cost
 #   make clean   remove everything that these commands made
 # PYTHON=python3.12 chooses the interpreter, VENV=... the folder, PYTEST_ARGS='-k spool' what pytest is told,
 # WORKERS=0 one test after another, BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what
@@ -30,7 +31,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no
 INPUTS := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench bench-attribution clean
+.PHONY: demo test check bench bench-torch bench-attribution clean
 
 demo: $(VENV)/.samples
 	@mkdir -p $(OUT)
@@ -52,6 +53,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/run_benches.py $(BENCHES)
+
+bench-torch: $(VENV)/.test
+	$(BIN)/python tests/benchmarks/run_benches.py tests/benchmarks/bench_torch.py
 
 bench-attribution: $(VENV)/.test
 	$(BIN)/python tests/benchmarks/attribution/bench_attribution_accuracy.py --seeds $(SEEDS) --cases $(CASES) \

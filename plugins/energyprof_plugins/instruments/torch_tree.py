@@ -38,7 +38,8 @@ def tree(root: Any, others: Container[int] = ()) -> Iterator[tuple[str, Any, int
 
 def wrapped(module: Any) -> Any:
     """Return the module that torch.compile has wrapped in this one, else the module itself."""
-    return (vars(module).get("_modules") or {}).get(_COMPILED_CHILD, module)
+    children = vars(module).get("_modules")
+    return children.get(_COMPILED_CHILD, module) if isinstance(children, dict) else module  # TorchScript has no dict
 
 
 def copied_from(module: Any, known: Iterable[Any]) -> list[tuple[Any, Any]]:

@@ -1,0 +1,297 @@
+"""The backward pass, module by module: where it enters and leaves each is marked on the nodes of autograd's graph.
+
+Autograd runs the nodes that one thread has made in the reverse of the order in which it made them. So a call of a
+module, whose nodes were made one after the other, is one stretch of the backward pass, and calls within it are
+stretches within. One mark where a module's output was made says that its stretch begins, and those around it if they
+have not; one on what it was given says that it is over, unless that is another module's output and marked already.
+
+A mark is a tensor prehook of a node, handed over by a tensor of our own: a tenth of what `register_prehook` costs,
+and no tensor of the program's carries a hook. It gets the gradient and does nothing with it: gradients stay what they
+are, bit by bit. Full backward hooks would break networks that work in place.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from itertools import count
+from time import perf_counter_ns as now_ns
+
+from energyprof_plugins.instruments.torch_opaque import is_being_compiled
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeAlias
+
+    from energyprof.interfaces import SpanSink
+
+    Call: TypeAlias = "tuple[Call | None, int, int]"
+    """One call of a module: the call around it, the code of the module's forward stage, how many calls are around."""
+
+LOOKED_AT = 64
+"""At most this many parts of what a module was given or has returned are looked at."""
+_PLAIN = frozenset({type(None), bool, int, float, str})
+_THREAD_SHIFT = 48
+
+
+class Here:
+    """What goes on in one thread."""
+
+    __slots__ = ("base", "call", "depth", "key", "marked", "open", "place")
+
+    def __init__(self, number: int) -> None:
+        self.call: Call | None = None
+        """The innermost module being called."""
+        self.marked = -1
+        """Sequence number of the node marked last."""
+        self.place = number << _THREAD_SHIFT
+        """Added to sequence numbers, which each thread counts for itself."""
+        self.open: list[Call] = []
+        """Calls whose backward is going on, outermost first."""
+        self.depth = 0
+        """How many backward passes are going on, one in another."""
+        self.base = 0
+        """How many of `open` belong to backward passes around the innermost."""
+        self.key = -1
+        """What says which node was met last: of several marks of a node the first one counts."""
+
+
+class _Mine(threading.local):
+    def __init__(self, numbers: Callable[[], int]) -> None:
+        self.here = Here(numbers())
+
+
+class TorchBackward:
+    """Marks the graph as modules are called, and records what the marks tell while autograd runs."""
+
+    def __init__(self, sink: SpanSink, backward_code: Callable[[int], int]) -> None:
+        """`backward_code` gives the code of the backward stage of a module by that of its forward stage."""
+        import torch
+
+        self.mine = _Mine(count(1).__next__)
+        self.passes: list[int] = []
+        """Not empty once a backward pass has been seen."""
+        self._local: Any = sink.local()
+        self._code = sink.stage_code("backward", kind="backward")
+        self._backward_code = backward_code
+        self._codes: dict[int, int] = {}
+        self._running: list[Here] = []
+        self._elsewhere: list[tuple[Here, Callable[[tuple[int, int]], None]]] = []
+        self._is_silent = False
+        self._tensor = torch.Tensor
+        self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
+        self._unwatched = torch._C.DisableTorchFunction
+        self._carrier = threading.local()
+        self._patched: list[tuple[Any, str, Any, Any]] = []
+
+    # --- while modules are called --------------------------------------------------------------------------------
+
+    def arrive(self, here: Here, outer: Call | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Mark what a module is given: up to there, going back, its backward reaches."""
+        watched = self._is_watched()
+        if len(args) == 1 and not kwargs and type(args[0]) is self._tensor and not watched:
+            node = args[0].grad_fn
+        else:
+            node = self._newest((*args, *kwargs.values()) if kwargs else args, watched)
+        if node is not None:
+            self._mark(here, node, outer, watched)
+
+    def leave(self, here: Here, call: Call, result: Any) -> None:
+        """Mark what a module returns: there its backward begins."""
+        watched = self._is_watched()
+        if type(result) is self._tensor and not watched:
+            node = result.grad_fn
+        else:
+            node = self._newest(result if type(result) is tuple else (result,), watched)
+        if node is not None:
+            self._mark(here, node, call, watched)
+
+    def _mark(self, here: Here, node: Any, call: Call | None, watched: int) -> None:
+        sequence = node._sequence_nr()
+        if sequence == here.marked:
+            return
+        here.marked = sequence
+        try:
+            carrier = self._carrier.tensor
+        except AttributeError:
+            carrier = self._carrier.tensor = self._new_carrier()
+        mark = {0: partial(self._reached, call, sequence + here.place)}
+        if watched:
+            with self._unwatched():
+                carrier._backward_hooks = mark
+        else:
+            carrier._backward_hooks = mark
+        node._register_hook_dict(carrier)
+
+    def _new_carrier(self) -> Any:
+        import torch
+
+        with self._unwatched(), torch.inference_mode(False):
+            return torch.empty(0, device="cpu")
+
+    def _newest(self, values: tuple[Any, ...], watched: int) -> Any:
+        """Return the node that was made last of all that these values hold; None: there is none."""
+        newest, latest = None, -1
+        for value in values:
+            kind = type(value)
+            if kind in _PLAIN:
+                continue
+            if watched or kind is not self._tensor:
+                return self._search(values)
+            node = value.grad_fn
+            if node is not None and node._sequence_nr() > latest:
+                newest, latest = node, node._sequence_nr()
+        return newest
+
+    def _search(self, values: tuple[Any, ...]) -> Any:
+        """Be `_newest` for values of every kind, twenty times slower."""
+        try:
+            with self._unwatched():  # neither a mode nor a tensor subclass of the program's hears of our question
+                nodes = [tensor.grad_fn for tensor in _tensors(values, self._tensor)]
+                return max(
+                    (node for node in nodes if node is not None), key=lambda node: node._sequence_nr(), default=None
+                )
+        except Exception:  # a strange result must still be returned
+            return None
+
+    # --- while autograd runs -------------------------------------------------------------------------------------
+
+    def _reached(self, call: Call | None, key: int, _gradient: object) -> None:
+        """Be in the backward of `call`, and of those around it, from now on. Runs in the thread that runs the node."""
+        here = self.mine.here
+        if key == here.key or self._is_silent:
+            return
+        here.key = key
+        if not here.depth and not self._begin_elsewhere(here):
+            return
+        open_ = here.open
+        new: list[Call] = []
+        kept = here.base
+        at = call
+        while at is not None:
+            level = here.base + at[2]
+            if level < len(open_) and open_[level] is at:
+                kept = level + 1
+                break
+            new.append(at)
+            at = at[0]
+        ext = self._local.ext
+        t_ns = now_ns()
+        self._close(here, kept, ext, t_ns)
+        for one in reversed(new):
+            code = self._codes.get(one[1]) or self._learn(one[1])
+            ext((code, t_ns))
+            open_.append(one)
+
+    def _learn(self, code: int) -> int:
+        learnt = self._codes[code] = self._backward_code(code)
+        return learnt
+
+    def _close(self, here: Here, kept: int, ext: Callable[[tuple[int, int]], None], t_ns: int) -> None:
+        while len(here.open) > kept:
+            ext((-self._codes[here.open.pop()[1]], t_ns))
+
+    def _begin_elsewhere(self, here: Here) -> bool:
+        """Begin `backward` in a thread of autograd's own, which runs the nodes of a device; False: nobody asked it."""
+        if not self._running:
+            return False
+        ext = self._local.ext
+        ext((self._code, now_ns()))
+        here.depth = 1
+        self._elsewhere.append((here, ext))
+        return True
+
+    def _end_elsewhere(self) -> None:
+        while self._elsewhere:
+            here, ext = self._elsewhere.pop()
+            t_ns = now_ns()
+            self._close(here, 0, ext, t_ns)
+            ext((-self._code, t_ns))
+            here.depth, here.key = 0, -1
+
+    # --- autograd's own function ---------------------------------------------------------------------------------
+
+    def install(self) -> None:
+        """Have autograd's runs recorded; every way to start one from Python leads through one function of torch's."""
+        from torch import autograd
+
+        graph = getattr(autograd, "graph", None)
+        if hasattr(autograd, "_engine_run_backward"):
+            recording = self._recording(autograd._engine_run_backward)
+            self._patch(autograd, "_engine_run_backward", recording)
+            if hasattr(graph, "_engine_run_backward"):
+                self._patch(graph, "_engine_run_backward", recording)
+        else:  # before torch 2.3
+            for name in ("backward", "grad"):
+                self._patch(autograd, name, self._recording(getattr(autograd, name)))
+
+    def _patch(self, owner: Any, name: str, recording: Any) -> None:
+        self._patched.append((owner, name, getattr(owner, name), recording))
+        setattr(owner, name, recording)
+
+    def remove(self) -> None:
+        """Put autograd's functions back; marks that are left on graphs do nothing from now on."""
+        self._is_silent = True
+        while self._patched:
+            owner, name, original, recording = self._patched.pop()
+            if getattr(owner, name) is recording:
+                setattr(owner, name, original)
+
+    def _recording(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        from functools import wraps
+
+        from torch.compiler import is_dynamo_compiling
+
+        @wraps(original)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            if self._is_silent or is_dynamo_compiling() or is_being_compiled():
+                return original(*args, **kwargs)
+            here = self.mine.here
+            before = (here.base, here.key, here.call)
+            if not here.depth:
+                self._local.ext((self._code, now_ns()))
+            here.depth += 1
+            here.base, here.key, here.call = len(here.open), -1, None
+            self._running.append(here)
+            try:
+                return original(*args, **kwargs)
+            except BaseException as error:
+                if error.__traceback__ is not None:
+                    error.__traceback__ = error.__traceback__.tb_next
+                raise
+            finally:
+                self._running.remove(here)
+                if not self._running:
+                    self._end_elsewhere()
+                t_ns = now_ns()
+                self._close(here, here.base, self._local.ext, t_ns)
+                here.base, here.key, here.call = before
+                here.depth -= 1
+                if not here.depth:
+                    self._local.ext((-self._code, t_ns))
+                if not self.passes:
+                    self.passes.append(1)
+
+        return run
+
+
+def _tensors(values: Iterable[Any], tensor: type) -> list[Any]:
+    """Return the tensors in these values: in tuples, lists, dicts and dataclasses, and those in them."""
+    found: list[Any] = []
+    waiting = [(value, 0) for value in values]
+    for value, depth in waiting:  # grows on the way
+        if isinstance(value, tensor):
+            found.append(value)
+        elif depth < 3:
+            waiting += [(part, depth + 1) for part in _parts(value)][: max(0, LOOKED_AT - len(waiting))]
+    return found
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return dict.values(value)
+    if isinstance(value, (tuple, list)):
+        return value
+    fields = getattr(type(value), "__dataclass_fields__", ())
+    return [getattr(value, name, None) for name in fields]
