@@ -78,6 +78,7 @@ def test_parameters_and_operations_hold_those_of_the_layers_below() -> None:
     assert rows["net", "total"].parameters == 35
     assert rows["net", "forward"].flops == 500 * 2 * 2
     assert rows["net", "forward"].joules_per_gflop == pytest.approx(11.0 / 2000e-9)
+    assert rows["net", "total"].flops == rows["net", "forward"].flops  # there was no backward pass
     assert rows["net.a", "forward"].flops is None
 
 

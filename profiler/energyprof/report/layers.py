@@ -125,7 +125,8 @@ class _Layers:
         total = self._sum([row.total_sum for row in stages])
         per_call_j = total.energy_j / calls if calls and total.energy_j is not None else None
         batches = [int(row.facts["samples_of_first_call"]) for row in counted if row.facts.get("samples_of_first_call")]
-        operations = [self._operations.get(row.stage) for row in stages] if phase in {"forward", "recompute"} else []
+        is_forward = phase in {"forward", "recompute"} or "backward" not in self._parts[name]
+        operations = [self._operations.get(row.stage) for row in stages] if is_forward else []
         flops = sum(count for count in operations if count is not None) or None
         joules_per_gflop = total.energy_j / (flops / 1e9) if flops and total.energy_j is not None else None
         facts = next(row.facts for row in stages)
