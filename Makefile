@@ -75,7 +75,7 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.samples: $(INPUTS) | $(VENV)/.made
-	@echo "Installing energyprof, scikit-learn and torch into $(VENV); the first time this takes minutes."
+	@echo "Installing energyprof, torch and what else the samples need into $(VENV); the first time this takes minutes."
 	$(INSTALL) -e '.[samples]'
 	@touch $@
 

@@ -6,7 +6,7 @@ The weights are random: what comes out is noise, what it costs is what it costs 
     energyprof run samples/gpt_generation/pipeline.py    # what does a token cost?
     python samples/gpt_generation/pipeline.py --quick    # runs as well on its own
 
-`prefill` is called once for each prompt and `decode` once for each token, so that `mJ/call` of `decode` is mJ a token.
+`prefill` is called once for each prompt and `decode` once for each token: its energy by its calls is joules a token.
 """
 
 from __future__ import annotations
