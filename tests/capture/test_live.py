@@ -57,6 +57,13 @@ def test_what_was_open_and_has_ended_is_there_once(writer: CaptureWriter) -> Non
     assert spans(writer.path) == [("train", 10, 95, -1, False), ("step", 20, 30, 0, False)]
 
 
+def test_what_is_open_stays_readable_for_a_while_though_the_run_goes_on(writer: CaptureWriter) -> None:
+    writer.add_spans(chunk((1, 0, 40, 50, 1)))
+
+    assert not writer.commit()
+    assert ("train", 10, 90, -1, True) in spans(writer.path)
+
+
 def test_a_finished_file_has_nothing_open(writer: CaptureWriter) -> None:
     writer.finish()
 

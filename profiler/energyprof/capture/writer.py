@@ -52,6 +52,8 @@ from energyprof.model.trace import Flows, RecorderFacts, RunFacts
 
 AGE_NS = 4_000_000_000
 """Small pieces are stored at the latest after this long; in a young file sooner, see `CaptureWriter._age_ns`."""
+HELD_NS = 2_000_000_000
+"""After a commit that somebody asked for, nothing is stored so long: it would leave out what is open, unread yet."""
 _ROW_BYTES = 8
 """What a span or a run of a coroutine takes at most, as a rule."""
 
@@ -97,6 +99,7 @@ class CaptureWriter:
         self._has_facts = goes_on
         """Whether the file says which run it is of; its first commit says so, whatever else there is."""
         self._pages = 0
+        self._held_until_ns = 0
         self.readings_age_ns = AGE_NS
         """How long readings wait until there are enough of them for a chunk."""
         self._progress: Callable[[], Progress] | None = None
@@ -203,6 +206,7 @@ class CaptureWriter:
     def set_open(self, spans: SpanChunk) -> None:
         """State which spans are open at the next `commit`, cut off at that instant; after it, none is."""
         self._set("open", open_json(spans))
+        self._held_until_ns = self._now_ns() + HELD_NS
 
     def add_lane_runs(self, runs: LaneRuns) -> None:
         """Add stretches in which coroutine lanes ran."""
@@ -252,6 +256,8 @@ class CaptureWriter:
         CaptureError where the disk refuses; nothing is lost by that, the next call tries again.
         """
         now_ns = self._now_ns()
+        if not force and now_ns < self._held_until_ns:
+            return False
         age_ns, readings_age_ns = self._age_ns(now_ns, AGE_NS), self._age_ns(now_ns, self.readings_age_ns)
         moved = self._progress is not None and now_ns - self._moved_ns >= age_ns
         spooled = (self._spans, self._runs, self._stacks)
