@@ -16,6 +16,18 @@ pytestmark = pytest.mark.slow
 PIPELINE = Path(__file__).parents[2] / "samples/transformer_training/pipeline.py"
 STEPS = 2
 BERT = "BertForSequenceClassification"
+STAGES = {
+    "read": 1,
+    "load": 1,
+    "tokenize": 1,
+    "train": 1,
+    "train/build": 1,
+    "train/epoch": 1,
+    "train/epoch/forward": STEPS,
+    "train/epoch/backward": STEPS,
+    "train/epoch/optimizer": STEPS,
+    "evaluate": 1,
+}
 
 
 @dataclass(frozen=True)
@@ -44,21 +56,10 @@ def test_program_runs_offline_and_says_how_right_the_model_is(profiled: Profiled
     assert profiled.stdout.endswith(" on 8 docstrings it had not seen, 4 areas\n")
 
 
-def test_every_stage_is_found_with_its_calls(profiled: Profiled) -> None:
-    found = {row["stage"]: row["calls"] for row in profiled.report["stages"] if row["kind"] != "module"}
+def test_every_marked_stage_is_found_with_its_calls(profiled: Profiled) -> None:
+    calls = {row["stage"]: row["calls"] for row in profiled.report["stages"] if row["kind"] != "module"}
 
-    assert found == {
-        "read": 1,
-        "load": 1,
-        "tokenize": 1,
-        "train": 1,
-        "train/build": 1,
-        "train/epoch": 1,
-        "train/epoch/forward": STEPS,
-        "train/epoch/backward": STEPS,
-        "train/epoch/optimizer": STEPS,
-        "evaluate": 1,
-    }
+    assert {stage: calls.get(stage) for stage in STAGES} == STAGES
 
 
 def test_layers_have_their_names_below_the_stage_that_calls_them(profiled: Profiled) -> None:
@@ -72,13 +73,21 @@ def test_layers_have_their_names_below_the_stage_that_calls_them(profiled: Profi
 
 
 def test_layer_table_counts_the_weights_of_a_bert_of_six_layers(profiled: Profiled) -> None:
-    (model,) = (row for row in profiled.report["layers"] if row["layer"] == BERT)
+    counted = {row["parameters"] for row in profiled.report["layers"] if row["layer"] == BERT}
 
     hidden, inner, words, places, kinds, areas = 384, 1536, 30522, 512, 2, 4
     layer = 4 * (hidden * hidden + hidden) + hidden * inner + inner + inner * hidden + hidden + 4 * hidden
     embeddings = (words + places + kinds + 2) * hidden
     heads = hidden * hidden + hidden + areas * hidden + areas
-    assert model["parameters"] == embeddings + 6 * layer + heads
+    assert counted == {embeddings + 6 * layer + heads}
+
+
+def test_word_embeddings_have_a_backward_pass_for_each_step(profiled: Profiled) -> None:
+    words = f"{BERT}.bert.embeddings.word_embeddings"
+
+    calls = {row["phase"]: row["calls"] for row in profiled.report["layers"] if row["layer"] == words}
+
+    assert calls == {"forward": STEPS + 1, "backward": STEPS, "total": STEPS + 1}
 
 
 def test_training_feeds_the_evaluation(profiled: Profiled) -> None:
