@@ -69,7 +69,7 @@ def test_layers_have_their_names_below_the_stage_that_calls_them(profiled: Profi
     layers += tuple(f".bert.encoder.layer.{number}.attention.self.query" for number in range(6))
     layers += tuple(f".bert.encoder.layer.{number}.output.LayerNorm" for number in range(6))
     assert {layer: found.get(f"train/epoch/forward/{BERT}{layer}") for layer in layers} == dict.fromkeys(layers, STEPS)
-    assert {layer: found.get(f"evaluate/{BERT}{layer}") for layer in layers} == dict.fromkeys(layers, 1)
+    assert {layer: found.get(f"evaluate/evaluation/{BERT}{layer}") for layer in layers} == dict.fromkeys(layers, 1)
 
 
 def test_layer_table_counts_the_weights_of_a_bert_of_six_layers(profiled: Profiled) -> None:
