@@ -41,6 +41,22 @@ def test_threads_add_up(make):
     assert times(make.trace([[("a", 0, 100)], [("a", 0, 50)]])) == {"a": (2, 150, 150, 0)}
 
 
+def test_a_stage_on_host_and_device_has_the_times_of_the_host(make):
+    host = make.lane([("a", 0, 100), ("a/b", 20, 40)])
+    device = make.lane([("a", 10, 300), ("a/b", 20, 220)], kind="device", tid=0, resumed=(10, 20))
+
+    found = attribute(make.trace([host, device]))
+
+    assert times(make.trace([host, device])) == {"a": (1, 100, 80, 0), "a/b": (1, 20, 20, 0)}
+    assert found.times.resumes.tolist() == [0, 0]
+
+
+def test_a_stage_that_was_on_no_thread_has_the_times_of_the_device(make):
+    lanes = [make.lane([("a", 0, 100)]), make.lane([("kernel", 10, 60)], kind="device", tid=0)]
+
+    assert times(make.trace(lanes)) == {"a": (1, 100, 100, 0), "kernel": (1, 50, 50, 0)}
+
+
 def test_awaiting_counts_as_wall_but_not_as_own_or_cpu_time(make):
     lanes = [
         make.lane([], tid=7, cpu=[(t, t) for t in range(0, 101, 10)]),

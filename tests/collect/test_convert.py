@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from energyprof.collect.convert import Converter
+from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_stages import StageName, StageTable
 from energyprof.collect.spool_watch import SpoolWatcher
 from energyprof.model.events import END_ANY, LANE, RESUME, SPAWN
@@ -417,3 +418,32 @@ def test_a_forked_child_may_end_what_its_parent_began(tmp_path: Path) -> None:
 
     sink = convert(tmp_path)
     assert (sink.spans, sink.warnings) == ([(0, "a", 10, 20, 0, False)], [])
+
+
+def test_a_stream_of_a_device_stands_where_its_base_was_announced(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, pid=1)
+    spool.names("train", "net")
+    rows = [{"lane": 1, "tid": 1, "kind": "thread", "name": "MainThread"}]
+    spool.json(LANES, [*rows, {"lane": 3, "tid": 1, "kind": "device", "name": "cuda:1 stream 0", "base": 2}])
+    spool.events((1, 10), (SPAWN + 2, 15), (2, 20), (-2, 30), (-1, 40))
+    spool.events((RESUME + 2, 25), (-2, 90), lane=3)
+
+    sink = convert(tmp_path)
+
+    (device,) = (lane for lane in sink.lanes.values() if lane.kind == LANE_KINDS.index("device"))
+    assert (device.pid, device.tid, device.number) == (1, 1, 3)  # the number of the device, though a process has it too
+    (base,) = (origin for origin in sink.origins if sink.lanes[origin.lane].number == 2)
+    assert sink.path(base.parent_stage) == "train"
+    (stream,) = (origin for origin in sink.origins if origin.lane == device.index)
+    assert (stream.parent_lane, stream.parent_stage) == (base.lane, -1)
+    assert (device.index, "net", 25, 90, 0, False) in sink.spans
+    assert ("net", 25) in sink.resumed
+
+
+def test_streams_of_devices_are_kept_apart_beyond_the_limit_of_lanes() -> None:
+    table = LaneTable(limit=2)
+    kinds = ["thread", "thread", "thread", "device"]
+
+    kept = [table.add(7, number, kind) < POOLED for number, kind in enumerate(kinds)]
+
+    assert kept == [True, True, False, True]

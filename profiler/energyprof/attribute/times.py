@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from energyprof.attribute.cpu_time import CpuTimes
+from energyprof.attribute.device_lanes import HOST, of_device
 from energyprof.attribute.intervals import Stretches, clip_to_runs
 from energyprof.attribute.nesting import outermost
 from energyprof.attribute.segments import Segments, runs_since, since
@@ -31,7 +32,9 @@ def stage_times(trace: Trace, segments: Segments, cpu: CpuTimes, between: Betwee
     Between bursts they come from what was counted there; `segments` lie outside.
     """
     spans, count = trace.spans, len(trace.stages)
-    is_top = outermost(spans, stage_depths(trace))
+    is_own = _counts_for_time(spans.stage, spans.lane, trace)
+    is_top = outermost(spans, stage_depths(trace)) & is_own
+    segments = segments.of(_counts_for_time(segments.stage, segments.lane, trace))
     if between is not None:
         return _with_counted(trace, segments, cpu, between, is_top)
     top = np.flatnonzero(is_top)
@@ -39,11 +42,20 @@ def stage_times(trace: Trace, segments: Segments, cpu: CpuTimes, between: Betwee
     wall = spans.end_ns[top] - spans.start_ns[top]
     return StageTimes(
         calls=np.bincount(spans.stage[~spans.resumed], minlength=count).astype(np.int64),
-        resumes=np.bincount(spans.stage[spans.resumed], minlength=count).astype(np.int64),
+        resumes=np.bincount(spans.stage[spans.resumed & is_own], minlength=count).astype(np.int64),
         wall_ns=_sum(stage, wall.astype(np.float64), count),
         self_wall_ns=_sum(segments.stage, segments.end_ns - segments.start_ns, count),
         cpu_ns=_sum(stage, _cpu_of_spans(trace, top, cpu), count),
     )
+
+
+def _counts_for_time(stage: Index, lane: Index, trace: Trace) -> Flags:
+    """Return which rows count for time: those on devices only where a stage was on no thread at all."""
+    on_host, spans = of_device(trace.lanes, HOST), trace.spans
+    has_host = np.zeros(len(trace.stages), np.bool_)
+    has_host[spans.stage[on_host[spans.lane]]] = True
+    counts: Flags = on_host[lane] | ~has_host[stage]
+    return counts
 
 
 def _sum(stage: Index, amount: Floats, count: int) -> Ints:

@@ -304,7 +304,7 @@ class Converter:
                 main = process.take_lane(entry)
                 if main is not None:
                     self._place_main_thread(process, main)
-                elif "pid" in entry:
+                elif "pid" in entry or "base" in entry:
                     self._out.origins += self._children.told(process, entry)
         elif frame.kind == CURES:
             self._cures.take(process, content)

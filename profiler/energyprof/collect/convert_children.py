@@ -49,7 +49,9 @@ class Children:
         return [LaneOrigin(main, launch.by.lane(launch.number, "process"), -1, child.started_ns)]
 
     def told(self, by: Process, entry: dict[str, Any]) -> list[LaneOrigin]:
-        """Take what a process tells of one it launched; return the origins that are known by it."""
+        """Take what a process tells of one it launched, or of a device's stream; return the origins known by it."""
+        if "base" in entry:
+            return [LaneOrigin(by.lane(entry["lane"], "device"), by.lane(entry["base"], "thread"), -1, by.started_ns)]
         since_ns, until_ns = by.monotonic_ns(entry["since_ns"]), by.monotonic_ns(entry["until_ns"])
         launch = Launch(by, entry["lane"], entry["pid"], since_ns, until_ns)
         self._launches.setdefault(launch.pid, []).append(launch)

@@ -45,7 +45,8 @@ class LaneTable:
         Main threads of processes have a limit of their own: where they stand is often told after all they did.
         """
         others = len(self._rows) - len(self._pools) - self._mains
-        if self._limit is not None and (self._mains if is_main else others) >= self._limit:
+        is_full = self._limit is not None and (self._mains if is_main else others) >= self._limit
+        if is_full and kind != "device":  # in a pool nobody would know of which device it is
             self._next_pooled += 1
             return self._next_pooled - 1
         self._mains += is_main

@@ -158,12 +158,13 @@ class Process:
             return None
         kind = entry["kind"] if entry.get("kind") in LANE_KINDS else "thread"
         tid = entry.get("tid") or 0
-        index = self.lane(entry["lane"], kind, is_main=tid == self.pid)
+        is_main = tid == self.pid and kind == "thread"  # a device may have the number 1 as well
+        index = self.lane(entry["lane"], kind, is_main=is_main)
         pid = entry.get("pid") or self.pid
         self._lane_table.describe(index, pid, tid, kind, entry.get("name") or "")
         if kind == "thread" and index < POOLED:
             self.threads[index] = None
-        if tid != self.pid:
+        if not is_main:
             return None
         self.main = index
         return index

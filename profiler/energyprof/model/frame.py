@@ -28,9 +28,11 @@ module name, which is one path component below the nearest enclosing stage that 
 EVENTS: Final = 2
 """int64 pairs (code, t_ns) of the thread whose own lane number is the frame's `lane`, in order of time."""
 LANES: Final = 3
-"""JSON list of objects: lane, tid (native thread id, 0 if none), kind (`thread` | `task` | `process`), name, and for a
-process that was made by no fork pid, since_ns, until_ns (perf_counter_ns around its making; pid 0: not known). Many
-tasks may stand in one object: kind `task`, lanes and names, two lists of equal length."""
+"""JSON list of objects: lane, tid (native thread id, 0 if none; of a device's stream the device's number), kind
+(`thread` | `task` | `device` | `process`), name, for a device's stream base (a lane that a `SPAWN` event names: its
+stages stand where that one's would), and for a process that was made by no fork pid, since_ns, until_ns
+(perf_counter_ns around its making; pid 0: not known). Many tasks may stand in one object: kind `task`, lanes and names,
+two lists of equal length."""
 LOSS: Final = 4
 """JSON object: dropped (events lost since the previous LOSS frame), reason."""
 FACTS: Final = 5

@@ -26,7 +26,7 @@ task or a work item keeps the code `LANE + number` of its own.
 class Lane:
     """One thread's events and who it is."""
 
-    __slots__ = ("announced", "buffer", "is_alive", "name", "number", "tid")
+    __slots__ = ("announced", "base", "buffer", "is_alive", "kind", "name", "number", "tid")
 
     def __init__(self, number: int, tid: int, name: str, buffer: list[int], is_alive: Callable[[], object]) -> None:
         self.number = number
@@ -37,10 +37,14 @@ class Lane:
         """Returns None once the thread has ended."""
         self.announced = ""
         """Id of the spool that holds its LANES row."""
+        self.kind = "thread"
+        self.base = 0
+        """Number of the lane below whose creation it stands, where it is no thread's."""
 
     def row(self) -> dict[str, object]:
         """Return its entry in a LANES frame."""
-        return {"lane": self.number, "tid": self.tid, "kind": "thread", "name": self.name}
+        row: dict[str, object] = {"lane": self.number, "tid": self.tid, "kind": self.kind, "name": self.name}
+        return {**row, "base": self.base} if self.base else row
 
 
 class _Alive:
@@ -66,6 +70,8 @@ class Local(_local):
 
 def _ext(extend: Callable[[tuple[int, int]], None]) -> Callable[[tuple[int, int]], None]:
     """Return what takes this thread's events: `extend` itself, as long as nobody wants to hear of them."""
+    if around is not None:
+        extend = around(extend)
     if on_event is None:
         return extend
 
@@ -142,6 +148,18 @@ def announce_spawn() -> int:
     return number
 
 
+def device_lane(device: int, base: int, name: str) -> Lane:
+    """Return a new lane of a stream of a device, whose stages stand where those of the lane `base` would."""
+    lane = Lane(new_lane_number(), device, name, [], _forever)
+    lane.kind, lane.base = "device", base
+    lanes.append(lane)
+    return lane
+
+
+def _forever() -> object:
+    return _forever
+
+
 def announce_guest(name: str) -> int:
     """Record that a lane which runs in threads of others is created here; return the code that says it runs."""
     number = new_lane_number()
@@ -183,6 +201,8 @@ on_thread: Callable[[], None] = nothing
 """Called in a thread that is about to start another."""
 on_event: Callable[[int], int] | None = None
 """Called in a thread with the time of its event just recorded; returns from when on it wants the next, 0: none."""
+around: Callable[[Callable[[tuple[int, int]], None]], Callable[[tuple[int, int]], None]] | None = None
+"""Makes what listens to a thread's events of what takes them; set by `paths`."""
 on_first_event: Callable[[], None] = nothing
 """Called in a thread that has just got its lane; set by the recorder."""
 extend_of: Callable[[list[int]], Callable[[tuple[int, int]], None]] = plain_extend

@@ -56,6 +56,8 @@ class Recorder:
         self.run_dir = run_dir
         self.on_fork: list[Callable[[], None]] = []
         """Called in a forked child, after the recorder has been renewed there."""
+        self.on_flush: list[Callable[[], None]] = []
+        """Called by the flusher before it looks at what there is to write: what devices have done by now, say."""
         self.on_abandoned: Callable[[], None] = self.close
         """Called when the run folder is gone, and with it everybody who could read what is recorded."""
         self.stacks: StackRows | None = None
@@ -130,6 +132,7 @@ class Recorder:
         self._flusher.stop()
         if self._is_free():
             try:
+                self._ask()
                 if self._has_something():
                     self._flush(last=True)
             finally:
@@ -176,6 +179,7 @@ class Recorder:
 
     def _flush_if_due(self) -> float:
         """Flush if it is time, and return the seconds until the next look."""
+        self._ask()
         held = len(self._announcements) + sum([len(lane.buffer) for lane in lanes.lanes]) // 2
         now_s = perf_counter()
         if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
@@ -186,6 +190,14 @@ class Recorder:
         if held or self.stacks or self.cures:
             self.flush()
         return LOOK_PERIOD_S if held else FLUSH_PERIOD_S
+
+    def _ask(self) -> None:
+        for call in self.on_flush[:]:
+            try:
+                call()
+            except Exception:  # a plugin's error must not cost what others have recorded
+                self.on_flush.remove(call)
+                note(self.run_dir, "asking an instrument before flushing")
 
     def _flush(self, last: bool = False) -> None:
         began_ns = thread_time_ns()
@@ -209,7 +221,7 @@ class Recorder:
         try:
             self._write_events()
             if self._cpu is not None:
-                frame = self._cpu.frame([lane.tid for lane in list(lanes.lanes)], last)
+                frame = self._cpu.frame([lane.tid for lane in list(lanes.lanes) if lane.kind == "thread"], last)
                 if frame:
                     self._write(frame)
             for source in (self.stacks, self.cures):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from energyprof.record.lanes import local
+from energyprof.record.lanes import device_lane, local
 from energyprof.record.names import NAMES
 
 TYPE_CHECKING = False
@@ -42,6 +42,31 @@ class Sink:
     def on_fork(self, call: Callable[[], None]) -> None:
         """Have `call` called in each forked child from now on."""
         self._recorder.on_fork.append(call)
+
+    def on_boundary(
+        self,
+        call: Callable[[int, tuple[int, ...], int], None],
+        is_wanted: Callable[[], bool],
+        before_end: Callable[[], None] | None = None,
+    ) -> Callable[[], None]:
+        """Have `call` told of what is open in a thread whenever that changes; return what ends it."""
+        from energyprof.record.paths import Paths
+
+        paths = Paths(call, is_wanted, before_end)
+        paths.listen()
+        return paths.stop
+
+    def device_lane(self, device: int, base: int, name: str) -> Callable[[tuple[int, int]], None]:
+        """Return the `extend` of a new lane for a stream of a device."""
+        return device_lane(device, base, name).buffer.extend
+
+    def on_flush(self, call: Callable[[], None]) -> None:
+        """Have `call` called in the flusher's thread, before events are written."""
+        self._recorder.on_flush.append(call)
+
+    def warn(self, message: str) -> None:
+        """Have the report say `message`."""
+        self._recorder.warn(message)
 
     def repeats(self, source: RepeatSource) -> bool:
         """Return whether layers are to be repeated; if so `source` is asked for them."""
