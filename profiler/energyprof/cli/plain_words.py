@@ -19,6 +19,7 @@ _SWITCHES = {
     "--no-graph": ("no_graph", True),
     "--no-live": ("no_live", True),
     "--shared": ("shared", True),
+    "--sync": ("sync", True),
 }
 _STACKS = {"--stacks": "on", "--no-stacks": "off"}
 
@@ -42,6 +43,7 @@ class RunWords:
         self.no_graph = False
         self.no_live = False
         self.shared = False
+        self.sync = False
         self.max_size = DEFAULT_BYTES
         self.dephase: tuple[int, int] | None = None
         self.dephase_stage: str | None = None

@@ -1,9 +1,9 @@
-"""The options that help to tell stages apart that a sensor sees together: `--dephase` and `--repeat`."""
+"""The options that change the run so that stages can be told apart: `--dephase`, `--repeat` and `--sync`."""
 
 from __future__ import annotations
 
 from energyprof.errors import InputError
-from energyprof.launch.environment import DEPHASE, REPEAT
+from energyprof.launch.environment import DEPHASE, REPEAT, SYNC
 from energyprof.model.json_text import to_json
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ _BLIND = frozenset("EIS")
 """Flags of Python behind which no recorder can start."""
 
 _WHAT = """\
-Stages much shorter than the sensor's period look to it as one. Two ways to tell them apart; both change the run:
+Stages much shorter than the sensor's period look to it as one. Ways to tell them apart; all change the run:
 --dephase   for loops in step with the sensor: sleep a random while before each iteration, that is each time an
             outermost stage begins again, or where the program says: for x in energyprof.iterations(xs)
 --repeat    for layers and functions of any length: when the program is done, call each innermost torch layer, and
@@ -31,6 +31,8 @@ Stages much shorter than the sensor's period look to it as one. Two ways to tell
             and nothing else. Copies of inputs take up to 256 MiB. Not repeated, and listed: what has effects, a
             state or hooks, generators, coroutines, inputs that are no tensors. energyprof.repeat() says where to do
             it instead of at the end.
+--sync      for work on a GPU where the host's times shall show it: wait for the device at the end of each stage and
+            layer. Slow; energy needs it not, for a GPU's work is dated by the GPU.
 """
 
 
@@ -53,11 +55,13 @@ def add_cures(parser: argparse.ArgumentParser) -> None:
         "--repeat", type=_visit_ns, metavar="DURATION", help="repeat layers, each time for so long, as in 50ms"
     )
     cures.add_argument("--visits", type=_visits, metavar="N", help=f"repeat each so many times (default: {VISITS})")
+    cures.add_argument("--sync", action="store_true", help="wait for the GPU at the end of each stage and torch layer")
 
 
 def asked_cures(args: argparse.Namespace | RunWords) -> dict[str, str]:
     """Return what the program's recorder is to be told, by variable; raises InputError where it cannot be told."""
     asked = [option for option, value in (("--dephase", args.dephase), ("--repeat", args.repeat)) if value is not None]
+    asked += ["--sync"] if args.sync else []
     for option, needed, given in (
         ("--dephase-stage REGEX", "--dephase", args.dephase is None and args.dephase_stage is not None),
         ("--visits N", "--repeat", args.repeat is None and args.visits is not None),
@@ -77,6 +81,8 @@ def asked_cures(args: argparse.Namespace | RunWords) -> dict[str, str]:
         told[DEPHASE] = to_json({"low_ns": low_ns, "high_ns": high_ns, "stage": args.dephase_stage or ""}).decode()
     if args.repeat is not None:
         told[REPEAT] = to_json({"visit_ns": args.repeat, "rounds": args.visits or VISITS}).decode()
+    if args.sync:
+        told[SYNC] = "1"
     return told
 
 

@@ -1,0 +1,148 @@
+"""A program that works on a GPU under the real command: the GPU is simulated, its power replayed, all else is real."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = """\
+import simulated_gpu as gpu
+import threading, time
+from energyprof import stage
+
+SECOND = 1_000_000_000
+
+with stage("train"):
+    for _ in range(2):
+        with stage("matmul"):
+            gpu.launch(SECOND // 2)
+        with stage("logging"):
+            time.sleep(0.8)
+
+    def evaluate():
+        with stage("evaluate"), gpu.stream(1):
+            with stage("big"):
+                gpu.launch(SECOND // 2)
+            gpu.wait()
+
+    thread = threading.Thread(target=evaluate)
+    thread.start()
+    thread.join()
+gpu.wait()
+time.sleep(0.3)
+"""
+POWER_W = 100.0
+ENTRY_POINTS = "[energyprof.instruments]\nsimulated_gpu = simulated_gpu_marks:SimulatedGpuMarks\n"
+
+
+@pytest.fixture
+def with_gpu(place: Any, tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a machine with the simulated GPU and its plugin; its power is in power.csv."""
+    site = tmp_path / "site"
+    about = site / "simulated_gpu-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: simulated-gpu\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(ENTRY_POINTS)
+    rows = [f"gpu:0,{at * 50_000_000},{POWER_W},W" for at in range(2400)]
+    place.write("power.csv", "\n".join(["# period=50ms window=50ms", "domain,t_ns,value,unit", *rows]))
+    standin = next(path for path in sys.path if path.endswith("standin"))
+    return {"PYTHONPATH": os.pathsep.join([str(site), standin])}
+
+
+def recorded(place: Any, environment: dict[str, str], *options: str) -> tuple[dict[str, Any], str]:
+    script = place.write("job.py", PROGRAM)
+    done = place.run(*options, "--source", "replay:power.csv", "--no-graph", str(script), environment=environment)
+    assert done.returncode == 0, done.stderr.decode()
+    (recording,) = place.recordings()
+    report = place.call(place.command("report", "--format", "json", str(recording)))
+    assert report.returncode == 0, report.stderr.decode()
+    return json.loads(report.stdout), done.stderr.decode()
+
+
+def energy_j(report: dict[str, Any]) -> dict[str, float]:
+    return {row["stage"]: row["self"][0]["energy_j"] for row in report["stages"]}
+
+
+def test_energy_lands_on_the_stage_that_launched_the_kernels(place: Any, with_gpu: dict[str, str]) -> None:
+    report, said = recorded(place, with_gpu)
+
+    energy, rows = energy_j(report), {row["stage"]: row for row in report["stages"]}
+    # Two kernels of half a second at 100 W, launched by a stage that took the host next to nothing.
+    assert energy["train/matmul"] == pytest.approx(100.0, rel=0.02)
+    assert rows["train/matmul"]["wall_s"] < 0.2
+    assert rows["train/matmul"]["calls"] == 2
+    # What is left of a second stage once the kernels before it are done.
+    logging_s = rows["train/logging"]["wall_s"]
+    assert energy["train/logging"] == pytest.approx(100.0 * (logging_s - 1.0), rel=0.1)
+    # A thread's stage stands below the one the thread was made in, on the other stream too.
+    assert energy["train/evaluate/big"] == pytest.approx(50.0, rel=0.1)
+    (ledger,) = report["ledger"]
+    parts = (ledger[name] for name in ("stages_j", "idle_j", "outside_j", "others_j", "unattributed_j"))
+    assert sum(parts) == pytest.approx(ledger["measured_j"], abs=1e-5)
+    assert sum(energy.values()) == pytest.approx(ledger["stages_j"], abs=1e-5)
+    assert "Traceback" not in said
+
+
+def test_with_sync_the_host_waits_at_the_end_of_each_stage(place: Any, with_gpu: dict[str, str]) -> None:
+    report, _ = recorded(place, with_gpu, "--sync")
+
+    rows = {row["stage"]: row for row in report["stages"]}
+    assert rows["train/matmul"]["wall_s"] >= 1.0
+    assert energy_j(report)["train/matmul"] == pytest.approx(100.0, rel=0.02)
+
+
+def test_sync_is_refused_where_no_recorder_is(place: Any) -> None:
+    done = place.call(place.command("run", "--sync", "--exec", "--", "true"))
+
+    assert done.returncode == 2
+    assert b"--sync works inside a Python program" in done.stderr
+
+
+MODEL = """\
+import torch
+import simulated_gpu as gpu
+import time
+from torch import nn
+
+class Kernel(nn.Module):
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, x):
+        gpu.launch(round(self.seconds * 1e9))
+        return x
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.small, self.large = Kernel(0.2), Kernel(0.6)
+
+    def forward(self, x):
+        return self.large(self.small(x))
+
+net = Net()
+net(torch.ones(1))
+gpu.wait()
+time.sleep(0.3)
+"""
+
+
+def test_energy_lands_on_the_torch_layer_that_launched_the_kernels(place: Any, with_gpu: dict[str, str]) -> None:
+    script = place.write("job.py", MODEL)
+
+    done = place.run("-q", "--source", "replay:power.csv", "--no-graph", str(script), environment=with_gpu)
+    (recording,) = place.recordings()
+    report = json.loads(place.call(place.command("report", "--format", "json", str(recording))).stdout)
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    energy, wall_s = energy_j(report), sum(row["wall_s"] for row in report["stages"])
+    assert energy["Net.small"] == pytest.approx(20.0, rel=0.05)
+    assert energy["Net.large"] == pytest.approx(60.0, rel=0.05)
+    assert energy["Net"] < 1.0
+    assert wall_s < 0.5
