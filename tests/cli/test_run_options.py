@@ -83,6 +83,7 @@ USUAL = [
     ["--quiet"],
     ["--no-graph"],
     ["--no-live"],
+    ["--sync"],
     ["--stacks"],
     ["--no-stacks"],
     ["--python", "bin/python"],
