@@ -134,14 +134,11 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
 
 def _expectation(first: tuple[Ints, ...], last: tuple[Ints, ...], bins: int) -> csr_matrix:
     """Return rows x bins: with what weight each bin counts in a row."""
-    count = len(first[0])
-    row, bin_, weight = [], [], []
-    for begin, until, part in zip(first, last, WEIGHTS, strict=True):
-        lengths = until - begin
-        bin_.append(ranges(begin, lengths))
-        row.append(np.repeat(np.arange(count), lengths))
-        weight.append(np.full(int(lengths.sum()), part))
-    return csr_matrix((np.concatenate(weight), (np.concatenate(row), np.concatenate(bin_))), shape=(count, bins))
+    begin = np.column_stack(first)
+    lengths = np.column_stack(last) - begin
+    ends = np.append(0, np.cumsum(lengths.sum(1)))
+    weight = np.repeat(np.tile(WEIGHTS, len(begin)), lengths.ravel())
+    return csr_matrix((weight, ranges(begin.ravel(), lengths.ravel()), ends), shape=(len(begin), bins))
 
 
 def _still_to_come(

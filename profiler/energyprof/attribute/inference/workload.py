@@ -31,8 +31,8 @@ from energyprof.attribute.weights import presence
 from energyprof.model.span import Flags, Floats, Ints
 
 CHUNK = 1 << 15
-TABLE = 1 << 22
-"""Cells up to which sums are taken in a table; beyond it would be mostly empty."""
+SPARE_CELLS = 1 << 16
+"""Cells beyond four to a piece up to which sums are taken in a table; a larger one would be mostly empty."""
 _FAR_NS = 2.0**60
 LONGEST = float(np.log(3.0))
 """Calls three times as long as usual, or a third, count as the longest and shortest: what is rare bends no slope."""
@@ -79,7 +79,6 @@ class Workload:
     def occupancy(self, edge_ns: Floats, asked: Flags, response_ns: float = 0.0) -> Occupancy:
         """Return who was there in each bin between ascending edges; bins not `asked` for stay empty."""
         size, wanted = (len(edge_ns) - 1, self.columns.count + 1), 4 if response_ns else 3
-        sums = [np.zeros(size[0] * size[1]) for _ in range(wanted)] if size[0] * size[1] <= TABLE else None
         found: list[tuple[Ints, list[Floats]]] = []
         of_stage = np.append(self.columns.of_stage, self.columns.count)
         low, high = _overlapping(self.with_outside, edge_ns)
@@ -93,16 +92,13 @@ class Workload:
             amounts = [length_s, length_s * whole_s, length_s * self.longer[part.row]]
             if response_ns:
                 amounts.append(part.tail_s(edge_ns, response_ns))
-            if sums is None:
-                found.append(_grouped(key, amounts))
-            else:
-                for which, amount in enumerate(amounts):
-                    sums[which] += np.bincount(key, amount, len(sums[which]))
-        key, amounts = _together(found, wanted) if sums is None else _held(sums)
+            found.append(_summed(key, amounts))
+        key, amounts = _together(found, wanted)
         if self.shares is not None:
             part_on_cpu = self._on_cpu(self.shares, edge_ns, asked, key) / amounts[0]
             amounts = [amount * part_on_cpu**power for amount, power in zip(amounts, (1, 2, 1, 1), strict=False)]
-        matrices = [csr_matrix((amount, (key // size[1], key % size[1])), shape=size) for amount in amounts]
+        begins = np.searchsorted(key, np.arange(size[0] + 1) * size[1])
+        matrices = [csr_matrix((amount, key % size[1], begins), shape=size) for amount in amounts]
         return Occupancy(matrices[0], matrices[1], matrices[2], matrices[3] if response_ns else None)
 
     def _is_beside(self, rows: slice, edge_ns: Floats, asked: Flags) -> bool:
@@ -196,9 +192,15 @@ def _overlapping(segments: Segments, edge_ns: Floats) -> tuple[int, int]:
     return int(reached[0]) if len(reached) else 0, int(np.searchsorted(segments.start_ns, edge_ns[-1], "left"))
 
 
-def _held(sums: list[Floats]) -> tuple[Ints, list[Floats]]:
-    key = np.flatnonzero(sums[0] > 0)
-    return key, [total[key] for total in sums]
+def _summed(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
+    """Return the distinct keys, ascending, and the sums of their amounts; segments of a chunk have keys near by."""
+    first = int(key.min()) if len(key) else 0
+    cells = int(key.max()) + 1 - first if len(key) else 0
+    if cells > 4 * len(key) + SPARE_CELLS:
+        return _grouped(key, amounts)
+    sums = [np.bincount(key - first, amount, cells) for amount in amounts]
+    held = np.flatnonzero(sums[0] > 0) if len(key) else key
+    return held + first, [total[held] for total in sums]
 
 
 def _grouped(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
@@ -209,7 +211,7 @@ def _grouped(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
 
 
 def _together(found: list[tuple[Ints, list[Floats]]], wanted: int) -> tuple[Ints, list[Floats]]:
-    if not found:
-        return np.zeros(0, np.int64), [np.zeros(0)] * wanted
+    if len(found) < 2:
+        return found[0] if found else (np.zeros(0, np.int64), [np.zeros(0)] * wanted)
     columns = [np.concatenate([amounts[at] for _, amounts in found]) for at in range(wanted)]
     return _grouped(np.concatenate([key for key, _ in found]), columns)
