@@ -4,6 +4,10 @@ Phase tracking: the middle of bracket j is m_j = a + n_j*T + noise, so that agai
 2*pi*m/T0 runs along a straight line of slope 2*pi*(1/T0 - 1/T). Unwrapping it and fitting the line corrects the
 period; it survives gaps, and a nominal period that is a little off.
 
+Where brackets span much of a period, phases stray so far that they cannot be unwrapped. There the period is the one
+near the nominal at which the phases gather most, R = |mean of exp(i phase)| (a periodogram of events), looked for in
+the first updates and then, ever finer, in twice as many each time.
+
 Knowing n_j, the brackets say more than their middles: a must lie in [max(low - n*T), min(high - n*T)]. Half the length
 of that range is a concave function of T; where it is largest, its middle is the grid. It and the range of T in which
 it stays positive are the uncertainty, which falls like 1/N, but not where the polls keep step with the sensor.
@@ -20,6 +24,12 @@ from energyprof.model.span import Floats
 
 SHARP = 0.35
 """Part of a period that a bracket may span to be of use where there are better ones."""
+OFF = 0.02
+"""Part of it by which a period may differ from the nominal where phases have to be searched."""
+GATHERED = 20.0
+"""R^2 times the updates, at which chance does not gather them: of 1,000 trials, 1 in a million would."""
+FIRST_LOOK = 256
+"""Updates that the search for a period begins with."""
 FEWEST = 8
 """Updates below which no grid is claimed."""
 
@@ -70,7 +80,12 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_r
     period, origin = guess if seldom else float(near.mean()), float(middle[0])
     since = middle - origin
     kept = np.ones(len(since), np.bool_)
-    for _ in range(3):
+    if nominal_ns is not None and usual > SHARP * nominal_ns:
+        found = _gathering(since, nominal_ns)
+        if found is None:
+            return None
+        period = found
+    for _ in range(0 if usual > SHARP * period else 3):
         phase = np.unwrap(2 * np.pi * np.mod(since / period, 1.0))
         slope, start = np.polyfit(since[kept], phase[kept], 1)
         off = np.abs(phase - slope * since - start)
@@ -88,6 +103,24 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_r
         low_ns[narrow][kept] - origin, high_ns[narrow][kept] - origin, slot[kept], (offset, period)
     )
     return Grid(origin + offset, period, error)
+
+
+def _gathering(since: Floats, nominal_ns: float) -> float | None:
+    """Return the period at which phases gather most, or None where that may be chance."""
+    count, frequency, reach = min(FIRST_LOOK, len(since)), 1 / nominal_ns, OFF / nominal_ns
+    while True:
+        part = since[:count]
+        step = 0.25 / max(float(part[-1] - part[0]), nominal_ns)
+        far = int(np.ceil(reach / step))
+        trials = frequency + step * np.arange(-far, far + 1)
+        gathered = np.array([abs(np.exp(2j * np.pi * trial * part).mean()) for trial in trials.tolist()])
+        best = int(np.argmax(gathered))
+        frequency = float(trials[best])
+        if gathered[best] ** 2 * count < GATHERED:
+            return None
+        if count == len(since):
+            return 1 / frequency
+        count, reach = min(2 * count, len(since)), 2 * step
 
 
 def _narrowed(low: Floats, high: Floats, slot: Floats, start: tuple[float, float]) -> tuple[float, float, float]:

@@ -151,3 +151,25 @@ def test_polls_in_step_with_a_counter_do_not_tell_when_it_moves(strays_ms, least
     rows = counter_rows(domain, polls, counter_windows(domain, polls))
 
     assert least_ms * MS <= rows.shift_ns <= most_ms * MS
+
+
+def test_polls_hardly_more_frequent_than_updates_still_tell_their_grid():
+    rng = np.random.default_rng(4)
+    period = 20 * MS * (1 + 1.5e-4)
+    update = 3 * MS + period * np.arange(3000) + 0.2 * MS * rng.standard_normal(3000)
+    poll = np.cumsum(12.4 * MS * rng.uniform(0.8, 1.2, 4800))
+    new = 1 + np.flatnonzero(np.diff(np.searchsorted(update, poll)) > 0)
+
+    grid = fit_grid(poll[new - 1], poll[new], 20e6, may_repeat=True)
+
+    assert grid is not None
+    off = (grid.slots(update[100], update[-100]) - 3 * MS + period / 2) % period - period / 2
+    assert np.abs(off).max() < 0.6 * MS
+    assert np.abs(off).max() < 3 * grid.error_ns
+
+
+def test_updates_at_random_gather_at_no_period():
+    rng = np.random.default_rng(5)
+    at = np.cumsum(rng.exponential(30 * MS, 2000))
+
+    assert fit_grid(at - 12 * MS, at, 20e6, may_repeat=True) is None
