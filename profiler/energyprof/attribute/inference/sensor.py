@@ -33,7 +33,7 @@ FEWEST_ROWS = 41
 """From fewer rows variances are known to 20 % or worse: the split without assumptions says as much."""
 SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
-SEARCH_ROWS = 1000
+SEARCH_CELLS, SEARCH_ROWS = 5e5, (400, 1000)
 LAG_ROWS = 600
 MOST_CELLS, MOST_ROWS = 3e6, (3000, 40_000)
 """Of the design of the whole run: beyond, neighbouring rows are put together."""
@@ -105,8 +105,10 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     lag = find_lag(likelihood, (low, high), start)
     timing = replace(start, lag_ns=lag.lag_ns)
     most = int(np.clip(MOST_CELLS / (problem.workload.columns.count + 1), *MOST_ROWS))
-    rows = _inside(problem, timing.lag_ns, timing.lag_ns).capped(most)
-    trial = first(problem.workload, _part(rows, SEARCH_ROWS), timing, problem.baseline_w, bends)
+    rows = _inside(problem, timing.lag_ns, timing.lag_ns)
+    few = _part(rows, int(np.clip(SEARCH_CELLS / (problem.workload.columns.count + 1), *SEARCH_ROWS)))
+    rows = rows.capped(most)
+    trial = first(problem.workload, few, timing, problem.baseline_w, bends)
     trial = searched(problem.workload, trial, rows.jitter_bounds_ns)
     if not response:
         trial = with_response(problem.workload, trial, rows.jitter_bounds_ns, low)
