@@ -125,6 +125,15 @@ def make_report(
     return build_report(run, facts, domains, stages, (), attribution, graph)
 
 
+def attributed(parts: Sequence[Part], domains: tuple[Domain, ...] = (CPU,)) -> tuple[tuple[Stage, ...], Attribution]:
+    """Return the stages of a run and what was found of each."""
+    laid = Laid()
+    for part in parts:
+        laid.add(part, None)
+    coverage = [(1.0, 96.4)] * len(domains)
+    return tuple(laid.stages), _attribution(laid, domains, 0.2, _flows(tuple(laid.stages), ()), coverage)
+
+
 def _flows(stages: tuple[Stage, ...], pairs: Sequence[tuple[str, str]]) -> Flows:
     index = {stage.id: number for number, stage in enumerate(stages)}
     source = np.array([index[StageId(a)] for a, _ in pairs], np.int32)

@@ -40,6 +40,7 @@ class JsonReport:
             "overhead": _row(report.overhead),
             "delays": None if report.delays is None else _row(report.delays),
             "repeat": None if report.repeat is None else _repeat(report.repeat),
+            "rankings": _rows(report.rankings),
             "warnings": list(report.warnings),
         }
         return "{\n" + ",\n".join(f'"{name}": {_written(value)}' for name, value in document.items()) + "\n}\n"

@@ -22,7 +22,7 @@ from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key, stage_table
-from energyprof_plugins.exporters.console.verdict import run_line, trust_lines, verdict
+from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
 
 ROWS: Final = 12
 """Rows of the table unless option `rows` says otherwise."""
@@ -47,6 +47,8 @@ class Terminal:
         glyphs = page.glyphs
         page.line(verdict(report, glyphs, width))
         page.line(Text(run_line(report, glyphs), style="dim"))
+        ranked = ranking_line(report, glyphs)
+        page.lines([] if ranked is None else [ranked], style="dim")
         page.lines(trust_lines(report, glyphs), style="bold")
         page.line()
         if counted_domains(report):

@@ -140,10 +140,19 @@ class SensorFit:
 
     def sd_of_sum(self, members: Ints) -> float:
         """Return the standard deviation of the joint energy of several stages, in joules."""
+        return self._sd(self._weight(members))
+
+    def sd_of_difference(self, more: Ints, less: Ints) -> float:
+        """Return the standard deviation of the joint energy of some stages less that of others, in joules."""
+        return self._sd(self._weight(more) - self._weight(less))
+
+    def _weight(self, members: Ints) -> Floats:
         weight = np.zeros(len(self.covariance_j2))
         weight[np.unique(self.column[members][self.column[members] >= 0])] = 1.0
-        variance_j2 = float(weight @ self.covariance_j2 @ weight)
-        return math.sqrt(max(variance_j2, 0.0))
+        return weight
+
+    def _sd(self, weight: Floats) -> float:
+        return math.sqrt(max(float(weight @ self.covariance_j2 @ weight), 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -100,6 +100,19 @@ class EnergyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RankingRow:
+    """Two stages next to each other in the order of what they spent in one domain, and how sure their order is."""
+
+    domain: DomainId
+    of: Literal["self", "total"]
+    """`total`: of outermost stages, with all below them."""
+    more: StageId
+    less: StageId
+    probability: float
+    """That `more` spent more than `less`, 0.5..1; errors taken to be normal, what they have in common counted."""
+
+
+@dataclass(frozen=True, slots=True)
 class SumRow:
     """A figure over all domains that count, with its interval."""
 
@@ -362,4 +375,6 @@ class Report:
     """None: no iteration was delayed."""
     repeat: RepeatRow | None = None
     """None: nothing was repeated."""
+    rankings: tuple[RankingRow, ...] = ()
+    """By domain, totals first, from the costliest down; only of stages that a statistical fit tells apart."""
     schema: str = SCHEMA

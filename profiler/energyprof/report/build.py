@@ -18,6 +18,7 @@ from energyprof.report.cautions import cautions
 from energyprof.report.cures import delay_row, repeat_row
 from energyprof.report.functions import function_rows
 from energyprof.report.layers import layer_rows
+from energyprof.report.rankings import ranking_rows
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
 
 
@@ -65,4 +66,5 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         mean_power_w=sum(powers_w) if powers_w else None,
         delays=delay_row(cures, this_run.wall_s),
         repeat=repeat_row(stages, attribution),
+        rankings=ranking_rows(stages, attribution),
     )

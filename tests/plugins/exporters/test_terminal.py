@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.report import RankingRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import entries, fit_path
 from energyprof_plugins.exporters.terminal import Terminal
@@ -294,3 +295,17 @@ def test_what_is_the_whole_is_said_once(sample):
 
     assert line.startswith("energyprof 100 % of an estimated ")
     assert line.endswith(" went into program")
+
+
+def test_which_of_the_two_costliest_stages_took_more_is_told_where_it_is_sure(sample):
+    report = sample.make_report([sample.Part("serve", (3.0,)), sample.Part("train", (9.4,))], wall_s=1.9)
+    gpu = report.domains[0].domain
+
+    def told(probability, of="total"):
+        row = RankingRow(gpu, of, "train", "serve", probability)
+        return rendered(replace(report, rankings=(row,)), width=80).splitlines()[2]
+
+    assert told(0.971) == "train costs more than serve, 97 % sure"
+    assert told(0.9999) == "train costs more than serve, more than 99 % sure"
+    assert told(0.971, "self") == "train costs more by itself than serve, 97 % sure"
+    assert told(0.94) == ""

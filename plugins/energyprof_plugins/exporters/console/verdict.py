@@ -17,6 +17,8 @@ from energyprof_plugins.exporters.visible import program_name
 
 SMALLEST_TOLD = 0.01
 """Of the unit of the sentence: less can only be told in another unit."""
+SURE_FROM, SURE_UNTIL = 0.95, 0.995
+"""Below, an order is not told; above, rounding would make it certain."""
 
 
 def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
@@ -62,6 +64,25 @@ def run_line(report: Report, glyphs: Glyphs) -> str:
     if report.mean_power_w:
         facts.append(f"mean {watts(report.mean_power_w)}")
     return glyphs.text(" \u00b7 ".join(facts))
+
+
+def ranking_line(report: Report, glyphs: Glyphs) -> str | None:
+    """Return which of the two costliest stages took more and how sure that is; None: nothing tells them apart for sure.
+
+    Of several domains, the one that took most is told of; outermost stages come before what is inside them.
+    """
+    told = {row.domain: row for row in reversed(report.rankings) if row.of == "self"}
+    told |= {row.domain: row for row in reversed(report.rankings) if row.of == "total"}
+    measured = {row.domain: row.measured_j or 0.0 for row in report.ledger if row.domain in counted_domains(report)}
+    best = max(measured, key=lambda domain: measured[domain], default=None)
+    if best not in told or told[best].probability < SURE_FROM:
+        return None
+    row, names = told[best], {stage.stage: stage.name for stage in report.stages}
+    more, less = (fit_path((names[stage],), 24, glyphs) for stage in (row.more, row.less))
+    sure = percent(row.probability, 0) if row.probability < SURE_UNTIL else f"more than {percent(0.99, 0)}"
+    where = f" on {glyphs.name(row.domain)}" if len(report.domains) > 1 else ""
+    own = " by itself" if row.of == "self" else ""
+    return f"{more} costs more{own} than {less}{where}, {glyphs.text(sure)} sure"
 
 
 def trust_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:

@@ -198,7 +198,7 @@ def _summed(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
     cells = int(key.max()) + 1 - first if len(key) else 0
     if cells > 4 * len(key) + SPARE_CELLS:
         return _grouped(key, amounts)
-    sums = [np.bincount(key - first, amount, cells) for amount in amounts]
+    sums: list[Floats] = [sum_by(key - first, amount, cells) for amount in amounts]
     held = np.flatnonzero(sums[0] > 0) if len(key) else key
     return held + first, [total[held] for total in sums]
 
