@@ -86,6 +86,7 @@ class _Lanes:
     line: Timeline
     shares: CpuShares
     own_ns: Floats
+    on_device: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +118,7 @@ class _Ground:
             segments, busy = (self.between.outside(part).with_more(laid) for part in (segments, busy))
         line = timeline(busy.of(counts[busy.lane]))
         own = sum_by(segments.stage, segments.end_ns - segments.start_ns, len(trace.stages))
-        return _Lanes(segments, line, CpuShares.of(segments, trace.lanes, self.cpu, line), own)
+        return _Lanes(segments, line, CpuShares.of(segments, trace.lanes, self.cpu, line), own, device != HOST)
 
 
 def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device: bool) -> DomainAttribution:
@@ -217,7 +218,8 @@ def _fitted(
     columns = Columns.of(trace.stages, lanes.own_ns)
     workload = Workload.of(lanes.segments, lanes.line, lanes.shares if by_cpu else None, columns)
     run_ns = float(trace.run.end_ns - trace.run.start_ns)
-    fitted = fit_sensor(SensorProblem(domain, recovered.rows, workload, windows, baseline, run_ns))
+    host_clock = domain.driver == "device" and not lanes.on_device
+    fitted = fit_sensor(SensorProblem(domain, recovered.rows, workload, windows, baseline, run_ns, host_clock))
     return None if fitted is None else (fitted, columns, refusal_of(fitted))
 
 

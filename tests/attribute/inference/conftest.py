@@ -51,13 +51,37 @@ def calls(rng, run_ms, differ=0.1, call_power=0.03):
     return spans, powers
 
 
+def with_others(rng, steps, run_ms, watts):
+    """Return the steps with the power of another program on top, which comes and goes every second or so."""
+    at = np.cumsum(rng.exponential(1000.0, int(run_ms / 500) + 20)) * MS
+    instants, powers = (np.array(column) for column in zip(*steps, strict=True))
+    every = np.union1d(instants, np.rint(at).astype(np.int64))
+    own = powers[np.searchsorted(instants, every, "right") - 1]
+    busy = np.searchsorted(at, every, "right") % 2 == 1
+    return [(int(t), float(power)) for t, power in zip(every, own + watts * busy, strict=True)]
+
+
+def ahead(rng, spans, queued_ms):
+    """Return the spans of work that is queued so long, more or less, before it runs; their lengths stay."""
+    shift = queued_ms * np.clip(1 + 0.3 * np.sin(np.arange(len(spans)) / 200 + rng.uniform(0, 6)), 0, 2)
+    recorded, free = [], 0.0
+    for (name, start, stop), early in zip(spans, shift, strict=True):
+        begin = max(start - early, free)
+        free = max(stop - early, begin + 0.01)
+        recorded.append((name, round(begin, 3), round(free, 3)))
+    return recorded
+
+
 @dataclass
 class Simulate:
     """What tests measure runs with."""
 
     make: object
 
-    def run(self, seed=0, run_ms=30_000.0, poll_ms=9.0, differ=0.1, names=None, **habits) -> Measured:
+    def run(
+        self, seed=0, run_ms=30_000.0, poll_ms=9.0, differ=0.1, names=None, others_w=0.0, queued_ms=0.0, **habits
+    ) -> Measured:
+        """`others_w`: another program comes and goes; `queued_ms`: stamps say when work was queued, not when it ran."""
         rng = np.random.default_rng(seed)
         spans, powers = calls(rng, run_ms, differ)
         steps, end = [(-5 * SECOND, IDLE_W)], 0.0
@@ -70,6 +94,8 @@ class Simulate:
         steps = [
             step for step, following in zip(steps, [*steps[1:], (2**62, 0)], strict=True) if step[0] < following[0]
         ]
+        if others_w:
+            steps = with_others(rng, steps, run_ms, others_w)
         sensor = SimulatedSensor(lambda: 0, steps, phase_ns=int(rng.integers(20 * MS)), **habits)
         t_ns = np.cumsum(np.rint(poll_ms * MS * rng.uniform(0.8, 1.2, int(run_ms / poll_ms) + 60))).astype(np.int64)
         raw = np.array([sensor.raw_at(int(t)) for t in t_ns], np.int64)
@@ -78,10 +104,11 @@ class Simulate:
         if names is not None:
             spans = [(names[name], start, stop) for name, start, stop in spans]
         domain = replace(sensor.domain, driver="device")
+        recorded = ahead(rng, spans, queued_ms) if queued_ms else spans
         true = dict.fromkeys(dict.fromkeys(name for name, _, _ in spans), 0.0)
         for name, start, stop in spans:
             true[name] += sensor.true_energy_j(round(start * MS), round(stop * MS))
-        trace = self.make.trace([spans], [(domain, readings)], end_ms=run_ms)
+        trace = self.make.trace([recorded], [(domain, readings)], end_ms=run_ms)
         return Measured(trace, true, sensor.true_energy_j(0, round(run_ms * MS)))
 
 

@@ -106,3 +106,46 @@ def test_steps_that_keep_time_with_the_sensor_name_no_stage(make):
     step = [str(stage.id) for stage in trace.stages].index("step")
     assert not found.total_energy.refused[step]
     assert found.total_energy.energy_j[step] == pytest.approx(5400.0, rel=0.01)
+
+
+@pytest.mark.parametrize(("habits", "poll_ms"), [(COUNTER, 9.0), (FAST, 4.0)])
+@pytest.mark.parametrize("queued_ms", [0.0, 10.0, 40.0])
+def test_work_that_a_host_queued_is_not_billed_to_what_ran_in_its_stead(simulate, habits, poll_ms, queued_ms):
+    measured = simulate.run(1, poll_ms=poll_ms, queued_ms=queued_ms, **habits)
+
+    found = measured.found()
+
+    is_said = "follow the host's stamps some" in found.fit.refusal and "as queued work does" in found.fit.refusal
+    assert is_said == (queued_ms > 0)
+    assert found.self_energy.refused.all() == (queued_ms > 0)
+
+
+@pytest.mark.parametrize(("habits", "poll_ms"), [(COUNTER, 9.0), (FAST, 4.0)])
+def test_another_program_that_comes_and_goes_widens_the_intervals(simulate, habits, poll_ms):
+    errors, deviations = [], []
+
+    for seed in range(3):
+        measured = simulate.run(seed, poll_ms=poll_ms, others_w=60.0, **habits)
+        error, sd = measured.errors(measured.found())
+        errors += error.tolist()
+        deviations += sd.tolist()
+
+    held = np.mean(np.abs(errors) <= 1.96 * np.array(deviations))
+    assert held >= 0.83, f"{held:.2f}"  # of 18, below 0.95 by chance in one of a hundred
+
+
+def test_another_program_larger_than_all_stages_names_none(simulate):
+    found = simulate.run(1, others_w=150.0, **COUNTER).found()
+
+    assert found.fit.refusal.startswith("the model does not fit these readings: power wanders")
+    assert found.self_energy.refused.all()
+
+
+def test_total_of_stages_is_surer_than_the_sum_of_their_bounds(simulate):
+    measured = simulate.run(2, **COUNTER)
+
+    fit = measured.found().fit
+
+    every = np.arange(len(fit.energy_j))
+    assert fit.sd_of_sum(every) < 0.3 * fit.sd_j.sum()
+    assert abs(fit.energy_j.sum() / sum(measured.true_j.values()) - 1) < 0.01

@@ -3,6 +3,9 @@
 A coarse step is looked at with edges smoothed by half of it, so that no peak falls between two looks. The best few
 peaks are followed down to FINEST_NS. Where the work repeats, shifting by one repetition fits nearly as well: a second
 peak within LOBE nats of the best leaves the lag ambiguous, and with it who was measured when.
+
+Work that a host queues runs after the stamps of its spans. Readings then fit best with a lag that the sensor cannot
+have: where one of LATER_NS beyond its bounds is more likely by QUEUED nats, the stamps are not when the work ran.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ PEAKS = 3
 LOBE = 5.0
 VALLEY = 2.0
 """Nats by which it must be less likely in between: else there is one broad peak."""
+LATER_NS = (2e6, 4e6, 8e6, 14e6, 22e6, 34e6, 50e6)
+QUEUED = 10.0
 APART_STEPS = 2.5
 """Peaks of one level are at least so many of its steps apart."""
 
@@ -66,6 +71,23 @@ def find_lag(likelihood: Callable[[Timing], float], bounds_ns: tuple[float, floa
         if seen[best] - seen[other] < LOBE and valley < seen[other] - VALLEY:
             return FoundLag(best, step, other)
     return FoundLag(best, step, None)
+
+
+def queued_ns(
+    likelihood: Callable[[Timing], float], bounds_ns: tuple[float, float], found: FoundLag, start: Timing
+) -> float | None:
+    """Return how long after their stamps stages seem to run; None: they run when their stamps say."""
+    best, gain, before = None, QUEUED, 0.0
+    for later in LATER_NS:
+        # Both are smoothed by what lies between two looks, so that neither has the better eyes.
+        jitter_ns = float(np.hypot(start.jitter_ns, (later - before) / 2))
+        before = later
+        there, here = (
+            likelihood(replace(start, lag_ns=lag, jitter_ns=jitter_ns)) for lag in (bounds_ns[1] + later, found.lag_ns)
+        )
+        if there - here > gain:
+            best, gain = bounds_ns[1] + later - found.lag_ns, there - here
+    return best
 
 
 def _peaks(seen: dict[float, float], apart_ns: float, within: float) -> list[float]:

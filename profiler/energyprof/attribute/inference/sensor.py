@@ -15,7 +15,7 @@ from energyprof.attribute.inference.bootstrap import bootstrap_sd
 from energyprof.attribute.inference.covered import Covered
 from energyprof.attribute.inference.design import Timing, design
 from energyprof.attribute.inference.extensions import extended, knots, with_response
-from energyprof.attribute.inference.lag import FoundLag, find_lag
+from energyprof.attribute.inference.lag import FoundLag, find_lag, queued_ns
 from energyprof.attribute.inference.parameters import Hyper
 from energyprof.attribute.inference.predict import predict
 from energyprof.attribute.inference.quantum import quantum_covariance
@@ -73,6 +73,8 @@ class Fitted:
     rows: int
     found_response: bool
     """The time constant was found by likelihood."""
+    queued_ns: float | None
+    """How long after their stamps stages seem to run; None: they run when their stamps say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,6 +88,8 @@ class SensorProblem:
     """The time that the energies are of."""
     baseline_w: float | None
     run_ns: float
+    host_clock: bool = False
+    """A device whose work only the host's stamps tell of."""
 
 
 def fit_sensor(problem: SensorProblem) -> Fitted | None:
@@ -103,6 +107,7 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
 
     start = Timing((low + high) / 2, rows.jitter_ns, response)
     lag = find_lag(likelihood, (low, high), start)
+    queued = queued_ns(likelihood, (low, high), lag, start) if problem.host_clock else None
     timing = replace(start, lag_ns=lag.lag_ns)
     most = int(np.clip(MOST_CELLS / (problem.workload.columns.count + 1), *MOST_ROWS))
     rows = _inside(problem, timing.lag_ns, timing.lag_ns)
@@ -128,7 +133,7 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
         timing = replace(now, lag_ns=shifted, response_ns=response_ns)
         trial = again(trial, design(problem.workload, rows, timing))
     moved, lag_sd = with_timing(problem.workload, trial, wide, is_slow)
-    return _fitted(problem, moved, lag, lag_sd, is_slow)
+    return replace(_fitted(problem, moved, lag, lag_sd, is_slow), queued_ns=queued)
 
 
 def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
@@ -161,6 +166,7 @@ def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, 
         lag=lag,
         rows=len(trial.plan.rows),
         found_response=found_response,
+        queued_ns=None,
     )
 
 

@@ -140,8 +140,14 @@ def refusal_of(fitted: Fitted) -> str:
             f"the sensor's delay may be {fitted.lag.lag_ns * 1e-6:.0f} or {fitted.lag.other_ns * 1e-6:.0f} ms, and the "
             "readings do not tell which; measure it with: energyprof doctor --probe"
         )
+    if fitted.queued_ns is not None:
+        return (
+            "the model does not fit these readings: they follow the host's stamps some "
+            f"{fitted.queued_ns * 1e-6:.0f} ms later than the sensor's delay explains, as queued work does; record the "
+            "device's own streams, or wait for it within each stage"
+        )
     if fitted.residuals.widening() > MISFIT_FROM:
-        return "power wanders more than stages explain; longer stages help"
+        return "the model does not fit these readings: power wanders more than stages explain; longer stages help"
     return ""
 
 
