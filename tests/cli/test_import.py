@@ -95,6 +95,15 @@ def test_csv_becomes_a_run_whose_energy_is_where_the_kernel_was(place: Any, ener
     assert ledger["measured_j"] == pytest.approx(sum(ledger[part] for part in parts), abs=1e-6)
 
 
+def test_a_log_longer_than_the_run_was_read_no_more_often_for_that(place: Any, energyprof: Any) -> None:
+    place.write("spans.csv", "stage,lane,device,start_ns,end_ns\none,main,,4000000000,5000000000\n")
+    place.write("power.csv", power_csv())
+
+    energyprof("import", "--spans", "spans.csv", "--power", "power.csv", "-o", "run.eprof", "--measured")
+
+    assert report(energyprof)["domains"][0]["achieved_hz"] == pytest.approx(100.0, rel=0.01)
+
+
 def test_nothing_is_called_measured_unless_the_user_says_so(place: Any, energyprof: Any) -> None:
     place.write("spans.csv", SPANS)
     place.write("power.csv", power_csv())

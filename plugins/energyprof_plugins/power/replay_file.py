@@ -18,6 +18,11 @@ from energyprof_plugins.power.replay_parents import check_parents
 
 REQUIRED = ("domain", "t_ns", "value", "unit")
 OPTIONS = ("period", "window", "wrap", "parent", "gain_error")
+FEWEST_UPDATES = 10
+FINE_STEP = 20
+REGULAR_PART = 0.75
+FEWEST_ROWS = 5
+"""What shows the period of a sensor that was read more often than it is updated, see `_usual_period`."""
 SCALES = {"J": 1.0, "mJ": 1e-3, "uJ": 1e-6, "W": 1.0, "mW": 1e-3, "uW": 1e-6}
 TIMES_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "": 1}
 BAD_ROWS_NAMED = 5
@@ -186,15 +191,32 @@ def _series(path: str, id_: DomainId, draft: _Draft, options: dict[str, str]) ->
         quantity="energy" if draft.unit.endswith("J") else "power",
         scale=scale,
         driver="device" if id_.startswith("gpu:") else "cpu",
-        period_ns=_usual_distance(t_ns),
+        period_ns=_usual_period(t_ns, raw, is_counter=draft.unit.endswith("J")),
     )
     domain = _described(path, domain, options, per_unit)
     return Series(domain, t_ns, raw, t_ns[-1] + (domain.period_ns or 0))
 
 
-def _usual_distance(t_ns: array[int]) -> int | None:
-    """Return the median time between two rows: what the file shows of the sensor's period, unless it says another."""
-    return round(median(later - earlier for earlier, later in pairwise(t_ns))) or None
+def _usual_period(t_ns: array[int], raw: array[int], *, is_counter: bool) -> int | None:
+    """Return what the file shows of the sensor's period, unless it says another.
+
+    That is the median time between two rows, or between two updates where a sensor was read more often than it is
+    updated: at least half of the rows repeat the value before, and values change at multiples of one time. A value may
+    also stand still for a coarse unit (a counter that moves by few units) or a constant power: that shows no update.
+    """
+    between = round(median(later - earlier for earlier, later in pairwise(t_ns)))
+    moved = [row for row in range(1, len(raw)) if raw[row] != raw[row - 1]]
+    if not FEWEST_UPDATES < len(moved) <= len(raw) / 2:
+        return between or None
+    if is_counter and median(abs(raw[row] - raw[row - 1]) for row in moved) < FINE_STEP:
+        return between or None
+    apart = sorted(t_ns[later] - t_ns[earlier] for earlier, later in pairwise(moved))
+    period = median(distance for distance in apart if distance < 1.5 * apart[len(apart) // 10])
+    # Beside a short period, every distance is near some multiple.
+    most = math.inf if period >= FEWEST_ROWS * between else 1
+    times = [min(max(1, round(distance / period)), most) for distance in apart]
+    regular = sum(abs(distance - n * period) <= 1.5 * between for distance, n in zip(apart, times, strict=True))
+    return round(period) if regular >= REGULAR_PART * len(apart) else between or None
 
 
 def _described(path: str, domain: Domain, options: dict[str, str], per_unit: float) -> Domain:

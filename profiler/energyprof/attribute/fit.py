@@ -181,6 +181,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         period_ns=windows.period_ns,
         updates=windows.updates,
         reads=len(readings),
+        read_ns=int(np.ptp(readings.t_after_ns)) if len(readings) else 0,
         failures=int(np.count_nonzero(readings.status != ReadStatus.OK)),
         measured_start_ns=trace.run.start_ns + round(start),
         measured_end_ns=trace.run.start_ns + round(end),

@@ -178,6 +178,8 @@ class DomainAttribution:
     measured_end_ns: int
     covered_ns: int
     """Time of the run in windows of known energy, which is what the ledger accounts for."""
+    read_ns: int = 0
+    """From the first to the last of the reads, which may be before and after what was measured."""
     notes: tuple[str, ...] = ()
     functions: FunctionEnergy | None = None
     """None: no stacks were sampled."""

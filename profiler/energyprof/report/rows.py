@@ -44,7 +44,8 @@ def domain_row(domain: Domain, found: DomainAttribution, counts: bool, sampled: 
     """Return how one domain was read; the period is the one found in the readings, else the nominal one."""
     figures = {} if sampled is None else {name: figure._asdict() for name, figure in sampled.figures.items()}
     period_ns = found.period_ns if found.period_ns is not None else domain.period_ns
-    measured_ns = found.measured_end_ns - found.measured_start_ns
+    # Reads before and after what was measured count, too, and so does their time: a log may be longer than the run.
+    read_ns = max(found.read_ns, found.measured_end_ns - found.measured_start_ns)
     return DomainRow(
         domain=domain.id,
         source=domain.source,
@@ -52,7 +53,7 @@ def domain_row(domain: Domain, found: DomainAttribution, counts: bool, sampled: 
         period_s=None if period_ns is None else period_ns / 1e9,
         reads=found.reads,
         failures=found.failures,
-        achieved_hz=found.reads * 1e9 / measured_ns if measured_ns > 0 else None,
+        achieved_hz=found.reads * 1e9 / read_ns if read_ns > 0 else None,
         parent=domain.parent,
         baseline_w=found.baseline_w,
         gain_error=domain.gain_error,

@@ -130,6 +130,22 @@ def test_the_usual_distance_of_rows_is_the_period_unless_the_file_says_another(t
     assert periods == [10, 1_000]
 
 
+@pytest.mark.parametrize(
+    ("unit", "value", "period_ms"),
+    [
+        ("mJ", lambda row: row // 10 * 20_000, 100),  # a counter that is updated every 100 ms
+        ("mJ", lambda row: row // 10 * 2, 10),  # its unit is coarse: it may be updated at every row
+        ("W", lambda row: 100 + row // 2 % 7, 20),
+        ("W", lambda row: 100 + row // 10 % 7 // 3, 100),  # most updates find the same power
+        ("W", lambda row: 100 + (row * row // 97) % 3 // 2, 10),  # constant for irregular times
+    ],
+)
+def test_a_sensor_read_more_often_than_it_is_updated_shows_its_period(tmp_path, unit, value, period_ms):
+    rows = HEADER + "".join(f"gpu:0,{row * 10_000_000},{value(row)},{unit}\n" for row in range(600))
+
+    assert opened(tmp_path, rows)[1][0].period_ns == period_ms * 1_000_000
+
+
 def test_replay_without_a_file_says_how():
     context = SourceContext()
 
