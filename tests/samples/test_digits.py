@@ -34,6 +34,14 @@ STAGES = {
     "serve/predict": 100,
     "serve/respond": 100,
 }
+PHASES = {
+    "train/epoch/backward/Adam.zero_grad": BATCHES,
+    "train/epoch/backward/backward": BATCHES,
+    "train/epoch/optimizer/Adam.step": BATCHES,
+    "evaluate/evaluation": 1,
+    "serve/predict/evaluation": 100,
+}
+"""Found without a mark, inside the sample's own stages."""
 LAYERS = ("conv1", "conv2", "pool", "hidden", "classes")
 FEEDS = {
     ("load", "preprocess"),
@@ -76,13 +84,14 @@ def test_program_prints_what_it_prints_without_a_profiler(profiled: Profiled) ->
 
 
 def test_every_stage_is_found_with_its_calls(profiled: Profiled) -> None:
-    found = {row["stage"]: row["calls"] for row in profiled.report["stages"] if row["kind"] != "module"}
+    rows = [row for row in profiled.report["stages"] if "module_class" not in row["facts"]]
+    found = {row["stage"]: row["calls"] for row in rows}
 
-    assert found == STAGES
+    assert found == STAGES | PHASES
 
 
 def test_every_layer_is_found_below_the_stage_that_calls_it(profiled: Profiled) -> None:
-    calls = {"train/epoch/forward": BATCHES, "evaluate": 1, "serve/predict": 100}
+    calls = {"train/epoch/forward": BATCHES, "evaluate/evaluation": 1, "serve/predict/evaluation": 100}
     pooled = {layer: 2 if layer == "pool" else 1 for layer in LAYERS}
     wanted = {f"{stage}/DigitNet": count for stage, count in calls.items()}
     wanted |= {
@@ -92,6 +101,13 @@ def test_every_layer_is_found_below_the_stage_that_calls_it(profiled: Profiled) 
     found = {row["stage"]: row["calls"] for row in profiled.report["stages"] if row["kind"] == "module"}
 
     assert found == wanted
+
+
+def test_every_layer_has_its_part_of_the_backward_pass(profiled: Profiled) -> None:
+    rows = {row["layer"]: row for row in profiled.report["layers"] if row["phase"] == "backward"}
+
+    assert set(rows) == {"DigitNet", *(f"DigitNet.{layer}" for layer in LAYERS)}
+    assert rows["DigitNet.conv2"]["calls"] == BATCHES
 
 
 def test_declared_data_flow_is_drawn(profiled: Profiled) -> None:
