@@ -104,6 +104,17 @@ def test_a_log_longer_than_the_run_was_read_no_more_often_for_that(place: Any, e
     assert report(energyprof)["domains"][0]["achieved_hz"] == pytest.approx(100.0, rel=0.01)
 
 
+def test_a_log_that_repeats_its_values_is_warned_of_until_the_period_is_said(place: Any, energyprof: Any) -> None:
+    place.write("spans.csv", SPANS)
+    place.write("power.csv", power_csv().partition("\n")[2])
+    words = ("import", "--spans", "spans.csv", "--power", "power.csv")
+
+    unsaid, said = energyprof(*words, "-o", "a.eprof"), energyprof(*words, "--period", "10ms", "-o", "b.eprof")
+
+    assert b"gpu:0: most rows repeat the value before" in unsaid.stderr
+    assert b"most rows" not in said.stderr
+
+
 def test_nothing_is_called_measured_unless_the_user_says_so(place: Any, energyprof: Any) -> None:
     place.write("spans.csv", SPANS)
     place.write("power.csv", power_csv())

@@ -1,8 +1,11 @@
 """The report as built from attribution and graph."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from energyprof.model.report import DomainRow, EnergyRow, LedgerRow, RunRow, SumRow
+from energyprof.report.sums import stages_sum
 
 
 def test_the_run_is_told_in_iso_time_with_offset(sample):
@@ -137,3 +140,13 @@ def test_a_run_of_no_length_and_no_domain_has_finite_figures(sample):
     assert (report.measured, report.overhead.share) == (SumRow(None, None, None, "measured", None), 0.0)
     assert report.stages[0].self_energy == ()
     assert report.warnings[0].startswith("no power was recorded")
+
+
+def test_stages_above_what_was_measured_keep_their_upper_bound(sample):
+    found = SimpleNamespace(domain=sample.CPU.id, ledger=SimpleNamespace(stages_j=101.0))
+    node = SimpleNamespace(parent=None, total_bounds_j=(98.0, 104.0), total_provenance="inferred")
+    measured = SumRow(100.0, 100.0, 100.0, "measured", None)
+
+    row = stages_sum((sample.CPU,), SimpleNamespace(domains=[found]), SimpleNamespace(nodes=[node]), measured)
+
+    assert (row.low_j, row.energy_j, row.high_j) == (98.0, 101.0, 104.0)

@@ -42,6 +42,8 @@ class Series:
     raw: array[int]
     end_ns: int
     """When the next row would have come: from then on the series has ended."""
+    is_held: bool = False
+    """Most rows repeat the value before, and neither they nor the file say how often the sensor is updated."""
 
 
 @dataclass(slots=True)
@@ -194,7 +196,14 @@ def _series(path: str, id_: DomainId, draft: _Draft, options: dict[str, str]) ->
         period_ns=_usual_period(t_ns, raw, is_counter=draft.unit.endswith("J")),
     )
     domain = _described(path, domain, options, per_unit)
-    return Series(domain, t_ns, raw, t_ns[-1] + (domain.period_ns or 0))
+    is_held = sum(later == earlier for earlier, later in pairwise(raw)) > len(raw) / 2
+    is_held = is_held and "period" not in options and domain.period_ns == _usual_distance(t_ns)
+    return Series(domain, t_ns, raw, t_ns[-1] + (domain.period_ns or 0), is_held)
+
+
+def _usual_distance(t_ns: array[int]) -> int | None:
+    """Return the median time between two rows."""
+    return round(median(later - earlier for earlier, later in pairwise(t_ns))) or None
 
 
 def _usual_period(t_ns: array[int], raw: array[int], *, is_counter: bool) -> int | None:
@@ -204,19 +213,21 @@ def _usual_period(t_ns: array[int], raw: array[int], *, is_counter: bool) -> int
     updated: at least half of the rows repeat the value before, and values change at multiples of one time. A value may
     also stand still for a coarse unit (a counter that moves by few units) or a constant power: that shows no update.
     """
-    between = round(median(later - earlier for earlier, later in pairwise(t_ns)))
+    between = _usual_distance(t_ns)
+    if between is None:
+        return None
     moved = [row for row in range(1, len(raw)) if raw[row] != raw[row - 1]]
     if not FEWEST_UPDATES < len(moved) <= len(raw) / 2:
-        return between or None
+        return between
     if is_counter and median(abs(raw[row] - raw[row - 1]) for row in moved) < FINE_STEP:
-        return between or None
+        return between
     apart = sorted(t_ns[later] - t_ns[earlier] for earlier, later in pairwise(moved))
     period = median(distance for distance in apart if distance < 1.5 * apart[len(apart) // 10])
     # Beside a short period, every distance is near some multiple.
     most = math.inf if period >= FEWEST_ROWS * between else 1
     times = [min(max(1, round(distance / period)), most) for distance in apart]
     regular = sum(abs(distance - n * period) <= 1.5 * between for distance, n in zip(apart, times, strict=True))
-    return round(period) if regular >= REGULAR_PART * len(apart) else between or None
+    return round(period) if regular >= REGULAR_PART * len(apart) else between
 
 
 def _described(path: str, domain: Domain, options: dict[str, str], per_unit: float) -> Domain:

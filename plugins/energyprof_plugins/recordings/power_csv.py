@@ -46,8 +46,15 @@ class PowerCsv:
             domains=tuple(replace(one.domain, source=source) for one in series),
             readings={one.domain.id: _readings(one) for one in series},
             clock=ForeignClock(unix_offset_ns=0 if is_wall_clock else None),
-            warnings=(f"{bad}; left out",) if bad else (),
+            warnings=(*((f"{bad}; left out",) if bad else ()), *(_held(one) for one in series if one.is_held)),
         )
+
+
+def _held(series: Series) -> str:
+    return (
+        f"{series.domain.id}: most rows repeat the value before; if its sensor is updated less often than the file was "
+        "written, figures and intervals are wrong: say --period 100ms, and --window where a reading averages"
+    )
 
 
 def _readings(series: Series) -> Readings:

@@ -39,10 +39,13 @@ def stages_sum(domains: tuple[Domain, ...], attribution: Attribution, graph: Sta
     outermost = [node for node in graph.nodes if node.parent is None]
     bounds = [node.total_bounds_j for node in outermost if node.total_bounds_j is not None]
     low_j, high_j = exact_sum([low for low, _ in bounds]), exact_sum([high for _, high in bounds])
+    if energy_j <= measured.high_j:
+        # Stages whose sum is above it are as uncertain as ever: what was measured bounds nothing there.
+        high_j = min(high_j, measured.high_j)
     return SumRow(
         energy_j=energy_j,
         low_j=min(low_j, energy_j),
-        high_j=max(min(high_j, measured.high_j), energy_j),
+        high_j=max(high_j, energy_j),
         provenance=weakest([node.total_provenance for node in outermost]),
         share=1.0 if energy_j > 0 else None,
     )
