@@ -39,6 +39,8 @@ MOST_CELLS, MOST_ROWS = 3e6, (3000, 40_000)
 """Of the design of the whole run: beyond, neighbouring rows are put together."""
 CLOSE_NS = 1e4
 """Corrections of lag and grid below this are not worth another look."""
+SURELY = 2.0
+"""Standard deviations of the lag by which it must lie beyond its bounds for these to be wrong."""
 CLOCKS_NS = 2e6
 """Beyond its bounds a lag is looked for so much further: stamps and readings may come from clocks that differ."""
 BOOTSTRAP_MOST = 2.0
@@ -75,6 +77,8 @@ class Fitted:
     """The time constant was found by likelihood."""
     queued_ns: float | None
     """How long after their stamps stages seem to run; None: they run when their stamps say."""
+    is_beyond: bool
+    """The delay that fits best lies beyond what is known of the sensor: its period or window are not what was said."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,7 +137,9 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
         timing = replace(now, lag_ns=shifted, response_ns=response_ns)
         trial = again(trial, design(problem.workload, rows, timing))
     moved, lag_sd = with_timing(problem.workload, trial, wide, is_slow)
-    return replace(_fitted(problem, moved, lag, lag_sd, is_slow), queued_ns=queued)
+    wanted = trial.plan.timing.lag_ns + float(moved.solution.theta[trial.parameters.count])
+    beyond = max(low - wanted, wanted - high) > SURELY * lag_sd
+    return replace(_fitted(problem, moved, lag, lag_sd, is_slow), queued_ns=queued, is_beyond=beyond)
 
 
 def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
@@ -167,6 +173,7 @@ def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, 
         rows=len(trial.plan.rows),
         found_response=found_response,
         queued_ns=None,
+        is_beyond=False,
     )
 
 

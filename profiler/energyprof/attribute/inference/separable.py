@@ -146,6 +146,12 @@ def refusal_of(fitted: Fitted) -> str:
             f"{fitted.queued_ns * 1e-6:.0f} ms later than the sensor's delay explains, as queued work does; record the "
             "device's own streams, or wait for it within each stage"
         )
+    if fitted.is_beyond:
+        return (
+            "the model does not fit these readings: a delay beyond "
+            f"{fitted.timing.lag_ns * 1e-6:.1f} ms fits them better, so that period, window or delay of the sensor are "
+            "not what was said; say them (--period, --window), or measure them with: energyprof doctor --probe --load"
+        )
     if fitted.residuals.widening() > MISFIT_FROM:
         return "the model does not fit these readings: power wanders more than stages explain; longer stages help"
     return ""
@@ -163,9 +169,10 @@ def _share(variance: NDArray[np.float64], prior: NDArray[np.float64]) -> Floats:
 
 def _bounds(plain: Bounds, energy: Floats, variance: Floats, prior: Floats, is_refused: bool) -> Bounds:
     figure = np.clip(energy, plain.low_j, plain.high_j)
-    reach = SPREAD * np.sqrt(variance)
-    low = np.clip(energy - reach, plain.low_j, figure)
-    high = np.clip(energy + reach, figure, plain.high_j)
+    # What lies beyond the bounds that hold without any assumption shows how far off the fit is.
+    reach = SPREAD * np.sqrt(variance) + np.abs(energy - figure)
+    low = np.clip(figure - reach, plain.low_j, figure)
+    high = np.clip(figure + reach, figure, plain.high_j)
     share = np.where(prior > 0, _share(variance, prior), 0.0)
     share = np.maximum(share, plain.data_share())
     own = plain.own_part()
