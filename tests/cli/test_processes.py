@@ -278,7 +278,7 @@ if __name__ == "__main__":
 @pytest.mark.parametrize(
     ("program", "worked"),
     [
-        (LOADERS, {"loading/load": 24, "persistent/load": 24}),
+        (LOADERS, {"loading/loader/load": 24, "persistent/loader/load": 24}),
         (POOLS, {"fork pool/work": 4, "fork executor/work": 4, "spawn pool/work": 4, "spawn executor/work": 4}),
     ],
     ids=["loaders", "pools and executors"],

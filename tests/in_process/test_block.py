@@ -238,13 +238,13 @@ with energyprof.profile("mine.eprof", sources="replay:power.csv", max_hz=200) as
     with stage("work"):
         burn(0.8)
 (domain,) = run.report().domains
-tell(path=str(run.path), source=domain.source, hz=domain.achieved_hz, energy=run.energy_j)
+tell(path=str(run.path), source=domain.source, hz=domain.achieved_hz, energy=run.energy_j, wall=run.report().run.wall_s)
 """)
 
     facts = outcome.facts
     assert facts["path"] == str(programs.place.folder / "mine.eprof")
     assert facts["source"].startswith("replay ")
-    assert 4 < facts["energy"] < 40  # 20 W, from the collector's first read on
+    assert 4 < facts["energy"] < 20 * (facts["wall"] + 2)  # 20 W, from the collector's first read on
 
 
 def test_a_block_beyond_its_bound_reports_every_call_while_it_runs_and_after(programs: Any) -> None:

@@ -77,15 +77,22 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_r
     seldom = nominal_ns is not None and far_apart and (may_repeat or (is_late and len(near) >= FEWEST // 2))
     if len(near) < FEWEST // 2 and not seldom:
         return None
-    period, origin = guess if seldom else float(near.mean()), float(middle[0])
+    period = guess if seldom else float(near.mean())
+    brackets = low_ns[narrow], high_ns[narrow]
+    grid = _tracked(*brackets, period, rounds=3)
+    if grid is None and nominal_ns is not None and usual > SHARP * nominal_ns:
+        found = _gathering(middle - float(middle[0]), nominal_ns)
+        grid = None if found is None else _tracked(*brackets, found, rounds=0)
+    return grid
+
+
+def _tracked(low: Floats, high: Floats, period: float, rounds: int) -> Grid | None:
+    """Return the grid near a period, corrected `rounds` times by the line along which phases run; None: no grid."""
+    middle, usual = (low + high) / 2, float(np.median(high - low))
+    origin = float(middle[0])
     since = middle - origin
     kept = np.ones(len(since), np.bool_)
-    if nominal_ns is not None and usual > SHARP * nominal_ns:
-        found = _gathering(since, nominal_ns)
-        if found is None:
-            return None
-        period = found
-    for _ in range(0 if usual > SHARP * period else 3):
+    for _ in range(rounds):
         phase = np.unwrap(2 * np.pi * np.mod(since / period, 1.0))
         slope, start = np.polyfit(since[kept], phase[kept], 1)
         off = np.abs(phase - slope * since - start)
@@ -99,9 +106,7 @@ def fit_grid(low_ns: Floats, high_ns: Floats, nominal_ns: float | None, *, may_r
     residual = since - offset - slot * period
     if np.mean(np.abs(residual) <= 0.6 * usual + 0.02 * period) < 0.85:
         return None
-    offset, period, error = _narrowed(
-        low_ns[narrow][kept] - origin, high_ns[narrow][kept] - origin, slot[kept], (offset, period)
-    )
+    offset, period, error = _narrowed(low[kept] - origin, high[kept] - origin, slot[kept], (offset, period))
     return Grid(origin + offset, period, error)
 
 
