@@ -18,8 +18,8 @@ from energyprof.capture.reader import read_trace
 LIMIT = 512 << 10
 STEPS = 520
 QUARTER = STEPS // 4
-LOOKS = 6
-"""Looks at the memory at the end of each of the last two quarters."""
+LOOKS = 20
+"""Looks at the memory at the end of each of the last two quarters: more than the disk is waited for."""
 
 
 def held_by_us() -> int:

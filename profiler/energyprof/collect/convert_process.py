@@ -55,6 +55,40 @@ class ThreadEvents:
 class Process:
     """One process's side of the conversion; times come out as CLOCK_MONOTONIC."""
 
+    __slots__ = (
+        "_lane_table",
+        "_last_swept",
+        "_met",
+        "_names",
+        "_offset_ns",
+        "_placed",
+        "_pooled",
+        "_pooled_tasks",
+        "_ranges",
+        "_stages",
+        "_threads",
+        "between",
+        "closed_ns",
+        "dropped",
+        "events_read",
+        "events_told",
+        "is_asked_for",
+        "is_replaced",
+        "lanes",
+        "lost_because",
+        "made_by",
+        "main",
+        "new_lanes",
+        "parent_lane",
+        "parent_spool",
+        "pid",
+        "recorder_ns",
+        "resolver",
+        "spool",
+        "started_ns",
+        "threads",
+    )
+
     def __init__(self, spool: str, stages: StageTable, lanes: LaneTable) -> None:
         self.spool = spool
         pid = spool.partition("-")[0]
