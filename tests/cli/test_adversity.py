@@ -164,6 +164,7 @@ def test_a_run_folder_that_a_cleaner_deletes_is_made_again(place: Any) -> None:
     process = place.start(words, stdin=subprocess.PIPE)
     assert process.stdout.readline() == b"deleting\n"
     until(lambda: (place.folder / "a.eprof").stat().st_size > 0)
+    until(lambda: len(place.leftovers()) == 1)
     (folder,) = place.leftovers()
 
     shutil.rmtree(place.temporary / folder)
