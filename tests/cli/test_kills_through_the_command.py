@@ -124,7 +124,6 @@ with stage("cut"):
 """
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="the program finds its collector in /proc")
 def test_a_stage_cut_off_before_the_collector_looked_lasts_until_the_kill(place: Any) -> None:
     place.write("job.py", BEFORE_THE_COLLECTOR)
 

@@ -149,7 +149,11 @@ def test_random_numbers_of_the_program_are_put_back(tmp_path: Path) -> None:
 
 
 def test_repeat_outside_of_such_a_run_does_nothing() -> None:
+    before = random.getstate()
+
     energyprof.repeat()
+
+    assert random.getstate() == before
 
 
 PROGRAM = """

@@ -132,9 +132,11 @@ class Page:
         )
 
     def line(self, text: Text | None = None) -> None:
+        """Write one line, empty by default."""
         self.console.print(Text() if text is None else text, soft_wrap=False)
 
     def lines(self, lines: Iterable[str], style: str = "") -> None:
+        """Write lines in one style."""
         for line in lines:
             self.line(Text(line, style=style))
 
@@ -144,10 +146,12 @@ class Page:
         self.lines(textwrap.wrap(text, self.width, subsequent_indent=" " * indent, break_on_hyphens=False), style)
 
     def hanging(self, heading: str, lines: Iterable[str]) -> None:
+        """Write lines below a heading, set in from it."""
         self.line(Text(heading, style="bold"))
         for line in lines:
             self.console.print(Padding(Text(WITHIN_FIGURE.sub(UNBROKEN, line)), (0, 0, 0, 2)))
 
     def text(self) -> str:
+        """Return all that was written, without spaces at the ends of lines."""
         written = self._written.getvalue().replace(UNBROKEN, " ")
         return "".join(f"{line.rstrip()}\n" for line in written.splitlines())

@@ -34,7 +34,15 @@ from energyprof.attribute.times import stage_times
 from energyprof.attribute.updates import Recovered, recover
 from energyprof.attribute.weights import Cells, as_shares, presence
 from energyprof.attribute.windows import Windows
-from energyprof.model.attribution import ATTRIBUTION_VERSION, PROVENANCES, Attribution, DomainAttribution, StageTimes
+from energyprof.model.attribution import (
+    ATTRIBUTION_VERSION,
+    PROVENANCES,
+    Attribution,
+    DomainAttribution,
+    EnergyColumns,
+    FunctionEnergy,
+    StageTimes,
+)
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings, Use
 from energyprof.model.span import Floats, Ints
@@ -162,13 +170,9 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
         below = ground.tree.sums(touched.astype(np.int64)) > 0
         own, total = as_model(own, touched, by), as_model(total, below, by)
-    functions = None
-    if ground.seen is not None and len(windows):
-        by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
-        cpu = ground.cpu if by_cpu else None
-        functions = function_energy(ground.seen, domain, problem, own, cpu, _scale(found))
-        if used is not None and used.others_ns.any():
-            functions = replace(functions, provenance=PROVENANCES.index("estimated (model)"))
+    functions = _functions(ground, domain, problem, own, found)
+    if functions is not None and used is not None and used.others_ns.any():
+        functions = replace(functions, provenance=PROVENANCES.index("estimated (model)"))
     total_s = in_total(_use_of(trace, domain))
     start, end = (windows.start_ns[0], windows.end_ns[-1]) if len(windows) else (0.0, 0.0)
     return DomainAttribution(
@@ -194,6 +198,16 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         faults=faults,
         fit=None if statistical is None else sensor_fit(domain, *statistical),
     )
+
+
+def _functions(
+    ground: _Ground, domain: Domain, problem: Problem, own: EnergyColumns, found: Divided
+) -> FunctionEnergy | None:
+    """Return the energy of sampled functions; None: no stacks were sampled, or nothing was read."""
+    if ground.seen is None or not len(problem.windows):
+        return None
+    by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
+    return function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None, _scale(found))
 
 
 def _scale(found: Divided) -> Floats:
