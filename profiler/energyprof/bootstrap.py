@@ -38,6 +38,8 @@ DEPHASE = "ENERGYPROF_DEPHASE"
 """JSON object: low_ns, high_ns, stage (a regular expression, or nothing): delay iterations."""
 REPEAT = "ENERGYPROF_REPEAT"
 """JSON object: visit_ns, rounds: repeat layers at the end, in the process that the foreground started."""
+FLOW = "ENERGYPROF_FLOW"
+"""`off`: it is not watched which stage's results which stage receives."""
 LANES = {
     "_posixsubprocess": "energyprof.record.launches:ForkExec",
     "asyncio": "energyprof.record.tasks:TaskLanes",
@@ -63,16 +65,16 @@ def start() -> None:
         recording = _Running.recording = Recording(run_dir)
         atexit.register(finish)  # the first to register is the last to be called
         recording.take_cures(os.environ.get(DEPHASE, ""), os.environ.get(REPEAT, ""))
-        recording.start(os.environ.get(INSTRUMENTS, ""))
+        recording.start(os.environ.get(INSTRUMENTS, ""), flow=os.environ.get(FLOW) != "off")
     except Exception:  # the program must run as if we were not there
         note(run_dir, "starting the recorder")
 
 
-def begin(run_dir: str, instruments: str) -> None:
+def begin(run_dir: str, instruments: str, *, flow: bool = True) -> None:
     """Record this process, which asks for it by itself, until `stop`; raises OSError if nothing can be written."""
     recording = Recording(run_dir)
     try:
-        recording.start(instruments)
+        recording.start(instruments, flow=flow)
     except BaseException:
         recording.stop()
         raise
@@ -151,11 +153,16 @@ class Recording:
         if self._phase is not None and not hasattr(sys, "last_type") and not hasattr(sys, "last_exc"):
             self._phase.run()
 
-    def start(self, instruments: str) -> None:
-        """Start the recorder, then wait for the frameworks of `instruments` (JSON as in INSTRUMENTS)."""
+    def start(self, instruments: str, *, flow: bool) -> None:
+        """Start the recorder, then wait for the frameworks of `instruments` (JSON as in INSTRUMENTS).
+
+        `flow`: stages tell which objects they hand out and receive.
+        """
+        from energyprof.record import lanes
         from energyprof.record.imports import ImportWatcher
         from energyprof.record.recorder import Recorder
 
+        lanes.watches_flow = flow
         recorder = Recorder(self.run_dir)
         recorder.on_abandoned = stop
         recorder.cures = self._cures

@@ -80,7 +80,8 @@ class Run:
     def graph(self) -> StageGraph:
         """The stages as a graph with self, total and embodied energy."""
         attribution = self.attribution
-        return build_graph(self._facts.stages, self._facts.domains, attribution, self._facts.flows)
+        facts = self._facts
+        return build_graph(facts.stages, facts.domains, attribution, facts.flows, facts.outputs)
 
     def report(self) -> Report:
         """Return every row and figure that a report prints."""

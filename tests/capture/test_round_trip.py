@@ -17,9 +17,10 @@ from energyprof.errors import CaptureError
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings
-from energyprof.model.recording import LaneRow, LocalStage, SpanChunk
+from energyprof.model.recording import LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import Stage
-from energyprof.model.trace import Flows, RunFacts
+from energyprof.model.tally import FLOWS, Tally
+from energyprof.model.trace import RunFacts
 from energyprof.testing import SECOND
 
 Write = Callable[[Callable[[CaptureWriter], None]], Path]
@@ -252,9 +253,12 @@ def test_observed_flows_are_between_full_stages(write: Write) -> None:
         writer.add_lanes([LaneRow(0, 1, 1, 1, 0, "")])
         zero, one = np.zeros(2, np.int32), np.array([0, 1], np.int32)
         writer.add_spans(SpanChunk(one, zero, np.array([1, 2]), np.array([9, 3]), one, zero > 0))
-        for count, nbytes in ((2, 10), (3, 20)):
-            source, target = np.array([1], np.int32), np.array([0], np.int32)
-            writer.add_flows(Flows(source, target, np.array([count]), np.array([nbytes])))
+        one_row = [[0], [1], [0], [0]]
+        sums = {
+            at: Tally(FLOWS, 0, 0, tuple(np.array(column) for column in (*one_row, [count], [nbytes])))
+            for at, count, nbytes in ((-1, 2, 10), (-3, 3, 20))
+        }
+        writer.keep_progress(lambda: Progress(tallies=sums))
 
     assert rows(read_trace(write(fill)).flows, "source", "target", "count", "nbytes") == [(1, 0, 5, 30)]
 

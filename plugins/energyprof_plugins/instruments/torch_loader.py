@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from weakref import ref
 
+from energyprof.sink_doors import FlowSink
+from energyprof_plugins.instruments.torch_memory import read_tensors
 from energyprof_plugins.instruments.torch_method import RecordedMethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from energyprof.interfaces import SpanSink
+    from energyprof.sink_doors import FlowWatch
 
 
 class TorchLoader:
@@ -28,6 +32,8 @@ class TorchLoader:
         self._loaders: dict[int, _Loader] = {}
         """By the id of a DataLoader, and by that of its iterators."""
         self._sink: SpanSink | None = None
+        self._watch: FlowWatch | None = None
+        self._forget_tensors: Callable[[], None] = lambda: None
 
     def install(self, sink: SpanSink) -> None:
         """Wrap the beginning of an iteration and each of its steps."""
@@ -37,6 +43,9 @@ class TorchLoader:
         from torch.utils.data.dataloader import _BaseDataLoaderIter
 
         self._sink = sink
+        self._watch = sink.flow() if isinstance(sink, FlowSink) else None
+        if self._watch is not None:
+            self._forget_tensors = read_tensors(self._watch)
         self._methods = [
             RecordedMethod(sink, DataLoader, "__iter__", lambda of: self._of(of).code, self._began),
             RecordedMethod(sink, _BaseDataLoaderIter, "__next__", lambda of: self._of(of).code, self._gave),
@@ -49,7 +58,8 @@ class TorchLoader:
         for loader in list(self._loaders.values()):
             loader.tell(self._sink)
         self._loaders.clear()
-        self._sink = None
+        self._forget_tensors()
+        self._sink = self._watch = None
 
     def _of(self, asked: Any) -> _Loader:
         """Return what is known of a DataLoader; of an iterator that nobody saw begin, as if it were one."""
@@ -83,8 +93,10 @@ class TorchLoader:
         if id(iterator) not in self._loaders:
             self._keep(iterator, loader)
 
-    def _gave(self, of: Any, _batch: object) -> None:
+    def _gave(self, of: Any, batch: object) -> None:
         self._of(of).batches += 1
+        if self._watch is not None:
+            self._watch.gives(batch)
 
 
 class _Loader:

@@ -15,7 +15,6 @@ from energyprof.capture.schema import ChunkKind, chunk_crc
 from energyprof.capture.stack_store import read_stacks
 from energyprof.capture.table_codec import (
     unpack_cpu,
-    unpack_flows,
     unpack_lane_runs,
     unpack_lanes,
     unpack_origins,
@@ -33,7 +32,7 @@ from energyprof.model.recording import LocalStage
 from energyprof.model.span import Ints, LaneRuns
 from energyprof.model.stacks import Stacks
 from energyprof.model.tally import PowerSums
-from energyprof.model.trace import Flows, RunFacts
+from energyprof.model.trace import RunFacts
 
 _NEEDED = ("run", "recorder", "domains", "warnings")
 _STATUSES = max(ReadStatus) + 1
@@ -159,10 +158,6 @@ class Content:
         """Return what sampling has seen."""
         kinds = (ChunkKind.FUNCTIONS, ChunkKind.STACK_NODES, ChunkKind.SAMPLES)
         return read_stacks(*map(self.take, kinds))
-
-    def flows(self) -> list[Flows]:
-        """Return observed flows between lane-relative stages."""
-        return [unpack_flows(packed) for packed in self.take(ChunkKind.FLOWS)]
 
 
 def _columns(pieces: list[list[Ints]], count: int) -> list[Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from energyprof.model.span import Ints, Stage
-from energyprof.model.trace import Flows
+from energyprof.capture.tallies import joined_tallies
+from energyprof.model.span import Index, Ints, Stage
+from energyprof.model.tally import FLOWS, GIVEN, Tally
+from energyprof.model.trace import Flows, Outputs
 
 Edges = dict[tuple[int, int], tuple[int, int]]
 """(source, target) -> (count, bytes)."""
@@ -51,18 +54,16 @@ def _nearest(stages: Sequence[Stage], named: Sequence[int], target: int) -> int 
     return earlier[-1] if earlier else next(iter(named), None)
 
 
-def with_observed(edges: Edges, observed: Iterable[Flows], stage_of: Mapping[int, int]) -> Edges:
-    """Return `edges` with observed flows between lane-relative stages added; `stage_of` gives the full ones."""
-    merged = dict(edges)
-    for flows in observed:
-        for source, target, count, nbytes in zip(
-            flows.source.tolist(), flows.target.tolist(), flows.count.tolist(), flows.nbytes.tolist(), strict=True
-        ):
-            if source in stage_of and target in stage_of:
-                key = (stage_of[source], stage_of[target])
-                before = merged.get(key, (0, 0))
-                merged[key] = (before[0] + count, before[1] + nbytes)
-    return merged
+def with_observed(edges: Edges, observed: Flows) -> Edges:
+    """Return `edges` with observed flows added; a flow that is declared as well counts as observed."""
+    merged: Edges = {}
+    for source, target, count, nbytes in zip(
+        *(column.tolist() for column in (observed.source, observed.target, observed.count, observed.nbytes)),
+        strict=True,
+    ):
+        before = merged.get((source, target), (0, 0))
+        merged[source, target] = (before[0] + count, before[1] + nbytes)
+    return {**edges, **merged}
 
 
 def as_columns(edges: Edges) -> Flows:
@@ -70,3 +71,36 @@ def as_columns(edges: Edges) -> Flows:
     rows = [(*key, *edges[key]) for key in sorted(edges)]
     source, target, count, nbytes = np.array(rows, np.int64).reshape(-1, 4).T.copy()
     return Flows(source.astype(np.int32), target.astype(np.int32), count, nbytes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlowTallies:
+    """All data flow of a capture as columns; stages are lane-relative."""
+
+    edges: tuple[Ints, ...]
+    """Columns as of FLOWS."""
+    given: tuple[Ints, ...]
+    """Columns as of GIVEN."""
+
+    @staticmethod
+    def of(tallies: Sequence[Tally]) -> FlowTallies:
+        """Put together what the collectors of a run have counted, one after the other."""
+        return FlowTallies(joined_tallies(tallies, FLOWS), joined_tallies(tallies, GIVEN))
+
+    def places(self) -> tuple[Index, Index]:
+        """Return the stages and the lanes on which they occur, as they have to be placed in the tree."""
+        stage = np.concatenate((self.edges[1], self.edges[3], self.given[1]))
+        lane = np.concatenate((self.edges[0], self.edges[2], self.given[0]))
+        return stage.astype(np.int32), lane.astype(np.int32)
+
+    def placed(self, stage: Index) -> tuple[Flows, Outputs]:
+        """Return flows and outputs between full stages; `stage` are those of `places()`."""
+        rows = len(self.edges[0])
+        flows = Flows(stage[:rows], stage[rows : 2 * rows], self.edges[4], self.edges[5])
+        stages, at = np.unique(stage[2 * rows :], return_inverse=True)
+        sums = [np.zeros(len(stages), np.int64) for _ in self.given[2:]]
+        for total, column in zip(sums, self.given[2:], strict=True):
+            np.add.at(total, at, column)
+        between = flows.source != flows.target
+        columns = (flows.source, flows.target, flows.count, flows.nbytes)
+        return Flows(*(column[between] for column in columns)), Outputs(stages.astype(np.int32), *sums)

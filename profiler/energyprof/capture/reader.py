@@ -11,7 +11,7 @@ import numpy as np
 from energyprof.capture.columns import joined, picked
 from energyprof.capture.compose import Placed, StageTree, place_all
 from energyprof.capture.content import Content
-from energyprof.capture.flows import as_columns, declared_edges, with_observed
+from energyprof.capture.flows import FlowTallies, as_columns, declared_edges, with_observed
 from energyprof.capture.open_file import opened
 from energyprof.capture.order_spans import ordered_runs, ordered_spans
 from energyprof.capture.schema import ChunkKind
@@ -27,7 +27,7 @@ from energyprof.model.sampling import DomainFacts
 from energyprof.model.shell import in_shell
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Stage
 from energyprof.model.stacks import Stacks
-from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
+from energyprof.model.trace import Flows, Outputs, RecorderFacts, RunFacts, Trace
 
 _UNFINISHED = (
     "the recording was not finished (its collector was stopped); shown is what had been stored by then; "
@@ -51,6 +51,7 @@ class RunSummary:
     finished: bool
     sampling: Mapping[DomainId, DomainFacts]
     cures: Cures | None
+    outputs: Outputs
 
 
 def read_run(path: str | Path) -> RunSummary:
@@ -76,6 +77,7 @@ def read_run(path: str | Path) -> RunSummary:
         finished=content.finished,
         sampling=content.sampling,
         cures=content.cures,
+        outputs=composed.outputs,
     )
 
 
@@ -91,6 +93,7 @@ def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
         finished=finished,
         sampling=trace.sampling,
         cures=trace.cures,
+        outputs=trace.outputs,
     )
 
 
@@ -137,6 +140,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         lane_runs=ordered_runs(runs),
         cpu=picked(cpu, np.lexsort((cpu.t_ns, cpu.tid, cpu.pid))),
         flows=composed.flows,
+        outputs=composed.outputs,
         warnings=composed.warnings,
         host_use=host_use,
         device_use=device_use,
@@ -158,6 +162,7 @@ class _Composed:
     lanes: Lanes
     placed: Placed
     flows: Flows
+    outputs: Outputs
     warnings: tuple[str, ...]
 
 
@@ -167,7 +172,9 @@ def _unfinished(path: str | Path) -> str:
 
 def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinished: str) -> _Composed:
     """Put stages, lanes and flows together; each `stage` (lane-relative) occurs on `lane`, in so many spans."""
-    local = content.stages()
+    local, spanned, given = content.stages(), len(stage), FlowTallies.of(content.tallies)
+    more_stage, more_lane = given.places()
+    stage, lane = np.concatenate((stage, more_stage)), np.concatenate((lane, more_lane))
     pid, number, tid, kind, host = content.lanes()
     if int(stage.max(initial=-1)) >= len(local) or int(lane.max(initial=-1)) >= len(pid):
         raise CaptureError("spans belong to no stage or no lane")
@@ -176,13 +183,15 @@ def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinishe
     tree = StageTree(local)
     placed = place_all(tree, content.origins(), len(pid), stage, lane)
     stages = tuple(tree.stages) or (() if content.recorder.has_lost else (PROGRAM,))
+    flows, outputs = given.placed(placed.stage[spanned:])
+    placed = replace(placed, stage=placed.stage[:spanned])
     calls = np.bincount(placed.stage, spans, len(stages)).astype(np.int64)
     edges, unknown = declared_edges(stages, tree.after, calls)
-    edges = with_observed(edges, content.flows(), tree.first_places())
+    edges = with_observed(edges, flows)
     narrow = [column.astype(np.int32) for column in (pid, tid, host)]
     lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix, narrow[2])
     cut_off = () if content.finished else (unfinished,)
-    return _Composed(stages, lanes, placed, as_columns(edges), (*content.warnings, *unknown, *cut_off))
+    return _Composed(stages, lanes, placed, as_columns(edges), outputs, (*content.warnings, *unknown, *cut_off))
 
 
 def _with_guests(runs: LaneRuns, lanes: Lanes, start_ns: int) -> LaneRuns:

@@ -11,11 +11,11 @@ Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. 
   `content` is packed columns (`codec`, `span_codec`, `table_codec`):
   STAGES lane-relative stages, a later row of an index replaces the earlier; LANES likewise; ORIGINS where lanes were
   created, the first of a lane counts; SPANS; LANE_RUNS; READINGS of the domain with number `part`: raw integers with
-  both poll times; CPU per thread; FLOWS between lane-relative stages;
-  USE of the host's processors (part 0) or of the domain with number `part - 1`, by the program and by others;
-  FUNCTIONS and STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
+  both poll times; CPU per thread; USE of the host's processors (part 0) or of the domain with number `part - 1`, by the
+  program and by others; FUNCTIONS and STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
 * `result(name, version, crc, content)`: what analysis found (`value_codec`); `attribution` is replaced as a whole.
-* `tally(id, kind, start_ns, end_ns, crc, content)`: what was counted between bursts (`tallies`), replaced as it grows;
+* `tally(id, kind, start_ns, end_ns, crc, content)`: data flow (ids below 0), and what was counted between bursts
+  (`tallies`), replaced as it grows;
   SPANS of part 1 are among its calls. POWER_SUMS of the domain `part` stand for readings that were left out there.
 * `progress(name, crc, content)` and `announced(id, name, crc, content)`: what it takes to go on after the collector was
   killed (`progress`), stored in the same transaction as what was converted until then; empty in a finished file.
@@ -61,7 +61,6 @@ class ChunkKind(IntEnum):
     LANE_RUNS = 5
     READINGS = 6
     CPU = 7
-    FLOWS = 8
     FUNCTIONS = 9
     STACK_NODES = 10
     SAMPLES = 11

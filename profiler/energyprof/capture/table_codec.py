@@ -16,7 +16,6 @@ from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage
 from energyprof.model.span import Ints, LaneRuns
 from energyprof.model.tally import PowerSums
-from energyprof.model.trace import Flows
 
 _STAGE_FIELDS = tuple(field.name for field in fields(LocalStage))
 
@@ -141,16 +140,3 @@ def unpack_use(packed: bytes) -> Use:
     if len({len(column) for column in columns}) != 1:
         raise CaptureError("a block of use does not fit together")
     return Use(*columns)
-
-
-def pack_flows(flows: Flows) -> bytes:
-    """Return flows packed."""
-    return pack_columns((flows.source, flows.target, flows.count, flows.nbytes), (0, 0, 0, 0))
-
-
-def unpack_flows(packed: bytes) -> Flows:
-    """Return flows."""
-    source, target, count, nbytes = unpack_columns(packed, 4)
-    if not len(source) == len(target) == len(count) == len(nbytes):
-        raise CaptureError("a block of flows does not fit together")
-    return Flows(source.astype(np.int32), target.astype(np.int32), count, nbytes)

@@ -83,9 +83,9 @@ class Columns:
             starts,
             ends,
             stretch,
-            _joined(selves, SELVES),
-            _joined([tally for tally in tallies if tally.kind == CALLS], CALLS),
-            _joined([tally for tally in tallies if tally.kind == ORDER], ORDER),
+            joined_tallies(tallies, SELVES),
+            joined_tallies(tallies, CALLS),
+            joined_tallies(tallies, ORDER),
         )
 
     def places(self) -> tuple[Index, Index, Ints]:
@@ -141,6 +141,7 @@ class Columns:
         )
 
 
-def _joined(tallies: Sequence[Tally], kind: int) -> tuple[Ints, ...]:
-    nothing = np.zeros(0, np.int64)
-    return tuple(np.concatenate([nothing, *(tally.columns[at] for tally in tallies)]) for at in range(WIDTH[kind]))
+def joined_tallies(tallies: Sequence[Tally], kind: int) -> tuple[Ints, ...]:
+    """Return the columns of all tallies of one kind end to end."""
+    nothing, of_kind = np.zeros(0, np.int64), [tally for tally in tallies if tally.kind == kind]
+    return tuple(np.concatenate([nothing, *(tally.columns[at] for tally in of_kind)]) for at in range(WIDTH[kind]))

@@ -31,7 +31,6 @@ from energyprof.capture.sensor_rows import SensorRows
 from energyprof.capture.span_codec import pack_spans
 from energyprof.capture.stack_store import StackBuffer
 from energyprof.capture.table_codec import (
-    pack_flows,
     pack_lane_runs,
     pack_lanes,
     pack_origins,
@@ -48,7 +47,7 @@ from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
 from energyprof.model.tally import PowerSums, Tally
-from energyprof.model.trace import Flows, RecorderFacts, RunFacts
+from energyprof.model.trace import RecorderFacts, RunFacts
 
 AGE_NS = 4_000_000_000
 """Small pieces are stored at the latest after this long; in a young file sooner, see `CaptureWriter._age_ns`."""
@@ -87,7 +86,6 @@ class CaptureWriter:
         self._stages: list[LocalStage] = []
         self._lanes: list[LaneRow] = []
         self._origins: list[LaneOrigin] = []
-        self._flows: list[Flows] = []
         self._spans = ChunkBuffer(SpanChunk, pack_spans, _spans_in_order)
         self._runs = ChunkBuffer(LaneRuns, pack_lane_runs)
         self._stacks = StackBuffer()
@@ -228,11 +226,6 @@ class CaptureWriter:
         """Add samples of stacks."""
         self._stacks.add_samples(samples, self._now_ns())
 
-    def add_flows(self, flows: Flows) -> None:
-        """Add observed data flow between lane-relative stages (the indices of `add_stages`)."""
-        if len(flows):
-            self._flows.append(flows)
-
     def count_from_here(self) -> None:
         """Take note that all spans added from now on are among the calls of tallies."""
         self._pack_recording()
@@ -323,8 +316,6 @@ class CaptureWriter:
         self._stages, self._lanes, self._origins = [], [], []
         self._waiting.add(ChunkKind.SPANS, self._spans.take(), self._spans_part)
         self._waiting.add(ChunkKind.LANE_RUNS, self._runs.take())
-        self._waiting.add(ChunkKind.FLOWS, [(len(flows), pack_flows(flows)) for flows in self._flows])
-        self._flows = []
         self._waiting.extend(self._stacks.take())
         if self._progress is not None:
             progress = self._progress()

@@ -20,6 +20,7 @@ _SWITCHES = {
     "--no-live": ("no_live", True),
     "--shared": ("shared", True),
     "--sync": ("sync", True),
+    "--no-flow": ("no_flow", True),
 }
 _STACKS = {"--stacks": "on", "--no-stacks": "off"}
 
@@ -44,6 +45,7 @@ class RunWords:
         self.no_live = False
         self.shared = False
         self.sync = False
+        self.no_flow = False
         self.max_size = DEFAULT_BYTES
         self.dephase: tuple[int, int] | None = None
         self.dephase_stage: str | None = None

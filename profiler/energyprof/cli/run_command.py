@@ -12,6 +12,7 @@ from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_options import add_options, chosen_program, parted
 from energyprof.errors import InputError
+from energyprof.launch.environment import FLOW
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.start import Started, start
@@ -80,7 +81,8 @@ def run(args: argparse.Namespace | RunWords) -> int:
         if args.lead_in:
             lead_in = _begin_lead_in(args, _Places(run_dir, output.path, output.remark), sources)
             lead_in.wait(args.lead_in, _live_line(args))
-        started = start(program, run_dir, discover.instrument_specs(), args.stacks, cures)
+        told = {**cures, FLOW: "off"} if args.no_flow else cures
+        started = start(program, run_dir, discover.instrument_specs(), args.stacks, told)
     except BaseException:  # nothing runs: leave nothing behind
         if lead_in is not None:
             lead_in.collector.cancel()

@@ -105,6 +105,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     stacks.add_argument("--no-stacks", dest="stacks", action="store_const", const="off", help="never sample functions")
     add_cures(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--no-flow", action="store_true", help="do not watch which stage receives whose results")
     parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
     parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
 

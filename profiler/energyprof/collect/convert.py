@@ -22,6 +22,7 @@ from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_counts import Counter
 from energyprof.collect.convert_cures import CureLog
 from energyprof.collect.convert_facts import end_of, facts_of
+from energyprof.collect.convert_flow import FlowSums
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses, lines_of_cut_off
@@ -39,8 +40,7 @@ from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress,
 from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
-STAGE_BYTES = 1024
-"""Part of the bound of a recording for which one stage is kept apart."""
+STAGE_BYTES = 1024  # part of the bound of a recording for which one stage is kept apart
 ENDED_KEPT = 200
 """Processes that ended and are still known; fewer where the bound is so small that so many would not fit."""
 ENDED_BYTES = 8192
@@ -82,30 +82,25 @@ class Converter:
         self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
         self._cures = CureLog()
+        self._flows = FlowSums(lambda stage: self._stages.stages[stage].parent)
         self._main = self._latest = -1
         self._stray = self._clipped = 0
-        self._gone = {"recorder_ns": 0, "dropped": 0, "unnamed": 0}
-        """What processes that were forgotten leave."""
+        self._gone = {"recorder_ns": 0, "dropped": 0, "unnamed": 0}  # of processes that were forgotten
         self._ended_kept = ENDED_KEPT if limit_bytes is None else min(ENDED_KEPT, limit_bytes // ENDED_BYTES)
-        self._ended: dict[str, None] = {}
-        """Spools of processes that ended, the earliest first."""
+        self._ended: dict[str, None] = {}  # spools of processes that ended, the earliest first
         self._forgotten: list[str] = []
         self._finished = False
         self._journal = Journal()
 
     def go_on(self, stages: Sequence[LocalStage], lanes: Sequence[LaneRow], progress: Progress) -> None:
-        """Take up where another converter was stopped; `progress` is all that it has had stored, with its sink's rows.
-
-        Before the first step.
-        """
+        """Before the first step take up where another was stopped; `progress` is all it had stored with these rows."""
         self._stages.go_on(stages)
         self._lanes.go_on(lanes)
         for announced in progress.announced:
             self._process(announced.spool).lanes.update(announced.lanes)
         for announced in progress.announced:
             for frame, _ in read_frames(announced.frames):
-                self._take(self._process(announced.spool), frame)
-        # What was announced has been handed on before.
+                self._take(self._process(announced.spool), frame)  # what was announced has been handed on before
         self._stages.take_fresh()
         self._lanes.take_fresh()
         self._out.origins = []
@@ -128,6 +123,7 @@ class Converter:
         self._latest = state["latest"]
         self._out.count, self._stray, self._clipped = state["spans"], state["stray"], state["clipped"]
         self._stages.overflowed = state["overflowed"]
+        self._flows.go_on(state["flows"])
         self._sampled.go_on(state["stacks"])
 
     def _progress(self) -> Progress:
@@ -148,10 +144,11 @@ class Converter:
             "clipped": self._clipped,
             "overflowed": self._stages.overflowed,
             "stacks": self._sampled.state(),
+            "flows": self._flows.state(),
         }
-        tallies = {}
+        tallies = self._flows.tallies()
         if self._counter is not None and self._out.is_counting:
-            tallies = self._counter.take()
+            tallies |= self._counter.take()
             state[WHOLE]["counter"] = self._counter.state()
         forgotten, self._forgotten = tuple(self._forgotten), []
         return Progress(state, (*lanes, *announced), forgotten, tallies)
@@ -197,6 +194,7 @@ class Converter:
             self._children.forget(process)
             self._watcher.forget(spool)
             self._sampled.forget(spool)
+            self._flows.forget(spool)
             self._journal.forget(spool)
             self._forgotten.append(spool)
             del self._processes[spool], self._ended[spool]
@@ -357,6 +355,7 @@ class Converter:
             spawns.lane.tolist(), spawns.stage.tolist(), spawns.number.tolist(), spawns.t_ns.tolist(), strict=True
         ):
             self._out.place(process, number, (self._lanes.stored(creator), stage), t_ns)
+        self._flows.take(process.spool, process.parent_spool, done.handled, self._lanes.stored)
         self._out.runs(runs)
         self._out.spans(done.spans, done.enclosing, done.previous)
         if self._times is not None and self._out.is_counting:
@@ -390,8 +389,9 @@ class Converter:
         self._out.spans(self._open.cut(lanes, end_ns), *self._open.around(lanes))
 
     def _warn_of_losses(self) -> None:
+        unnamed = sum(len(process.resolver.unnamed) for process in self._processes.values())
         losses = Losses(
-            unnamed=self._gone["unnamed"] + sum(len(process.resolver.unnamed) for process in self._processes.values()),
+            unnamed=self._gone["unnamed"] + unnamed,
             damaged_bytes=sum(self._watcher.damaged.values()),
             stray=0 if self._is_part else self._stray,
             clipped=self._clipped,

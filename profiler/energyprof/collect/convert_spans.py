@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energyprof.collect.convert_repair import repair
-from energyprof.model.events import END_ANY, LANE, RESUME, SPAWN
+from energyprof.model.events import END_ANY, GIVE, LANE, RESUME, SPAWN
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Flags, Index, Ints
 
@@ -64,6 +64,17 @@ class Spawns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Handled:
+    """Objects given, received or handed on, equal-length columns; each lane's in order of time."""
+
+    lane: Index
+    stage: Index
+    """Open there at that instant; -1: none."""
+    code: Ints
+    """Of the event."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Converted:
     """What one piece of events gave."""
 
@@ -81,6 +92,7 @@ class Converted:
     after: Index
     """Per event of `row` the stage innermost on its lane from there on; -1: none."""
     spawns: Spawns
+    handled: Handled
     stray: int
     clipped: int
 
@@ -146,7 +158,8 @@ def convert_events(
     after = np.where(events.code > 0, stage, -1)
     after[end] = enclosing[begin]
     came = events.row >= 0
-    created = np.flatnonzero(events.code >= SPAWN)
+    created = np.flatnonzero((events.code >= SPAWN) & (events.code < GIVE))
+    objects = np.flatnonzero(events.code >= GIVE)
     spawns = Spawns(lane[created], stage[created], events.code[created] - SPAWN, events.t_ns[created])
     return Converted(
         spans=spans,
@@ -157,6 +170,7 @@ def convert_events(
         row=events.row[came],
         after=after[came].astype(np.int32),
         spawns=spawns,
+        handled=Handled(lane[objects], stage[objects], events.code[objects]),
         stray=stray,
         clipped=clipped,
     )

@@ -8,16 +8,22 @@ from collections.abc import Mapping
 from energyprof.graph.embodied import embody
 from energyprof.graph.energy import StageEnergy, joules, sum_self, sum_total
 from energyprof.graph.flow import Pair, lift, opened, spine, uses_of
+from energyprof.graph.outputs import NOTHING, HandedOut, outputs_of
+from energyprof.graph.paths import costliest_path
 from energyprof.model.attribution import Attribution
 from energyprof.model.domain import Domain
 from energyprof.model.graph import Edge, EdgeKind, Node, StageGraph
 from energyprof.model.ids import StageId
 from energyprof.model.span import Stage
-from energyprof.model.trace import Flows
+from energyprof.model.trace import Flows, Outputs
 
 
 def build_graph(
-    stages: tuple[Stage, ...], domains: tuple[Domain, ...], attribution: Attribution, declared: Flows
+    stages: tuple[Stage, ...],
+    domains: tuple[Domain, ...],
+    attribution: Attribution,
+    known: Flows,
+    outputs: Outputs | None = None,
 ) -> StageGraph:
     """Return nodes in pipeline order with the edges between them.
 
@@ -25,7 +31,8 @@ def build_graph(
     everything spent before, between the children of one stage what was spent within that stage.
     """
     own, total = sum_self(domains, attribution, len(stages)), sum_total(domains, attribution, len(stages))
-    flows = lift(declared, stages)
+    flows = lift(known, stages)
+    handed = outputs_of(outputs)
     embodied_uj, handed_uj = _embody_levels(stages, total, uses_of(flows))
     children, calling = opened(attribution.calls, stages)
 
@@ -34,21 +41,21 @@ def build_graph(
     edges += [_edge(stages, "feeds", pair, count, handed_uj[pair]) for pair, (count, _) in flows.items()]
     edges += [_edge(stages, "follows", pair, n, None) for pair, n in spine(attribution.follows, stages, flows).items()]
     return StageGraph(
-        nodes=_nodes(stages, own, total, embodied_uj, attribution),
+        nodes=_nodes(stages, own, total, embodied_uj, attribution, handed),
         edges=tuple(sorted(edges, key=lambda edge: (edge.kind, edge.source, edge.target))),
         hotspots=_hotspots(stages, own),
-        # A declared flow says what was consumed; what else a stage produced, nobody has said yet: nothing is known to
-        # be unused until flows are recorded by output.
-        unused=(),
+        unused=tuple(stages[index].id for index, of in sorted(handed.items()) if of.unused),
+        costliest_path=tuple(stages[index].id for index in costliest_path(total.known_uj(), flows, stages)),
     )
 
 
-def _nodes(
+def _nodes(  # noqa: PLR0913, PLR0917 - what a node is told from
     stages: tuple[Stage, ...],
     own: StageEnergy,
     total: StageEnergy,
     embodied_uj: Mapping[int, int],
     attribution: Attribution,
+    handed: Mapping[int, HandedOut],
 ) -> tuple[Node, ...]:
     calls, wall_ns = attribution.times.calls.tolist(), attribution.times.wall_ns.tolist()
     own_j, own_how, total_j, total_how = own.energies_j(), own.provenances(), total.energies_j(), total.provenances()
@@ -72,6 +79,9 @@ def _nodes(
                 wall_s=wall_ns[index] / 1e9,
                 provenance=own_how[index],
                 total_provenance=total_how[index],
+                outputs=handed.get(index, NOTHING).given,
+                unused_outputs=handed.get(index, NOTHING).unused,
+                repeated_inputs=handed.get(index, NOTHING).again,
             )
         )
     return tuple(nodes)

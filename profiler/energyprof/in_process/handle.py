@@ -256,6 +256,7 @@ def profile(
     shared: bool = False,
     lead_in: float = 0.0,
     max_size: str | int = DEFAULT_BYTES,
+    flow: bool = True,
     quiet: bool = False,
 ) -> Profile: ...
 def profile(  # noqa: PLR0913 - options, by keyword
@@ -266,6 +267,7 @@ def profile(  # noqa: PLR0913 - options, by keyword
     shared: bool = False,
     lead_in: float = 0.0,
     max_size: str | int = DEFAULT_BYTES,
+    flow: bool = True,
     quiet: bool = False,
 ) -> Profile | Callable[..., Any]:
     """Profile a part of this program: `with energyprof.profile() as run: ...`, then `print(run)` or `run.report()`.
@@ -273,12 +275,11 @@ def profile(  # noqa: PLR0913 - options, by keyword
     Also a decorator, and `run = energyprof.profile().start(); ...; run.stop()` over several cells of a notebook. The
     recording goes into `output`, which must not exist, or a new file in the current folder (`run.path`). `sources` are
     those of `energyprof run --source`; `shared` is its `--shared`, `max_size` (bytes, or a text like "500M") its
-    `--max-size`; `lead_in` seconds are waited for first, to learn the idle power; `quiet` keeps in `run.warnings` what
-    else would be an EnergyprofWarning. Children that are started
-    inside are recorded too. `os._exit` inside writes what is recorded first; one that the program took out of `os`
-    before (`from os import _exit`) does not, and costs up to 0.25 s of stages. Inside another profile it is a view
-    of that run. The block begins when all sensors have
-    been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
+    `--max-size`, `flow=False` its `--no-flow`; `lead_in` seconds are waited for first, to learn the idle power; `quiet`
+    keeps in `run.warnings` what else would be an EnergyprofWarning. Children that are started inside are recorded too.
+    `os._exit` inside writes what is recorded first; one that the program took out of `os` before (`from os import
+    _exit`) does not, and costs up to 0.25 s of stages. Inside another profile it is a view of that run. The block
+    begins when all sensors have been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
     """
     if callable(output):
         return Profile(Wish(), quiet)(output)
@@ -292,5 +293,5 @@ def profile(  # noqa: PLR0913 - options, by keyword
         limit_bytes = size_bytes(str(max_size))
     except ValueError as error:
         raise InputError(f"max_size: {error}") from None
-    wish = Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared, lead_in, limit_bytes)
+    wish = Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared, lead_in, limit_bytes, flow)
     return Profile(wish, quiet)

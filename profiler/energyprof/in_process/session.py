@@ -35,6 +35,7 @@ class Wish(NamedTuple):
     shared: bool = False
     lead_in_s: float = 0.0
     max_size: int = DEFAULT_BYTES
+    flow: bool = True
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
@@ -107,7 +108,8 @@ class Session:
         self._children_ns = _children_ns()
         self._collector.await_sampling()
         time.sleep(wish.lead_in_s)
-        bootstrap.begin(self._run_dir, to_json([list(instrument) for instrument in instruments]).decode())
+        specs = to_json([list(instrument) for instrument in instruments]).decode()
+        bootstrap.begin(self._run_dir, specs, flow=wish.flow)
         self._environment.set()
         self._collector.begin(time.monotonic_ns(), time.time_ns())
 

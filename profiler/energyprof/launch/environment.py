@@ -17,7 +17,8 @@ STACKS = "ENERGYPROF_STACKS"
 DEPHASE = "ENERGYPROF_DEPHASE"
 REPEAT = "ENERGYPROF_REPEAT"
 SYNC = "ENERGYPROF_SYNC"
-OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS, DEPHASE, REPEAT, SYNC)
+FLOW = "ENERGYPROF_FLOW"
+OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS, DEPHASE, REPEAT, SYNC, FLOW)
 
 
 def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is told
@@ -32,7 +33,7 @@ def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is tol
 
     `package` is the folder of energyprof itself; an instrument is (name, framework, "module:attribute", source file);
     `stacks` says whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`;
-    `cures` are the values of DEPHASE, REPEAT and SYNC as far as they are asked for.
+    `cures` are the values of DEPHASE, REPEAT, SYNC and FLOW as far as they are asked for.
     """
     site = os.path.join(package, "record", "site")
     users = [entry for entry in _python_path(inherited) if entry != site]

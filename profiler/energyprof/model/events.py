@@ -7,6 +7,9 @@
 * `LANE + k`: lane `k` of this process (a coroutine task, an executor's work item) now runs in this thread;
   `k = 0`: the thread's own lane again;
 * `SPAWN + k`: lane `k` (a thread, a task, a child process) was created here, below the stage open at this instant;
+* `GIVE + k`: the stage open at this instant hands out an object, known by the number `k` from here on; `SIZE + n` right
+  after it: of `n` bytes. `TAKE + k`: it receives that object. `PASS + k`: the object goes by another number from here
+  on, as the stage open hands it out again. Their time counts for nothing, their place among the lane's events does;
 * `END_ANY`: the innermost open stage of the running lane ends (an instrument that does not know which one).
 """
 
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 RESUME: Final = 1 << 32
 LANE: Final = 1 << 40
 SPAWN: Final = 1 << 41
+GIVE: Final = 1 << 42
+TAKE: Final = 1 << 43
+PASS: Final = 1 << 44
+SIZE: Final = 1 << 45
+SIZE_LIMIT: Final = 1 << 45
 END_ANY: Final = -(1 << 39)
 STAGE_LIMIT: Final = 1 << 31
 OTHER_STAGE: Final = "<other>"

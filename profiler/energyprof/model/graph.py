@@ -35,6 +35,12 @@ class Node:
     """Of the self energy: the weakest of its parts."""
     total_provenance: Provenance = "measured"
     """Of the total energy: the weakest of its parts."""
+    outputs: int = 0
+    """Objects that it was seen to hand out."""
+    unused_outputs: int = 0
+    """Those of them that no stage was seen to receive, told only where others were received."""
+    repeated_inputs: int = 0
+    """Objects that it received for the second time or more: what it does with them may be done already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,4 +63,6 @@ class StageGraph:
     hotspots: tuple[StageId, ...]
     """All stages by falling self energy, ties by id."""
     unused: tuple[StageId, ...]
-    """Top-level stages none of whose declared outputs was used while others' were."""
+    """Stages of whose outputs some were received by other stages and some by none."""
+    costliest_path: tuple[StageId, ...] = ()
+    """Outermost stages along the flow of data whose totals add up to most, first to last; one stage is no path."""

@@ -89,8 +89,29 @@ class Flows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Outputs:
+    """What became of the objects that stages were seen to hand out, equal-length columns; others handed out none."""
+
+    stage: Index
+    given: Ints
+    used: Ints
+    """Those of them that a stage was seen to receive."""
+    again: Ints
+    """Objects that the stage itself received for the second time or more."""
+
+    def __len__(self) -> int:
+        return len(self.stage)
+
+    @staticmethod
+    def none() -> Outputs:
+        """Return no rows."""
+        count = np.zeros(0, np.int64)
+        return Outputs(np.zeros(0, np.int32), count, count, count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """One run as recorded. Stages are ordered parents first; flows are the declared ones (`stage(after=...)`)."""
+    """One run as recorded. Stages are ordered parents first; flows are declared (`stage(after=...)`) and observed."""
 
     run: RunFacts
     recorder: RecorderFacts
@@ -113,5 +134,6 @@ class Trace:
     """How each domain was sampled, where the collector lived to say so."""
     counted: Counted | None = None
     """What was counted and not stored; None: everything was stored."""
+    outputs: Outputs = field(default_factory=Outputs.none)
     cures: Cures | None = None
     """What was delayed and repeated so that stages can be told apart; None: nothing was asked for."""

@@ -88,23 +88,23 @@ def _refuse(name: str, flags: int) -> None:
 
 
 def _plain(function: Callable[..., Any], name: Name, *, keeps: bool = False) -> Callable[..., Any]:
-    parameters, arguments = _signature(function)
+    parameters, arguments, received = _signature(function)
     keepers: tuple[Callable[..., None], ...] = ()
     if keeps:
         from energyprof.record.kept_calls import KEPT
 
         keepers = (KEPT.keeper(name.code, name.name, function),)
-    wrapper = _factory(parameters, arguments, keeps)(function, name.code, -name.code, *keepers)
+    wrapper = _factory(parameters, arguments, received, keeps)(function, name.code, -name.code, *keepers)
     if isinstance(function, FunctionType):
         wrapper.__defaults__ = function.__defaults__
         wrapper.__kwdefaults__ = function.__kwdefaults__
     return wrapper
 
 
-def _signature(function: object) -> tuple[str, str]:
-    """Return the parameters and the arguments of a call that hands them on, as source text."""
+def _signature(function: object) -> tuple[str, str, str]:
+    """Return as source the parameters, the arguments of a call that hands them on, and what was received."""
     if not isinstance(function, FunctionType):
-        return "*_ep_args, **_ep_kwargs", "*_ep_args, **_ep_kwargs"
+        return "*_ep_args, **_ep_kwargs", "*_ep_args, **_ep_kwargs", "*_ep_args, *_ep_kwargs.values()"
     code = function.__code__
     names = iter(code.co_varnames)
     plain = [next(names) for _ in range(code.co_argcount)]
@@ -115,11 +115,13 @@ def _signature(function: object) -> tuple[str, str]:
     positional = [*plain[:only], "/", *plain[only:]] if only else plain
     parameters = [*positional, rest, *keyword, rest_keyword]
     arguments = [*plain, rest if rest != "*" else "", *(f"{name}={name}" for name in keyword), rest_keyword]
-    return ", ".join(filter(None, parameters)), ", ".join(filter(None, arguments))
+    received = [*plain, rest if rest != "*" else "", *keyword, f"*{rest_keyword[2:]}.values()" if rest_keyword else ""]
+    as_tuple = "".join(f"{item}, " for item in received if item)
+    return ", ".join(filter(None, parameters)), ", ".join(filter(None, arguments)), as_tuple
 
 
 @lru_cache(maxsize=256)
-def _factory(parameters: str, arguments: str, keeps: bool = False) -> Callable[..., FunctionType]:
+def _factory(parameters: str, arguments: str, received: str, keeps: bool = False) -> Callable[..., FunctionType]:
     """Return a maker of wrappers with these parameters; `keeps`: that show each call's arguments to `_ep_keep` first.
 
     Generated, as dataclasses are, for speed (a quarter of the cost of `*args, **kwargs`) and so that a wrong call
@@ -134,7 +136,11 @@ def _ep_factory(_ep_function, _ep_begin, _ep_end, _ep_keep=None):
         if _ep_ext is not None:
             _ep_ext((_ep_begin, _ep_now_ns()))
         try:
+            if _ep_takes is not None:
+                _ep_takes(({received}))
             _ep_result = _ep_function({arguments})
+            if _ep_gives is not None:
+                _ep_gives(_ep_result)
         except BaseException as _ep_error:
             if _ep_ext is not None:
                 _ep_ext((_ep_end, _ep_now_ns()))
@@ -154,7 +160,8 @@ def _ep_factory(_ep_function, _ep_begin, _ep_end, _ep_keep=None):
 def _coroutine(function: Callable[..., Any], stage: Stage) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         with stage:
-            return await function(*args, **kwargs)
+            stage.receives(args, kwargs)
+            return stage.output(await function(*args, **kwargs))
 
     return wrapper
 
@@ -166,7 +173,9 @@ def _generator(function: Callable[..., Any], stage: Stage, again: Stage) -> Call
         while True:
             with running:
                 try:
-                    item = resume(value)
+                    if running is stage:
+                        stage.receives(args, kwargs)
+                    item = stage.output(resume(value))
                 except StopIteration as end:
                     return end.value
             running = again
@@ -188,7 +197,9 @@ def _async_generator(
         while True:
             with running:
                 try:
-                    item = await resume(value)
+                    if running is stage:
+                        stage.receives(args, kwargs)
+                    item = stage.output(await resume(value))
                 except StopAsyncIteration:
                     return
             running = again

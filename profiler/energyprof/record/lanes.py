@@ -197,6 +197,8 @@ def nothing() -> None:
 
 is_recording = False
 """Whether stages record; what a stage goes by that is imported later than that is known."""
+watches_flow = False
+"""Whether stages tell which objects they hand out and receive."""
 on_thread: Callable[[], None] = nothing
 """Called in a thread that is about to start another."""
 on_event: Callable[[int], int] | None = None

@@ -292,7 +292,9 @@ class Recorder:
         if self._events_written and not self._pair_ns:
             self._pair_ns = pair_cost_ns()
         sampling_ns = 0 if self.stacks is None else self.stacks.busy_ns
-        return int(self._events_written * self._pair_ns / 2) + sampling_ns
+        flow = sys.modules.get("energyprof.record.flow")
+        watching_ns = 0 if flow is None else flow.watching_ns()
+        return int(self._events_written * self._pair_ns / 2) + sampling_ns + watching_ns
 
     def _hold(self, error: OSError) -> None:
         """Keep the events for later as long as they are few."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from energyprof.record import lanes
 from energyprof.record.lanes import device_lane, local
 from energyprof.record.names import NAMES
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from energyprof.interfaces import RepeatSource
     from energyprof.record.recorder import Recorder
     from energyprof.record.repeats import RepeatPhase
+    from energyprof.sink_doors import FlowWatch
 
 
 class Sink:
@@ -67,6 +69,14 @@ class Sink:
     def warn(self, message: str) -> None:
         """Have the report say `message`."""
         self._recorder.warn(message)
+
+    def flow(self) -> FlowWatch | None:
+        """Return who watches the flow of data; None: nobody does."""
+        if not lanes.watches_flow:
+            return None
+        from energyprof.record.flow import WATCH
+
+        return WATCH
 
     def repeats(self, source: RepeatSource) -> bool:
         """Return whether layers are to be repeated; if so `source` is asked for them."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, Literal, TypeAlias, TypeVar, overload
 
     Function = TypeVar("Function", bound=Callable[..., Any])
+    Value = TypeVar("Value")
     After: TypeAlias = "str | Stage | tuple[str | Stage, ...]"
 
 CACHED_STAGES = 4_096
@@ -76,6 +77,30 @@ class Stage(_Doors, metaclass=_Unbound):
             self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
         ) -> None: ...
 
+    def output(self, value: Value) -> Value:
+        """Say that this block hands `value` out, and return it: what receives it is drawn as the flow of data.
+
+        Inside the block, as in `with stage("load") as load: docs = load.output(read(path))`. Without a profiler it
+        does nothing. Functions that are stages say so of what they return by themselves.
+        """
+        gives = wrapper_globals["_ep_gives"]
+        if gives is not None:
+            gives(value)
+        return value
+
+    def input(self, value: Value) -> Value:
+        """Say that this block receives `value`, and return it; as `output`."""
+        takes = wrapper_globals["_ep_takes"]
+        if takes is not None:
+            takes((value,))
+        return value
+
+    def receives(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+        """Say that this stage, which is open, receives these arguments."""
+        takes = wrapper_globals["_ep_takes"]
+        if takes is not None:
+            takes((*args, *kwargs.values()))
+
     def __call__(self, function: Function) -> Function:
         """Return `function` recorded as this stage each time it is called."""
         from energyprof.record.decorate import decorated
@@ -101,7 +126,13 @@ def _again(name: str, after: tuple[str, ...]) -> Stage:
     return stage_of(NAMES.intern(name, after=after))
 
 
-wrapper_globals: dict[str, object] = {"_ep_active": False, "_ep_local": local, "_ep_now_ns": now_ns}
+wrapper_globals: dict[str, Any] = {
+    "_ep_active": False,
+    "_ep_local": local,
+    "_ep_now_ns": now_ns,
+    "_ep_gives": None,
+    "_ep_takes": None,
+}
 """Globals of decorated functions' generated wrappers, which do ask: a function cannot be swapped under its callers."""
 
 
@@ -110,7 +141,12 @@ def set_active(active: bool) -> None:
     doors: Any = _Doors  # mypy knows nothing of the descriptors of slots
     doors.__enter__ = doors._active_enter if active else doors._idle_enter
     doors.__exit__ = doors._active_exit if active else doors._idle_exit
-    wrapper_globals["_ep_active"] = active
+    gives = takes = None
+    if active and lanes.watches_flow:
+        from energyprof.record.flow import WATCH
+
+        gives, takes = WATCH.gives, WATCH.takes
+    wrapper_globals.update(_ep_active=active, _ep_gives=gives, _ep_takes=takes)
 
 
 set_active(lanes.is_recording)

@@ -1,0 +1,142 @@
+"""Data flow of real programs: who receives whose results, found by watching, through the real command."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import energyprof
+
+PIPELINE = """
+import os, queue, sys, threading
+import numpy as np
+from energyprof import stage
+
+@stage
+def load():
+    return ["document number %d" % number for number in range(100)]
+
+@stage
+def embed(documents):
+    return {"vectors": np.arange(1000.0), "unused": np.arange(10.0)}
+
+class Batch:
+    def __init__(self, rows):
+        self.rows = rows
+
+@stage
+def batches(vectors):
+    for start in range(0, 1000, 100):
+        yield Batch(vectors[start:start + 100].copy())
+
+@stage
+def train(batch, *, rate=0.1):
+    return batch.rows.sum()
+
+@stage
+async def answer(vectors):
+    return "an answer that is long enough"
+
+def train_all(items):
+    while (batch := items.get()) is not None:
+        train(batch)
+
+def main():
+    embedded = embed(load())
+    items = queue.Queue()
+    trainer = threading.Thread(target=train_all, args=(items,))
+    trainer.start()
+    for batch in batches(embedded["vectors"].reshape(10, 100).reshape(-1)):
+        items.put(batch)
+    items.put(None)
+    trainer.join()
+    import asyncio
+    text = asyncio.run(answer(embedded["vectors"]))
+    with stage("publish") as publish:
+        publish.input(text)
+    if not os.fork():
+        with stage("in a child") as child:
+            child.input(text)
+        os._exit(0)
+    os.wait()
+    print("done")
+
+main()
+"""
+
+FLOWS = {
+    ("load", "embed"): (1, 0),
+    ("embed", "batches"): (1, 8000),
+    ("batches", "train"): (10, 0),
+    ("embed", "answer"): (1, 8000),
+    ("answer", "publish"): (1, 0),
+    ("answer", "in a child"): (1, 0),
+}
+
+
+def recorded(tmp_path: Path, program: str, *options: str) -> energyprof.run.Run:  # type: ignore[name-defined]
+    (tmp_path / "pipeline.py").write_text(program)
+    command = [
+        sys.executable,
+        "-m",
+        "energyprof",
+        "run",
+        "-q",
+        "--no-graph",
+        "-o",
+        "run.eprof",
+        *options,
+        "pipeline.py",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "done\n"
+    return energyprof.load(tmp_path / "run.eprof")
+
+
+def flows_of(run: energyprof.run.Run) -> dict[tuple[str, str], tuple[int, int]]:  # type: ignore[name-defined]
+    stages, flows = run.trace.stages, run.trace.flows
+    columns = (flows.source, flows.target, flows.count, flows.nbytes)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return {(str(stages[a].id), str(stages[b].id)): (count, nbytes) for a, b, count, nbytes in rows}
+
+
+@pytest.mark.slow
+def test_results_are_followed_through_threads_queues_tasks_generators_and_forks(tmp_path: Path) -> None:
+    run = recorded(tmp_path, PIPELINE)
+
+    assert flows_of(run) == FLOWS
+    edges = {(edge.source, edge.target) for edge in run.graph.edges if edge.kind == "feeds"}
+    assert edges == set(FLOWS)
+    nodes = {node.stage: node for node in run.graph.nodes}
+    assert (nodes["embed"].outputs, nodes["embed"].unused_outputs) == (2, 1)
+    assert run.graph.unused == ("embed",)
+    assert run.graph.costliest_path[:2] == ("load", "embed")
+
+
+@pytest.mark.slow
+def test_without_flow_nothing_is_followed_but_what_is_declared(tmp_path: Path) -> None:
+    program = PIPELINE.replace('stage("publish")', 'stage("publish", after="answer")')
+
+    run = recorded(tmp_path, program, "--no-flow")
+
+    assert set(flows_of(run)) == {("answer", "publish")}
+    assert len(run.trace.outputs) == 0
+
+
+@pytest.mark.slow
+def test_embodied_energy_of_the_sinks_is_all_self_energy(tmp_path: Path) -> None:
+    busy = PIPELINE.replace("    return [", "    sum(range(3_000_000))\n    return [").replace(
+        "    return {", "    sum(range(3_000_000))\n    return {"
+    )
+
+    graph = recorded(tmp_path, busy).graph
+
+    sources = {edge.source for edge in graph.edges if edge.kind == "feeds"}
+    sinks = [node for node in graph.nodes if node.parent is None and node.stage not in sources]
+    embodied = sum(node.embodied_j or 0.0 for node in sinks)
+    assert embodied == pytest.approx(sum(node.self_j or 0.0 for node in graph.nodes), abs=1e-6)
+    assert embodied > 0.0
