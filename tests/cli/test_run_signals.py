@@ -43,6 +43,14 @@ with energyprof.stage("warm up"):
             break
         time.sleep(0.02)
 """
+STOPPING = """
+import energyprof, os, signal, sys
+with energyprof.stage("pause"):
+    print(os.getpid(), flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    print("went on", flush=True)
+sys.exit(6)
+"""
 KILLED = """
 import energyprof, glob, os, time
 with energyprof.stage("train"):
@@ -179,6 +187,21 @@ def test_a_program_ended_by_a_signal_leaves_a_complete_report(number: int, place
     assert float(stdout) <= report.stages[0].wall_s <= report.run.wall_s
     assert place.members() == []
     assert place.leftovers() == []
+
+
+def test_a_program_that_stops_itself_and_is_continued_by_its_pid_ends_the_command(place: Any) -> None:
+    place.write("job.py", STOPPING)
+    process = place.start(place.command("run", "-q", "--no-graph", "job.py"))
+    program = int(process.stdout.readline())
+    _, status = os.waitpid(process.pid, os.WUNTRACED)  # whoever waits for us sees us stop with it
+    assert os.WIFSTOPPED(status)
+
+    os.kill(program, signal.SIGCONT)
+    stdout, stderr = process.communicate(timeout=60)
+
+    assert (stdout, stderr, process.returncode) == (b"went on\n", b"", 6)
+    assert [row.stage for row in load(place.recordings()[0]).report().stages] == ["pause"]
+    assert place.members() == []
 
 
 def test_a_shell_sees_137_for_a_killed_program(place: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import select
@@ -274,3 +275,67 @@ def test_a_program_that_signals_its_own_group_gets_it_once() -> None:
 
     assert process.stdout == "got SIGUSR1\ngot SIGUSR2\ntotal 2\n"
     assert process.returncode == 5
+
+
+SELF_STOPPER = """
+import os, signal, sys, time
+for turn in range(3):
+    os.kill(os.getpid(), signal.SIGSTOP)
+    end = time.monotonic() + 30
+    while open(f"/proc/{os.getppid()}/stat").read().rpartition(")")[2].split()[0] == "T" and time.monotonic() < end:
+        time.sleep(0.01)
+    print("went on", time.monotonic() < end, flush=True)
+sys.exit(7)
+"""
+
+
+def child_of(pid: int, word: str) -> int:
+    """Return the child that has `word` on its command line, once there is one."""
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            with contextlib.suppress(OSError):
+                if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
+        time.sleep(0.01)
+    raise AssertionError(f"no child {word}")
+
+
+def test_we_go_on_with_a_stopped_program_that_is_continued_by_its_pid_alone(way: str) -> None:
+    process = subprocess.Popen(python(way, SELF_STOPPER), stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    said = ""
+    for _ in range(3):
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+
+        os.kill(child_of(process.pid, "SIGSTOP"), signal.SIGCONT)
+
+        said += process.stdout.readline()
+    process.communicate(timeout=30)
+    assert (said, process.returncode) == ("went on True\n" * 3, 7)
+
+
+def test_we_end_with_a_stopped_program_that_is_killed_by_its_pid_alone(way: str) -> None:
+    process = subprocess.Popen(python(way, SELF_STOPPER), start_new_session=True)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+
+    os.kill(child_of(process.pid, "SIGSTOP"), signal.SIGKILL)
+
+    assert process.wait(timeout=30) == -signal.SIGKILL
+
+
+def test_nothing_is_left_of_a_stopped_foreground_that_is_killed(way: str) -> None:
+    process = subprocess.Popen(python(way, SELF_STOPPER), start_new_session=True)
+    os.waitpid(process.pid, os.WUNTRACED)
+    program, waker = child_of(process.pid, "SIGSTOP"), child_of(process.pid, "waker")
+
+    process.kill()
+    process.wait()
+    os.kill(program, signal.SIGKILL)
+
+    deadline_s = time.monotonic() + 30
+    while Path(f"/proc/{waker}").exists():
+        assert time.monotonic() < deadline_s, "it still looks after nobody"
+        time.sleep(0.02)

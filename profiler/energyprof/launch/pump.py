@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from energyprof.launch.arrivals import Arrival, Arrivals
 from energyprof.launch.canary import Canary
+from energyprof.launch.waker import Waker
 
 
 class Ending(NamedTuple):
@@ -42,6 +43,7 @@ class Pump:
         self._on_tick = on_tick
         self._on_stop = on_stop
         self._is_stopped = False
+        self._waker_pid = 0
 
     def run(self) -> Ending:
         """Return when the program has ended."""
@@ -63,7 +65,9 @@ class Pump:
             if os.WIFSTOPPED(status):
                 self._is_stopped = True
                 self._on_stop()
-                self._arrivals.stop_like(os.WSTOPSIG(status))
+                with Waker(self._pid) as waker:
+                    self._arrivals.stop_like(os.WSTOPSIG(status))
+                self._waker_pid = waker.pid
             elif os.WIFCONTINUED(status):
                 self._is_stopped = False
             else:
@@ -75,6 +79,8 @@ class Pump:
             return
         if arrival.sender == self._pid:
             return  # it signalled its own group or its parent: it meant us, or has had it already
+        if self._waker_pid and arrival.sender == self._waker_pid:
+            return  # the program runs already, or has stopped once more
         if arrival.signum == signal.SIGCONT and not self._is_stopped:
             return  # the shell continues the whole group, and only somebody's `kill -CONT` us alone
         if os.getpgid(self._pid) == os.getpgrp() and self._canary.has_had(arrival):
