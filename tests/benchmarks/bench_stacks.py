@@ -19,31 +19,9 @@ from typing import Any
 
 RUNS = 5
 """Of each program."""
-FUNCTIONS = """\
-import json, random, time
-
-def loop(times):
-    total = 0
-    for _ in range(times):
-        for value in range(500):
-            total += value * value
-
-def builtins(times, values=list(range(3_000, 0, -1))):
-    for _ in range(times):
-        sum(values); sorted(values); max(values)
-
-def texts(times, rows=[{"a": number, "b": str(number)} for number in range(200)]):
-    for _ in range(times):
-        json.loads(json.dumps(rows))
-
-def fib(number):
-    return number if number < 2 else fib(number - 1) + fib(number - 2)
-
-def recursion(times):
-    for _ in range(times):
-        fib(12)
-"""
+FUNCTIONS = (Path(__file__).parents[1] / "cli" / "known_functions.py").read_text()
 KNOWN = """
+import random, time
 spent = dict.fromkeys(("loop", "builtins", "texts", "recursion"), 0.0)
 order = [(loop, 1500), (builtins, 700), (texts, 100), (recursion, 2000)]
 shuffle = random.Random(1).shuffle
@@ -58,7 +36,7 @@ print(json.dumps(spent))
 # Blocked by the system call itself, for at `signal.pthread_sigmask` sampling would step aside; no longer than 0.25 s,
 # after which signals stop. What has been held back comes before its turn is timed.
 TURNS = """
-import _signal
+import _signal, time
 def turn():
     before_s = time.thread_time()
     loop(500); builtins(80); texts(30); recursion(500)

@@ -16,30 +16,10 @@ pytestmark = pytest.mark.alone
 
 # No clock is read while the functions work: reading a thread's CPU time makes the scheduler look whether its slice is
 # over, so that on a busy machine threads are put aside, and signals arrive, mostly there.
-KNOWN = """\
-import json, random, time
+FUNCTIONS = Path(__file__).with_name("known_functions.py").read_text()
+KNOWN = """
+import random, time
 import numpy
-
-def loop(times):
-    total = 0
-    for _ in range(times):
-        for value in range(500):
-            total += value * value
-
-def builtins(times, values=list(range(3_000, 0, -1))):
-    for _ in range(times):
-        sum(values); sorted(values); max(values)
-
-def texts(times, rows=[{"a": number, "b": str(number)} for number in range(200)]):
-    for _ in range(times):
-        json.loads(json.dumps(rows))
-
-def fib(number):
-    return number if number < 2 else fib(number - 1) + fib(number - 2)
-
-def recursion(times):
-    for _ in range(times):
-        fib(12)
 
 def arrays(times, values=numpy.random.default_rng(0).random(1_500_000)):
     for _ in range(times):
@@ -77,7 +57,7 @@ def samples(folder: Path, name: str = "job.eprof") -> int:
 
 
 def test_shares_of_known_functions_are_within_five_points(place: Any) -> None:
-    place.write("known.py", KNOWN)
+    place.write("known.py", FUNCTIONS + KNOWN)
 
     done = place.run("-q", "-o", "job.eprof", "known.py")
 
