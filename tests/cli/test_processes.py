@@ -332,3 +332,42 @@ def test_children_killed_inside_a_stage_are_said_and_those_that_had_written_all_
     (said,) = (line for line in report["warnings"] if "killed inside a stage" in line)
     assert said.startswith(f"2 child processes were killed inside a stage (pid {pids[0]}, {pids[1]}): ")
     assert {stage["stage"]: stage["calls"] for stage in report["stages"]} == {"busy": 2, "done": 1}
+
+
+KILLED_AT_ONCE = """\
+import multiprocessing, os, signal, sys, time
+import energyprof
+
+def work():
+    for _ in range(1000):
+        with energyprof.stage("busy"):
+            pass
+    with energyprof.stage("busier"):
+        time.sleep(0.1)  # half as long as recorders keep what they have
+        open("at work", "w").close()
+        signal.pause()
+
+if __name__ == "__main__":
+    with energyprof.stage("hand out"):
+        worker = multiprocessing.get_context(sys.argv[1]).Process(target=work)
+        worker.start()
+        while not os.path.exists("at work"):
+            time.sleep(0.001)
+        worker.kill()
+        worker.join()
+    print(worker.pid)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_worker_killed_before_it_wrote_what_it_had_recorded_is_said(place: Any, method: str) -> None:
+    place.write("job.py", KILLED_AT_ONCE)
+
+    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py", method)
+
+    pid = done.stdout.decode().strip()
+    report = report_of(place)
+    (said,) = (line for line in report["warnings"] if "killed inside a stage" in line)
+    assert said.startswith(f"1 child process was killed inside a stage (pid {pid}): ")
+    assert "may be missing" in said
+    assert "hand out/busy" in {stage["stage"] for stage in report["stages"]}

@@ -77,6 +77,13 @@ def collector_of(process: subprocess.Popen[bytes]) -> int:
     return next(int(pid) for pid in children if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
+def has_collector(process: subprocess.Popen[bytes]) -> bool:
+    try:
+        return collector_of(process) > 0
+    except (StopIteration, FileNotFoundError):
+        return False
+
+
 def calls(path: Path) -> dict[str, int]:
     return {row.stage: row.calls for row in load(path).report().stages}
 
@@ -144,6 +151,26 @@ def stored_readings(path: Path) -> int:
     except sqlite3.Error:
         return 0
     return found
+
+
+def test_a_collector_killed_before_it_wrote_anything_is_said_and_costs_no_stage(place: Any) -> None:
+    place.write("job.py", GOES_ON)
+    process = place.start(place.command("run", "--no-graph", "-o", "a.eprof", "job.py"))
+    until(lambda: has_collector(process))
+
+    os.kill(collector_of(process), signal.SIGKILL)
+    place.write("go", "")
+    stdout, stderr = process.communicate(timeout=60)
+
+    assert (process.returncode, stdout[-5:]) == (5, b"done\n")
+    said = re.search(
+        r"not complete: the collector ended early; complete it with: energyprof recover (\S+)", stderr.decode()
+    )
+    assert said is not None
+    place.call(place.command("recover", said[1]))
+    report = load(place.folder / "a.eprof").report()
+    assert calls(place.folder / "a.eprof") == WHOLE
+    assert any("the collector was stopped during the run: stages are complete" in line for line in report.warnings)
 
 
 def test_a_collector_killed_soon_after_it_began_leaves_the_power_up_to_then(place: Any) -> None:

@@ -85,11 +85,13 @@ class Recorder:
         self._is_replacing = False
         self._busy_ns = 0
         self._pair_ns = 0.0
-        self._flushed_s = self._facts_s = perf_counter()
+        self._facts_s = perf_counter()
 
     def _begin_spool(self, parent: Parent | None) -> None:
         self._spool = SpoolFile(self._folder, parent)
         self._cpu = OwnCpu() if parent is not None else None
+        # A child's first event is written at once: one that is killed soon after has left a sign of what is missing.
+        self._flushed_s = perf_counter() if parent is None else 0.0
         lanes.on_event = None if self._cpu is None else self._cpu.read
 
     def start(self) -> None:
