@@ -112,7 +112,7 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
     asked = np.ones(len(inside), np.bool_) if timing.response_ns else inside
     found = workload.occupancy(edge, asked, timing.response_ns)
     expect = _expectation(first, last, len(edge) - 1)
-    occupied = (expect @ found.time).toarray()
+    occupied = (expect @ found.time).toarray(order="F")
     if found.tail is not None:
         occupied -= _still_to_come(edge, found.tail, first, last, timing.response_ns)
     return Design(
@@ -121,8 +121,8 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
         start,
         end,
         occupied,
-        (expect @ found.carried).toarray(),
-        (expect @ found.stretched).toarray(),
+        (expect @ found.carried).toarray(order="F"),
+        (expect @ found.stretched).toarray(order="F"),
         edge,
         found.time,
         found.carried,

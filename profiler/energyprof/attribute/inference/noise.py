@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded, solve_banded
+from scipy.linalg.lapack import dpttrs
 
 from energyprof.attribute.inference.design import WEIGHTS, Design
 from energyprof.model.span import Floats
@@ -47,6 +48,7 @@ class Whitener:
     """A banded covariance ready to be divided by."""
 
     factor: NDArray[np.float64]
+    """The lower band of L, the covariance being L L'."""
 
     @staticmethod
     def of(band: NDArray[np.float64]) -> Whitener:
@@ -71,7 +73,14 @@ class Whitener:
 
     def divide(self, columns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the inverse covariance times the columns."""
-        solved: NDArray[np.float64] = cho_solve_banded((self.factor, True), columns, check_finite=False)
+        diagonal = self.factor[0]
+        solved: NDArray[np.float64]
+        if len(self.factor) == 1:
+            solved = (columns.T / diagonal**2).T
+        elif len(self.factor) == 2:  # a counter's: L D L' of a tridiagonal matrix takes a third of the time
+            solved = dpttrs(diagonal**2, self.factor[1, :-1] / diagonal[:-1], columns)[0]
+        else:
+            solved = cho_solve_banded((self.factor, True), columns, check_finite=False)
         return solved
 
 

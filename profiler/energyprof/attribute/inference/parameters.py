@@ -88,11 +88,16 @@ class Parameters:
         return replace(self, sloped=columns)
 
     def matrix(self, design: Design) -> Matrix:
-        """Return X."""
-        duration = design.duration_s
-        drift = hats(self.knots_ns, (design.start_ns + design.end_ns) / 2) * duration[:, None]
-        occupied = design.occupied
-        return np.column_stack((duration, drift, occupied[:, -1], occupied[:, :-1], design.stretched[:, self.sloped]))
+        """Return X, column after column in memory, as those read it who divide it by a covariance."""
+        duration, outside = design.duration_s, self.outside
+        result: Matrix = np.empty((len(duration), self.count), order="F")
+        result[:, 0] = duration
+        hats(self.knots_ns, (design.start_ns + design.end_ns) / 2, result[:, 1:outside])
+        result[:, 1:outside] *= duration[:, None]
+        result[:, outside] = design.occupied[:, -1]
+        result[:, self.block] = design.occupied[:, :-1]
+        result[:, self.block.stop :] = design.stretched[:, self.sloped]
+        return result
 
     def prior(self, hyper: Hyper) -> Prior:
         """Return what is believed before the data."""
@@ -120,9 +125,16 @@ class Parameters:
         return np.append(calls, max(abs(theta[self.outside]), LEAST_CALL_POWER_OUTSIDE * self.mean_w))
 
 
-def hats(knots_ns: Floats, at_ns: Floats) -> Matrix:
-    """Return the hat functions on the knots, one column each, that add up to 1."""
-    basis = np.empty((len(at_ns), len(knots_ns)))
-    for index, unit in enumerate(np.eye(len(knots_ns))):
-        basis[:, index] = np.interp(at_ns, knots_ns, unit)
+def hats(knots_ns: Floats, at_ns: Floats, result: Matrix | None = None) -> Matrix:
+    """Return the hat functions on the knots, one column each, that add up to 1; in `result` where it is given."""
+    basis = np.empty((len(at_ns), len(knots_ns)), order="F") if result is None else result
+    basis[...] = 0.0
+    if len(knots_ns) < 2:
+        basis[...] = 1.0
+        return basis
+    at = np.clip(at_ns, knots_ns[0], knots_ns[-1])
+    left = np.clip(np.searchsorted(knots_ns, at, "right") - 1, 0, len(knots_ns) - 2)
+    part = (at - knots_ns[left]) / (knots_ns[left + 1] - knots_ns[left])
+    rows = np.arange(len(at))
+    basis[rows, left], basis[rows, left + 1] = 1 - part, part
     return basis

@@ -52,9 +52,9 @@ def first(workload: Workload, rows: Rows, timing: Timing, baseline_w: float | No
     return solved(plan, Hyper(), parameters, Whitener.of(noise.band(Hyper().rho)))
 
 
-def solved(plan: Design, hyper: Hyper, parameters: Parameters, omega: Whitener) -> Trial:
-    """Return the estimate under a noise."""
-    columns = parameters.matrix(plan)
+def solved(plan: Design, hyper: Hyper, parameters: Parameters, omega: Whitener, columns: Matrix | None = None) -> Trial:
+    """Return the estimate under a noise; `columns`: X, where it is known already."""
+    columns = parameters.matrix(plan) if columns is None else columns
     solver = Solver.of(columns, plan.rows.energy_j, omega)
     return Trial(plan, hyper, parameters, columns, omega, solver, solver.under(parameters.prior(hyper)))
 
@@ -69,7 +69,9 @@ def again(trial: Trial, plan: Design | None) -> Trial:
     plan = trial.plan if plan is None else plan
     theta, parameters = trial.solution.theta[: trial.parameters.count], trial.parameters
     noise = spread(plan, parameters.power_w(theta), max(float(theta[0]), 0.0), parameters.call_power_w(theta))
-    return solved(plan, trial.hyper, parameters, Whitener.of(noise.band(trial.hyper.rho)))
+    is_same = plan is trial.plan and trial.columns.shape[1] == parameters.count
+    columns = trial.columns if is_same else None  # X knows nothing of noise and spreads
+    return solved(plan, trial.hyper, parameters, Whitener.of(noise.band(trial.hyper.rho)), columns)
 
 
 def searched(workload: Workload, trial: Trial, jitter_bounds_ns: tuple[float, float]) -> Trial:
