@@ -32,17 +32,35 @@ def between(measure: Measure | None, start_ns: Floats, end_ns: Floats) -> Floats
     return measure.at(end_ns) - measure.at(start_ns)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Inside:
+    """What time weighs inside ascending disjoint stretches; None is wall time."""
+
+    measure: Measure | None
+    start_ns: Floats
+    end_ns: Floats
+    done: Floats
+    """What the stretches before each weigh."""
+
+    @staticmethod
+    def of(measure: Measure | None, allowed: tuple[Floats, Floats]) -> Inside:
+        """Add up the stretches, (starts, ends)."""
+        starts, ends = allowed
+        return Inside(measure, starts, ends, np.append(0.0, np.cumsum(between(measure, starts, ends))))
+
+    def between(self, start_ns: Floats, end_ns: Floats) -> Floats:
+        """Return what each interval [start, end] weighs inside the stretches."""
+        if not len(self.start_ns):
+            return np.zeros(len(start_ns))
+        return np.maximum(self._until(end_ns) - self._until(start_ns), 0.0)
+
+    def _until(self, t_ns: Floats) -> Floats:
+        index = np.searchsorted(self.start_ns, t_ns, "right") - 1
+        inside = np.maximum(index, 0)
+        part = between(self.measure, self.start_ns[inside], np.minimum(t_ns, self.end_ns[inside]))
+        return np.where(index >= 0, self.done[inside] + part, 0.0)
+
+
 def within(measure: Measure | None, allowed: tuple[Floats, Floats], start_ns: Floats, end_ns: Floats) -> Floats:
     """Return what each interval [start, end] weighs inside `allowed`, which are ascending disjoint (starts, ends)."""
-    starts, ends = allowed
-    if not len(starts):
-        return np.zeros(len(start_ns))
-    done = np.append(0.0, np.cumsum(between(measure, starts, ends)))
-
-    def until(t_ns: Floats) -> Floats:
-        index = np.searchsorted(starts, t_ns, "right") - 1
-        inside = np.maximum(index, 0)
-        part = between(measure, starts[inside], np.minimum(t_ns, ends[inside]))
-        return np.where(index >= 0, done[inside] + part, 0.0)
-
-    return np.maximum(until(end_ns) - until(start_ns), 0.0)
+    return Inside.of(measure, allowed).between(start_ns, end_ns)

@@ -97,10 +97,11 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
     """Return the design of these rows."""
     start, end = rows.start_ns - timing.lag_ns, rows.end_ns - timing.lag_ns
     shifts = NODES * timing.jitter_ns
-    edges = np.concatenate([side + shift for shift in shifts for side in (start, end)])
-    if timing.response_ns:
-        edges = np.append(edges, edges.min() - FORGOTTEN * timing.response_ns)
-    edge, at = np.unique(edges, return_inverse=True)
+    edges = [side + shift for shift in shifts for side in (start, end)]
+    groups = _groups(start + shifts[0], end + shifts[-1], FORGOTTEN * timing.response_ns)
+    if timing.response_ns:  # what went on before the first of a group is still shown by it
+        edges.append(start[groups] + shifts[0] - FORGOTTEN * timing.response_ns)
+    edge, at = np.unique(np.concatenate(edges), return_inverse=True)
     count = len(rows)
     places = at[: 2 * len(NODES) * count].reshape(len(NODES), 2, count)
     first, last = tuple(places[:, 0]), tuple(places[:, 1])
@@ -108,8 +109,10 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
     for begin, until in zip(first, last, strict=True):
         np.add.at(depth, begin, 1.0)
         np.add.at(depth, until, -1.0)
-    inside = np.cumsum(depth)[: len(edge) - 1] > 0.5
-    asked = np.ones(len(inside), np.bool_) if timing.response_ns else inside
+    if timing.response_ns:
+        np.add.at(depth, at[2 * len(NODES) * count :], 1.0)
+        np.add.at(depth, last[-1][np.append(groups[1:], count) - 1], -1.0)
+    asked = np.cumsum(depth)[: len(edge) - 1] > 0.5
     found = workload.occupancy(edge, asked, timing.response_ns)
     expect = _expectation(first, last, len(edge) - 1)
     occupied = (expect @ found.time).toarray(order="F")
@@ -130,6 +133,11 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
         last,
         asked,
     )
+
+
+def _groups(start: Floats, end: Floats, apart_ns: float) -> Ints:
+    """Return the first rows of those that are further apart from all before them."""
+    return np.flatnonzero(np.append(True, start[1:] - np.maximum.accumulate(end)[:-1] > apart_ns))
 
 
 def _expectation(first: tuple[Ints, ...], last: tuple[Ints, ...], bins: int) -> csr_matrix:

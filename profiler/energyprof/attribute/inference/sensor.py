@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from energyprof.attribute.inference.bootstrap import bootstrap_sd
 from energyprof.attribute.inference.covered import Covered
-from energyprof.attribute.inference.design import Timing, design
-from energyprof.attribute.inference.extensions import extended, knots, with_response
-from energyprof.attribute.inference.lag import FoundLag, find_lag, queued_ns
+from energyprof.attribute.inference.design import FORGOTTEN, Timing, design
+from energyprof.attribute.inference.extensions import RESPONSE_BOUNDS_NS, extended, knots, with_response
+from energyprof.attribute.inference.lag import COARSEST_NS, LATER_NS, FoundLag, find_lag, queued_ns
 from energyprof.attribute.inference.parameters import Hyper
 from energyprof.attribute.inference.predict import predict
 from energyprof.attribute.inference.quantum import quantum_covariance
@@ -105,9 +105,10 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     if len(rows) < FEWEST_ROWS or response > SLOWEST * float(np.median(rows.end_ns - rows.start_ns)):
         return None
     few, bends = _part(rows, LAG_ROWS), knots(problem.run_ns)
+    beside = _beside(problem, few, low, high)
 
     def likelihood(tried: Timing) -> float:
-        return first(problem.workload, few, tried, problem.baseline_w, bends).solution.log_likelihood
+        return first(beside, few, tried, problem.baseline_w, bends).solution.log_likelihood
 
     start = Timing((low + high) / 2, rows.jitter_ns, response)
     lag = find_lag(likelihood, (low, high), start)
@@ -117,10 +118,11 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     rows = _inside(problem, timing.lag_ns, timing.lag_ns)
     few = _part(rows, int(np.clip(SEARCH_CELLS / (problem.workload.columns.count + 1), *SEARCH_ROWS)))
     rows = rows.capped(most)
-    trial = first(problem.workload, few, timing, problem.baseline_w, bends)
-    trial = searched(problem.workload, trial, rows.jitter_bounds_ns)
+    beside = _beside(problem, few, low, high)
+    trial = first(beside, few, timing, problem.baseline_w, bends)
+    trial = searched(beside, trial, rows.jitter_bounds_ns)
     if not response:
-        trial = with_response(problem.workload, trial, rows.jitter_bounds_ns, low)
+        trial = with_response(beside, trial, rows.jitter_bounds_ns, low)
     trial = again(trial, design(problem.workload, rows, trial.plan.timing))
     trial = extended(again(trial, None))
     is_slow = trial.plan.timing.response_ns > response
@@ -146,6 +148,16 @@ def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
     """Return the rows that lie in the run wherever the lag is."""
     rows = problem.rows
     return rows.at(np.flatnonzero((rows.start_ns - high >= 0) & (rows.end_ns - low <= problem.run_ns)))
+
+
+def _beside(problem: SensorProblem, rows: Rows, low: float, high: float) -> Workload:
+    """Return the workload as far as these rows know of it, wherever lag and time constant are looked for."""
+    slowest = max(float(problem.domain.response_ns or 0), RESPONSE_BOUNDS_NS[1])
+    margin = LATER_NS[-1] + 4 * (COARSEST_NS + rows.jitter_bounds_ns[1] + rows.jitter_ns)
+    begin, end = rows.start_ns - high - margin - FORGOTTEN * slowest, rows.end_ns - low + margin
+    until = np.maximum.accumulate(end)
+    apart = np.flatnonzero(begin[1:] > until[:-1])
+    return problem.workload.near(begin[np.append(0, apart + 1)], until[np.append(apart, len(rows) - 1)])
 
 
 def _part(rows: Rows, most: int) -> Rows:

@@ -1,0 +1,208 @@
+"""Work: what lanes did, in order of time, and its sums between ascending edges: cells of bins x columns.
+
+Chunks of segments are cut and summed one after another, so that memory does not grow with their number. The few edges
+within reach of a chunk are looked up among its starts, not they among the edges, which gives each segment its first
+bin by repetition; those that end beyond it (at most one per edge and lane) are cut. Sums are taken in a table of the
+chunk's bins x columns, or by sorting where that would be mostly empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from energyprof.attribute.cpu_shares import CpuShares
+from energyprof.attribute.inference.columns import Columns
+from energyprof.attribute.intervals import ranges
+from energyprof.attribute.measure import between
+from energyprof.attribute.segments import Segments
+from energyprof.attribute.sums import sum_by
+from energyprof.attribute.weights import Cells
+from energyprof.model.span import Flags, Floats, Ints
+
+CHUNK = 1 << 15
+CELLS_PER_PIECE = 10
+SPARE_CELLS = 1 << 16
+"""Up to CELLS_PER_PIECE for each piece and SPARE_CELLS more, sums are taken in a table."""
+LONGEST_OUTSIDE_S = 0.1
+"""Time outside counts as pieces of at most this: its power wanders, it is no one call."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sums:
+    """By bin and column, bins ascending: what workload.py says is summed."""
+
+    bin: Ints
+    column: Ints
+    amounts: tuple[Floats, ...]
+    """time, carried, stretched and, where a response was asked for, tail."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """Segments ordered by start, with the stretches in which no stage was open, whose stage is one after the last."""
+
+    segments: Segments
+    longer: Floats
+    """f of each segment."""
+    columns: Columns
+    shares: CpuShares | None
+    """None: power goes with the time that lanes are busy."""
+
+    def near(self, start_ns: Floats, end_ns: Floats) -> Work:
+        """Return the segments that have something of these stretches, which ascend and lie apart."""
+        at = np.searchsorted(end_ns, self.segments.start_ns, "right")
+        rows = np.flatnonzero(np.append(start_ns, np.inf)[at] < self.segments.end_ns)
+        return replace(self, segments=self.segments.at(rows), longer=self.longer[rows])
+
+    def between(self, edge_ns: Floats, asked: Flags, response_ns: float = 0.0, chunk: int = CHUNK) -> Sums:
+        """Return the sums of each bin between two edges; bins not `asked` for have none."""
+        start_ns, end_ns = self.segments.start_ns, self.segments.end_ns
+        reached = np.flatnonzero(end_ns > edge_ns[0])
+        low = int(reached[0]) if len(reached) else len(end_ns)
+        high = int(np.searchsorted(start_ns, edge_ns[-1], "left"))
+        found: list[tuple[Ints, list[Floats]]] = []
+        for first in range(low, high, chunk):
+            rows = slice(first, min(first + chunk, high))
+            if not _is_beside(start_ns[rows], end_ns[rows], edge_ns, asked):
+                part = _cut(start_ns[rows], end_ns[rows], edge_ns, asked)
+                found.append(self._of_chunk(part, part.row + first, edge_ns, response_ns))
+        key, amounts = _together(found, 3 + (response_ns > 0) + (self.shares is not None))
+        if self.shares is not None:
+            key, amounts = self._credited(self.shares, key, amounts, edge_ns)
+        size = self.columns.count + 1
+        return Sums(key // size, key % size, tuple(amounts))
+
+    def _of_chunk(self, part: _Cut, row: Ints, edge_ns: Floats, response_ns: float) -> tuple[Ints, list[Floats]]:
+        """Return keys and sums; in a CPU's domain apart for each process, and last the CPU time of its lanes in ns."""
+        outside, segments = self.columns.count, self.segments
+        column = np.append(self.columns.of_stage, outside)[segments.stage[row]]
+        length_ns = part.end_ns - part.start_ns
+        length_s, whole_s = length_ns * 1e-9, (segments.end_ns[row] - segments.start_ns[row]) * 1e-9
+        whole_s[column == outside] = LONGEST_OUTSIDE_S
+        amounts = [length_s, length_s * whole_s, length_s * self.longer[row]]
+        if response_ns:
+            amounts.append(part.tail_s(edge_ns, response_ns))
+        key = part.bin * (outside + 1) + column
+        if self.shares is not None:
+            thread = self.shares.of_lane[segments.lane[row]]
+            used = np.where(thread >= 0, length_ns, 0.0)
+            for number, (_, measure, _) in enumerate(self.shares.threads):
+                mine = np.flatnonzero(thread == number) if measure is not None else thread[:0]
+                used[mine] = between(measure, part.start_ns[mine], part.end_ns[mine])
+            amounts.append(used)
+            pids = self.shares.pids()
+            if len(pids) > 1:
+                of_thread = np.array([pids.index(pid) for pid, _, _ in self.shares.threads] + [0])
+                key = key * len(pids) + of_thread[thread]
+        return _summed(key, amounts)
+
+    def _credited(
+        self, shares: CpuShares, key: Ints, amounts: list[Floats], edge_ns: Floats
+    ) -> tuple[Ints, list[Floats]]:
+        """Return the sums as CPU time, lanes credited with what threads without spans and children used for them."""
+        pids, size = shares.pids(), self.columns.count + 1
+        process, key = key % len(pids), key // len(pids)
+        first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else key
+        at = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(key))))
+        key = key[first]
+        sums = [sum_by(at, amount, len(key)) for amount in amounts[:-1]]
+        cells = Cells(key, key // size, key % size, sums[0] * 1e9, len(edge_ns) - 1, size - 1)
+        seen = _Seen(at, process, pids, amounts[-1], amounts[0] * 1e9)
+        part = shares.credited(cells, edge_ns[:-1], edge_ns[1:], seen) / cells.time_ns
+        return key, [total * part**power for total, power in zip(sums, (1, 2, 1, 1), strict=False)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What lanes had of cells, row by row of cell and process."""
+
+    cell: Ints
+    process: Ints
+    pids: tuple[int, ...]
+    used_ns: Floats
+    time_ns: Floats
+
+    def own_ns(self, pid: int) -> Floats:
+        return self._of(pid, self.used_ns)
+
+    def open_ns(self, pid: int) -> Floats:
+        return self._of(pid, self.time_ns)
+
+    def _of(self, pid: int, amount: Floats) -> Floats:
+        if pid not in self.pids:
+            return np.zeros(int(self.cell[-1]) + 1 if len(self.cell) else 0)
+        mine = self.process == self.pids.index(pid)
+        return sum_by(self.cell, np.where(mine, amount, 0.0), int(self.cell[-1]) + 1 if len(self.cell) else 0)
+
+
+def _is_beside(start_ns: Floats, end_ns: Floats, edge_ns: Floats, asked: Flags) -> bool:
+    """Return whether these segments all lie before the edges, or in one bin that nobody asks about."""
+    bin_ = int(np.searchsorted(edge_ns, start_ns[0], "right")) - 1
+    if bin_ >= 0 and asked[bin_]:
+        return False
+    return bool(start_ns[-1] < edge_ns[bin_ + 1] and end_ns.max() <= edge_ns[bin_ + 1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cut:
+    bin: Ints
+    start_ns: Floats
+    end_ns: Floats
+    row: Ints
+    """Of the piece it was cut from, counted from the chunk's first."""
+
+    def tail_s(self, edge_ns: Floats, response_ns: float) -> Floats:
+        until = edge_ns[self.bin + 1]
+        late, early = (self.end_ns - until) / response_ns, (self.start_ns - until) / response_ns
+        return (np.exp(late) - np.exp(early)) * (response_ns * 1e-9)
+
+
+def _cut(start: Floats, end: Floats, edge: Floats, asked: Flags) -> _Cut:
+    """Cut at the edges; starts ascend from somewhere before the last edge, and some piece ends beyond the first."""
+    start, end = np.maximum(start, edge[0]), np.minimum(end, edge[-1])
+    low = max(int(np.searchsorted(edge, start[0], "right")) - 1, 0)
+    high = min(int(np.searchsorted(edge, start[-1], "right")), len(edge) - 1)
+    counts = np.diff(np.concatenate(([0], np.searchsorted(start, edge[low + 1 : high], "left"), [len(start)])))
+    first = np.repeat(np.arange(low, high), counts)
+    until = np.repeat(edge[low + 1 : high + 1], counts)
+    crossing = np.flatnonzero(end > until)
+    count = np.searchsorted(edge, end[crossing], "left") - 1 - first[crossing]
+    further, source = ranges(first[crossing] + 1, count), np.repeat(crossing, count)
+    bin_, row = np.concatenate((first, further)), np.concatenate((np.arange(len(start)), source))
+    begin = np.concatenate((start, edge[further]))
+    until = np.concatenate((np.minimum(end, until), np.minimum(end[source], edge[further + 1])))
+    kept = (until > begin) & asked[bin_]
+    if not kept.all():
+        held = np.flatnonzero(kept)
+        bin_, begin, until, row = bin_[held], begin[held], until[held], row[held]
+    return _Cut(bin_, begin, until, row)
+
+
+def _summed(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
+    """Return the distinct keys, ascending, and the sums of their amounts; pieces of a chunk have keys near by."""
+    first = int(key.min()) if len(key) else 0
+    cells = int(key.max()) + 1 - first if len(key) else 0
+    if cells > CELLS_PER_PIECE * len(key) + SPARE_CELLS:
+        return _grouped(key, amounts)
+    near = key - first
+    sums: list[Floats] = [sum_by(near, amount, cells) for amount in amounts]
+    held = np.flatnonzero(sums[1]) if len(key) else key
+    return held + first, [total[held] for total in sums]
+
+
+def _grouped(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
+    order = np.argsort(key, kind="stable")
+    key = key[order]
+    first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else key
+    return key[first], [np.add.reduceat(amount[order], first) if len(key) else amount for amount in amounts]
+
+
+def _together(found: list[tuple[Ints, list[Floats]]], wanted: int) -> tuple[Ints, list[Floats]]:
+    """Return the sums of several chunks as one."""
+    if len(found) < 2:
+        return found[0] if found else (np.zeros(0, np.int64), [np.zeros(0)] * wanted)
+    key = np.concatenate([key for key, _ in found])
+    columns = [np.concatenate([amounts[at] for _, amounts in found]) for at in range(wanted)]
+    return _grouped(key, columns)
