@@ -9,6 +9,7 @@ to 5 %.
 from __future__ import annotations
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from energyprof.attribute.inference.likelihood import Solution
@@ -21,15 +22,15 @@ BLOCK = 8
 SEED = 20240
 
 
-def bootstrap_sd(columns: Matrix, solution: Solution, functional: Matrix) -> Floats:
-    """Return the standard deviation of `functional` times the parameters."""
+def bootstrap_sd(columns: Matrix, solution: Solution, covariance: Matrix, functional: Matrix) -> Floats:
+    """Return the standard deviation of `functional` times the parameters, of which `covariance` is known."""
     rows = len(solution.residual_j)
-    to_energy = functional @ solution.covariance() @ solution.divided.T
-    hat = np.einsum("ij,ji->i", columns, solution.covariance() @ solution.divided.T)
+    by_residual = solution.divided @ covariance
+    hat = np.einsum("ij,ij->i", columns, by_residual)
     residual = solution.residual_j / np.sqrt(1 - np.clip(hat, 0.0, 0.95))
     residual -= residual.mean()
     block = int(min(BLOCK, max(1, rows // 10)))
     draws = np.random.default_rng(SEED).integers(0, rows - block + 1, (DRAWS, rows // block + 1))
-    picked = (draws[:, :, None] + np.arange(block)).reshape(DRAWS, -1)[:, :rows]
-    spread: Floats = (to_energy @ residual[picked].T).std(1)
+    picked = sliding_window_view(residual, block)[draws].reshape(DRAWS, -1)[:, :rows]
+    spread: Floats = (functional @ (by_residual.T @ picked.T)).std(1)
     return spread

@@ -71,6 +71,12 @@ class Solution:
         inverse: Matrix = cho_solve(self.factor, np.eye(len(self.theta)), check_finite=False)
         return inverse
 
+    def variance(self, parameter: int) -> float:
+        """Return one element of its diagonal."""
+        unit = np.zeros(len(self.theta))
+        unit[parameter] = 1.0
+        return float(cho_solve(self.factor, unit, check_finite=False)[parameter])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solver:
@@ -88,6 +94,19 @@ class Solver:
         """Set up the normal equations."""
         divided = omega.divide(columns)
         return Solver(columns, energy_j, omega, divided, columns.T @ divided, divided.T @ energy_j)
+
+    def with_more(self, more: Matrix) -> Solver:
+        """Return the same with more columns, of which there are few."""
+        divided = self.omega.divide(more)
+        beside, corner = self.divided.T @ more, more.T @ divided
+        return Solver(
+            _beside(self.columns, more),
+            self.energy_j,
+            self.omega,
+            _beside(self.divided, divided),
+            np.block([[self.normal, beside], [beside.T, corner]]),
+            np.append(self.right, divided.T @ self.energy_j),
+        )
 
     def under(self, prior: Prior) -> Solution:
         """Return the estimate under a prior."""
@@ -107,6 +126,13 @@ class Solver:
         )
         chi2 = squares / max(len(residual), 1)
         return Solution(theta, factor, self.divided, residual, divided_residual, likelihood, chi2)
+
+
+def _beside(left: Matrix, right: Matrix) -> Matrix:
+    """Return both as one matrix, column after column in memory."""
+    result = np.empty((len(left), left.shape[1] + right.shape[1]), order="F")
+    result[:, : left.shape[1]], result[:, left.shape[1] :] = left, right
+    return result
 
 
 def _factor(normal: Matrix) -> tuple[Matrix, bool]:

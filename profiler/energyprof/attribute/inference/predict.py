@@ -37,13 +37,40 @@ class Predicted:
     """Of each, the variance that no parameter is to blame for: of its calls, beyond what rows saw."""
 
 
-def predict(  # noqa: PLR0913, PLR0917 - the three matrices of the equations, and what was found
-    columns: Matrix, solution: Solution, omega: Whitener, carried: Matrix, in_all: Floats, functional: Matrix
-) -> Predicted:
-    """Return the energies; `carried` is U (rows x columns), `in_all` q, `functional` H (columns x parameters)."""
-    divided = omega.divide(carried)
-    reach = functional - divided.T @ columns
-    energy = functional @ solution.theta + carried.T @ solution.divided_residual
-    left = -(carried.T @ divided)
-    left[np.diag_indices_from(left)] += np.maximum(in_all, (carried * divided).sum(0))
-    return Predicted(energy, left + reach @ solution.covariance() @ reach.T, reach, np.maximum(np.diag(left), 0.0))
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What the rows say of calls: the terms of the equations that are the same whatever is asked for."""
+
+    theta: Floats
+    covariance: Matrix
+    """N^-1."""
+    by_rows: Matrix
+    """U' Omega^-1 U."""
+    by_columns: Matrix
+    """U' Omega^-1 X."""
+    off_j: Floats
+    """U' Omega^-1 e."""
+
+    @staticmethod
+    def of(columns: Matrix, solution: Solution, omega: Whitener, carried: Matrix) -> Seen:
+        """Divide U, `carried` (rows x columns), by the noise."""
+        divided = omega.divide(carried)
+        return Seen(
+            solution.theta,
+            solution.covariance(),
+            carried.T @ divided,
+            divided.T @ columns,
+            carried.T @ solution.divided_residual,
+        )
+
+    def predict(self, functional: Matrix, in_all: Floats) -> Predicted:
+        """Return the energies; `functional` is H (columns x parameters), `in_all` q."""
+        reach = functional - self.by_columns
+        left = -self.by_rows
+        left[np.diag_indices_from(left)] += np.maximum(in_all, np.diag(self.by_rows))
+        return Predicted(
+            functional @ self.theta + self.off_j,
+            left + reach @ self.covariance @ reach.T,
+            reach,
+            np.maximum(np.diag(left), 0.0),
+        )

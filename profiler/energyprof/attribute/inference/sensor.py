@@ -17,7 +17,7 @@ from energyprof.attribute.inference.design import FORGOTTEN, Timing, design
 from energyprof.attribute.inference.extensions import RESPONSE_BOUNDS_NS, extended, knots, with_response
 from energyprof.attribute.inference.lag import COARSEST_NS, LATER_NS, FoundLag, find_lag, queued_ns
 from energyprof.attribute.inference.parameters import Hyper
-from energyprof.attribute.inference.predict import predict
+from energyprof.attribute.inference.predict import Seen
 from energyprof.attribute.inference.quantum import quantum_covariance
 from energyprof.attribute.inference.residuals import Residuals
 from energyprof.attribute.inference.rows import Rows
@@ -173,9 +173,12 @@ def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, 
     residuals = Residuals.of(trial.omega.whiten(trial.solution.residual_j))
     read = Covered.of(problem.workload, windows.start_ns, windows.end_ns)
     whole = Covered.of(problem.workload, np.zeros(1), np.array([problem.run_ns]))
+    square = (trial.hyper.rho * trial.parameters.call_power_w(trial.solution.theta)) ** 2
+    seen = Seen.of(trial.columns, trial.solution, trial.omega, trial.plan.carried * square)
+    of_read, of_run = _energies(trial, seen, (read, whole), square, residuals)
     return Fitted(
-        read=_energies(trial, read, residuals),
-        run=_energies(trial, whole, residuals),
+        read=of_read,
+        run=of_run,
         timing=trial.plan.timing,
         lag_sd_ns=lag_sd,
         hyper=trial.hyper,
@@ -189,24 +192,33 @@ def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, 
     )
 
 
-def _energies(trial: Trial, covered: Covered, residuals: Residuals) -> Energies:
-    parameters, solution = trial.parameters, trial.solution
-    functional = covered.functional(parameters)
-    functional = np.pad(functional, ((0, 0), (0, trial.columns.shape[1] - functional.shape[1])))
-    square = (trial.hyper.rho * parameters.call_power_w(solution.theta)) ** 2
-    carried, in_all = trial.plan.carried * square, covered.carried_s2 * square
-    result = predict(trial.columns, solution, trial.omega, carried, in_all, functional)
-    covariance = result.covariance_j2 * residuals.widening() + quantum_covariance(trial.plan, covered.time_s)
-    analytic = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    drawn = np.sqrt(bootstrap_sd(trial.columns, solution, result.by_parameters) ** 2 + result.unseen_j2)
-    sd = np.maximum(analytic, np.minimum(drawn, BOOTSTRAP_MOST * analytic))
-    wider = sd / np.maximum(analytic, 1e-300)
-    return Energies(
-        energy_j=result.energy_j,
-        sd_j=sd,
-        covariance_j2=covariance * np.outer(wider, wider),
-        prior_sd_j=trial.hyper.tau * parameters.unit_w * covered.time_s[:-1],
-    )
+def _energies(
+    trial: Trial, seen: Seen, asked: tuple[Covered, ...], square: Floats, residuals: Residuals
+) -> list[Energies]:
+    """Return what each of those asked about spent; `square`: the variance of its calls per s^2."""
+    parameters, more = trial.parameters, trial.columns.shape[1] - trial.parameters.count
+    predicted = [
+        seen.predict(np.pad(covered.functional(parameters), ((0, 0), (0, more))), covered.carried_s2 * square)
+        for covered in asked
+    ]
+    reach = np.concatenate([one.by_parameters for one in predicted])
+    drawn = np.split(bootstrap_sd(trial.columns, trial.solution, seen.covariance, reach), len(asked))
+    energies = []
+    for covered, result, drawn_sd in zip(asked, predicted, drawn, strict=True):
+        covariance = result.covariance_j2 * residuals.widening() + quantum_covariance(trial.plan, covered.time_s)
+        analytic = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+        blocks = np.sqrt(drawn_sd**2 + result.unseen_j2)
+        sd = np.maximum(analytic, np.minimum(blocks, BOOTSTRAP_MOST * analytic))
+        wider = sd / np.maximum(analytic, 1e-300)
+        energies.append(
+            Energies(
+                energy_j=result.energy_j,
+                sd_j=sd,
+                covariance_j2=covariance * np.outer(wider, wider),
+                prior_sd_j=trial.hyper.tau * parameters.unit_w * covered.time_s[:-1],
+            )
+        )
+    return energies
 
 
 def _condition(trial: Trial) -> float:

@@ -13,7 +13,6 @@ from dataclasses import replace
 import numpy as np
 
 from energyprof.attribute.inference.design import design
-from energyprof.attribute.inference.likelihood import Solver
 from energyprof.attribute.inference.trial import Trial
 from energyprof.attribute.inference.workload import Workload
 from energyprof.model.span import Floats
@@ -31,15 +30,14 @@ def with_timing(workload: Workload, trial: Trial, lag_sd_ns: float, response_is_
     by_lag = plan.by_lag(until) * 1e-9
     along = plan.rows.along((plan.rows.start_ns + plan.rows.end_ns) / 2)
     by_response = _by_response(workload, trial) if response_is_free else np.zeros(len(by_lag))
-    columns = np.column_stack((trial.columns, by_lag, by_lag * along, by_response))
     response_sd = RESPONSE_SD * plan.timing.response_ns if response_is_free else FIXED_SD_NS
     prior = parameters.prior(trial.hyper)
     sd = np.append(prior.sd, (lag_sd_ns, plan.rows.jitter_ns, response_sd))
     prior = replace(prior, mean=np.append(prior.mean, np.zeros(3)), sd=sd)
-    solver = Solver.of(columns, plan.rows.energy_j, trial.omega)
+    solver = trial.solver.with_more(np.column_stack((by_lag, by_lag * along, by_response)))
     solution = solver.under(prior)
-    lag_sd = float(np.sqrt(solution.covariance()[parameters.count, parameters.count]))
-    return replace(trial, columns=columns, solver=solver, solution=solution), lag_sd
+    lag_sd = float(np.sqrt(solution.variance(parameters.count)))
+    return replace(trial, columns=solver.columns, solver=solver, solution=solution), lag_sd
 
 
 def _by_response(workload: Workload, trial: Trial) -> Floats:
