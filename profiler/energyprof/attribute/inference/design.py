@@ -12,7 +12,8 @@ the model's energy up to t, the variance of M(t + s e) is that of an edge. A cou
 power reading moves as a whole.
 
 A sensor with a first-order response of time constant T shows C_k(t) - T z_k(t) for C_k(t), z being the occupancy
-filtered by exp(-t/T)/T: exact, from the tails of every bin (workload.py) carried on from edge to edge.
+filtered by exp(-t/T)/T: exact, from the tails q of every bin (workload.py) carried on from edge to edge,
+T z(t_m+1) = exp(-(t_m+1 - t_m)/T) T z(t_m) + q_m.
 
 The derivative of a row's energy by the lag follows from the nodes as well: E[M'(t + s e)] = E[e M(t + s e)] / s
 (Stein).
@@ -23,6 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg.lapack import dtbtrs
 from scipy.sparse import csr_matrix
 
 from energyprof.attribute.inference.rows import Rows
@@ -34,6 +36,8 @@ NODES = np.array((-(3**0.5), 0.0, 3**0.5))
 WEIGHTS = np.array((1 / 6, 2 / 3, 1 / 6))
 FORGOTTEN = 16.0
 """Time constants after which a response has decayed to 1e-7."""
+COLUMNS = 32
+"""How many are filtered at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +156,17 @@ def _expectation(first: tuple[Ints, ...], last: tuple[Ints, ...], bins: int) -> 
 def _still_to_come(
     edge: Floats, tail: csr_matrix, first: tuple[Ints, ...], last: tuple[Ints, ...], response_ns: float
 ) -> Floats:
-    """Return what of each row's time a first-order response has not shown at its end, less what it had not before."""
-    until = edge[1:]
-    oldest = np.searchsorted(until, until - FORGOTTEN * response_ns)
-    lengths = np.arange(len(until)) + 1 - oldest
-    row, bin_ = np.repeat(np.arange(len(until)), lengths), ranges(oldest, lengths)
-    decay = csr_matrix((np.exp((until[bin_] - until[row]) / response_ns), (row, bin_)), shape=(len(until),) * 2)
-    level = (decay @ tail).toarray()
-    total = np.zeros((len(first[0]), level.shape[1]))
-    for begin, ended, part in zip(first, last, WEIGHTS, strict=True):
-        total += part * (level[ended - 1] - level[begin - 1])
+    """Return what of each row's time a first-order response has not shown at its end, less what it had not before.
+
+    What it has not shown at an edge is that of the edge before, decayed, and the tail of the bin in between.
+    """
+    bins, columns = tail.shape
+    band = np.zeros((2, bins))
+    band[1, :-1] = -np.exp(-np.diff(edge[1:]) / response_ns)
+    by_column, total = tail.tocsc(), np.zeros((len(first[0]), columns), order="F")
+    for low in range(0, columns, COLUMNS):
+        part = slice(low, low + COLUMNS)
+        level = dtbtrs(band, by_column[:, part].toarray(order="F"), uplo="L", diag="U")[0]
+        for begin, ended, weight in zip(first, last, WEIGHTS, strict=True):
+            total[:, part] += weight * (level[ended - 1] - level[begin - 1])
     return total
