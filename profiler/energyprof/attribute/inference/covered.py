@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from energyprof.attribute.inference.parameters import Parameters, hats
 from energyprof.attribute.inference.workload import Workload
-from energyprof.model.span import Floats
+from energyprof.model.span import Flags, Floats
 
 Matrix = NDArray[np.float64]
 STEP_NS = 1e9
@@ -32,18 +32,22 @@ class Covered:
     stretched_s: Floats
 
     @staticmethod
-    def of(workload: Workload, start: Floats, end: Floats) -> Covered:
-        """Add up the time of each column in these stretches, ascending and disjoint; ns."""
+    def of(workload: Workload, run_ns: float, start: Floats, end: Floats) -> tuple[Covered, Covered]:
+        """Add up the time of each column in these stretches, ascending and disjoint, and in the whole run; ns."""
         gap = np.flatnonzero(start[1:] > end[:-1])
         start, end = start[np.append(0, gap + 1)], end[np.append(gap, len(end) - 1)]
-        edge = np.unique(np.concatenate((start, end, np.arange(start[0], end[-1], STEP_NS))))
+        edge = np.unique(np.concatenate((start, end, np.arange(0.0, run_ns, STEP_NS), (run_ns,))))
         asked = np.searchsorted(start, edge[:-1], "right") > np.searchsorted(end, edge[:-1], "right")
-        found = workload.occupancy(edge, asked)
-        time, carried, stretched = (
-            np.asarray(matrix.sum(0)).ravel() for matrix in (found.time, found.carried, found.stretched)
-        )
-        shared = workload.shared(edge, asked)
-        return Covered((edge[:-1] + edge[1:]) / 2, shared.toarray(), time, carried, stretched)
+        every = np.ones(len(asked), np.bool_)
+        found, shared = workload.occupancy(edge, every), workload.shared(edge, every).toarray()
+
+        def part(bins: Flags) -> Covered:
+            time, carried, stretched = (
+                np.asarray(bins.astype(np.float64) @ matrix) for matrix in (found.time, found.carried, found.stretched)
+            )
+            return Covered(((edge[:-1] + edge[1:]) / 2)[bins], shared[bins], time, carried, stretched)
+
+        return part(asked), part(every)
 
     def functional(self, parameters: Parameters) -> Matrix:
         """Return H."""

@@ -37,6 +37,8 @@ SEARCH_CELLS, SEARCH_ROWS = 5e5, (400, 1000)
 LAG_ROWS = 600
 MOST_CELLS, MOST_ROWS = 3e6, (3000, 40_000)
 """Of the design of the whole run: beyond, neighbouring rows are put together."""
+CHOOSING_ROWS = 6000
+"""So many, neighbours put together, say what extensions the data ask for, and what the timing is; all say powers."""
 CLOSE_NS = 1e4
 """Corrections of lag and grid below this are not worth another look."""
 SURELY = 2.0
@@ -117,7 +119,8 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     most = int(np.clip(MOST_CELLS / (problem.workload.columns.count + 1), *MOST_ROWS))
     rows = _inside(problem, timing.lag_ns, timing.lag_ns)
     few = _part(rows, int(np.clip(SEARCH_CELLS / (problem.workload.columns.count + 1), *SEARCH_ROWS)))
-    rows = rows.capped(most)
+    every = rows.capped(most)
+    rows = every.capped(CHOOSING_ROWS)
     beside = _beside(problem, few, low, high)
     trial = first(beside, few, timing, problem.baseline_w, bends)
     trial = searched(beside, trial, rows.jitter_bounds_ns)
@@ -127,15 +130,15 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     trial = extended(again(trial, None))
     is_slow = trial.plan.timing.response_ns > response
     wide = max((high - low) / 12**0.5, 1e4)
-    for _ in range(2):
+    for _ in range(2 if rows is every else 1):
         moved, _ = with_timing(problem.workload, trial, wide, is_slow)
         off, skew, slower = moved.solution.theta[trial.parameters.count :].tolist()
-        if max(abs(off), abs(skew), abs(slower)) < CLOSE_NS:
+        if rows is every and max(abs(off), abs(skew), abs(slower)) < CLOSE_NS:
             break
         now = trial.plan.timing
         shifted = float(np.clip(now.lag_ns + off, low, high))
         response_ns = float(np.clip(now.response_ns + slower, 0.5 * now.response_ns, 2 * now.response_ns))
-        rows = rows.skewed(skew)
+        rows = every = every.skewed(skew)
         timing = replace(now, lag_ns=shifted, response_ns=response_ns)
         trial = again(trial, design(problem.workload, rows, timing))
     moved, lag_sd = with_timing(problem.workload, trial, wide, is_slow)
@@ -171,11 +174,10 @@ def _part(rows: Rows, most: int) -> Rows:
 def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, found_response: bool) -> Fitted:
     windows = problem.windows
     residuals = Residuals.of(trial.omega.whiten(trial.solution.residual_j))
-    read = Covered.of(problem.workload, windows.start_ns, windows.end_ns)
-    whole = Covered.of(problem.workload, np.zeros(1), np.array([problem.run_ns]))
+    asked = Covered.of(problem.workload, problem.run_ns, windows.start_ns, windows.end_ns)
     square = (trial.hyper.rho * trial.parameters.call_power_w(trial.solution.theta)) ** 2
     seen = Seen.of(trial.columns, trial.solution, trial.omega, trial.plan.carried * square)
-    of_read, of_run = _energies(trial, seen, (read, whole), square, residuals)
+    of_read, of_run = _energies(trial, seen, asked, square, residuals)
     return Fitted(
         read=of_read,
         run=of_run,
