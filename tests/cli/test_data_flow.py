@@ -140,3 +140,34 @@ def test_embodied_energy_of_the_sinks_is_all_self_energy(tmp_path: Path) -> None
     embodied = sum(node.embodied_j or 0.0 for node in sinks)
     assert embodied == pytest.approx(sum(node.self_j or 0.0 for node in graph.nodes), abs=1e-6)
     assert embodied > 0.0
+
+
+SKLEARN = """
+import numpy as np
+from energyprof import stage
+from sklearn.decomposition import PCA
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+@stage
+def load():
+    x = np.random.default_rng(0).normal(size=(200, 5))
+    return x, (x[:, 0] > 0).astype(int)
+
+x, y = load()
+model = make_pipeline(StandardScaler(), PCA(2), LogisticRegression())
+model.fit(x, y)
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_a_pipeline_of_sklearn_gives_its_steps_and_flows_for_free(tmp_path: Path) -> None:
+    run = recorded(tmp_path, SKLEARN)
+
+    assert set(flows_of(run)) == {
+        ("load", "Pipeline"),
+        ("Pipeline/standardscaler", "Pipeline/pca"),
+        ("Pipeline/pca", "Pipeline/logisticregression"),
+    }

@@ -116,7 +116,8 @@ def test_results_are_the_same_and_objects_untouched(sink: Sink) -> None:
 
     assert sink.paths
     assert type(clone(model)) is Pipeline
-    assert not hasattr(PCA(2), "predict") and not hasattr(Pipeline([("pca", PCA(2))]), "predict")
+    assert not hasattr(PCA(2), "predict")
+    assert not hasattr(Pipeline([("pca", PCA(2))]), "predict")
     assert list(signature(model.fit).parameters) == ["X", "y", "params"]
     assert pickle.loads(before).predict(X).tolist() == model.predict(X).tolist()
     assert recorded.tolist() == pipeline().fit(X, Y).predict_proba(X).tolist()
