@@ -7,6 +7,7 @@ import pytest
 
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.cpu_time import cpu_times
+from energyprof.attribute.inference.bootstrap import moving_block_sd
 from energyprof.attribute.inference.columns import Columns
 from energyprof.attribute.inference.design import Timing, design
 from energyprof.attribute.inference.rows import Rows
@@ -134,3 +135,15 @@ def test_chunks_of_any_size_give_the_same_sums():
     assert found.column.tolist() == expected.column.tolist()
     for one, other in zip(found.amounts, expected.amounts, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-18)
+
+
+def test_the_bootstrap_is_what_very_many_draws_of_blocks_come_to():
+    rng = np.random.default_rng(0)
+    residual = np.convolve(rng.standard_t(4, 203), np.ones(3))[:203]
+    to_energy, block = rng.standard_normal((5, 203)), 8
+
+    found = moving_block_sd(residual, to_energy, block)
+
+    starts = rng.integers(0, 203 - block + 1, (20_000, 203 // block + 1))
+    drawn = (residual - residual.mean())[(starts[:, :, None] + np.arange(block)).reshape(20_000, -1)[:, :203]]
+    np.testing.assert_allclose(found, (to_energy @ drawn.T).std(1), rtol=0.03)

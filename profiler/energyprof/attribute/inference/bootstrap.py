@@ -1,9 +1,13 @@
 """The bootstrap: how far energies move when blocks of residuals are drawn anew.
 
 It sees what the covariance does not know of: residuals that hang together over several rows, or have heavy tails.
-Blocks of neighbouring residuals (moving blocks: Kuensch, Annals of Statistics 17, 1989), each residual divided by the
-square root of what its own leverage leaves of it, go through the linear estimate; 200 draws give a standard deviation
-to 5 %.
+Blocks of L neighbouring residuals (moving blocks: Kuensch, Annals of Statistics 17, 1989), each residual divided by the
+square root of what its own leverage leaves of it, go through the linear estimate A, energies x rows. Nobody has to
+draw: blocks are drawn independently of each other, each from all places alike, so that the variance of what comes is
+
+    sum over blocks b of a_b' G a_b,    G_ij = covariance over all places s of r_s+i and r_s+j    (L x L)
+
+with a_b the part of a row of A that stands in block b: what infinitely many draws would give.
 """
 
 from __future__ import annotations
@@ -16,10 +20,8 @@ from energyprof.attribute.inference.likelihood import Solution
 from energyprof.model.span import Floats
 
 Matrix = NDArray[np.float64]
-DRAWS = 200
 BLOCK = 8
 """Rows to a block, less in few rows."""
-SEED = 20240
 
 
 def bootstrap_sd(columns: Matrix, solution: Solution, covariance: Matrix, functional: Matrix) -> Floats:
@@ -28,9 +30,15 @@ def bootstrap_sd(columns: Matrix, solution: Solution, covariance: Matrix, functi
     by_residual = solution.divided @ covariance
     hat = np.einsum("ij,ij->i", columns, by_residual)
     residual = solution.residual_j / np.sqrt(1 - np.clip(hat, 0.0, 0.95))
-    residual -= residual.mean()
-    block = int(min(BLOCK, max(1, rows // 10)))
-    draws = np.random.default_rng(SEED).integers(0, rows - block + 1, (DRAWS, rows // block + 1))
-    picked = sliding_window_view(residual, block)[draws].reshape(DRAWS, -1)[:, :rows]
-    spread: Floats = (functional @ (by_residual.T @ picked.T)).std(1)
+    return moving_block_sd(residual, functional @ by_residual.T, int(min(BLOCK, max(1, rows // 10))))
+
+
+def moving_block_sd(residual: Floats, to_energy: Matrix, block: int) -> Floats:
+    """Return the deviation of `to_energy` times residuals drawn in blocks of so many."""
+    places = sliding_window_view(residual - residual.mean(), block)
+    together = np.cov(places, rowvar=False, bias=True).reshape(block, block)
+    energies, rows = to_energy.shape
+    blocks = np.zeros((energies, -(-rows // block), block))
+    blocks.reshape(energies, -1)[:, :rows] = to_energy
+    spread: Floats = np.sqrt(np.maximum(np.einsum("kbi,kbi->k", blocks @ together, blocks), 0.0))
     return spread

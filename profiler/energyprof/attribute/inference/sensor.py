@@ -35,7 +35,7 @@ SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
 SEARCH_CELLS, SEARCH_ROWS = 5e5, (400, 1000)
 LAG_ROWS = 600
-MOST_CELLS, MOST_ROWS = 3e6, (3000, 40_000)
+MOST_CELLS, MOST_ROWS = 3e6, (3000, 20_000)
 """Of the design of the whole run: beyond, neighbouring rows are put together."""
 CHOOSING_ROWS = 6000
 """So many, neighbours put together, say what extensions the data ask for, and what the timing is; all say powers."""

@@ -2,12 +2,14 @@
 
 Chunks of segments are cut and summed one after another, so that memory does not grow with their number. The few edges
 within reach of a chunk are looked up among its starts, not they among the edges, which gives each segment its first
-bin by repetition; those that end beyond it (at most one per edge and lane) are cut. Sums are taken in a table of the
-chunk's bins x columns, or by sorting where that would be mostly empty.
+bin by repetition; those that end beyond it (at most one per edge and lane) are cut. No later segment starts before the
+next chunk's first: bins before that are final, and what goes on beyond its bin is cut together with the next chunk.
+Sums are taken in a table of the chunk's bins x columns, or by sorting where that would be mostly empty.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,25 +60,28 @@ class Work:
 
     def between(self, edge_ns: Floats, asked: Flags, response_ns: float = 0.0, chunk: int = CHUNK) -> Sums:
         """Return the sums of each bin between two edges; bins not `asked` for have none."""
-        start_ns, end_ns = self.segments.start_ns, self.segments.end_ns
-        reached = np.flatnonzero(end_ns > edge_ns[0])
-        low = int(reached[0]) if len(reached) else len(end_ns)
-        high = int(np.searchsorted(start_ns, edge_ns[-1], "left"))
-        found: list[tuple[Ints, list[Floats]]] = []
-        for first in range(low, high, chunk):
-            rows = slice(first, min(first + chunk, high))
-            if not _is_beside(start_ns[rows], end_ns[rows], edge_ns, asked):
-                part = _cut(start_ns[rows], end_ns[rows], edge_ns, asked)
-                found.append(self._of_chunk(part, part.row + first, edge_ns, response_ns))
-        key, amounts = _together(found, 3 + (response_ns > 0) + (self.shares is not None))
+        size, wanted = self.columns.count + 1, 3 + (response_ns > 0) + (self.shares is not None)
+        processes = 1 if self.shares is None else len(self.shares.pids())
+        keys, found = [np.zeros(0, np.int64)], [[np.zeros(0)] * wanted]
+        last, more = keys[0], found[0]
+        """Sums of the one bin that is not final."""
+        for parts, final in _sweep(self.segments, edge_ns, asked, chunk):
+            several = [self._amounts(part, edge_ns, response_ns) for part in parts]
+            key = np.concatenate([last, *(key for key, _ in several)])
+            columns = zip(more, *(amounts for _, amounts in several), strict=True)
+            key, amounts = _summed(key, [np.concatenate(column) for column in columns])
+            done = int(np.searchsorted(key, final * size * processes))
+            keys.append(key[:done])
+            found.append([amount[:done] for amount in amounts])
+            last, more = key[done:], [amount[done:] for amount in amounts]
+        key, amounts = np.concatenate(keys), [np.concatenate(column) for column in zip(*found, strict=True)]
         if self.shares is not None:
             key, amounts = self._credited(self.shares, key, amounts, edge_ns)
-        size = self.columns.count + 1
         return Sums(key // size, key % size, tuple(amounts))
 
-    def _of_chunk(self, part: _Cut, row: Ints, edge_ns: Floats, response_ns: float) -> tuple[Ints, list[Floats]]:
-        """Return keys and sums; in a CPU's domain apart for each process, and last the CPU time of its lanes in ns."""
-        outside, segments = self.columns.count, self.segments
+    def _amounts(self, part: _Cut, edge_ns: Floats, response_ns: float) -> tuple[Ints, list[Floats]]:
+        """Return keys and amounts; in a CPU's domain by process as well, and last the CPU time of its lanes in ns."""
+        outside, segments, row = self.columns.count, self.segments, part.row
         column = np.append(self.columns.of_stage, outside)[segments.stage[row]]
         length_ns = part.end_ns - part.start_ns
         length_s, whole_s = length_ns * 1e-9, (segments.end_ns[row] - segments.start_ns[row]) * 1e-9
@@ -96,7 +101,7 @@ class Work:
             if len(pids) > 1:
                 of_thread = np.array([pids.index(pid) for pid, _, _ in self.shares.threads] + [0])
                 key = key * len(pids) + of_thread[thread]
-        return _summed(key, amounts)
+        return key, amounts
 
     def _credited(
         self, shares: CpuShares, key: Ints, amounts: list[Floats], edge_ns: Floats
@@ -137,12 +142,28 @@ class _Seen:
         return sum_by(self.cell, np.where(mine, amount, 0.0), int(self.cell[-1]) + 1 if len(self.cell) else 0)
 
 
-def _is_beside(start_ns: Floats, end_ns: Floats, edge_ns: Floats, asked: Flags) -> bool:
-    """Return whether these segments all lie before the edges, or in one bin that nobody asks about."""
-    bin_ = int(np.searchsorted(edge_ns, start_ns[0], "right")) - 1
-    if bin_ >= 0 and asked[bin_]:
-        return False
-    return bool(start_ns[-1] < edge_ns[bin_ + 1] and end_ns.max() <= edge_ns[bin_ + 1])
+def _sweep(segments: Segments, edge: Floats, asked: Flags, chunk: int) -> Iterator[tuple[list[_Cut], int]]:
+    """Yield segments cut at the edges, and before which bin nothing more is to come."""
+    start, end = segments.start_ns, segments.end_ns
+    reached = np.flatnonzero(end > edge[0])
+    low = int(reached[0]) if len(reached) else len(end)
+    high = int(np.searchsorted(start, edge[-1], "left"))
+    goes_on, until_ns = np.zeros(0, np.int64), float(edge[0])
+    """Segments that reach beyond the last bin looked at, and where that ends."""
+    for first in range(low, high, chunk):
+        stop = min(first + chunk, high)
+        bin_ = max(int(np.searchsorted(edge, start[stop], "right")) - 1, 0) if stop < high else len(edge) - 2
+        limit_ns = max(float(edge[bin_ + 1]), until_ns)
+        rows = np.arange(first, stop)
+        yield (
+            [
+                _cut(goes_on, np.full(len(goes_on), until_ns), np.minimum(end[goes_on], limit_ns), edge, asked),
+                _cut(rows, np.maximum(start[rows], edge[0]), np.minimum(end[rows], limit_ns), edge, asked),
+            ],
+            bin_ if stop < high else len(edge) - 1,
+        )
+        goes_on, until_ns = np.concatenate((goes_on, rows)), limit_ns
+        goes_on = goes_on[end[goes_on] > limit_ns]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +172,7 @@ class _Cut:
     start_ns: Floats
     end_ns: Floats
     row: Ints
-    """Of the piece it was cut from, counted from the chunk's first."""
+    """Of the segment."""
 
     def tail_s(self, edge_ns: Floats, response_ns: float) -> Floats:
         until = edge_ns[self.bin + 1]
@@ -159,10 +180,11 @@ class _Cut:
         return (np.exp(late) - np.exp(early)) * (response_ns * 1e-9)
 
 
-def _cut(start: Floats, end: Floats, edge: Floats, asked: Flags) -> _Cut:
-    """Cut at the edges; starts ascend from somewhere before the last edge, and some piece ends beyond the first."""
-    start, end = np.maximum(start, edge[0]), np.minimum(end, edge[-1])
-    low = max(int(np.searchsorted(edge, start[0], "right")) - 1, 0)
+def _cut(row: Ints, start: Floats, end: Floats, edge: Floats, asked: Flags) -> _Cut:
+    """Cut segments between the edges, ordered by start; what lies in bins not asked for is left out."""
+    if not len(row) or start[0] >= edge[-1]:
+        return _Cut(row[:0], start[:0], end[:0], row[:0])
+    low = int(np.searchsorted(edge, start[0], "right")) - 1
     high = min(int(np.searchsorted(edge, start[-1], "right")), len(edge) - 1)
     counts = np.diff(np.concatenate(([0], np.searchsorted(start, edge[low + 1 : high], "left"), [len(start)])))
     first = np.repeat(np.arange(low, high), counts)
@@ -170,7 +192,7 @@ def _cut(start: Floats, end: Floats, edge: Floats, asked: Flags) -> _Cut:
     crossing = np.flatnonzero(end > until)
     count = np.searchsorted(edge, end[crossing], "left") - 1 - first[crossing]
     further, source = ranges(first[crossing] + 1, count), np.repeat(crossing, count)
-    bin_, row = np.concatenate((first, further)), np.concatenate((np.arange(len(start)), source))
+    bin_, row = np.concatenate((first, further)), np.concatenate((row, row[source]))
     begin = np.concatenate((start, edge[further]))
     until = np.concatenate((np.minimum(end, until), np.minimum(end[source], edge[further + 1])))
     kept = (until > begin) & asked[bin_]
@@ -197,12 +219,3 @@ def _grouped(key: Ints, amounts: list[Floats]) -> tuple[Ints, list[Floats]]:
     key = key[order]
     first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else key
     return key[first], [np.add.reduceat(amount[order], first) if len(key) else amount for amount in amounts]
-
-
-def _together(found: list[tuple[Ints, list[Floats]]], wanted: int) -> tuple[Ints, list[Floats]]:
-    """Return the sums of several chunks as one."""
-    if len(found) < 2:
-        return found[0] if found else (np.zeros(0, np.int64), [np.zeros(0)] * wanted)
-    key = np.concatenate([key for key, _ in found])
-    columns = [np.concatenate([amounts[at] for _, amounts in found]) for at in range(wanted)]
-    return _grouped(key, columns)
