@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,13 @@ def test_report_prints_the_newest_run_of_the_folder(energyprof: Any) -> None:
     assert b"energyprof graph job.eprof" in newest.stdout
     assert newest.stdout == named.stdout
     assert newest.stderr == b""
+
+
+def test_a_report_of_a_stored_fit_waits_for_no_scipy(energyprof: Any, place: Any) -> None:
+    done = place.call([sys.executable, "-X", "importtime", "-m", "energyprof", "report", "job.eprof"])
+
+    assert b" energyprof.run\n" in done.stderr
+    assert b"scipy" not in done.stderr
 
 
 def test_json_report_holds_the_stages_and_a_ledger_that_closes(energyprof: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -16,9 +16,7 @@ from energyprof.attribute.from_bursts import inferred
 from energyprof.attribute.functions import function_energy
 from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
 from energyprof.attribute.inference.columns import Columns
-from energyprof.attribute.inference.sensor import Fitted, SensorProblem, fit_sensor
 from energyprof.attribute.inference.separable import FittedSplit, refusal_of, said_of, sensor_fit
-from energyprof.attribute.inference.workload import Workload
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
@@ -47,6 +45,9 @@ from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings, Use
 from energyprof.model.span import Floats, Ints
 from energyprof.model.trace import Trace
+
+if TYPE_CHECKING:
+    from energyprof.attribute.inference.sensor import Fitted
 
 _NO_READINGS = Readings(*(np.zeros(0, np.int64),) * 3, status=np.zeros(0, np.uint8))
 
@@ -229,6 +230,10 @@ def _fitted(
     trace, windows = ground.trace, recovered.run
     if recovered.rows is None or ground.between is not None or not len(windows) or not len(lanes.segments):
         return None
+    # These need scipy, which loads longer than all else here: reports of stored fits and of models do without it.
+    from energyprof.attribute.inference.sensor import SensorProblem, fit_sensor
+    from energyprof.attribute.inference.workload import Workload
+
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
     columns = Columns.of(trace.stages, lanes.own_ns)
     workload = Workload.of(lanes.segments, lanes.line, lanes.shares if by_cpu else None, columns)

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import stdtrit
 
 from energyprof.attribute.stretches import Between
 from energyprof.attribute.sums import sum_by
@@ -114,6 +113,8 @@ class _Ratio:
     @staticmethod
     def of(energy: Floats, time: Floats, owner: Ints, n: Floats) -> _Ratio:
         """Return the ratio estimate from each one's `n` bursts."""
+        from scipy.special import stdtrit  # here, since a run that was stored whole does without scipy
+
         total = sum_by(owner, time, len(n))
         value = _ratio(sum_by(owner, energy, len(n)), total)
         squares = sum_by(owner, (energy - value[owner] * time) ** 2, len(n))

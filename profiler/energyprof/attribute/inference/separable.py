@@ -14,17 +14,20 @@ reaches 1/t, t being the variance of an interval of 10 %.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from energyprof.attribute.inference.columns import Columns
-from energyprof.attribute.inference.sensor import Fitted
 from energyprof.attribute.split import SPREAD, Bounds, Split
 from energyprof.attribute.sums import sum_by
 from energyprof.model.attribution import SensorFit
 from energyprof.model.domain import Domain
 from energyprof.model.span import Floats, Ints
+
+if TYPE_CHECKING:
+    from energyprof.attribute.inference.sensor import Fitted
 
 NARROW = 0.1
 """Half of a 95 % interval, relative to the figure, up to which a stage is named."""
