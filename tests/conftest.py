@@ -21,6 +21,11 @@ _HERE = Path(__file__).parent
 sys.path.insert(0, str(_HERE / "standin"))
 sys.path.insert(0, str(_HERE / "benchmarks" / "attribution"))
 
+# Containers often ask Python to keep no bytecode. The hundreds of programs that tests start would each compile all of
+# energyprof again: a third of the time that they take.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Under nohup, or in the background of a script, signals are ignored, and every program a test starts inherits that.
 for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP):
     if signal.getsignal(_number) == signal.SIG_IGN:
