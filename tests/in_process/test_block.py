@@ -39,6 +39,12 @@ tell(path=str(run.path), energy=run.energy_j, stages=sorted(rows), calls=rows["w
 
 def test_a_report_while_the_block_runs_shows_what_is_open_and_stores_nothing(programs: Any) -> None:
     outcome = programs.run("""
+from energyprof.in_process.session import Session
+plain, ready = Session.commit, []
+def commit(session):
+    ready.append("energyprof.run" in sys.modules)  # else its imports might outlast what the commit says is open
+    return plain(session)
+Session.commit = commit
 with energyprof.profile() as run:
     with stage("train"):
         for number in range(3):
@@ -49,13 +55,15 @@ with energyprof.profile() as run:
     from energyprof.capture import read_attribution
     tell(stored=read_attribution(run.path) is not None, html=run._repr_html_())
 rows = {row.stage: row for row in report.stages}
-tell(calls={name: row.calls for name, row in rows.items()}, warnings=report.warnings,
+tell(calls={name: row.calls for name, row in rows.items()}, warnings=report.warnings, ready=ready,
      inside=rows["train"].wall_s > rows["train/step"].wall_s,
      live=report.measured.energy_j, whole=run.energy_j, spans=spans_of(run))
 """)
 
     facts = outcome.facts
     assert facts["calls"] == {"train": 1, "train/step": 3}
+    assert facts["ready"]
+    assert all(facts["ready"])
     assert facts["inside"]
     assert "the run is still going on: figures so far" in facts["warnings"]
     assert not facts["stored"]

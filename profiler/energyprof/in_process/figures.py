@@ -20,11 +20,12 @@ def run_of(session: Session | None) -> Run:
         raise InputError("nothing has been profiled yet; use `with energyprof.profile() as run:`, or start()")
     if not session.is_ours:
         raise InputError("this run belongs to the process that this one was forked from; ask for figures there")
+    # Before the commit: what it says is open is in the file for two seconds, and these imports may take longer.
+    from energyprof.run import Run
+
     failure = session.commit() if session.is_running else session.failure
     if not session.path or not os.path.exists(session.path) or not os.path.getsize(session.path):
         raise InternalError(f"there are no figures: {failure or session.failure}")
-    from energyprof.run import Run
-
     return Run(Path(session.path), is_live=session.is_running and not failure)
 
 
