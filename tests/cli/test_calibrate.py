@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +47,7 @@ def test_log_of_a_plug_makes_the_model_that_the_next_run_uses(place: Any, cache:
     place.call(place.command("calibrate", "-q", "--fit-only", "--meter-csv", "plug.csv", "--meter-error", "2%"))
     place.write("job.py", "print(sum(range(1000)))")
     run = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py", environment={"ENERGYPROF_SYSROOT": "/"})
-    report = json.loads(place.call(place.command("report", "job.eprof", "--format", "json")).stdout)
+    report = place.report()
 
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"idle 25.0 W, 6.00 J for each second of CPU time, error -0.0%/+0.0%" in done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import sys
 import time
@@ -66,7 +65,7 @@ def test_repeating_changes_nothing_of_the_program_and_tells_its_layers_apart(pla
     )
 
     assert (done.returncode, done.stdout) == (0, bare.stdout), done.stderr
-    report = json.loads(place.call(place.command("report", "net.eprof", "--format", "json")).stdout)
+    report = place.report("net.eprof")
     repeat = report["repeat"]
     assert {call["name"]: call["stage"] for call in repeat["calls"]} == {
         "prepare": "prepare",
@@ -136,7 +135,7 @@ def test_delays_are_said_and_the_run_without_them(place: Any) -> None:
     done = place.run("--no-graph", "-o", "loop.eprof", "--dephase", "20..40ms", "loop.py")
 
     assert done.returncode == 0
-    report = json.loads(place.call(place.command("report", "loop.eprof", "--format", "json")).stdout)
+    report = place.report("loop.eprof")
     delays = report["delays"]
     assert (delays["low_s"], delays["high_s"], delays["delays"]) == (0.02, 0.04, 5)
     assert delays["delay_s"] >= 0.1

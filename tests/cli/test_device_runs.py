@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -59,9 +58,7 @@ def recorded(place: Any, environment: dict[str, str], *options: str) -> tuple[di
     done = place.run(*options, "--source", "replay:power.csv", "--no-graph", str(script), environment=environment)
     assert done.returncode == 0, done.stderr.decode()
     (recording,) = place.recordings()
-    report = place.call(place.command("report", "--format", "json", str(recording)))
-    assert report.returncode == 0, report.stderr.decode()
-    return json.loads(report.stdout), done.stderr.decode()
+    return place.report(recording.name), done.stderr.decode()
 
 
 def energy_j(report: dict[str, Any]) -> dict[str, float]:
@@ -150,7 +147,7 @@ def test_energy_lands_on_the_torch_layer_that_launched_the_kernels(place: Any, w
 
     done = place.run("-q", "--source", "replay:power.csv", "--no-graph", str(script), environment=with_gpu)
     (recording,) = place.recordings()
-    report = json.loads(place.call(place.command("report", "--format", "json", str(recording))).stdout)
+    report = place.report(recording.name)
 
     assert (done.returncode, done.stderr) == (0, b"")
     energy, wall_s = energy_j(report), sum(row["wall_s"] for row in report["stages"])

@@ -63,13 +63,8 @@ def chrome_trace(base_ns: int | None = None) -> dict[str, Any]:
 
 
 @pytest.fixture
-def energyprof(place: Any) -> Any:
-    return lambda *words: place.call(place.command(*words))
-
-
-def report(energyprof: Any, run: str = "run.eprof") -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(energyprof("report", run, "--format", "json").stdout)
-    return found
+def energyprof(command_here: Any) -> Any:
+    return command_here
 
 
 def of_stage(found: dict[str, Any], stage: str) -> dict[str, Any]:
@@ -77,15 +72,16 @@ def of_stage(found: dict[str, Any], stage: str) -> dict[str, Any]:
     return row
 
 
-def test_csv_becomes_a_run_whose_energy_is_where_the_kernel_was(place: Any, energyprof: Any) -> None:
+def test_csv_becomes_a_run_whose_energy_is_where_the_kernel_was(place: Any) -> None:
     place.write("spans.csv", SPANS)
     place.write("power.csv", power_csv())
 
-    done = energyprof("import", "--spans", "spans.csv", "--power", "power.csv", "-o", "run.eprof", "--measured")
+    words = ("--spans", "spans.csv", "--power", "power.csv", "-o", "run.eprof", "--measured")
+    done = place.call(place.command("import", *words))
 
     assert done.returncode == 0, done.stderr
     assert done.stdout == b"imported 24 spans of 3 stages with gpu:0; see them with: energyprof report run.eprof\n"
-    found = report(energyprof)
+    found = place.report("run.eprof")
     gemm = of_stage(found, "train/forward/gemm")["self"][0]
     assert gemm["provenance"] == "measured"
     assert gemm["energy_j"] == pytest.approx(8 * 0.6 * 250, rel=0.02)
@@ -101,7 +97,7 @@ def test_a_log_longer_than_the_run_was_read_no_more_often_for_that(place: Any, e
 
     energyprof("import", "--spans", "spans.csv", "--power", "power.csv", "-o", "run.eprof", "--measured")
 
-    assert report(energyprof)["domains"][0]["achieved_hz"] == pytest.approx(100.0, rel=0.01)
+    assert place.report("run.eprof")["domains"][0]["achieved_hz"] == pytest.approx(100.0, rel=0.01)
 
 
 def test_a_log_that_repeats_its_values_is_warned_of_until_the_period_is_said(place: Any, energyprof: Any) -> None:
@@ -122,7 +118,7 @@ def test_nothing_is_called_measured_unless_the_user_says_so(place: Any, energypr
     done = energyprof("import", "--spans", "spans.csv", "--power", "power.csv", "-o", "run.eprof")
 
     assert b"nobody says that a sensor measured it" in done.stderr
-    found = report(energyprof)
+    found = place.report("run.eprof")
     ways = {row["provenance"] for stage in found["stages"] for row in (*stage["self"], *stage["total"])}
     assert ways == {"inferred"}
     assert {row["provenance"] for row in (*found["domains"], *found["ledger"])} == {"inferred"}
@@ -156,7 +152,7 @@ def test_trace_and_log_are_matched_by_the_time_of_day(place: Any, energyprof: An
 
     assert done.returncode == 0, done.stderr
     assert "clocks: matched by the time of day, ±2 ms" in done.stderr.decode()
-    found = report(energyprof, "trace.eprof")
+    found = place.report("trace.eprof")
     assert found["run"]["start"] == "2026-07-01T10:00:01.000+00:00"
     path = "ProfilerStep/aten::mm"
     assert [row["stage"] for row in found["stages"]] == ["ProfilerStep", path, f"{path}/gemm"]
@@ -182,7 +178,7 @@ def test_clocks_without_a_common_time_are_matched_by_activity_and_the_doubt_is_i
     said = done.stderr.decode()
     assert "clocks: matched by how power follows the spans (correlation " in said
     assert "ms at 95 %; if you know it, say --offset" in said
-    found = report(energyprof)
+    found = place.report("run.eprof")
     total = of_stage(found, "ProfilerStep")["total"][0]
     assert total["energy_j"] == pytest.approx(7 * 0.6 * 250, rel=0.15)
     assert found["run"]["start"].startswith("2026-07-01T12:00:00.9") or found["run"]["start"].startswith(
@@ -200,7 +196,7 @@ def test_uncertainty_of_the_offset_widens_the_interval(place: Any, energyprof: A
 
     width = {}
     for name in ("sure.eprof", "unsure.eprof"):
-        row = of_stage(report(energyprof, name), "train/forward/gemm")["self"][0]
+        row = of_stage(place.report(name), "train/forward/gemm")["self"][0]
         width[name] = row["high_j"] - row["low_j"]
         assert row["low_j"] <= 8 * 0.6 * 250 <= row["high_j"] * 1.01
     assert width["unsure.eprof"] > 3 * width["sure.eprof"]
@@ -214,7 +210,7 @@ def test_each_gpu_is_billed_for_its_own_lanes_only(place: Any, energyprof: Any) 
     done = energyprof("import", "--spans", "spans.csv", "--power", "power.csv", "-o", "run.eprof", "--measured")
 
     assert done.returncode == 0, done.stderr
-    ledger = {row["domain"]: row for row in report(energyprof)["ledger"]}
+    ledger = {row["domain"]: row for row in place.report("run.eprof")["ledger"]}
     assert ledger["gpu:0"]["stages_j"] > 1000
     assert ledger["gpu:1"]["stages_j"] == 0
 

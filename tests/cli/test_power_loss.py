@@ -47,8 +47,15 @@ def standing_still(pid: int) -> Iterator[None]:
 
 
 def collector_of(process: subprocess.Popen[bytes]) -> int:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return next(int(pid) for pid in children if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    """Return the collector's process, once there is one: it is started after the program."""
+    deadline_s = time.monotonic() + 20
+    while time.monotonic() < deadline_s:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for pid in children:
+            if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+        time.sleep(0.01)
+    raise AssertionError(f"{process.args} has no collector, but {children}")
 
 
 def stored_spans(path: Path) -> int:
@@ -70,10 +77,20 @@ def copied(path: Path, name: str) -> Path:
     return copy
 
 
-@pytest.fixture
-def losses(place: Any) -> list[tuple[Path, int]]:
+@pytest.fixture(scope="module")
+def losses(
+    tmp_path_factory: pytest.TempPathFactory, cache: Path, workplace_class: Any
+) -> Iterator[list[tuple[Path, int]]]:
     """Return copies of a live recording at random instants, each with the number of spans committed by then."""
     rng = random.Random(os.getpid())
+    place = workplace_class(tmp_path_factory.mktemp("lost"), cache, tmp_path_factory.mktemp("t"))
+    try:
+        yield lost_by(place, rng)
+    finally:
+        place.end()
+
+
+def lost_by(place: Any, rng: random.Random) -> list[tuple[Path, int]]:
     path = place.folder / "a.eprof"
     place.write("job.py", STEPPING)
     process = place.start(place.command("run", "-q", "--no-graph", "-o", "a.eprof", "job.py"))
@@ -93,9 +110,9 @@ def losses(place: Any) -> list[tuple[Path, int]]:
     return [(copy, stored_spans(copied(copy, f"counted-{copy.name}")) if copy.stat().st_size else 0) for copy in found]
 
 
-def reported(place: Any, path: Path) -> int | None:
+def reported(energyprof: Any, path: Path) -> int | None:
     """Return how many calls `energyprof report` tells of; None: it says in one line why it cannot."""
-    done = place.call(place.command("report", str(path), "--format", "json"))
+    done = energyprof("report", str(path), "--format", "json")
     if done.returncode == 0:
         return sum(row["calls"] for row in json.loads(done.stdout)["stages"])
     (line,) = done.stderr.decode().splitlines()
@@ -106,19 +123,22 @@ def reported(place: Any, path: Path) -> int | None:
     return None
 
 
-def test_every_span_committed_before_the_power_went_is_reported(place: Any, losses: list[tuple[Path, int]]) -> None:
+def test_every_span_committed_before_the_power_went_is_reported(
+    command_here: Any, losses: list[tuple[Path, int]]
+) -> None:
     assert losses[-1][1] > 0
-    for number, (copy, spans) in enumerate(losses):
+    for number, (whole, spans) in enumerate(losses):
+        copy = copied(whole, f"whole-{number}.eprof")
         if number % 2:
             Path(f"{copy}-shm").unlink(missing_ok=True)  # SQLite's own index, which it makes again
 
-        calls = reported(place, copy)
+        calls = reported(command_here, copy)
 
         assert calls is not None or (spans == 0 and copy.stat().st_size == 0)
         assert (calls or 0) >= spans
 
 
-def test_a_part_of_the_files_is_a_report_or_one_line(place: Any, losses: list[tuple[Path, int]]) -> None:
+def test_a_part_of_the_files_is_a_report_or_one_line(command_here: Any, losses: list[tuple[Path, int]]) -> None:
     rng = random.Random(os.getpid())
     answers = []
     for number, (whole, spans) in enumerate(losses):
@@ -129,7 +149,7 @@ def test_a_part_of_the_files_is_a_report_or_one_line(place: Any, losses: list[tu
                 path.unlink(missing_ok=True)
             elif path.exists():
                 os.truncate(path, rng.randint(0, path.stat().st_size))
-            calls = reported(place, copy)
+            calls = reported(command_here, copy)
             answers.append((kind, calls))
             assert calls is None or kind == "cut" or calls <= spans + 2  # those that were open are shown too
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -89,7 +88,7 @@ if __name__ == "__main__":
 
 
 def report_of(place: Any) -> dict[str, Any]:
-    report: dict[str, Any] = json.loads(place.call(place.command("report", "job.eprof", "--format", "json")).stdout)
+    report: dict[str, Any] = place.report()
     return report
 
 

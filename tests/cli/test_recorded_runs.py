@@ -34,13 +34,19 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> 
 
 
 @pytest.fixture
-def energyprof(place: Any, recorded: Path) -> Any:
+def energyprof(place: Any, recorded: Path, command_here: Any) -> Any:
     shutil.copy(recorded, place.folder / "job.eprof")
+    return command_here
+
+
+@pytest.fixture
+def started(energyprof: Any, place: Any) -> Any:
+    """Start the command as a user does."""
     return lambda *words: place.call(place.command(*words))
 
 
-def test_report_prints_the_newest_run_of_the_folder(energyprof: Any) -> None:
-    newest, named = energyprof("report"), energyprof("report", "job.eprof")
+def test_report_prints_the_newest_run_of_the_folder(started: Any, energyprof: Any) -> None:
+    newest, named = started("report"), energyprof("report", "job.eprof")
 
     assert newest.returncode == 0
     assert b"difference 0" in newest.stdout
@@ -91,10 +97,11 @@ def test_graph_draws_in_the_format_of_the_file_name(energyprof: Any, place: Any,
     assert start in (place.folder / name).read_bytes()[:400]
 
 
-def test_graph_without_a_renderer_writes_the_source_and_how_to_draw_it(energyprof: Any, place: Any) -> None:
-    done = place.call(
-        place.command("graph", "job.eprof", "-o", "hot.svg"), environment={"ENERGYPROF_DOT": "/nowhere/dot"}
-    )
+def test_graph_without_a_renderer_writes_the_source_and_how_to_draw_it(
+    energyprof: Any, place: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENERGYPROF_DOT", "/nowhere/dot")
+    done = energyprof("graph", "job.eprof", "-o", "hot.svg")
 
     assert done.returncode == 0
     assert b"hot.dot" in done.stdout
@@ -103,8 +110,8 @@ def test_graph_without_a_renderer_writes_the_source_and_how_to_draw_it(energypro
     assert not (place.folder / "hot.svg").exists()
 
 
-def test_doctor_names_the_model_and_says_there_is_no_sensor(energyprof: Any) -> None:
-    table, machine = energyprof("doctor"), energyprof("doctor", "--json")
+def test_doctor_names_the_model_and_says_there_is_no_sensor(started: Any) -> None:
+    table, machine = started("doctor"), started("doctor", "--json")
     rows = {row["name"]: row for row in json.loads(machine.stdout)["sources"]}
     has_sensor = any(row["measures"] == "sensor" and row["available"] for row in rows.values())
 
@@ -163,16 +170,16 @@ def test_a_bad_file_is_one_line_with_the_remedy_and_status_2(
         (("frobnicate",), "no command 'frobnicate'"),
     ],
 )
-def test_wrong_words_are_one_line_and_status_2(energyprof: Any, words: tuple[str, ...], fact: str) -> None:
-    done = energyprof(*words)
+def test_wrong_words_are_one_line_and_status_2(started: Any, words: tuple[str, ...], fact: str) -> None:
+    done = started(*words)
 
     assert done.returncode == 2
     assert fact in done.stderr.decode()
     assert len(done.stderr.decode().splitlines()) == 1
 
 
-def test_no_recording_in_the_folder_is_said(place: Any) -> None:
-    done = place.call(place.command("report"))
+def test_no_recording_in_the_folder_is_said(command_here: Any) -> None:
+    done = command_here("report")
 
     assert done.returncode == 2
     assert b"no .eprof file in this folder" in done.stderr
@@ -243,10 +250,10 @@ def test_a_full_disk_on_standard_output_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("command", ["report", "graph", "recover"])
-def test_a_pipe_is_refused_and_not_waited_for(energyprof: Any, place: Any, command: str) -> None:
+def test_a_pipe_is_refused_and_not_waited_for(started: Any, place: Any, command: str) -> None:
     os.mkfifo(place.folder / "pipe.eprof")
 
-    done = energyprof(command, "pipe.eprof")
+    done = started(command, "pipe.eprof")
 
     said = b"energyprof: pipe.eprof is a pipe, socket or device; name a .eprof file\n"
     assert (done.returncode, done.stderr) == (2, said)
