@@ -14,7 +14,7 @@ from energyprof.capture import CaptureWriter, read_trace
 from energyprof.capture.progress import read_stored
 from energyprof.collect.convert import Converter
 from energyprof.collect.spool_watch import SpoolWatcher
-from energyprof.model.events import LANE, SPAWN
+from energyprof.model.events import LANE, SPAWN, work_code
 from energyprof.model.spool import END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, pack_frame, pack_json
 from energyprof.model.trace import RunFacts, Trace
 
@@ -46,6 +46,8 @@ def frames_of(rng: random.Random) -> list[bytes]:
             if guest:
                 rows.append((LANE + 3, t_ns))
             rows += [(code, t_ns + 1), (-code, t_ns + 9)] if rng.random() < 0.8 else [(code, t_ns + 3)]
+            if rng.random() < 0.3:
+                rows.append((work_code("tokens", rng.randint(1, 9)), t_ns + 9))
             t_ns += 10
             if guest and rng.random() < 0.5:
                 rows.append((LANE, t_ns))
@@ -76,6 +78,7 @@ def rows_of(trace: Trace) -> dict[str, Any]:
     stages = [trace.stages[stage].id for stage in spans.stage.tolist()]
     runs = trace.lane_runs
     return {
+        "work": {stage.id: dict(stage.facts) for stage in trace.stages},
         "spans": list(zip(stages, *(column.tolist() for column in columns), strict=True)),
         "runs": list(zip(runs.lane.tolist(), runs.start_ns.tolist(), runs.end_ns.tolist(), strict=True)),
         "lanes": list(

@@ -60,13 +60,14 @@ def read_run(path: str | Path) -> RunSummary:
         content = Content(db)
         open_ = content.open_spans
         places = [(*unpack_places(packed), part == _COUNTED_PART) for part, packed in content.parts(ChunkKind.SPANS)]
+        columns = Columns.of(content.tallies, content.run.end_ns)
         parts = [
             (open_.stage, open_.lane, np.ones(len(open_), np.int64)),
             *((stage, lane, np.full(len(stage), not is_counted, np.int64)) for stage, lane, is_counted in places),
-            Columns.of(content.tallies, content.run.end_ns).places(),
+            columns.places(),
         ]
         stage, lane, calls = (np.concatenate(column) for column in zip(*parts, strict=True))
-        composed = _compose(content, stage, lane, calls, _unfinished(path))
+        composed = _compose(content, columns, (stage, lane, calls), _unfinished(path))
     return RunSummary(
         run=content.run,
         recorder=content.recorder,
@@ -112,7 +113,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         more_stage, more_lane, more_calls = columns.places()
         stage, lane = np.concatenate((chunk.stage, more_stage)), np.concatenate((chunk.lane, more_lane))
         calls = np.concatenate(((~is_counted).astype(np.int64), more_calls))
-        composed = _compose(content, stage, lane, calls, _LIVE if is_live else _unfinished(path))
+        composed = _compose(content, columns, (stage, lane, calls), _LIVE if is_live else _unfinished(path))
         host_use, device_use = content.use()
         readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
         if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
@@ -170,8 +171,12 @@ def _unfinished(path: str | Path) -> str:
     return _UNFINISHED.format(in_shell(str(path)))
 
 
-def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinished: str) -> _Composed:
-    """Put stages, lanes and flows together; each `stage` (lane-relative) occurs on `lane`, in so many spans."""
+def _compose(content: Content, columns: Columns, occurring: tuple[Index, Index, Ints], unfinished: str) -> _Composed:
+    """Put stages, lanes and flows together; each stage (lane-relative) occurs on a lane, in so many spans.
+
+    `occurring` are columns of the three, those of the tallies last.
+    """
+    stage, lane, spans = occurring
     local, spanned, given = content.stages(), len(stage), FlowTallies.of(content.tallies)
     more_stage, more_lane = given.places()
     stage, lane = np.concatenate((stage, more_stage)), np.concatenate((lane, more_lane))
@@ -182,9 +187,11 @@ def _compose(content: Content, stage: Index, lane: Index, spans: Ints, unfinishe
         raise CaptureError("spans belong to no stage or no lane")
     tree = StageTree(local)
     placed = place_all(tree, content.origins(), len(pid), stage, lane)
-    stages = tuple(tree.stages) or (() if content.recorder.has_lost else (PROGRAM,))
     flows, outputs = given.placed(placed.stage[spanned:])
     placed = replace(placed, stage=placed.stage[:spanned])
+    for index, handed in columns.work_of(placed.stage).items():
+        tree.stages[index] = replace(tree.stages[index], facts={**tree.stages[index].facts, **handed})
+    stages = tuple(tree.stages) or (() if content.recorder.has_lost else (PROGRAM,))
     calls = np.bincount(placed.stage, spans, len(stages)).astype(np.int64)
     edges, unknown = declared_edges(stages, tree.after, calls)
     edges = with_observed(edges, flows)

@@ -12,9 +12,10 @@ import numpy as np
 
 from energyprof.capture.codec import pack_columns, unpack_columns
 from energyprof.errors import CaptureError
+from energyprof.model.events import WORK_UNITS
 from energyprof.model.ids import DomainId
 from energyprof.model.span import Flags, Index, Ints
-from energyprof.model.tally import CALLS, ORDER, SELVES, WIDTH, Counted, PowerSums, Tally
+from energyprof.model.tally import CALLS, ORDER, SELVES, WIDTH, WORK, Counted, PowerSums, Tally
 
 _HAS_TABLE = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'tally'"
 _LANE, _SOURCE, _STAGE = 0, 1, 2
@@ -66,6 +67,7 @@ class Columns:
     selves: tuple[Ints, ...]
     calls: tuple[Ints, ...]
     order: tuple[Ints, ...]
+    work: tuple[Ints, ...]
 
     @staticmethod
     def of(tallies: Sequence[Tally], run_end_ns: int) -> Columns:
@@ -86,6 +88,7 @@ class Columns:
             joined_tallies(tallies, SELVES),
             joined_tallies(tallies, CALLS),
             joined_tallies(tallies, ORDER),
+            joined_tallies(tallies, WORK),
         )
 
     def places(self) -> tuple[Index, Index, Ints]:
@@ -100,7 +103,23 @@ class Columns:
 
     def _with_stages(self) -> tuple[tuple[tuple[Ints, ...], tuple[int, ...]], ...]:
         """Return the columns of each kind and which of them hold stages, always in this order."""
-        return ((self.selves, (1,)), (self.calls, (_SOURCE, _STAGE)), (self.order, (_SOURCE, _STAGE)))
+        return (
+            (self.selves, (1,)),
+            (self.calls, (_SOURCE, _STAGE)),
+            (self.order, (_SOURCE, _STAGE)),
+            (self.work, (1,)),
+        )
+
+    def work_of(self, placed: Index) -> dict[int, dict[str, int]]:
+        """Return per stage of the trace what it was handed, by unit; `placed` are those of `places()`."""
+        _, _, unit, count = self.work
+        handed: dict[int, dict[str, int]] = {}
+        last = placed[len(placed) - len(unit) :]
+        for stage, which, many in zip(last.tolist(), unit.tolist(), count.tolist(), strict=True):
+            if 0 <= which < len(WORK_UNITS):
+                of_stage = handed.setdefault(stage, {})
+                of_stage[WORK_UNITS[which]] = of_stage.get(WORK_UNITS[which], 0) + many
+        return handed
 
     def counted(self, placed: Index, is_counted: Flags, power: dict[DomainId, PowerSums]) -> Counted:
         """Return the same with the stages of the trace; `placed` are those of `places()`."""
@@ -115,7 +134,7 @@ class Columns:
                 at += len(held)
                 own[column] = stage
             full.append(own)
-        selves, calls, order = full
+        selves, calls, order, _ = full
         by_stretch = np.argsort(self.stretch, kind="stable")
         narrow = [column[by_stretch].astype(np.int32) for column in selves[:2]]
         return Counted(

@@ -22,8 +22,8 @@ from energyprof.collect.convert_children import Children, replaced_by
 from energyprof.collect.convert_counts import Counter
 from energyprof.collect.convert_cures import CureLog
 from energyprof.collect.convert_facts import end_of, facts_of
-from energyprof.collect.convert_flow import FlowSums
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
+from energyprof.collect.convert_handed import HandedOver
 from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_losses import Losses, lines_of_cut_off
 from energyprof.collect.convert_own_cpu import OwnReadings
@@ -82,7 +82,7 @@ class Converter:
         self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
         self._cures = CureLog()
-        self._flows = FlowSums(lambda stage: self._stages.stages[stage].parent)
+        self._handed = HandedOver(lambda stage: self._stages.stages[stage].parent)
         self._main = self._latest = -1
         self._stray = self._clipped = 0
         self._gone = {"recorder_ns": 0, "dropped": 0, "unnamed": 0}  # of processes that were forgotten
@@ -123,7 +123,7 @@ class Converter:
         self._latest = state["latest"]
         self._out.count, self._stray, self._clipped = state["spans"], state["stray"], state["clipped"]
         self._stages.overflowed = state["overflowed"]
-        self._flows.go_on(state["flows"])
+        self._handed.go_on(state["handed"])
         self._sampled.go_on(state["stacks"])
 
     def _progress(self) -> Progress:
@@ -144,9 +144,9 @@ class Converter:
             "clipped": self._clipped,
             "overflowed": self._stages.overflowed,
             "stacks": self._sampled.state(),
-            "flows": self._flows.state(),
+            "handed": self._handed.state(),
         }
-        tallies = self._flows.tallies()
+        tallies = self._handed.tallies()
         if self._counter is not None and self._out.is_counting:
             tallies |= self._counter.take()
             state[WHOLE]["counter"] = self._counter.state()
@@ -194,7 +194,7 @@ class Converter:
             self._children.forget(process)
             self._watcher.forget(spool)
             self._sampled.forget(spool)
-            self._flows.forget(spool)
+            self._handed.forget(spool)
             self._journal.forget(spool)
             self._forgotten.append(spool)
             del self._processes[spool], self._ended[spool]
@@ -355,7 +355,7 @@ class Converter:
             spawns.lane.tolist(), spawns.stage.tolist(), spawns.number.tolist(), spawns.t_ns.tolist(), strict=True
         ):
             self._out.place(process, number, (self._lanes.stored(creator), stage), t_ns)
-        self._flows.take(process.spool, process.parent_spool, done.handled, self._lanes.stored)
+        self._handed.take(process, done, self._lanes.stored)
         self._out.runs(runs)
         self._out.spans(done.spans, done.enclosing, done.previous)
         if self._times is not None and self._out.is_counting:

@@ -25,6 +25,9 @@ WAITING_LIMIT = 10_000
 LANES_PER_PAIR = 32
 """So many pairs of lanes are told apart per pair of stages; what comes on others counts to the first one."""
 
+FIRST_NUMBER = -1_000_000_000
+"""Of tallies; they count down from here, far below what others count."""
+
 Place = tuple[int, int]
 """Lane as stored, and lane-relative stage."""
 
@@ -117,11 +120,11 @@ class FlowSums:
         self._waiting.pop(spool, None)
 
     def tallies(self) -> dict[int, Tally]:
-        """Return all sums so far as tallies by number, if they have changed; the numbers are below 0."""
+        """Return all sums so far as tallies by number, if they have changed; see `FIRST_NUMBER`."""
         if not self._is_changed:
             return {}
         self._is_changed = False
-        first = -1 - 2 * self._session
+        first = FIRST_NUMBER - 2 * self._session
         edges, given = _columns(self._edges, FLOWS), _columns(self._given, GIVEN)
         return {first: Tally(FLOWS, 0, 0, edges), first - 1: Tally(GIVEN, 0, 0, given)}
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energyprof.collect.convert_repair import repair
-from energyprof.model.events import END_ANY, GIVE, LANE, RESUME, SPAWN
+from energyprof.model.events import END_ANY, GIVE, LANE, RESUME, SPAWN, WORK
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Flags, Index, Ints
 
@@ -37,7 +37,7 @@ class OpenSpan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LaneEvents:
-    """Begin, end and SPAWN events of some lanes, and `LANE` where a thread turns to a lane; equal-length columns.
+    """Begin, end, SPAWN and WORK events of some lanes, and `LANE` where a thread turns to a lane; equal-length columns.
 
     Each lane's are in order of time.
     """
@@ -75,6 +75,17 @@ class Handled:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Handed:
+    """Work handed over, equal-length columns."""
+
+    lane: Index
+    stage: Index
+    """Stage open on it; -1: none."""
+    work: Ints
+    """Unit and count, as in the event's code without `WORK`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Converted:
     """What one piece of events gave."""
 
@@ -92,7 +103,8 @@ class Converted:
     after: Index
     """Per event of `row` the stage innermost on its lane from there on; -1: none."""
     spawns: Spawns
-    handled: Handled
+    objects: Handled
+    handed: Handed
     stray: int
     clipped: int
 
@@ -100,7 +112,7 @@ class Converted:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pairs:
     level: Index
-    """Per event: depth of the span it begins or ends; of a SPAWN: the depth a span begun there would have."""
+    """Per event: depth of the span it begins or ends; of a SPAWN or WORK: the depth a span begun there would have."""
     begin: NDArray[np.intp]
     """Rows of begin events, in order of (lane, level, time)."""
     end: NDArray[np.intp]
@@ -116,7 +128,7 @@ def convert_events(
     resolve: Resolve,
     outermost: Callable[[int], int] = lambda _lane: -1,
 ) -> Converted:
-    """Turn begin, end and SPAWN events of `lanes` (ascending) into spans; `stacks` is what was open on them before.
+    """Turn events of `lanes` (ascending) into spans; `stacks` is what was open on them before.
 
     `outermost` knows the stage of the outermost span that began last on a lane before this.
     """
@@ -158,9 +170,11 @@ def convert_events(
     after = np.where(events.code > 0, stage, -1)
     after[end] = enclosing[begin]
     came = events.row >= 0
-    created = np.flatnonzero((events.code >= SPAWN) & (events.code < GIVE))
+    created = np.flatnonzero((events.code >= SPAWN) & (events.code < WORK))
     objects = np.flatnonzero(events.code >= GIVE)
     spawns = Spawns(lane[created], stage[created], events.code[created] - SPAWN, events.t_ns[created])
+    given = np.flatnonzero((events.code >= WORK) & (events.code < GIVE))
+    handed = Handed(lane[given], stage[given], events.code[given] - WORK)
     return Converted(
         spans=spans,
         enclosing=enclosing[begin],
@@ -170,7 +184,8 @@ def convert_events(
         row=events.row[came],
         after=after[came].astype(np.int32),
         spawns=spawns,
-        handled=Handled(lane[objects], stage[objects], events.code[objects]),
+        objects=Handled(lane[objects], stage[objects], events.code[objects]),
+        handed=handed,
         stray=stray,
         clipped=clipped,
     )
@@ -259,9 +274,9 @@ def _repair_lanes(events: LaneEvents, broken: Ints) -> tuple[LaneEvents, int, in
 
 
 def _stages(pairs: _Pairs, code: Ints, resolve: Resolve) -> tuple[Index, NDArray[np.intp]]:
-    """Return per event the stage that begins there, at a SPAWN or a turn the stage open there; and where that began.
+    """Return per event the stage that begins there, at others the stage open there; and where that began.
 
-    The second column gives of each begin, SPAWN and turn the row at which the stage around it began; -1: none.
+    The second column gives of each begin, SPAWN, WORK and turn the row at which the stage around it began; -1: none.
     """
     stage = np.full(len(code), -1, np.int32)
     around = np.full(len(code), -1, np.intp)

@@ -7,6 +7,7 @@
 * `LANE + k`: lane `k` of this process (a coroutine task, an executor's work item) now runs in this thread;
   `k = 0`: the thread's own lane again;
 * `SPAWN + k`: lane `k` (a thread, a task, a child process) was created here, below the stage open at this instant;
+* `WORK + unit * 2**32 + count`: the stage open at this instant has so many more of a unit to work off (`WORK_UNITS`);
 * `GIVE + k`: the stage open at this instant hands out an object, known by the number `k` from here on; `SIZE + n` right
   after it: of `n` bytes. `TAKE + k`: it receives that object. `PASS + k`: the object goes by another number from here
   on, as the stage open hands it out again. Their time counts for nothing, their place among the lane's events does;
@@ -17,18 +18,29 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # `typing` costs 13 ms, and the profiled program imports this file at its start
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Final, Literal
+
+    WorkUnit = Literal["samples", "tokens"]
 
 RESUME: Final = 1 << 32
 LANE: Final = 1 << 40
 SPAWN: Final = 1 << 41
-GIVE: Final = 1 << 42
-TAKE: Final = 1 << 43
-PASS: Final = 1 << 44
-SIZE: Final = 1 << 45
-SIZE_LIMIT: Final = 1 << 45
+WORK: Final = 1 << 42
+WORK_UNITS: Final = ("samples", "tokens")
+"""What a stage works off, counted by whoever hands it over: parts of a batch, positions of sequences."""
+WORK_LIMIT: Final = 1 << 32
+GIVE: Final = 1 << 43
+TAKE: Final = 1 << 44
+PASS: Final = 1 << 45
+SIZE: Final = 1 << 46
+SIZE_LIMIT: Final = 1 << 46
 END_ANY: Final = -(1 << 39)
 STAGE_LIMIT: Final = 1 << 31
 OTHER_STAGE: Final = "<other>"
 NAME_LIMIT: Final = 10_000
 """At most this many distinct stage names are kept; later ones are recorded as `OTHER_STAGE` and the report warns."""
+
+
+def work_code(unit: WorkUnit, count: int) -> int:
+    """Return the code of the event that says that the open stage has `count` more of `unit` to work off."""
+    return WORK + WORK_UNITS.index(unit) * WORK_LIMIT + min(count, WORK_LIMIT - 1)

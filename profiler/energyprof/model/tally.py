@@ -21,13 +21,15 @@ CALLS: Final = 2
 """Columns lane, enclosing, stage, calls, resumes, wall_ns: spans that ended, generators that went on counted apart."""
 ORDER: Final = 3
 """Columns lane, source, target, count: spans of `target` that came next after one of `source` in the same span."""
-FLOWS: Final = 4
+WORK: Final = 4
+"""Columns lane, stage, unit (index into `WORK_UNITS`), count: what was handed over, in every recording."""
+FLOWS: Final = 5
 """Columns source lane, source, target lane, target, count, bytes: objects that `source` gave and `target` received."""
-GIVEN: Final = 5
+GIVEN: Final = 6
 """Columns lane, stage, given, used, again: objects that a stage gave, those of them that any stage received, and those
 that it received itself for the second time or more.
 """
-WIDTH: Final = {SELVES: 4, CALLS: 6, ORDER: 4, FLOWS: 6, GIVEN: 5}
+WIDTH: Final = {SELVES: 4, CALLS: 6, ORDER: 4, WORK: 4, FLOWS: 6, GIVEN: 5}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

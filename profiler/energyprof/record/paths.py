@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from time import perf_counter_ns
 
-from energyprof.model.events import END_ANY, LANE, RESUME, SPAWN, STAGE_LIMIT
+from energyprof.model.events import END_ANY, LANE, RESUME, SPAWN, STAGE_LIMIT, WORK
 from energyprof.record import lanes
 
 TYPE_CHECKING = False
@@ -125,7 +125,8 @@ class _ThreadPath:
         code, t_ns = event
         if code >= SPAWN:
             self._extend(event)
-            self._created(code - SPAWN)
+            if code < WORK:
+                self._created(code - SPAWN)
             return
         if code >= LANE:
             self._extend(event)

@@ -1,0 +1,42 @@
+"""What stages hand to each other and are handed to work off: data flow, samples and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from energyprof.collect.convert_flow import FlowSums
+from energyprof.collect.convert_process import Process
+from energyprof.collect.convert_spans import Converted
+from energyprof.collect.convert_work import WorkCount
+from energyprof.model.tally import Tally
+
+
+class HandedOver:
+    """The sums of one recording; `parent` returns the stage around a lane-relative one, -1: none."""
+
+    def __init__(self, parent: Callable[[int], int]) -> None:
+        self._flows = FlowSums(parent)
+        self._work = WorkCount()
+
+    def take(self, process: Process, done: Converted, stored: Callable[[int], int]) -> None:
+        """Count what one piece of events tells; `stored` gives the lane under which one is stored."""
+        self._flows.take(process.spool, process.parent_spool, done.objects, stored)
+        self._work.add(done.handed, stored)
+
+    def forget(self, spool: str) -> None:
+        """Forget the objects of a process that ended."""
+        self._flows.forget(spool)
+
+    def tallies(self) -> dict[int, Tally]:
+        """Return all sums that have changed, by number; they replace those returned before."""
+        return {**self._flows.tallies(), **self._work.take()}
+
+    def state(self) -> dict[str, Any]:
+        """Return what it takes to go on, all tallies having been taken."""
+        return {"flows": self._flows.state(), "work": self._work.state()}
+
+    def go_on(self, state: dict[str, Any]) -> None:
+        """Go on beside the tallies taken until `state` was returned."""
+        self._flows.go_on(state["flows"])
+        self._work.go_on(state["work"])

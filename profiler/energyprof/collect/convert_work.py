@@ -1,0 +1,48 @@
+"""What stages were handed to work off: samples and tokens, added up per lane and stage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from energyprof.collect.convert_spans import Handed
+from energyprof.model.events import WORK_LIMIT, WORK_UNITS
+from energyprof.model.tally import WIDTH, WORK, Tally
+
+
+class WorkCount:
+    """The sums of one recording, kept as one tally that grows; its number is negative, as no other tally's is."""
+
+    def __init__(self) -> None:
+        self._rows: dict[tuple[int, int, int], int] = {}
+        self._number = -1
+        self._is_changed = False
+
+    def state(self) -> int:
+        """Return what it takes to go on, all that was counted having been taken."""
+        return self._number
+
+    def go_on(self, state: int) -> None:
+        """Go on in another tally beside the one taken until `state` was returned: sums of several add up."""
+        self._number = state - 1
+
+    def add(self, handed: Handed, stored: Callable[[int], int]) -> None:
+        """Count what was handed to stages; `stored` gives the lane under which a lane is stored."""
+        held = handed.stage >= 0
+        columns = (handed.lane[held], handed.stage[held], handed.work[held])
+        for lane, stage, work in zip(*(column.tolist() for column in columns), strict=True):
+            unit, count = divmod(work, WORK_LIMIT)
+            if unit < len(WORK_UNITS):
+                key = stored(lane), stage, unit
+                self._rows[key] = self._rows.get(key, 0) + count
+                self._is_changed = True
+
+    def take(self) -> dict[int, Tally]:
+        """Return the tally by its number, if it has changed since the last time; it replaces the one taken before."""
+        if not self._is_changed:
+            return {}
+        self._is_changed = False
+        rows = [(*key, count) for key, count in self._rows.items()]
+        columns = np.array(rows, np.int64).reshape(-1, WIDTH[WORK]).T
+        return {self._number: Tally(WORK, 0, 0, tuple(np.ascontiguousarray(column) for column in columns))}
