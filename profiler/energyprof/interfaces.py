@@ -287,7 +287,7 @@ class Instrument(Protocol):
 
     name: str
     framework: str
-    """The top-level module whose import activates the instrument, such as `torch`."""
+    """The module whose import activates the instrument, such as `torch`."""
 
     def install(self, sink: SpanSink) -> None:
         """Hook into the framework, which has just been imported."""

@@ -164,3 +164,25 @@ def test_an_unknown_name_is_a_warning() -> None:
         "check the spelling in stage(after=...)"
         for name in ("lode", "fit")
     ]
+
+
+def test_what_an_instrument_records_in_a_stage_of_the_same_name_is_that_stage() -> None:
+    local = tree_of((-1, "backward"), (0, "backward", "backward"), (1, "@Net", "backward"), (0, "forward"))
+    tree = StageTree(local)
+
+    for stage in range(len(local)):
+        tree.place(-1, stage)
+
+    assert [(stage.id, stage.kind) for stage in tree.stages] == [
+        ("backward", "backward"),
+        ("backward/Net", "backward"),
+        ("backward/forward", "stage"),
+    ]
+    assert [tree.is_merged(-1, stage) for stage in range(len(local))] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("kind", ["stage", "module", "function"])
+def test_only_what_instruments_record_by_themselves_is_taken_in(kind: str) -> None:
+    local = tree_of((-1, "net"), (0, "net", kind))
+
+    assert ids(local) == (["net"] if kind == "stage" else ["net", "net/net"])

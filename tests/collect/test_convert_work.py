@@ -13,13 +13,14 @@ from energyprof.model.events import SPAWN, WORK, WORK_LIMIT, work_code
 from energyprof.model.spool import EVENTS, HEAD, LANES, NAMES, pack_frame, pack_json
 from energyprof.model.trace import RunFacts
 
-A, B, DECODE = 1, 2, 3
+A, B, DECODE, OURS = 1, 2, 3, 4
 
 
 def capture(folder: Path, **lanes: tuple[tuple[int, int], ...]) -> Path:
     """Convert the events of `lane1`, `lane2`, ... of one process into a capture."""
     head = {"version": 1, "pid": 7, "spool": "7-1", "segment": 0, "monotonic_ns": 0, "perf_counter_ns": 0}
     names = [{"code": code, "name": name} for code, name in ((A, "a"), (B, "b"), (DECODE, "decode"))]
+    names.append({"code": OURS, "name": "decode", "kind": "generation"})
     told = [{"lane": n, "tid": 6 + n, "kind": "thread", "name": ""} for n in range(1, len(lanes) + 1)]
     frames = [pack_json(HEAD, head), pack_json(NAMES, names), pack_json(LANES, told)]
     for lane, events in enumerate(lanes.values(), 1):
@@ -67,3 +68,17 @@ def test_work_outside_any_stage_and_of_unknown_units_is_left_out(tmp_path: Path)
 
     assert facts(path) == {"a": {}}
     assert read_trace(path).spans.end_ns.tolist() == [30]
+
+
+def test_a_stage_of_an_instrument_within_the_programs_own_is_no_call_and_its_work_is_that_ones(tmp_path: Path) -> None:
+    two = work_code("tokens", 2)
+
+    path = capture(
+        tmp_path,
+        lane1=(*((DECODE, 10), (OURS, 20), (two, 20), (-OURS, 30), (-DECODE, 40)), *((DECODE, 50), (-DECODE, 60))),
+    )
+
+    trace = read_trace(path)
+    assert facts(path) == {"decode": {"tokens": 2}}
+    assert trace.stages[0].kind == "generation"
+    assert trace.spans.resumed.tolist() == [False, True, False]

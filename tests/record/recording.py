@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from energyprof.model import spool as spool_format
-from energyprof.model.events import LANE, RESUME, SPAWN
+from energyprof.model.events import LANE, RESUME, SPAWN, WORK, WORK_LIMIT, WORK_UNITS
 
 PACKAGE = Path(spool_format.__file__).parent.parent
 
@@ -37,13 +37,16 @@ class Spool:
     torn_bytes: int = 0
 
     def told(self, lane: int | None = None) -> list[str]:
-        """Return one lane's events (of the only one if not said): `+name`, `~name`, `-name`, `spawn N`, `run N`."""
+        """Return one lane's events (else the only one): `+name`, `~name`, `-name`, `spawn N`, `run N`, `N samples`."""
         if lane is None:
             assert len(self.events) <= 1, f"events on lanes {sorted(self.events)}"
             lane = next(iter(self.events), 0)
         return [self._word(code) for code, _ in self.events.get(lane, ())]
 
     def _word(self, code: int) -> str:
+        if code >= WORK:
+            unit, count = divmod(code - WORK, WORK_LIMIT)
+            return f"{count} {WORK_UNITS[unit]}"
         if code >= SPAWN:
             return f"spawn {code - SPAWN}"
         if code >= LANE:

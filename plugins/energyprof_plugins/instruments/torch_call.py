@@ -27,34 +27,41 @@ def make({names}):
             _body_
         _ep_ext = _ep_local.ext
         if not _ep_wants_gradients():
-            _ep_around = _ep_around_of(_ep_code, self) if _ep_passes else 0
-            if _ep_around:
-                _ep_ext((_ep_around, _ep_now_ns()))
-            _ep_ext((_ep_code, _ep_now_ns()))
+            if _ep_code in _ep_entrances:
+                _ep_around = _ep_enter(_ep_code, self, args, kwargs)
+            else:
+                _ep_around = 0
+                _ep_ext((_ep_code, _ep_now_ns()))
             try:
                 _body_
             {handler}
             finally:
                 _ep_ext((-_ep_code, _ep_now_ns()))
                 if _ep_around:
-                    _ep_ext((-_ep_around, _ep_now_ns()))
+                    _ep_leave_around(_ep_around)
         _ep_here = _ep_mine.here
         _ep_outer = _ep_here.call
         _ep_call = _ep_here.call = (_ep_outer, _ep_code, 0 if _ep_outer is None else _ep_outer[2] + 1)
         _ep_arrive(_ep_here, _ep_outer, args, kwargs)
         _ep_result = None
-        _ep_ext((_ep_code, _ep_now_ns()))
+        if _ep_code in _ep_entrances:
+            _ep_around = _ep_enter(_ep_code, self, args, kwargs)
+        else:
+            _ep_around = 0
+            _ep_ext((_ep_code, _ep_now_ns()))
         try:
             _kept_body_
         {handler}
         finally:
             _ep_ext((-_ep_code, _ep_now_ns()))
+            if _ep_around:
+                _ep_leave_around(_ep_around)
             _ep_here.call = _ep_outer
             if _ep_result is not None:
                 _ep_leave(_ep_here, _ep_call, _ep_result)
     def silence(quiet):
-        nonlocal _ep_local, _ep_wants_gradients, _ep_passes
-        _ep_local, _ep_wants_gradients, _ep_passes = quiet, bool, ()
+        nonlocal _ep_local, _ep_wants_gradients, _ep_entrances
+        _ep_local, _ep_wants_gradients, _ep_entrances = quiet, bool, ()
     return call, silence
 """
 _HANDLER = """except BaseException as _ep_error:

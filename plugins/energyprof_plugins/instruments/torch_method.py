@@ -17,6 +17,12 @@ _mine = threading.local()
 """Which object's method this thread is in, and what that is called."""
 
 
+def innermost(name: str) -> object:
+    """Return the object whose method of this name is the recorded one that this thread is in; None: it is not."""
+    of, method = getattr(_mine, "at", (None, ""))
+    return of if method == name else None
+
+
 class RecordedMethod:
     """Stands in place of `owner.name`; what it calls of itself on the same object, as `super().name` does, is one call.
 

@@ -3,8 +3,6 @@
 `Module.__call__` is patched, not hooked: global forward hooks cost two to four times as much and make torch.compile
 print a warning, hooks of single modules turn off the fast path of the transformer encoder (measured with torch 2.13).
 Nothing is written to a module: `torch.save`, `deepcopy`, `state_dict` and pickling see none of this.
-
-Once the program has gone backward, what it calls without gradients on a model in eval mode is its `evaluation`.
 """
 
 from __future__ import annotations
@@ -15,6 +13,8 @@ from weakref import ref
 
 from energyprof_plugins.instruments.torch_backward import TorchBackward
 from energyprof_plugins.instruments.torch_call import recording_call
+from energyprof_plugins.instruments.torch_entrance import Entrances
+from energyprof_plugins.instruments.torch_generation import GENERATE
 from energyprof_plugins.instruments.torch_opaque import (
     DynamoPassesBy,
     is_being_compiled,
@@ -34,7 +34,8 @@ VAIN_SEARCHES = 8
 """After so many of a class that were in no known tree, new ones are not looked for: a loss made anew at every step."""
 
 
-_OF_FORWARD = frozenset({"flops_of_first_call"})
+FLOPS = "flops_of_first_call"
+_OF_FORWARD = frozenset({FLOPS, "flops_of_prefill_call", "flops_of_decode_call"})
 """Facts that say nothing of a module's backward."""
 
 
@@ -107,11 +108,8 @@ def _recording_call(
     """Return the function to put in place of `Module.__call__`, and one that makes it stop recording."""
     from torch import compiler, is_grad_enabled
 
-    evaluation = sink.stage_code("evaluation")
-
-    def around_of(code: int, module: Any) -> int:
-        return evaluation if code in names.root_codes and not module.training else 0
-
+    entrances = Entrances(sink, backward.passes, names.relearn)
+    names.phase = entrances.phase
     scope = {
         "local": sink.local(),
         "code_of": names.codes.get,
@@ -124,32 +122,29 @@ def _recording_call(
         "mine": backward.mine,
         "arrive": backward.arrive,
         "leave": backward.leave,
-        "around_of": around_of,
-        "passes": backward.passes,
+        "entrances": names.entrances,
+        "enter": entrances.enter,
+        "leave_around": entrances.leave,
     }
     call, silence = recording_call(original, scope)
     return call, lambda: silence(_Silent)
 
 
 def _facts(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], parts: Iterable[Any]) -> dict[str, str | int]:
-    """Return what the report says of a module beside its energy; of the call it was met in, shape and operations.
+    """Return what the report says of a module beside its energy, operations of the call it was met in among it.
 
     `parts` are those folded into it.
     """
     from torch._C import DisableTorchFunction
 
-    from energyprof_plugins.instruments.torch_operations import batch, operations, parameters
+    from energyprof_plugins.instruments.torch_operations import operations, parameters
 
     with DisableTorchFunction():  # modes and tensor subclasses of the program's do not hear of our questions
         own = sum(parameters(part) for part in (module, *parts))
         facts: dict[str, str | int] = {"module_class": type(module).__name__, "parameters": own}
         facts |= why_opaque(module)
-        flops, samples = operations(module, args, kwargs), batch(args, kwargs)
-    if flops is not None:
-        facts["flops_of_first_call"] = flops
-    if samples is not None:
-        facts["samples_of_first_call"] = samples
-    return facts
+        flops = operations(module, args, kwargs)
+    return facts if flops is None else {**facts, FLOPS: flops}
 
 
 class _Silent:
@@ -172,8 +167,10 @@ class ModuleNames:
     def __init__(self, sink: SpanSink) -> None:
         self.codes: dict[int, int] = {}
         """id of a module -> code of its stage, of those that have been called."""
-        self.root_codes: set[int] = set()
-        """Of modules that were called on their own."""
+        self.entrances: set[int] = set()
+        """Codes of modules that were called on their own, and of those that can generate: calls begin at them."""
+        self.phase: Callable[[], str] = str
+        """Returns which part of a generation this thread is in, for what is said of the call a module is met in."""
         self._compiled_parts: dict[int, int] = {}
         """id of a module wrapped by torch.compile -> code of its stage; 0: not called by the program itself so far."""
         self._told: dict[int, tuple[str | None, int | None, dict[str, str | int]]] = {}
@@ -219,12 +216,21 @@ class ModuleNames:
             line = None if forward is None else forward.co_firstlineno
             code = self._sink.stage_code(name, kind="module", file=file, line=line, module=True)
             facts = _facts(module, args, kwargs or {}, self._folded_into(module))
+            phase = self.phase()
+            if phase and FLOPS in facts:
+                facts[f"flops_of_{phase}_call"] = facts.pop(FLOPS)
             self._sink.tell(code, facts)
             self._stages[code], self._told[code] = name, (file, line, facts)
-            if name in self._roots:
-                self.root_codes.add(code)
+            if name in self._roots or callable(getattr(type(module), GENERATE, None)):
+                self.entrances.add(code)
             self._keep(module, code)
             return code
+
+    def relearn(self, module: Any) -> None:
+        """Have what is known of a model's parts, which it is about to call, told anew."""
+        for _, part, _ in tree(module):
+            if part is not module:
+                self.codes.pop(id(part), None)
 
     def _keep(self, module: Any, code: int) -> None:
         part = wrapped(module)

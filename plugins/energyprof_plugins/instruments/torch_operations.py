@@ -20,8 +20,10 @@ RECURRENT_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 
 def operations(module: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> int | None:
     """Return the operations of one call, its children excluded; None: no formula is known, or the input is odd."""
-    from torch import nn
+    from torch import jit, nn
 
+    if jit.is_tracing():  # it would warn of each shape that is looked at
+        return None
     try:
         return _operations(nn, module, _tensor(args, kwargs))
     except Exception:  # a strange module must still be callable, and nothing be said of it
@@ -65,6 +67,8 @@ def _operations(nn: Any, module: Any, given: Any) -> int | None:
         return _product(given.numel() // module.in_features, module.in_features, module.out_features)
     if isinstance(module, nn.modules.conv._ConvNd):
         return _convolution(module, given)
+    if type(module).__name__ == "Conv1D" and module.weight.dim() == 2:  # Hugging Face's linear layer of GPT-2
+        return _product(given.numel() // module.weight.shape[0], *module.weight.shape)
     if isinstance(module, nn.RNNBase):
         return _recurrent(module, given)
     if isinstance(module, (nn.Bilinear, nn.MultiheadAttention)) or vars(module).get("_modules"):

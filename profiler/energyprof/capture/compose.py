@@ -4,21 +4,27 @@ Rules: the same path of names is the same stage, whichever lane reached it. A na
 name and kind) is that stage again, also across lanes, so that recursive tasks keep the tree finite. A module's name is
 one component below the nearest stage above it that is no module; where that id is taken by a module with another
 parent, its id is its parent's id and its name, then `#2`, `#3`.
+
+What an instrument records by itself (`backward`, `decode`) right inside a stage that the program calls the same is that
+stage, which takes its kind; its spans there are no calls of their own.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 
 from energyprof.errors import CaptureError
 from energyprof.model.ids import StageId, escape_component
 from energyprof.model.recording import LocalStage
-from energyprof.model.span import Index, Ints, Stage
+from energyprof.model.span import Flags, Index, Ints, Stage
 
 _TABLE_LIMIT = 1 << 22
+BY_THEMSELVES: Final = frozenset({"backward", "evaluation", "generation", "loader", "optimizer"})
+"""Kinds of stages that instruments record without being asked."""
 
 
 class StageTree:
@@ -33,6 +39,8 @@ class StageTree:
         """Per stage the lane-relative one that it was first seen as."""
         self._known: dict[tuple[int, str, bool], int] = {}
         self._placed: dict[tuple[int, int], int] = {}
+        self._merged: set[tuple[int, int]] = set()
+        """(prefix, lane-relative stage) of those that are the stage around them."""
         self._ids: set[str] = set()
         self._met: set[tuple[str, str]] = set()
         """Name and kind of every stage: what is not in it is open on no path, however deep."""
@@ -45,9 +53,19 @@ class StageTree:
             local = self.local[local].parent
         stage = self._placed[prefix, local] if local >= 0 else prefix
         for below in reversed(chain):
-            stage = self._enter(stage, self.local[below])
+            around, stage = stage, self._enter(stage, self.local[below])
             self._placed[prefix, below] = stage
+            if (
+                stage == around
+                and self._origin[around].kind != self.local[below].kind
+                and self.local[below].kind in BY_THEMSELVES
+            ):
+                self._merged.add((prefix, below))
         return stage
+
+    def is_merged(self, prefix: int, local: int) -> bool:
+        """Return whether a placed lane-relative stage is the stage that is around it already."""
+        return (prefix, local) in self._merged
 
     def first_places(self) -> dict[int, int]:
         """Return per lane-relative stage the first full one that it became."""
@@ -63,10 +81,18 @@ class StageTree:
             if (origin.name, origin.kind) == (local.name, local.kind):
                 return self._declare(above, local)
             above = self.stages[above].parent
+        if parent >= 0 and self._takes_in(parent, local):
+            self.stages[parent] = replace(self.stages[parent], kind=local.kind)
+            return self._declare(parent, local)
         key = (parent, local.name, local.is_module)
         if key not in self._known:
             self._known[key] = self._add(parent, local)
         return self._declare(self._known[key], local)
+
+    def _takes_in(self, parent: int, local: LocalStage) -> bool:
+        origin = self._origin[parent]
+        is_same = origin.name == local.name and origin.kind == "stage"
+        return is_same and local.kind in BY_THEMSELVES and not local.is_module and not origin.is_module
 
     def _declare(self, stage: int, local: LocalStage) -> int:
         facts = self.stages[stage].facts
@@ -118,6 +144,8 @@ class Placed:
     """Per lane: the lane that created it; -1: none or unknown."""
     stage: Index
     """Per span."""
+    is_merged: Flags
+    """Per span: it is within one of the same stage, and no call."""
 
 
 def place_all(tree: StageTree, origins: Mapping[int, tuple[int, int]], lanes: int, stage: Index, lane: Index) -> Placed:
@@ -137,10 +165,12 @@ def place_all(tree: StageTree, origins: Mapping[int, tuple[int, int]], lanes: in
     many = len(prefixes)
     # By stage first: a stage stands where it was first seen, whatever lane it was seen on.
     used, at = _distinct(stage.astype(np.int64) * many + rank[lane], (int(stage.max(initial=0)) + 1) * many)
-    found = np.zeros(len(used), np.int32)
+    found, merged = np.zeros(len(used), np.int32), np.zeros(len(used), np.bool_)
     for row, key in enumerate(used.tolist()):
-        found[row] = tree.place(int(prefixes[key % many]), key // many)
-    return Placed(prefix, parent, found[at])
+        below, local = int(prefixes[key % many]), key // many
+        found[row] = tree.place(below, local)
+        merged[row] = tree.is_merged(below, local)
+    return Placed(prefix, parent, found[at], merged[at])
 
 
 def _distinct(key: Ints, limit: int) -> tuple[Ints, Ints]:

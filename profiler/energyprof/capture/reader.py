@@ -122,10 +122,14 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
     if not content.finished:  # the last thing seen is the end
         ends = (chunk.end_ns, cpu.t_ns, *(rows.t_after_ns for rows in readings.values()))
         run = replace(run, end_ns=max(run.end_ns, *(int(column.max(initial=0)) for column in ends)))
+    is_merged = composed.placed.is_merged
+    chunk = replace(chunk, resumed=chunk.resumed | is_merged[: len(chunk)])
     spans, order = ordered_spans(chunk, composed.placed.stage[: len(chunk)])
     counted = None
     if len(columns.start_ns):
-        counted = columns.counted(composed.placed.stage[len(chunk) :], is_counted[order], content.power_sums())
+        counted = columns.counted(
+            composed.placed.stage[len(chunk) :], is_merged[len(chunk) :], is_counted[order], content.power_sums()
+        )
         runs = _with_guests(runs, lanes, run.start_ns)
     if composed.stages == (PROGRAM,):
         lanes, spans = program_span(run, lanes, cpu)

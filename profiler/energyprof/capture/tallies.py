@@ -121,8 +121,8 @@ class Columns:
                 of_stage[WORK_UNITS[which]] = of_stage.get(WORK_UNITS[which], 0) + many
         return handed
 
-    def counted(self, placed: Index, is_counted: Flags, power: dict[DomainId, PowerSums]) -> Counted:
-        """Return the same with the stages of the trace; `placed` are those of `places()`."""
+    def counted(self, placed: Index, is_merged: Flags, is_counted: Flags, power: dict[DomainId, PowerSums]) -> Counted:
+        """Return the same with the stages of the trace; `placed` and `is_merged` those of `places()`."""
         full: list[list[Ints]] = []
         at = 0
         for columns, stages in self._with_stages():
@@ -135,6 +135,10 @@ class Columns:
                 own[column] = stage
             full.append(own)
         selves, calls, order, _ = full
+        first = len(selves[1][self.selves[1] >= 0]) + int(np.count_nonzero(self.calls[_SOURCE] >= 0))
+        calls_merged = is_merged[first : first + len(calls[_STAGE])]
+        calls[4] = calls[4] + np.where(calls_merged, calls[3], 0)
+        calls[3] = np.where(calls_merged, 0, calls[3])
         by_stretch = np.argsort(self.stretch, kind="stable")
         narrow = [column[by_stretch].astype(np.int32) for column in selves[:2]]
         return Counted(

@@ -18,7 +18,9 @@ Codes: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float64]
 
 Facts: TypeAlias = Mapping[str, "str | int"]
-StageKind = Literal["stage", "function", "module", "backward", "optimizer", "loader", "program"]
+StageKind = Literal[
+    "stage", "function", "module", "backward", "optimizer", "loader", "generation", "evaluation", "program"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,8 @@ class Spans:
     is_open: Flags
     """True where the end was never recorded (killed inside); `end_ns` is then the end of the run."""
     resumed: Flags = field(default_factory=lambda: np.zeros(0, np.bool_))
-    """True where it goes on with a call of a generator, and is no call; left out: none does."""
+    """True where it is no call: it goes on with that of a generator, or an instrument recorded it within the stage that
+    the program itself calls the same. Left out: none is."""
 
     def __post_init__(self) -> None:
         if not len(self.resumed):

@@ -25,7 +25,7 @@ class ImportWatcher:
         self._awaited: set[str] = set()
 
     def watch(self, modules: Sequence[str]) -> None:
-        """Call `imported(name)` once for each of these top-level modules: at once, or when its import is complete."""
+        """Call `imported(name)` once for each of these modules: at once, or when its import is complete."""
         self._awaited.update(modules)
         for name in modules:
             if name in sys.builtin_module_names:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from energyprof.model.events import WORK, WORK_LIMIT, WORK_UNITS
 from energyprof_plugins.instruments.torch_loader import TorchLoader
 from energyprof_plugins.instruments.torch_modules import TorchModules
 from energyprof_plugins.instruments.torch_optimizer import TorchOptimizer
@@ -21,11 +22,21 @@ class Events:
         self.stages: list[tuple[str, str]] = [("", "")]
         self.facts: dict[str, dict[str, str | int]] = {}
         self.by_thread: dict[int, list[int]] = {}
+        self.work: list[tuple[str, int, str]] = []
+        """What was handed over: stage, count, unit."""
 
     @property
     def ext(self) -> Callable[[tuple[int, int]], None]:
         mine = self.by_thread.setdefault(threading.get_ident(), [])
-        return lambda event: mine.append(event[0])
+
+        def take(event: tuple[int, int]) -> None:
+            if event[0] < WORK:
+                mine.append(event[0])
+                return
+            unit, count = divmod(event[0] - WORK, WORK_LIMIT)
+            self.work.append((self.word(mine[-1]), count, WORK_UNITS[unit]))
+
+        return take
 
     def extend(self) -> Callable[[tuple[int, int]], None]:
         return self.ext

@@ -79,7 +79,6 @@ def test_a_layers_backward_tells_what_it_is_and_how_large(events: Any) -> None:
     assert events.facts["~Sequential.0"] == {
         "module_class": "Linear",
         "parameters": 15,
-        "samples_of_first_call": 2,
     }
     assert "~backward" not in events.facts
 

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from energyprof.interfaces import NamingInstrument, RepeatSource
+from energyprof.model.events import WORK
 from energyprof_plugins.instruments.torch_modules import TorchModules
 from energyprof_plugins.instruments.torch_tree import tree
 
@@ -53,7 +54,7 @@ class Sink:
     def told(self) -> list[str]:
         """Return this thread's events since the last call, an end as the name with a minus."""
         codes = self.events.pop(threading.get_ident(), [])
-        return [("" if code > 0 else "-") + self.names[abs(code)] for code in codes]
+        return [("" if code > 0 else "-") + self.names[abs(code)] for code in codes if code < WORK]
 
     def called(self) -> list[str]:
         """Return whose calls began in this thread since the last call."""

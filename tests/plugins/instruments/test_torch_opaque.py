@@ -141,7 +141,6 @@ def test_scripted_traced_and_exported_modules_are_nodes_with_a_label(events: Any
         "parameters": events.facts["RecursiveScriptModule"]["parameters"],
         "opaque": "TorchScript",
         "hint": SCRIPT_HINT,
-        "samples_of_first_call": 2,
     }
     assert events.facts["GraphModule"]["opaque"] == "graph of operators"
 

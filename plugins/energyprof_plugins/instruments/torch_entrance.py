@@ -1,0 +1,102 @@
+"""What is told of a call of a whole model beside its span: how many samples it is for, and which part of what it is.
+
+That part is a stage around the call: `prefill` or `decode` of a generation, with its tokens; `evaluation`, of a model
+in eval mode that is called without gradients, once the program has gone backward.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import perf_counter_ns as now_ns
+
+from energyprof.model.events import work_code
+from energyprof_plugins.instruments.torch_generation import Generation
+from energyprof_plugins.instruments.torch_operations import batch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from energyprof.interfaces import SpanSink
+
+
+class _Here(threading.local):
+    phase = ""
+    """Of the generation that this thread is in."""
+
+
+class Entrances:
+    """Begins the calls of whole models, in place of the event that begins another module's."""
+
+    def __init__(self, sink: SpanSink, passes: Sequence[int], relearn: Callable[[Any], None]) -> None:
+        """`passes` is not empty once a backward pass has been seen; `relearn` has a model's parts told anew."""
+        from torch import jit
+        from torch._C import DisableTorchFunction
+
+        self._local: Any = sink.local()
+        self._is_traced = jit.is_tracing
+        self._unwatched = DisableTorchFunction
+        self._passes = passes
+        self._relearn = relearn
+        self._generation = Generation()
+        self._evaluation = sink.stage_code("evaluation", kind="evaluation")
+        self._codes = {phase: sink.stage_code(phase, kind="generation") for phase in ("prefill", "decode")}
+        self._learnt: set[tuple[int, str]] = set()
+        self._here = _Here()
+
+    def phase(self) -> str:
+        """Return which part of a generation this thread is in; nothing if it is in none."""
+        return self._here.phase
+
+    def enter(self, code: int, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        """Record the beginning of a call and of the stage around it; return that one's code, 0: there is none."""
+        around = tokens = samples = 0
+        phase = ""
+        if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
+            try:
+                with self._unwatched():  # modes and tensor subclasses of the program's do not hear of our questions
+                    samples = batch(args, kwargs) or 0
+                    phase, tokens = self._phase_of(code, module, args, kwargs)
+            except Exception:  # a strange model must still be callable, and nothing be said of it
+                phase = ""
+        if phase:
+            around = self._codes[phase]
+            self._learn_anew(code, module, phase)
+        elif self._is_evaluation(module):
+            around = self._evaluation
+        ext, t_ns = self._local.ext, now_ns()
+        if around:
+            ext((around, t_ns))
+        if phase:
+            self._here.phase = phase
+            if tokens:
+                ext((work_code("tokens", tokens), t_ns))
+        ext((code, t_ns))
+        if samples:
+            ext((work_code("samples", samples), t_ns))
+        return around
+
+    def leave(self, around: int) -> None:
+        """Record the end of the stage around a call."""
+        self._local.ext((-around, now_ns()))
+        if around != self._evaluation:
+            self._here.phase = ""
+
+    def _phase_of(self, code: int, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, int]:
+        if self._here.phase:
+            return "", 0
+        return self._generation.phase(code, module, args, kwargs) or ("", 0)
+
+    def _is_evaluation(self, module: Any) -> bool:
+        if not self._passes or module.training or self._here.phase:
+            return False
+        from torch import is_grad_enabled
+
+        return not is_grad_enabled()
+
+    def _learn_anew(self, code: int, module: Any, phase: str) -> None:
+        """Have the operations of each layer worked out once for each part of a generation: its inputs differ."""
+        if (code, phase) not in self._learnt:
+            self._learnt.add((code, phase))
+            self._relearn(module)
