@@ -1,4 +1,4 @@
-"""Continue real prompts with a model of GPT-2's shape: read, build, prefill each prompt, decode token by token.
+"""Continue real prompts with a model of GPT-2's shape: read, build, generate token by token.
 
 The prompts are passages of Python's language reference, which every Python carries for `help()`; a token is a byte.
 The weights are random: what comes out is noise, what it costs is what it costs with any weights.
@@ -6,7 +6,7 @@ The weights are random: what comes out is noise, what it costs is what it costs 
     energyprof run samples/gpt_generation/pipeline.py    # what does a token cost?
     python samples/gpt_generation/pipeline.py --quick    # runs as well on its own
 
-`prefill` is called once for each prompt and `decode` once for each token: its energy by its calls is joules a token.
+Nothing here marks prefill and decode: the profiler tells them apart by the cache that the model is handed.
 """
 
 from __future__ import annotations
@@ -126,21 +126,25 @@ def build() -> Gpt:
     return Gpt().eval()
 
 
-@stage("prefill", after=("read", "build"))
-def prefill(model: Gpt, prompt: Tensor) -> tuple[Tensor, list[Cache]]:
-    """Read a whole prompt in one call; return the logits of the token that follows and the cache of each block."""
+@stage("sample")
+def sample(logits: Tensor) -> Tensor:
+    """Draw a token (1, 1) from the likeliest ones."""
+    likely, tokens = logits.topk(LIKELY)
+    return tokens.gather(1, torch.multinomial(likely.softmax(1), 1))
+
+
+@stage("generate", after=("read", "build"))
+def generate(model: Gpt, prompt: Tensor, length: int) -> list[int]:
+    """Return the tokens that follow the prompt, which is read in one call, each token in one more."""
     shape = (1, HEADS, CONTEXT, WIDTH // HEADS)
     caches = [Cache(torch.zeros(shape), torch.zeros(shape)) for _ in model.blocks]
-    return model(prompt, caches, seen=0), caches
-
-
-@stage("decode", after=("build", "prefill"))
-def decode(model: Gpt, logits: Tensor, caches: list[Cache], seen: int) -> tuple[Tensor, Tensor]:
-    """Draw the token that follows `seen` ones; return it and the logits of the one after it."""
-    with stage("sample"):
-        likely, tokens = logits.topk(LIKELY)
-        token = tokens.gather(1, torch.multinomial(likely.softmax(1), 1))
-    return token, model(token, caches, seen)
+    logits = model(prompt, caches, seen=0)
+    written = []
+    for seen in range(prompt.shape[1], prompt.shape[1] + length):
+        token = sample(logits)
+        logits = model(token, caches, seen)
+        written.append(int(token))
+    return written
 
 
 def main() -> None:
@@ -156,10 +160,7 @@ def main() -> None:
     written = bytearray()
     with torch.inference_mode():
         for prompt in prompts:
-            logits, caches = prefill(model, prompt)
-            for seen in range(prompt.shape[1], prompt.shape[1] + (16 if quick else 100)):
-                token, logits = decode(model, logits, caches, seen)
-                written.append(int(token))
+            written += bytes(generate(model, prompt, 16 if quick else 100))
 
     print(f"gpt: {sum(prompt.shape[1] for prompt in prompts)} tokens read, {len(written)} tokens written")
 

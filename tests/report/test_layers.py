@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from energyprof.model.ids import StageId
@@ -20,7 +22,7 @@ def stage(
 ) -> StageRow:
     """Return a stage; `path` is its id, and a module's class is its own name in capitals."""
     parent, _, name = path.rpartition("/")
-    known = {"module_class": name.upper(), **facts} if kind == "module" or facts else {}
+    known = {"module_class": name.upper(), **facts} if kind == "module" else facts
     own = SumRow(energy_j, 0.5, 9.0, "inferred", None)
     total = SumRow(energy_j if total_j is None else total_j, 1.0, 10.0, "inferred", None)
     return StageRow(
@@ -35,10 +37,10 @@ def by_key(rows: tuple[LayerRow, ...]) -> dict[tuple[str, str], LayerRow]:
 
 STAGES = [
     stage("train", 1.0, kind="stage"),
-    stage("train/net", 2.0, total_j=7.0, parameters=10),
-    stage("train/net/net.b", 2.0, parameters=20, flops_of_first_call=500, samples_of_first_call=4),
+    stage("train/net", 2.0, total_j=7.0, parameters=10, samples=12),
+    stage("train/net/net.b", 2.0, parameters=20, flops_of_first_call=500),
     stage("eval", 0.0, kind="stage"),
-    stage("eval/net", 1.0, total_j=4.0, parameters=10),
+    stage("eval/net", 1.0, total_j=4.0, parameters=10, samples=8),
     stage("train/net/net.a", 3.0, parameters=5),
     stage("eval/net/net.b", 3.0, parameters=20, flops_of_first_call=500),
 ]
@@ -55,7 +57,7 @@ def test_a_layer_is_the_sum_over_the_stages_that_called_it() -> None:
         18.0,
     )
     assert (shared.parent, shared.depth, shared.module_class) == ("net", 1, "NET.B")
-    assert (shared.self_sum.share, shared.per_call_j, shared.per_sample_j) == (0.25, 1.25, 0.3125)
+    assert (shared.self_sum.share, shared.per_call_j, shared.per_sample_j) == (0.25, 1.25, 0.25)
     assert rows["net", "total"].total_sum.energy_j == 11.0
 
 
@@ -103,6 +105,55 @@ def test_a_refused_part_makes_the_sum_refused_and_keeps_its_bounds() -> None:
     figure = rows["net", "total"].self_sum
     assert (figure.energy_j, figure.low_j, figure.high_j, figure.share) == (None, 1.0, 18.0, None)
     assert rows["net", "total"].per_call_j is None
+
+
+def test_a_layer_works_off_what_its_model_was_called_for_and_not_twice() -> None:
+    stages = [
+        stage("net", 1.0, total_j=6.0, samples=10),
+        stage("net/net.a", 3.0, calls=6),
+        stage("net/net.b", 0.0),
+        stage("net/net.b/net.a", 2.0, calls=2),
+        stage("apart", 0.0, kind="stage"),
+        stage("apart/net.c", 1.0),
+    ]
+    rows = by_key(layer_rows(stages, 10.0))
+
+    assert (rows["net.a", "total"].samples, rows["net.a", "total"].per_sample_j) == (10, 0.5)
+    assert (rows["net.c", "total"].samples, rows["net.c", "total"].per_sample_j) == (None, None)
+
+
+def test_a_backward_is_for_the_samples_of_the_forwards_that_had_one() -> None:
+    stages = [
+        stage("net", 1.0, samples=30, calls=3),
+        stage("evaluation", 0.0, kind="evaluation"),
+        stage("evaluation/net", 1.0, samples=1000, calls=1),
+        stage("backward", 0.0, kind="backward"),
+        replace(stage("backward/net", 4.0, calls=2), kind="backward"),
+    ]
+    rows = by_key(layer_rows(stages, 10.0))
+
+    assert (rows["net", "backward"].samples, rows["net", "backward"].per_sample_j) == (20, 0.2)
+    assert rows["net", "total"].samples == 1030
+
+
+def test_forwards_of_a_generation_are_phases_of_their_own() -> None:
+    stages = [
+        stage("prefill", 0.0, kind="generation", tokens=100),
+        stage("prefill/net", 1.0),
+        stage("prefill/net/net.a", 4.0, flops_of_prefill_call=1000, flops_of_decode_call=10, calls=1),
+        stage("decode", 0.0, kind="generation", tokens=20),
+        stage("decode/net", 2.0),
+        stage("decode/net/net.a", 6.0, flops_of_prefill_call=1000, flops_of_decode_call=10, calls=20),
+    ]
+    rows = by_key(layer_rows(stages, 20.0))
+
+    assert {row.phase for row in rows.values()} == {"prefill", "decode", "total"}
+    prefill, decode, total = (rows["net.a", phase] for phase in ("prefill", "decode", "total"))
+    assert [(row.tokens, row.per_token_j, row.flops) for row in (prefill, decode, total)] == [
+        (100, 0.04, 1000),
+        (20, 0.3, 200),
+        (120, 10.0 / 120, 1200),
+    ]
 
 
 def test_a_run_without_modules_has_no_layers() -> None:

@@ -1,4 +1,4 @@
-"""The sample as its README runs it: real prompts, prefill and decode told apart, a call of decode for each token."""
+"""The sample as its README runs it: real prompts, prefill and decode told apart by themselves, joules a token."""
 
 from __future__ import annotations
 
@@ -56,9 +56,10 @@ def test_prefill_is_called_for_a_prompt_and_decode_for_a_token(profiled: Profile
     assert profiled.calls(modules=False) == {
         "read": 1,
         "build": 1,
-        "prefill": PROMPTS,
-        "decode": DECODED_TOKENS,
-        "decode/sample": DECODED_TOKENS,
+        "generate": PROMPTS,
+        "generate/prefill": PROMPTS,
+        "generate/decode": DECODED_TOKENS,
+        "generate/sample": DECODED_TOKENS,
     }
 
 
@@ -67,23 +68,25 @@ def test_the_same_layers_are_found_below_prefill_and_below_decode(profiled: Prof
     block += (".mlp", ".mlp.up", ".mlp.gelu", ".mlp.down")
     layers = ["", ".tokens", ".positions", ".norm", ".head"]
     layers += [f".blocks.{number}{layer}" for number in range(6) for layer in block]
-    wanted = {f"prefill/Gpt{layer}": PROMPTS for layer in layers}
-    wanted |= {f"decode/Gpt{layer}": DECODED_TOKENS for layer in layers}
+    wanted = {f"generate/prefill/Gpt{layer}": PROMPTS for layer in layers}
+    wanted |= {f"generate/decode/Gpt{layer}": DECODED_TOKENS for layer in layers}
 
     assert profiled.calls(modules=True) == wanted
 
 
 def test_a_decoded_token_costs_more_than_one_of_the_prompt(profiled: Profiled) -> None:
-    prompt_token_j = profiled.total_j("prefill") / PROMPT_TOKENS
-    decoded_token_j = profiled.total_j("decode") / DECODED_TOKENS
+    prefill, decode = profiled.report["tokens"]
 
-    assert decoded_token_j > prompt_token_j > 0
+    assert (prefill["stage"], prefill["tokens"]) == ("generate/prefill", PROMPT_TOKENS)
+    assert (decode["stage"], decode["tokens"]) == ("generate/decode", DECODED_TOKENS)
+    assert decode["per_token_j"] == profiled.total_j("generate/decode") / DECODED_TOKENS
+    assert decode["per_token_j"] > prefill["per_token_j"] > 0
 
 
-def test_data_flow_goes_from_the_prompt_through_the_cache(profiled: Profiled) -> None:
+def test_data_flow_goes_from_prompt_and_model_into_the_generation(profiled: Profiled) -> None:
     feeds = {(edge["source"], edge["target"]) for edge in profiled.report["edges"] if edge["kind"] == "feeds"}
 
-    assert feeds == {("read", "prefill"), ("build", "prefill"), ("build", "decode"), ("prefill", "decode")}
+    assert feeds == {("read", "generate"), ("build", "generate")}
 
 
 def test_reading_with_the_cache_gives_what_reading_at_once_gives() -> None:
@@ -92,10 +95,13 @@ import runpy, torch
 sample = runpy.run_path({str(PIPELINE)!r})
 torch.manual_seed(7)
 model, (prompt,) = sample["build"](), sample["read"](1, 40)
+shape = (1, 6, 40, 64)
+def caches(): return [sample["Cache"](torch.zeros(shape), torch.zeros(shape)) for _ in model.blocks]
 with torch.inference_mode():
-    at_once, _ = sample["prefill"](model, prompt)
-    _, caches = sample["prefill"](model, prompt[:, :39])
-    torch.testing.assert_close(model(prompt[:, 39:], caches, 39), at_once)
+    at_once = model(prompt, caches(), 0)
+    seen = caches()
+    model(prompt[:, :39], seen, 0)
+    torch.testing.assert_close(model(prompt[:, 39:], seen, 39), at_once)
 """
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)

@@ -33,6 +33,7 @@ class JsonReport:
             "ledger": _rows(report.ledger),
             "stages": [_stage(row) for row in report.stages],
             "layers": [layer_document(row) for row in report.layers],
+            "tokens": [{**_row(row), "total_sum": _row(row.total_sum)} for row in report.tokens],
             "unsplit": _rows(report.unsplit),
             "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],
             "edges": _rows(report.edges),

@@ -22,6 +22,7 @@ from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key, stage_table
+from energyprof_plugins.exporters.console.token_lines import token_lines
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
 
 ROWS: Final = 12
@@ -54,6 +55,9 @@ class Terminal:
         if counted_domains(report):
             self._stages(report, page, context)
             self._functions(report, page, context)
+            if report.tokens:
+                page.hanging("generation", token_lines(report, glyphs))
+                page.line()
             if report.repeat is not None:
                 page.hanging("repeat mode", repeat_lines(report, glyphs))
                 page.line()

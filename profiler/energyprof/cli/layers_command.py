@@ -19,11 +19,12 @@ examples:
   energyprof layers                               the newest run in this folder, in the order of the model
   energyprof layers RUN.eprof --top 10            the costliest ten
   energyprof layers RUN.eprof --phase backward    what the backward pass cost in each
+  energyprof layers RUN.eprof --phase decode      what a generation's tokens cost in each
   energyprof layers RUN.eprof --depth 2           down to the blocks, with what stands below them
   energyprof layers RUN.eprof --format csv -o layers.csv
 """
 FORMATS = {"table": "layers", "json": "layers-json", "csv": "layers-csv", "html": "layers-html"}
-PHASES = ("forward", "backward", "recompute", "total")
+PHASES = ("forward", "prefill", "decode", "backward", "recompute", "total")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -38,6 +38,9 @@ def flat_layer(row: LayerRow) -> dict[str, Any]:
         "parameters": row.parameters,
         "flops": row.flops,
         "joules_per_gflop": row.joules_per_gflop,
+        "samples": row.samples,
+        "tokens": row.tokens,
+        "per_token_j": row.per_token_j,
     }
 
 

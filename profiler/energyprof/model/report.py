@@ -152,9 +152,10 @@ class StageRow:
     """What its instrument knows of it, by name."""
 
 
-LAYER_PHASES: Final = ("forward", "backward", "recompute", "total")
-LayerPhase = Literal["forward", "backward", "recompute", "total"]
-"""`recompute`: a forward during the backward pass (activation checkpointing); `total`: all of them."""
+LAYER_PHASES: Final = ("forward", "prefill", "decode", "backward", "recompute", "total")
+LayerPhase = Literal["forward", "prefill", "decode", "backward", "recompute", "total"]
+"""`prefill`, `decode`: forwards of a generation; `forward`: all others; `recompute`: a forward during the backward pass
+(activation checkpointing); `total`: all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,7 @@ class LayerRow:
     per_call_j: float | None
     """`total_sum` by calls; None: refused, or never called."""
     per_sample_j: float | None
-    """`per_call_j` by the batch of its first call; None: unknown."""
+    """`total_sum` by `samples`; None: refused, or unknown."""
     mean_power_w: float | None
     """`total_sum` by `wall_s`."""
     parameters: int
@@ -191,6 +192,30 @@ class LayerRow:
     """Of all calls by formula, layers it calls included: those of each layer's first call times calls; a lower bound
     where functions do the work. None: no formula, or a phase that none is for."""
     joules_per_gflop: float | None
+    samples: int | None = None
+    """How many its model was called for, batches added up; of a backward pass by the part of calls that had one."""
+    tokens: int | None = None
+    """Positions of all sequences that its model was called for in a generation; None: in none, or unknown."""
+    per_token_j: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRow:
+    """A part of a generation: what it was for, and what it has cost."""
+
+    stage: StageId
+    phase: str
+    """`prefill` or `decode`."""
+    calls: int
+    tokens: int
+    """Positions of all sequences together."""
+    tokens_per_s: float | None
+    total_sum: SumRow
+    per_token_j: float | None
+    """None: refused, see the bounds."""
+    low_j: float | None
+    high_j: float | None
+    """Bounds of `per_token_j`; None: nothing was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,4 +402,6 @@ class Report:
     """None: nothing was repeated."""
     rankings: tuple[RankingRow, ...] = ()
     """By domain, totals first, from the costliest down; only of stages that a statistical fit tells apart."""
+    tokens: tuple[TokenRow, ...] = ()
+    """Empty: nothing was generated, or its tokens could not be counted."""
     schema: str = SCHEMA

@@ -20,6 +20,7 @@ from energyprof.report.functions import function_rows
 from energyprof.report.layers import layer_rows
 from energyprof.report.rankings import ranking_rows
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
+from energyprof.report.work import token_rows
 
 
 def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report needs, none of them optional
@@ -67,4 +68,5 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         delays=delay_row(cures, this_run.wall_s),
         repeat=repeat_row(stages, attribution),
         rankings=ranking_rows(stages, attribution),
+        tokens=token_rows(stage_rows),
     )

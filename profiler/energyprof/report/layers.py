@@ -1,19 +1,23 @@
 """Layers: stages of the same module brought together, whichever stage called it, apart by phase.
 
 A stage is a layer if its instrument told the class of a module. What stands below a backward pass without being a
-part of it is a forward done again: a recompute. Energies are sums of stages: bounds are added, which is never too
-narrow, and a sum with a refused part is refused.
+part of it is a forward done again: a recompute; below a prefill or decode it is a forward of that. Energies are sums of
+stages: bounds are added, which is never too narrow, and a sum with a refused part is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from energyprof.model.ids import StageId
 from energyprof.model.report import LAYER_PHASES, LayerPhase, LayerRow, StageRow, SumRow
 from energyprof.report.sums import exact_sum, weakest
+from energyprof.report.work import Handed
 
+GENERATED: Final[tuple[LayerPhase, ...]] = ("prefill", "decode")
+FORWARD: Final[tuple[LayerPhase, ...]] = ("forward", *GENERATED)
 MODULE_CLASS = "module_class"
 """The fact that makes a stage a layer."""
 
@@ -48,17 +52,12 @@ class _Layers:
         self._parts: dict[str, dict[LayerPhase, list[StageRow]]] = {}
         self._parent: dict[str, str | None] = {}
         self._operations: dict[StageId, int | None] = {}
-        below_backward: set[StageId] = set()
+        self._samples, self._tokens = Handed(stages, "samples"), Handed(stages, "tokens")
+        self._phase: dict[StageId, LayerPhase] = {}
         for row in stages:  # parents stand first
-            if row.kind == "backward" or row.parent in below_backward:
-                below_backward.add(row.stage)
+            phase = self._phase[row.stage] = self._phase_of(row)
             if MODULE_CLASS not in row.facts:
                 continue
-            phase: LayerPhase = "forward"
-            if row.kind == "backward":
-                phase = "backward"
-            elif row.stage in below_backward:
-                phase = "recompute"
             self._parts.setdefault(row.name, {}).setdefault(phase, []).append(row)
             if self._parent.get(row.name) is None:
                 self._parent[row.name] = self._layer_above(row)
@@ -73,6 +72,15 @@ class _Layers:
                 self._parameters[above] += self._parameters[name]
         self._count_operations(stages)
 
+    def _phase_of(self, row: StageRow) -> LayerPhase:
+        if row.kind == "backward":
+            return "backward"
+        for generated in GENERATED:
+            if row.kind == "generation" and row.name == generated:
+                return generated
+        around: LayerPhase = "forward" if row.parent is None else self._phase[row.parent]
+        return "recompute" if around == "backward" else around
+
     def _layer_above(self, row: StageRow) -> str | None:
         at = row.parent
         while at is not None:
@@ -86,7 +94,8 @@ class _Layers:
         """Per stage of a module: its own operations and those of all below it, over all calls; None: none is known."""
         known: dict[StageId, int | None] = self._operations
         for row in reversed(stages):
-            one = row.facts.get("flops_of_first_call")
+            phase = self._phase[row.stage]
+            one = row.facts.get(f"flops_of_{phase}_call" if phase in GENERATED else "flops_of_first_call")
             if one is not None and row.kind != "backward":
                 known[row.stage] = (known.get(row.stage) or 0) + int(one) * row.calls
             counted = known.get(row.stage)
@@ -118,14 +127,14 @@ class _Layers:
         return [*order, *(name for name in self._parts if name not in order)]
 
     def _row(self, name: str, phase: LayerPhase, stages: list[StageRow]) -> LayerRow:
-        forward = self._parts[name].get("forward", [])
+        forward = [row for one in FORWARD for row in self._parts[name].get(one, [])]
         counted = forward if phase == "total" and forward else stages
         calls = sum(row.calls for row in counted)
         wall_s = sum(row.wall_s for row in stages)
         total = self._sum([row.total_sum for row in stages])
         per_call_j = total.energy_j / calls if calls and total.energy_j is not None else None
-        batches = [int(row.facts["samples_of_first_call"]) for row in counted if row.facts.get("samples_of_first_call")]
-        is_forward = phase in {"forward", "recompute"} or "backward" not in self._parts[name]
+        samples, tokens = self._handed(name, phase, counted)
+        is_forward = phase in {*FORWARD, "recompute"} or "backward" not in self._parts[name]
         operations = [self._operations.get(row.stage) for row in stages] if is_forward else []
         flops = sum(count for count in operations if count is not None) or None
         joules_per_gflop = total.energy_j / (flops / 1e9) if flops and total.energy_j is not None else None
@@ -143,12 +152,33 @@ class _Layers:
             self_sum=self._sum([row.self_sum for row in stages]),
             total_sum=total,
             per_call_j=per_call_j,
-            per_sample_j=per_call_j / max(batches) if per_call_j is not None and batches else None,
+            per_sample_j=total.energy_j / samples if samples and total.energy_j is not None else None,
             mean_power_w=total.energy_j / wall_s if wall_s > 0 and total.energy_j is not None else None,
             parameters=self._parameters[name],
             flops=flops,
             joules_per_gflop=joules_per_gflop,
+            samples=samples,
+            tokens=tokens,
+            per_token_j=total.energy_j / tokens if tokens and total.energy_j is not None else None,
         )
+
+    def _handed(self, name: str, phase: LayerPhase, counted: list[StageRow]) -> tuple[int | None, int | None]:
+        """Return samples and tokens that a layer's stages work off."""
+        if phase in {"forward", *GENERATED, "total"} and "backward" not in {row.kind for row in counted}:
+            return self._samples.to(counted), self._tokens.to(counted)
+        trained = [row for row in self._parts[name].get("forward", []) if not self._is_evaluated(row)]
+        samples, calls = self._samples.to(trained), sum(row.calls for row in trained)
+        if samples is None or not calls:
+            return None, None
+        return round(samples * min(sum(row.calls for row in counted) / calls, 1.0)), None
+
+    def _is_evaluated(self, row: StageRow) -> bool:
+        at: StageId | None = row.stage
+        while at is not None:
+            if self._by_id[at].kind == "evaluation":
+                return True
+            at = self._by_id[at].parent
+        return False
 
     def _sum(self, parts: Iterable[SumRow]) -> SumRow:
         parts = tuple(parts)

@@ -7,7 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.report import RankingRow
+from energyprof.model.report import RankingRow, TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import entries, fit_path
 from energyprof_plugins.exporters.terminal import Terminal
@@ -309,3 +309,16 @@ def test_which_of_the_two_costliest_stages_took_more_is_told_where_it_is_sure(sa
     assert told(0.9999) == "train costs more than serve, more than 99 % sure"
     assert told(0.971, "self") == "train costs more by itself than serve, 97 % sure"
     assert told(0.94) == ""
+
+
+def test_joules_a_token_stand_below_the_stages(sample):
+    report = sample.make_report([sample.Part("write", (30.0,), (sample.Part("decode", (20.0,), calls=800),))])
+    stage = next(row for row in report.stages if row.name == "decode")
+    decode = TokenRow(stage.stage, "decode", 800, 1600, 79.6, stage.total_sum, 0.0125, 0.0120, 0.0130)
+
+    text = rendered(replace(report, tokens=(decode, replace(decode, per_token_j=None, calls=1))), width=100)
+
+    assert lines_after(text, "generation")[1:3] == [
+        "  write/decode: 12.5 ±0.5 mJ a token; 1 600 tokens in 800 calls, 80/s",
+        "  write/decode: at most 13.0 mJ a token; 1 600 tokens in 1 call, 80/s",
+    ]

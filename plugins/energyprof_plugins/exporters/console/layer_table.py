@@ -12,7 +12,7 @@ from rich.console import JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from energyprof.model.report import LayerPhase, LayerRow, Report, SumRow
+from energyprof.model.report import LAYER_PHASES, LayerPhase, LayerRow, Report, SumRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.interval_columns import BOUNDS_KEY, IntervalColumns
 from energyprof_plugins.exporters.console.stage_table import KEY, LETTERS, fit_path
@@ -135,6 +135,8 @@ def layer_columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[Column
     made.append(Column("calls", [grouped(row.calls) for row in rows] + more))
     made.append(_each(rows, "call", lambda row: row.per_call_j, more))
     made.append(_each(rows, "sample", lambda row: row.per_sample_j, more))
+    if any(row.per_token_j is not None for row in rows):
+        made[-1] = _each(rows, "token", lambda row: row.per_token_j, more)
     made.append(Column("W", [_number(row.mean_power_w) for row in rows] + more))
     made.append(Column("params", [_count(row.parameters) for row in rows] + more))
     made.append(Column("GFLOP", [_number(None if row.flops is None else row.flops / 1e9) for row in rows] + more))
@@ -155,7 +157,7 @@ def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str
         return []
     apart = {(row.layer, row.phase): row for row in report.layers}
     phases: list[LayerPhase] = [
-        phase for phase in ("forward", "backward", "recompute") if any(row.phase == phase for row in report.layers)
+        phase for phase in LAYER_PHASES[:-1] if any(row.phase == phase for row in report.layers)
     ]
     if len(phases) < 2:
         return []
