@@ -282,6 +282,17 @@ class DeviceSink(Protocol):
         ...
 
 
+@runtime_checkable
+class RankSink(Protocol):
+    """A `SpanSink` that knows of distributed programs; ask with `isinstance`."""
+
+    def tell_rank(self, rank: int, world_size: int, local_rank: int | None = None) -> None:
+        """Have the report know which rank this process is, and those that it makes; the last word counts."""
+
+    def waited(self, start: tuple[int, int, int], end: tuple[int, int, int]) -> None:
+        """Take (`perf_counter_ns`, `thread_time_ns`, `process_time_ns`) of this thread at a wait's ends."""
+
+
 class Instrument(Protocol):
     """Record the spans of one framework, active only when the program itself imports that framework."""
 

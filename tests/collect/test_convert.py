@@ -51,6 +51,9 @@ class Sink:
         again = zip(spans.stage[spans.resumed].tolist(), spans.start_ns[spans.resumed].tolist(), strict=True)
         self.resumed += [(self.path(stage), start_ns) for stage, start_ns in again]
 
+    def add_rank(self, process):
+        self.rank = process
+
     def add_cpu(self, cpu):
         self.cpu = cpu
 

@@ -47,6 +47,9 @@ class Collected:
         columns = (spans.lane, spans.stage, spans.start_ns, spans.end_ns, spans.depth, spans.is_open)
         self.rows += zip(*(column.tolist() for column in columns), strict=True)
 
+    def add_rank(self, process):
+        self.rank = process
+
     def add_cpu(self, cpu):
         self.cpu = cpu
 

@@ -35,6 +35,15 @@ _PLAIN = frozenset({type(None), bool, int, float, str})
 _THREAD_SHIFT = 48
 
 
+_installed: list[TorchBackward] = []
+
+
+def leave_modules() -> None:
+    """Have no module's backward go on in this thread: its innermost backward pass is about to do something else."""
+    for one in _installed:
+        one.leave_modules()
+
+
 class Here:
     """What goes on in one thread."""
 
@@ -192,6 +201,12 @@ class TorchBackward:
         while len(here.open) > kept:
             ext((-self._codes[here.open.pop()[1]], t_ns))
 
+    def leave_modules(self) -> None:
+        """Close the modules open in this thread's innermost backward pass."""
+        here = self.mine.here
+        here.key = -1
+        self._close(here, here.base, self._local.ext, now_ns())
+
     def _begin_elsewhere(self, here: Here) -> bool:
         """Begin `backward` in a thread of autograd's own, which runs the nodes of a device; False: nobody asked it."""
         if not self._running:
@@ -216,6 +231,7 @@ class TorchBackward:
         """Have autograd's runs recorded; every way to start one from Python leads through one function of torch's."""
         from torch import autograd
 
+        _installed.append(self)
         graph = getattr(autograd, "graph", None)
         if hasattr(autograd, "_engine_run_backward"):
             recording = self._recording(autograd._engine_run_backward)
@@ -233,6 +249,8 @@ class TorchBackward:
     def remove(self) -> None:
         """Put autograd's functions back; marks that are left on graphs do nothing from now on."""
         self._is_silent = True
+        if self in _installed:
+            _installed.remove(self)
         while self._patched:
             owner, name, original, recording = self._patched.pop()
             if getattr(owner, name) is recording:

@@ -22,7 +22,7 @@ def device_lanes(domain: Domain, lanes: Lanes) -> int:
     """
     if domain.driver != "device" or not np.any(lanes.kind == _DEVICE):
         return HOST
-    number = domain.id.split(":")[1] if ":" in domain.id else ""
+    number = domain.local_id.split(":")[1] if ":" in domain.local_id else ""
     return int(number) if number.isdecimal() else ANY_DEVICE
 
 

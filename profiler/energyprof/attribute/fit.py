@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -14,6 +14,7 @@ from energyprof.attribute.cpu_time import CpuTimes, cpu_times
 from energyprof.attribute.device_lanes import HOST, device_lanes, of_device
 from energyprof.attribute.from_bursts import inferred
 from energyprof.attribute.functions import function_energy
+from energyprof.attribute.hosts import by_host, seen_on
 from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
 from energyprof.attribute.inference.columns import Columns
 from energyprof.attribute.inference.separable import FittedSplit, refusal_of, said_of, sensor_fit
@@ -21,6 +22,7 @@ from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
 from energyprof.attribute.others import NO_IDLE_POWER, Used, as_model, in_total, split_shared, used_in
+from energyprof.attribute.ranks import Ranks, is_distributed, rank_energies, rank_times
 from energyprof.attribute.sampled import Sampled, sampled
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Divided, Margins, Problem, Split, split
@@ -39,6 +41,8 @@ from energyprof.model.attribution import (
     DomainAttribution,
     EnergyColumns,
     FunctionEnergy,
+    RankEnergy,
+    RankTimes,
     StageTimes,
 )
 from energyprof.model.domain import Domain, ReadStatus
@@ -56,35 +60,48 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     """Divide the energy of every domain over the stages; `progress` is told the part done, rising from 0 to 1."""
     tell = progress or (lambda _part: None)
     tell(0.0)
-    cpu = cpu_times(trace.cpu, trace.run.start_ns, trace.lanes)
-    segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
-    between = None if trace.counted is None else Between.of(trace.counted, trace.run.start_ns)
-    segments = segments if between is None else between.outside(segments)
-    times = stage_times(trace, segments, cpu, between)
-    tree = Subtrees.of(trace.stages)
-    ground = _Ground(trace, cpu, segments, times, tree, None, between)
-    domains, lanes = [], {HOST: ground.lanes(HOST)}
+    grounds = {host: _Ground.of(part) for host, part in by_host(trace).items()}
+    whole = grounds.get("") or _Ground.of(trace)
+    if is_distributed(trace.ranks):
+        apart = {host: Ranks.of(ground.trace.ranks, trace.lanes) for host, ground in grounds.items()}
+        grounds = {host: replace(ground, ranks=apart[host]) for host, ground in grounds.items()}
+    domains, lanes = [], {(host, HOST): ground.lanes(HOST) for host, ground in grounds.items()}
+    seen: Sampled | None = None
     if len(trace.stacks.samples):
-        seen = sampled(trace.stacks, lanes[HOST].segments, trace.lanes, len(trace.stages), trace.run.start_ns)
-        ground = replace(ground, seen=seen)
+        segments = (lanes.get(("", HOST)) or whole.lanes(HOST)).segments
+        seen = sampled(trace.stacks, segments, trace.lanes, len(trace.stages), trace.run.start_ns)
+        seen_by = {host: seen_on(seen, trace, ground.trace) for host, ground in grounds.items()}
+        grounds = {host: replace(ground, seen=seen_by[host]) for host, ground in grounds.items()}
     tell(0.3)
     for index, domain in enumerate(trace.domains):
-        device = device_lanes(domain, trace.lanes)
-        if device not in lanes:
-            lanes[device] = ground.lanes(device)
-        domains.append(_attribute_domain(ground, lanes[device], domain, device != HOST))
+        ground = grounds[domain.host]
+        device = device_lanes(domain, ground.trace.lanes)
+        if (domain.host, device) not in lanes:
+            lanes[domain.host, device] = ground.lanes(device)
+        domains.append(_attribute_domain(ground, lanes[domain.host, device], domain, device != HOST))
         tell(0.3 + 0.65 * (index + 1) / len(trace.domains))
     result = Attribution(
         version=ATTRIBUTION_VERSION,
         domains=tuple(domains),
-        times=times,
+        times=whole.times,
         follows=follows(trace.spans, len(trace.stages), trace.counted),
         calls=calls(trace.spans, trace.lanes, len(trace.stages), trace.counted),
-        warnings=_of_bursts(trace, between),
-        functions=None if ground.seen is None else ground.seen.table,
+        warnings=_of_bursts(trace, whole.between),
+        functions=None if seen is None else seen.table,
+        ranks=_ranks(grounds, lanes),
     )
     tell(1.0)
     return result
+
+
+def _ranks(grounds: Mapping[str, _Ground], lanes: Mapping[tuple[str, int], _Lanes]) -> tuple[RankTimes, ...]:
+    """Return how the ranks of all hosts spent their time."""
+    found: list[RankTimes] = []
+    for host, ground in grounds.items():
+        if ground.ranks is not None:
+            name = host or ground.trace.run.host
+            found += rank_times(ground.ranks, ground.trace, lanes[host, HOST].shares, ground.cpu, name)
+    return tuple(sorted(found, key=lambda one: one.rank))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,6 +113,8 @@ class _Lanes:
     shares: CpuShares
     own_ns: Floats
     on_device: bool
+    stages: int
+    """How many stages the segments are of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,6 +130,18 @@ class _Ground:
     """None: no stacks were sampled."""
     between: Between | None
     """None: everything was stored."""
+    ranks: Ranks | None
+    """None: the run is not distributed."""
+
+    @staticmethod
+    def of(trace: Trace) -> _Ground:
+        """Work out what does not depend on a domain."""
+        cpu = cpu_times(trace.cpu, trace.run.start_ns, trace.lanes)
+        segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
+        between = None if trace.counted is None else Between.of(trace.counted, trace.run.start_ns)
+        segments = segments if between is None else between.outside(segments)
+        times = stage_times(trace, segments, cpu, between)
+        return _Ground(trace, cpu, segments, times, Subtrees.of(trace.stages), None, between, None)
 
     def lanes(self, device: int) -> _Lanes:
         """Return the lanes of one device, of all (ANY_DEVICE), or those of the host (HOST)."""
@@ -127,7 +158,8 @@ class _Ground:
             segments, busy = (self.between.outside(part).with_more(laid) for part in (segments, busy))
         line = timeline(busy.of(counts[busy.lane]))
         own = sum_by(segments.stage, segments.end_ns - segments.start_ns, len(trace.stages))
-        return _Lanes(segments, line, CpuShares.of(segments, trace.lanes, self.cpu, line), own, device != HOST)
+        shares = CpuShares.of(segments, trace.lanes, self.cpu, line)
+        return _Lanes(segments, line, shares, own, device != HOST, len(trace.stages))
 
 
 def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device: bool) -> DomainAttribution:
@@ -171,6 +203,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
         below = ground.tree.sums(touched.astype(np.int64)) > 0
         own, total = as_model(own, touched, by), as_model(total, below, by)
+    ranks = _rank_energies(ground, lanes, domain, recovered, energy_uj) if len(windows) else ()
     functions = _functions(ground, domain, problem, own, found)
     if functions is not None and used is not None and used.others_ns.any():
         functions = replace(functions, provenance=PROVENANCES.index("estimated (model)"))
@@ -198,7 +231,20 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         gaps=windows.gaps(),
         faults=faults,
         fit=None if statistical is None else sensor_fit(domain, *statistical),
+        ranks=ranks,
     )
+
+
+def _rank_energies(
+    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, energy_uj: Ints
+) -> tuple[RankEnergy, ...]:
+    """Return what each rank had of the domain's energy: the same problem once more, with the ranks' stages apart."""
+    if ground.ranks is None:
+        return ()
+    segments = ground.ranks.apart(lanes.segments)
+    shares = CpuShares.of(segments, ground.trace.lanes, ground.cpu, lanes.line)
+    apart = replace(lanes, segments=segments, shares=shares, stages=lanes.stages * ground.ranks.columns)
+    return rank_energies(ground.ranks, domain, _pose(ground, apart, domain, recovered, None)[0], energy_uj)
 
 
 def _functions(
@@ -283,9 +329,8 @@ def _pose(
     ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, shared: Used | None
 ) -> tuple[Problem, float | None, tuple[str, ...]]:
     """Return the domain's problem for the estimator, the baseline and notes."""
-    windows = recovered.run
+    windows, count = recovered.run, lanes.stages
     at_rest = recovered.before if ground.trace.run.lead_in_s > 0 else None
-    count = len(ground.trace.stages)
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
     cells = presence(lanes.segments, lanes.line, windows.start_ns, windows.end_ns, count)
     outside = cells.per_window(np.where(cells.stage == count, cells.time_ns, 0.0))

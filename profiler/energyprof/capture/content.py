@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from energyprof.capture.columns import joined
-from energyprof.capture.facts import cures_of, domains_of, open_of, recorder_of, run_of, sampling_of
+from energyprof.capture.facts import cures_of, domains_of, open_of, ranks_of, recorder_of, run_of, sampling_of
 from energyprof.capture.open_file import read_facts
 from energyprof.capture.schema import ChunkKind, chunk_crc
 from energyprof.capture.stack_store import read_stacks
@@ -51,6 +51,7 @@ class Content:
         self.recorder = recorder_of(facts.get("recorder", {}))
         self.domains = domains_of(facts.get("domains", []))
         self.sampling = sampling_of(facts.get("sampling", {}))
+        self.ranks = ranks_of(facts.get("ranks", []))
         self.cures = cures_of(facts.get("cures"))
         self.warnings: tuple[str, ...] = tuple(facts.get("warnings", ()))
         self.open_spans = open_of([] if self.finished else facts.get("open", []))

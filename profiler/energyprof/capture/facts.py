@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from energyprof.errors import CaptureError
 from energyprof.model.cures import Cures, Dephasing, Repeats, Thing, Visit
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
+from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import SpanChunk
 from energyprof.model.sampling import DomainFacts, Figure, Sleep
 from energyprof.model.trace import RecorderFacts, RunFacts
@@ -83,6 +84,16 @@ def _visit(value: Any, things: int) -> Visit:
     if not 0 <= visit.thing < things:
         raise CaptureError("the facts of the run are damaged (a visit of nothing)")
     return visit
+
+
+def ranks_json(processes: Iterable[RankProcess]) -> list[dict[str, Any]]:
+    """Return which process is which rank as JSON values."""
+    return [asdict(process) for process in processes]
+
+
+def ranks_of(value: Any) -> tuple[RankProcess, ...]:
+    """Return which process is which rank; raises CaptureError where the facts make none."""
+    return tuple(_made(RankProcess, _known(RankProcess, row)) for row in value)
 
 
 def open_json(spans: SpanChunk) -> list[list[int]]:

@@ -22,6 +22,7 @@ from energyprof.errors import CaptureError
 from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
+from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import SpanChunk
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.shell import in_shell
@@ -52,6 +53,7 @@ class RunSummary:
     sampling: Mapping[DomainId, DomainFacts]
     cures: Cures | None
     outputs: Outputs
+    ranks: tuple[RankProcess, ...] = ()
 
 
 def read_run(path: str | Path) -> RunSummary:
@@ -79,6 +81,7 @@ def read_run(path: str | Path) -> RunSummary:
         sampling=content.sampling,
         cures=content.cures,
         outputs=composed.outputs,
+        ranks=content.ranks,
     )
 
 
@@ -95,6 +98,7 @@ def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
         sampling=trace.sampling,
         cures=trace.cures,
         outputs=trace.outputs,
+        ranks=trace.ranks,
     )
 
 
@@ -151,6 +155,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         device_use=device_use,
         counted=counted,
         cures=content.cures,
+        ranks=content.ranks,
         stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
         sampling=content.sampling,
     )

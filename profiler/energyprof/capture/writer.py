@@ -19,6 +19,8 @@ from energyprof.capture.facts import (
     domains_json,
     domains_of,
     open_json,
+    ranks_json,
+    ranks_of,
     recorder_json,
     run_json,
     sampling_json,
@@ -42,6 +44,7 @@ from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
+from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LaneRuns
@@ -82,6 +85,8 @@ class CaptureWriter:
         self._facts: dict[str, object] = {"warnings": [], "domains": [], "open": [], "recorder": no_cost}
         self._changed = dict.fromkeys(self._facts)
         self._warnings: list[str] = []
+        self._ranks: dict[int, RankProcess] = {}
+        """By pid."""
         self._domains: list[Domain] = []
         self._stages: list[LocalStage] = []
         self._lanes: list[LaneRow] = []
@@ -130,6 +135,7 @@ class CaptureWriter:
         self._facts.update(facts)
         self._warnings = [*facts.get("warnings", ())]
         self._domains = [*domains_of(facts.get("domains", ()))]
+        self._ranks = {process.pid: process for process in ranks_of(facts.get("ranks", ()))}
 
     def set_run(self, run: RunFacts) -> None:
         """State the facts of the run; may be called again as more is known."""
@@ -184,6 +190,11 @@ class CaptureWriter:
     def add_cpu(self, cpu: ThreadCpu) -> None:
         """Add CPU times of threads, in any order."""
         self._sensed.add_cpu(cpu, self._now_ns())
+
+    def add_rank(self, process: RankProcess) -> None:
+        """Add which rank a process is; the last word on a process counts."""
+        self._ranks[process.pid] = process
+        self._set("ranks", ranks_json(self._ranks.values()))
 
     def add_stages(self, stages: Sequence[LocalStage]) -> None:
         """Add lane-relative stages; a row of an index seen before replaces it."""

@@ -29,6 +29,7 @@ from energyprof.collect.convert_losses import Losses, lines_of_cut_off
 from energyprof.collect.convert_own_cpu import OwnReadings
 from energyprof.collect.convert_process import Process, ThreadEvents, run_columns
 from energyprof.collect.convert_progress import WHOLE, Journal
+from energyprof.collect.convert_ranks import RankLog
 from energyprof.collect.convert_sampled import SampledStacks
 from energyprof.collect.convert_spans import LaneEvents, convert_events
 from energyprof.collect.convert_stages import PATH_LIMIT, StageTable
@@ -37,7 +38,7 @@ from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
 from energyprof.model.cures import Cures
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
-from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, Frame, read_frames
+from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, RANK, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
 STAGE_BYTES = 1024  # part of the bound of a recording for which one stage is kept apart
@@ -83,6 +84,7 @@ class Converter:
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
         self._cures = CureLog()
         self._handed = HandedOver(lambda stage: self._stages.stages[stage].parent)
+        self._ranks = RankLog(sink.add_rank)
         self._main = self._latest = -1
         self._stray = self._clipped = 0
         self._gone = {"recorder_ns": 0, "dropped": 0, "unnamed": 0}  # of processes that were forgotten
@@ -294,6 +296,9 @@ class Converter:
             process.take_head(content)
             for other in replaced_by(process, self._processes.values()):
                 other.closed_ns = min(other.closed_ns or process.started_ns, process.started_ns)
+            self._ranks.begun(process, self._processes.get(process.parent_spool or ""))
+        elif frame.kind == RANK:
+            self._ranks.take(process, content)
         elif frame.kind == NAMES:
             for entry in content:
                 process.take_name(entry)

@@ -12,6 +12,7 @@ from energyprof.collect.convert_process import Process
 from energyprof.collect.convert_stacks import StackSink
 from energyprof.collect.convert_stages import StageTable
 from energyprof.model.power import ThreadCpu
+from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import Flags, Index, LaneRuns
 from energyprof.model.stacks import Samples
@@ -42,6 +43,10 @@ class RecordingSink(StackSink, Protocol):
 
     def add_cpu(self, cpu: ThreadCpu) -> None:
         """Take what processes have read of their own CPU times."""
+        ...
+
+    def add_rank(self, process: RankProcess) -> None:
+        """Take which rank a process is; the last word on a process counts."""
         ...
 
     def count_from_here(self) -> None:

@@ -82,6 +82,7 @@ class Process:
         "parent_lane",
         "parent_spool",
         "pid",
+        "rank",
         "recorder_ns",
         "resolver",
         "spool",
@@ -106,6 +107,8 @@ class Process:
         """When it ended as far as its spool tells: closed in order, or turned into another program; None: not known."""
         self.is_replaced = False
         """Whether another program was about to take it over when it wrote last."""
+        self.rank: tuple[int, int, int] | None = None
+        """Rank, number of ranks, and rank on its host (-1: not known) in a distributed program; None: none is known."""
         self.recorder_ns = 0
         self.dropped = 0
         self.lost_because = ""

@@ -19,7 +19,7 @@ PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimat
 
 REPEAT_MODE: Final = PROVENANCES.index("inferred (repeat mode)")
 
-ATTRIBUTION_VERSION: Final = 4
+ATTRIBUTION_VERSION: Final = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -193,6 +193,8 @@ class DomainAttribution:
     """What was wrong with the readings, each a gap."""
     fit: SensorFit | None = None
     """None: the energy was divided without a statistical fit (a model, or too few updates)."""
+    ranks: tuple[RankEnergy, ...] = ()
+    """Ascending; empty: there are no two ranks, or nothing was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +252,33 @@ class RepeatFigures:
     """It was ended early."""
 
 
+@dataclass(frozen=True, slots=True)
+class RankEnergy:
+    """What one rank of a distributed program had of the energy of all stages in one domain."""
+
+    rank: int
+    energy_j: float
+    low_j: float
+    high_j: float
+    provenance: int
+    """Index into PROVENANCES."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankTimes:
+    """How one rank of a distributed program spent its time."""
+
+    rank: int
+    host: str
+    processes: int
+    wall_ns: int
+    """While any stage was open on any of its threads."""
+    waiting_ns: int
+    """In stages of the kind `communication` without running, added up over its threads."""
+    cpu_ns: int
+    """Of all of its processes and threads, stage or not."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StageTimes:
     """How often and how long each stage ran; equal-length columns, row = stage index."""
@@ -283,6 +312,8 @@ class Attribution:
     """None: no stacks were sampled."""
     repeats: RepeatFigures | None = None
     """None: nothing was repeated."""
+    ranks: tuple[RankTimes, ...] = ()
+    """Ascending; empty: there are no two ranks."""
 
 
 def counted_domains(domains: tuple[Domain, ...], attribution: Attribution) -> frozenset[DomainId]:

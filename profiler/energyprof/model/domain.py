@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, Literal
 
-from energyprof.model.ids import DomainId
+from energyprof.model.ids import DomainId, escape_component
 
 Provenance = Literal["measured", "inferred", "inferred (repeat mode)", "estimated (model)"]
 """How a figure came about; it travels with every number to every surface."""
@@ -67,6 +67,8 @@ class Domain:
 
     is_vouched: bool = True
     """False: imported, and nobody says that a sensor measured it: no figure of it is called measured."""
+    host: str = ""
+    """In a merged run the host it belongs to, whose name its id begins with; else empty."""
 
     def __post_init__(self) -> None:
         if self.scale <= 0:
@@ -77,6 +79,11 @@ class Domain:
             raise ValueError(f"max_power_w of {self.id} must be positive, got {self.max_power_w}")
         if min(self.gain_error) < 0:
             raise ValueError(f"gain_error of {self.id} must not be negative, got {self.gain_error}")
+
+    @property
+    def local_id(self) -> DomainId:
+        """Its id on its own host."""
+        return DomainId(self.id.removeprefix(f"{escape_component(self.host)}/")) if self.host else self.id
 
     def settled_ns(self) -> int:
         """Return how long after an instant 95 % of it is shown: the longest lag, and three time constants."""
@@ -99,12 +106,20 @@ sensors they are shown for comparison, and the finer ones are added up.
 
 def counted_ids(domains: Iterable[Domain]) -> frozenset[DomainId]:
     """Return the domains whose energies may be added up: none of them is a part of another one."""
-    domains = tuple(domains)
-    kept = [domain for domain in domains if not is_whole(domain.id)]
-    for kind in WHOLES:
-        kept = kept or [domain for domain in domains if _kind(domain.id) == kind]
+    by_host: dict[str, list[Domain]] = {}
+    for domain in domains:
+        by_host.setdefault(domain.host, []).append(domain)
+    kept = [domain for group in by_host.values() for domain in _not_whole(group)]
     present = {domain.id for domain in kept}
     return frozenset(domain.id for domain in kept if domain.parent is None or domain.parent not in present)
+
+
+def _not_whole(domains: list[Domain]) -> list[Domain]:
+    """Return the domains of one host that are no whole machine, or where all are, those preferred."""
+    kept = [domain for domain in domains if not is_whole(domain.local_id)]
+    for kind in WHOLES:
+        kept = kept or [domain for domain in domains if _kind(domain.local_id) == kind]
+    return kept
 
 
 def is_whole(id_: DomainId) -> bool:

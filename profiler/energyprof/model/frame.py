@@ -58,6 +58,10 @@ high_ns, and so far: delays, delay_ns on all threads, main_ns on the main one), 
 of [code, perf_counter_ns just before the call whose inputs were kept], skipped: list of [name, reason], is_cut),
 `visits` (list of [code, start_ns, end_ns, calls], each sent once). Codes are those of NAMES."""
 
+RANK: Final = 12
+"""JSON object: rank, world_size and, where it is known, local_rank: which rank of a distributed program this is. A
+later frame replaces an earlier one; a process that tells none is of its parent's rank."""
+
 SPOOL_VERSION: Final = 1
 SPOOL_SUFFIX: Final = ".spool"
 LOSS_SUFFIX: Final = ".lost"

@@ -19,7 +19,16 @@ Floats: TypeAlias = NDArray[np.float64]
 
 Facts: TypeAlias = Mapping[str, "str | int"]
 StageKind = Literal[
-    "stage", "function", "module", "backward", "optimizer", "loader", "generation", "evaluation", "program"
+    "stage",
+    "function",
+    "module",
+    "backward",
+    "optimizer",
+    "loader",
+    "generation",
+    "evaluation",
+    "communication",
+    "program",
 ]
 
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
+from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
+from energyprof.model.ranks import RankProcess
 from energyprof.model.sampling import DomainFacts, Sleep
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
 from energyprof.model.stacks import Stacks
@@ -137,3 +139,9 @@ class Trace:
     outputs: Outputs = field(default_factory=Outputs.none)
     cures: Cures | None = None
     """What was delayed and repeated so that stages can be told apart; None: nothing was asked for."""
+    ranks: tuple[RankProcess, ...] = ()
+    """Which process is which rank of a distributed program; empty: it is none, as far as is known."""
+    hosts: tuple[Host, ...] = ()
+    """The hosts of a merged run, by their numbers; empty: there is one, which `run` tells of."""
+    hosts_use: tuple[Use, ...] = ()
+    """As `host_use`, of each of them."""

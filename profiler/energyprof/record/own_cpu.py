@@ -47,6 +47,11 @@ class OwnCpu:
         self._rows.extend((t_ns, local.lane.tid, thread_time_ns(), process_time_ns()))
         return t_ns + APART_NS
 
+    def waited(self, start: tuple[int, int, int], end: tuple[int, int, int]) -> None:
+        """Take (t_ns, thread's CPU time, process's) of the calling thread when a wait began and when it ended."""
+        tid = local.lane.tid
+        self._rows.extend((start[0], tid, *start[1:], end[0], tid, *end[1:]))
+
     def frame(self, tids: Iterable[int], last: bool) -> bytes:
         """Return the readings not written yet, with new ones of these threads if the time has come or it is the `last`.
 

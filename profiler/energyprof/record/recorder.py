@@ -19,6 +19,7 @@ from energyprof.record.flusher import Flusher
 from energyprof.record.fork import Forking
 from energyprof.record.losses import Losses
 from energyprof.record.own_cpu import OwnCpu
+from energyprof.record.ranks import rank_of
 from energyprof.record.spool_file import Parent, SpoolFile
 
 TYPE_CHECKING = False
@@ -68,6 +69,7 @@ class Recorder:
         """Called by the flusher; True: it wants to be called again in ASIDE_PERIOD_S."""
         self._folder = os.path.join(run_dir, "spool")
         self._is_open = False
+        self._announcements = Announcements(rank_of(os.environ))
         self._renew(None)
 
     def _renew(self, parent: Parent | None) -> None:
@@ -77,7 +79,7 @@ class Recorder:
         self._flushing = RLock()
         self._writing = RLock()
         """Held for one frame at a time: what a fork waits for."""
-        self._announcements = Announcements()
+        self._announcements = Announcements(self._announcements.rank)
         self._events_written = 0
         self._losses = Losses()
         self._misses = 0
@@ -172,6 +174,15 @@ class Recorder:
     def warn(self, message: str) -> None:
         """Have the report say `message`."""
         self._warnings.append(message)
+
+    def set_rank(self, rank: dict[str, int]) -> None:
+        """Have the report know which rank of a distributed program this process is (JSON as in RANK)."""
+        self._announcements.set_rank(rank)
+
+    def waited(self, start: tuple[int, int, int], end: tuple[int, int, int]) -> None:
+        """Take what the calling thread had used when a wait began and ended; see `OwnCpu`."""
+        if self._cpu is not None:
+            self._cpu.waited(start, end)
 
     # --- in the flusher's thread -----------------------------------------------------------------------------------
 

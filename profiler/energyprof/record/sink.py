@@ -78,6 +78,15 @@ class Sink:
 
         return WATCH
 
+    def tell_rank(self, rank: int, world_size: int, local_rank: int | None = None) -> None:
+        """Have the report know which rank of a distributed program this process is."""
+        told = {"rank": rank, "world_size": world_size}
+        self._recorder.set_rank(told if local_rank is None else {**told, "local_rank": local_rank})
+
+    def waited(self, start: tuple[int, int, int], end: tuple[int, int, int]) -> None:
+        """Take the CPU times of the calling thread and its process at both ends of a wait."""
+        self._recorder.waited(start, end)
+
     def repeats(self, source: RepeatSource) -> bool:
         """Return whether layers are to be repeated; if so `source` is asked for them."""
         if self._phase is None:
