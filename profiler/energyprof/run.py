@@ -100,6 +100,7 @@ class Run:
             self.graph,
             facts.sampling,
             facts.cures,
+            facts.hosts,
         )
 
     def layers(self, phase: LayerPhase | None = "total") -> list[dict[str, Any]]:

@@ -42,6 +42,9 @@ class JsonReport:
             "delays": None if report.delays is None else _row(report.delays),
             "repeat": None if report.repeat is None else _repeat(report.repeat),
             "rankings": _rows(report.rankings),
+            "ranks": [{**_row(row), "energy_sum": _row(row.energy_sum)} for row in report.ranks],
+            "imbalance": None if report.imbalance is None else _row(report.imbalance),
+            "hosts": _rows(report.hosts),
             "warnings": list(report.warnings),
         }
         return "{\n" + ",\n".join(f'"{name}": {_written(value)}' for name, value in document.items()) + "\n}\n"

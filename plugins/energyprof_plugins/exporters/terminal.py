@@ -21,6 +21,7 @@ from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_l
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.rank_table import host_lines, rank_lines, rank_table
 from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key, stage_table
 from energyprof_plugins.exporters.console.token_lines import token_lines
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
@@ -58,6 +59,7 @@ class Terminal:
             if report.tokens:
                 page.hanging("generation", token_lines(report, glyphs))
                 page.line()
+            self._ranks(report, page)
             if report.repeat is not None:
                 page.hanging("repeat mode", repeat_lines(report, glyphs))
                 page.line()
@@ -65,6 +67,8 @@ class Terminal:
                 page.wrapped(line, indent=8)
         if report.delays is not None:
             page.wrapped(glyphs.text(delay_line(report)), indent=9)
+        if report.hosts:
+            page.hanging("hosts", host_lines(report, glyphs))
         if report.domains:
             page.hanging("sensors", sensor_lines(report, glyphs))
         page.wrapped(glyphs.text(overhead_line(report)), indent=10, style="dim")
@@ -97,6 +101,15 @@ class Terminal:
         limit = int(context.options.get("rows", FUNCTION_ROWS))
         page.line(Text(page.glyphs.text(heading(report)), style="bold"))
         page.console.print(function_table(report, page.glyphs, page.width, limit))
+        page.line()
+
+    @staticmethod
+    def _ranks(report: Report, page: Page) -> None:
+        if not report.ranks:
+            return
+        page.console.print(rank_table(report, page.glyphs, page.width))
+        for line in rank_lines(report, page.glyphs):
+            page.wrapped(line, indent=11)
         page.line()
 
     @staticmethod

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from energyprof.capture.columns import joined
-from energyprof.capture.facts import cures_of, domains_of, open_of, ranks_of, recorder_of, run_of, sampling_of
+from energyprof.capture.facts import cures_of, domains_of, hosts_of, open_of, ranks_of, recorder_of, run_of, sampling_of
 from energyprof.capture.open_file import read_facts
 from energyprof.capture.schema import ChunkKind, chunk_crc
 from energyprof.capture.stack_store import read_stacks
@@ -51,6 +51,9 @@ class Content:
         self.recorder = recorder_of(facts.get("recorder", {}))
         self.domains = domains_of(facts.get("domains", []))
         self.sampling = sampling_of(facts.get("sampling", {}))
+        self.hosts = hosts_of(facts.get("hosts", []))
+        if {domain.host for domain in self.domains} - {"", *(host.name for host in self.hosts)}:
+            raise CaptureError("a domain belongs to no host")
         self.ranks = ranks_of(facts.get("ranks", []))
         self.cures = cures_of(facts.get("cures"))
         self.warnings: tuple[str, ...] = tuple(facts.get("warnings", ()))
@@ -140,16 +143,25 @@ class Content:
 
     def use(self) -> tuple[Use, dict[DomainId, Use]]:
         """Return who used the host's processors, and the devices."""
+        whole = self._use_by_part()
+        devices = {self.domains[part - 1].id: use for part, use in whole.items() if part > 0}
+        return whole.get(0, Use.none()), devices
+
+    def hosts_use(self) -> tuple[Use, ...]:
+        """Return who used the processors of each host of a merged run."""
+        whole = self._use_by_part()
+        return tuple(whole.get(-1 - number, Use.none()) for number in range(len(self.hosts)))
+
+    def _use_by_part(self) -> dict[int, Use]:
         pieces: dict[int, list[Use]] = {}
         for part, packed in self._chunks.get(ChunkKind.USE, ()):
-            if not 0 <= part <= len(self.domains):
+            if not -len(self.hosts) <= part <= len(self.domains):
                 raise CaptureError("a block of use belongs to no domain")
             pieces.setdefault(part, []).append(unpack_use(packed))
         whole = {part: joined(Use, found) for part, found in pieces.items()}
         if any((np.diff(use.t_ns) < 0).any() for use in whole.values()):
             raise CaptureError("rows of use are out of order")
-        devices = {self.domains[part - 1].id: use for part, use in whole.items() if part}
-        return whole.get(0, Use.none()), devices
+        return whole
 
     def lane_runs(self) -> LaneRuns:
         """Return lane runs in the order in which they were stored."""

@@ -12,6 +12,7 @@ import numpy as np
 from energyprof.errors import CaptureError
 from energyprof.model.cures import Cures, Dephasing, Repeats, Thing, Visit
 from energyprof.model.domain import Domain
+from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import SpanChunk
@@ -94,6 +95,20 @@ def ranks_json(processes: Iterable[RankProcess]) -> list[dict[str, Any]]:
 def ranks_of(value: Any) -> tuple[RankProcess, ...]:
     """Return which process is which rank; raises CaptureError where the facts make none."""
     return tuple(_made(RankProcess, _known(RankProcess, row)) for row in value)
+
+
+def hosts_json(hosts: Sequence[Host]) -> list[dict[str, Any]]:
+    """Return the hosts of a merged run as JSON values."""
+    return [{"name": host.name, "run": run_json(host.run), "clock": host.clock} for host in hosts]
+
+
+def hosts_of(value: Any) -> tuple[Host, ...]:
+    """Return the hosts of a merged run; raises CaptureError where the facts make none."""
+    rows = [_known(Host, row) for row in value]
+    hosts = tuple(_made(Host, {**row, "run": run_of(row.get("run"))}) for row in rows)
+    if len({host.name for host in hosts}) != len(hosts):
+        raise CaptureError("two of its hosts have the same name")
+    return hosts
 
 
 def open_json(spans: SpanChunk) -> list[list[int]]:

@@ -21,8 +21,8 @@ from energyprof.capture.whole_program import PROGRAM, program_counted, program_s
 from energyprof.errors import CaptureError
 from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
+from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
-from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import SpanChunk
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.shell import in_shell
@@ -53,7 +53,7 @@ class RunSummary:
     sampling: Mapping[DomainId, DomainFacts]
     cures: Cures | None
     outputs: Outputs
-    ranks: tuple[RankProcess, ...] = ()
+    hosts: tuple[Host, ...] = ()
 
 
 def read_run(path: str | Path) -> RunSummary:
@@ -81,7 +81,7 @@ def read_run(path: str | Path) -> RunSummary:
         sampling=content.sampling,
         cures=content.cures,
         outputs=composed.outputs,
-        ranks=content.ranks,
+        hosts=content.hosts,
     )
 
 
@@ -98,7 +98,7 @@ def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
         sampling=trace.sampling,
         cures=trace.cures,
         outputs=trace.outputs,
-        ranks=trace.ranks,
+        hosts=trace.hosts,
     )
 
 
@@ -156,6 +156,8 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         counted=counted,
         cures=content.cures,
         ranks=content.ranks,
+        hosts=content.hosts,
+        hosts_use=content.hosts_use(),
         stacks=content.stacks() if _shows_functions(content, composed.stages) else Stacks.none(),
         sampling=content.sampling,
     )

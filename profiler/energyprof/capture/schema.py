@@ -5,14 +5,16 @@ Header: `application_id` is APPLICATION_ID, `user_version` the schema's number. 
 * `fact(name, crc, value)`: `value` is ASCII JSON, so that any name survives. `run` and `recorder` (the fields of
   `model.trace.RunFacts` and `RecorderFacts`), `sampling` (by domain those of `model.sampling.DomainFacts`), `domains`
   (list of the fields of `model.domain.Domain`; its order gives the numbers that readings refer to), `warnings` (list of
-  strings), and, written last, `finished` (`{"chunks": how many}`). Without `finished` the collector was stopped before
-  its end; what is there is still valid.
+  strings), `ranks` (those of `model.ranks.RankProcess`), `hosts` (of a merged run those of `model.hosts.Host`), and,
+  written last, `finished` (`{"chunks": how many}`). Without `finished` the collector was stopped before its end; what
+  is there is still valid.
 * `chunk(id, kind, part, rows, crc, content)`: bulk data in the order in which it was stored, ids without a gap from 1.
   `content` is packed columns (`codec`, `span_codec`, `table_codec`):
   STAGES lane-relative stages, a later row of an index replaces the earlier; LANES likewise; ORIGINS where lanes were
   created, the first of a lane counts; SPANS; LANE_RUNS; READINGS of the domain with number `part`: raw integers with
-  both poll times; CPU per thread; USE of the host's processors (part 0) or of the domain with number `part - 1`, by the
-  program and by others; FUNCTIONS and STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
+  both poll times; CPU per thread; USE of the host's processors (part 0), of the domain with number `part - 1`, or in a
+  merged run of the processors of the host with number `-1 - part`, by the program and by others; FUNCTIONS and
+  STACK_NODES from the row `part` on, and SAMPLES of stacks (`stack_store`).
 * `result(name, version, crc, content)`: what analysis found (`value_codec`); `attribution` is replaced as a whole.
 * `tally(id, kind, start_ns, end_ns, crc, content)`: data flow (ids below 0), and what was counted between bursts
   (`tallies`), replaced as it grows;

@@ -41,10 +41,9 @@ from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress,
 from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, RANK, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
 
-STAGE_BYTES = 1024  # part of the bound of a recording for which one stage is kept apart
+STAGE_BYTES, ENDED_BYTES = 1024, 8192
+"""Parts of the bound of a recording for which one stage is kept apart, and one process that ended is still known."""
 ENDED_KEPT = 200
-"""Processes that ended and are still known; fewer where the bound is so small that so many would not fit."""
-ENDED_BYTES = 8192
 
 
 class Converter:
@@ -285,6 +284,8 @@ class Converter:
             self._ended[process.spool] = None
         elif frame.kind == CPU:
             self._sink.add_cpu(self._own_cpu.rows(process, frame.payload, only_ends=self._out.is_counting))
+        elif frame.kind == RANK:
+            self._ranks.take(process, frame.json())
         elif frame.kind in SampledStacks.KINDS:
             self._sampled.take(process, frame)
         else:
@@ -297,8 +298,6 @@ class Converter:
             for other in replaced_by(process, self._processes.values()):
                 other.closed_ns = min(other.closed_ns or process.started_ns, process.started_ns)
             self._ranks.begun(process, self._processes.get(process.parent_spool or ""))
-        elif frame.kind == RANK:
-            self._ranks.take(process, content)
         elif frame.kind == NAMES:
             for entry in content:
                 process.take_name(entry)
@@ -348,17 +347,13 @@ class Converter:
         outermost = {lane: stage for lane, stage in done.last_outermost.items() if lane < POOLED}
         self._open.put(done.still_open, outermost)
         if self._bursts is not None and self._out.is_counting:
-            spans = done.spans
-            self._bursts.admit(
-                np.concatenate((spans.start_ns, runs.start_ns)), np.concatenate((spans.end_ns, runs.end_ns))
-            )
+            starts, ends = (done.spans.start_ns, runs.start_ns), (done.spans.end_ns, runs.end_ns)
+            self._bursts.admit(np.concatenate(starts), np.concatenate(ends))
         if not process.parent_lane:  # a forked child rightly ends stages that its parent had begun
             self._stray += done.stray
         self._clipped += done.clipped
-        spawns = done.spawns
-        for creator, stage, number, t_ns in zip(
-            spawns.lane.tolist(), spawns.stage.tolist(), spawns.number.tolist(), spawns.t_ns.tolist(), strict=True
-        ):
+        spawns = (done.spawns.lane, done.spawns.stage, done.spawns.number, done.spawns.t_ns)
+        for creator, stage, number, t_ns in zip(*(column.tolist() for column in spawns), strict=True):
             self._out.place(process, number, (self._lanes.stored(creator), stage), t_ns)
         self._handed.take(process, done, self._lanes.stored)
         self._out.runs(runs)

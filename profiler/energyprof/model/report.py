@@ -9,6 +9,7 @@ from typing import Final, Literal
 from energyprof.model.domain import Provenance
 from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
+from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.span import Facts, StageKind
 
 SCHEMA = "energyprof-report/1"
@@ -404,4 +405,10 @@ class Report:
     """By domain, totals first, from the costliest down; only of stages that a statistical fit tells apart."""
     tokens: tuple[TokenRow, ...] = ()
     """Empty: nothing was generated, or its tokens could not be counted."""
+    ranks: tuple[RankRow, ...] = ()
+    """Ascending; empty: the program is not distributed."""
+    imbalance: Imbalance | None = None
+    """None: the program is not distributed, or its ranks had no stage."""
+    hosts: tuple[HostRow, ...] = ()
+    """Of a run that was merged of several; empty: there is one host, that of `run`."""
     schema: str = SCHEMA

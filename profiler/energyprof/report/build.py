@@ -8,6 +8,7 @@ from energyprof.model.attribution import Attribution, counted_domains
 from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
 from energyprof.model.graph import StageGraph
+from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.report import Report
 from energyprof.model.sampling import DomainFacts
@@ -19,6 +20,7 @@ from energyprof.report.cures import delay_row, repeat_row
 from energyprof.report.functions import function_rows
 from energyprof.report.layers import layer_rows
 from energyprof.report.rankings import ranking_rows
+from energyprof.report.ranks import imbalance, rank_rows
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
 from energyprof.report.work import token_rows
 
@@ -33,6 +35,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     graph: StageGraph,
     sampling: Mapping[DomainId, DomainFacts] | None = None,
     cures: Cures | None = None,
+    hosts: tuple[Host, ...] = (),
 ) -> Report:
     """Return the rows of all formats; `warnings` are those of recording, to which those of analysis are added."""
     by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
@@ -46,6 +49,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         if found.domain in counted and (power_w := mean_power_w(found)) is not None
     ]
     stage_rows = rows.stage_rows(stages, attribution, graph, stages_j)
+    ranks = rank_rows(attribution, counted, stages_j)
     return Report(
         run=this_run,
         domains=tuple(
@@ -69,4 +73,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         repeat=repeat_row(stages, attribution),
         rankings=ranking_rows(stages, attribution),
         tokens=token_rows(stage_rows),
+        ranks=ranks,
+        imbalance=imbalance(ranks),
+        hosts=tuple(rows.host_row(host, run) for host in hosts),
     )

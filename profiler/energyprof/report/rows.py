@@ -7,8 +7,10 @@ from datetime import datetime, timezone
 from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, EnergyColumns
 from energyprof.model.domain import Domain
 from energyprof.model.graph import Node, StageGraph
+from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.natural_order import natural_key
+from energyprof.model.rank_rows import HostRow
 from energyprof.model.report import (
     DomainRow,
     EdgeRow,
@@ -29,15 +31,31 @@ from energyprof.report.sums import mean_power_w, provenance_of
 
 def run_row(run: RunFacts) -> RunRow:
     """Return which run this is; the time of its start is given in UTC, empty where it is not known."""
-    start = datetime.fromtimestamp(run.start_unix_ns / 1e9, timezone.utc)
     return RunRow(
         command=run.command,
         exit_code=run.exit_code,
-        start=start.isoformat(timespec="milliseconds") if run.start_unix_ns else "",
+        start=_instant(run.start_unix_ns),
         wall_s=(run.end_ns - run.start_ns) / 1e9,
         host=run.host,
         versions=dict(run.versions),
     )
+
+
+def host_row(host: Host, run: RunFacts) -> HostRow:
+    """Return one host of the merged run `run`."""
+    return HostRow(
+        host=host.name,
+        command=host.run.command,
+        exit_code=host.run.exit_code,
+        start=_instant(host.run.start_unix_ns),
+        start_s=(host.run.start_ns - run.start_ns) / 1e9,
+        wall_s=(host.run.end_ns - host.run.start_ns) / 1e9,
+        clock=host.clock,
+    )
+
+
+def _instant(unix_ns: int) -> str:
+    return datetime.fromtimestamp(unix_ns / 1e9, timezone.utc).isoformat(timespec="milliseconds") if unix_ns else ""
 
 
 def domain_row(domain: Domain, found: DomainAttribution, counts: bool, sampled: DomainFacts | None = None) -> DomainRow:
