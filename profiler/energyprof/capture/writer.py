@@ -18,6 +18,7 @@ from energyprof.capture.facts import (
     cures_json,
     domains_json,
     domains_of,
+    hosts_json,
     open_json,
     ranks_json,
     ranks_of,
@@ -42,6 +43,7 @@ from energyprof.capture.tallies import store_tallies
 from energyprof.capture.waiting_chunks import WaitingChunks
 from energyprof.model.cures import Cures
 from energyprof.model.domain import Domain
+from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.ranks import RankProcess
@@ -145,6 +147,10 @@ class CaptureWriter:
         """State what recording cost and lost so far."""
         self._set("recorder", recorder_json(recorder))
 
+    def set_hosts(self, hosts: Sequence[Host]) -> None:
+        """State of which hosts a merged run is."""
+        self._set("hosts", hosts_json(hosts))
+
     def set_sampling(self, sampling: Mapping[DomainId, DomainFacts]) -> None:
         """State how well each domain could be read so far, and what its device told besides power."""
         self._set("sampling", sampling_json(sampling))
@@ -180,6 +186,10 @@ class CaptureWriter:
             return
         part = 0 if domain is None else 1 + [known.id for known in self._domains].index(domain)
         self._sensed.add_use(part, use, self._now_ns())
+
+    def add_host_use(self, number: int, use: Use) -> None:
+        """Add who used the processors of the host with this number of a merged run."""
+        self._sensed.add_use(-1 - number, use, self._now_ns())
 
     def add_power_sums(self, sums: Mapping[DomainId, PowerSums]) -> None:
         """Add what stands for readings left out, each domain's in order of time; as with `add_readings`."""

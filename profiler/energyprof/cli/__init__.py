@@ -24,6 +24,7 @@ COMMANDS = {
     "graph": ("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
     "layers": ("energyprof.cli.layers_command", "list the layers of the models that a run called, with their joules"),
     "import": ("energyprof.cli.import_command", "make a run of a trace and a power log of other programs"),
+    "merge": ("energyprof.cli.merge_command", "join the recordings that several hosts made at the same time"),
     "recover": ("energyprof.cli.recover_command", "finish a run whose collector was killed"),
     "doctor": ("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
     "calibrate": ("energyprof.cli.calibrate_command", "fit the power model of this machine to a meter"),
@@ -38,6 +39,7 @@ examples:
   energyprof graph RUN.eprof -o hot.png     its hotspot diagram
   energyprof layers --top 10                the costliest layers of its models
   energyprof import --chrome T --power P    a trace and a power log that you have
+  energyprof merge A.eprof B.eprof          the recordings of two hosts as one
   energyprof recover FOLDER                 finish a run that was cut off
   energyprof doctor                         what can be measured here
   energyprof calibrate --meter-csv F        let a smart plug teach the model of this machine

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.progress_line import ProgressLine
 from energyprof.errors import InputError
 
 NAME = "import"
@@ -83,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         idle_before=args.idle_before,
         devices=dict(args.device),
     )
-    line = _ProgressLine(is_wanted=not args.quiet and terminal.is_terminal(sys.stderr))
+    line = ProgressLine("importing", is_wanted=not args.quiet and terminal.is_terminal(sys.stderr))
     try:
         done = import_recording(request, line.tell)
     finally:
@@ -95,25 +96,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"imported {done.spans:,} spans of {done.stages:,} stages with {domains}; "
               f"see them with: energyprof report {done.path}")  # fmt: skip
     return 0
-
-
-class _ProgressLine:
-    """One line on stderr that says how far it has come, gone when done."""
-
-    def __init__(self, is_wanted: bool) -> None:
-        self._is_wanted, self._shown = is_wanted, ""
-
-    def tell(self, what: str, part: float) -> None:
-        """Show the part done, 0..1, of what is being done."""
-        text = f"energyprof: importing {what} {part:4.0%}"
-        if self._is_wanted and text != self._shown:
-            self._shown = text
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        """Remove the line."""
-        if self._shown:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _stem(name: str) -> str:

@@ -11,6 +11,7 @@ from energyprof import discover
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_options import add_options, chosen_program, parted
+from energyprof.cli.run_ranks import refuse_beside_others, stem_of_rank
 from energyprof.errors import InputError
 from energyprof.launch.environment import FLOW
 from energyprof.launch.output_file import claim_default, claim_named
@@ -37,6 +38,7 @@ examples:
   energyprof run --python venv/bin/python job.py    in another Python environment (3.10 or newer)
   energyprof run -O -X dev pipeline.py              with options of Python
   energyprof run --exec -- ./simulate --fast        any other program
+  energyprof run -m torch.distributed.run --nproc-per-node 2 train.py     all ranks of a host
   energyprof run --source replay:power.csv job.py   power from a file; `energyprof doctor` lists the sources
   energyprof run --dephase 20ms train.py            tell stages apart that are in step with the sensor
   energyprof run --repeat 50ms train.py             tell layers apart that are shorter than the sensor's period
@@ -69,11 +71,14 @@ def plain(words: list[str]) -> RunWords | None:
 
 def run(args: argparse.Namespace | RunWords) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
+    refuse_beside_others(os.environ)
     program = chosen_program(args)
     cures = asked_cures(args)
     sources = tuple(parsed_source(text) for text in args.sources)
     check_sources(sources)
-    output = claim_named(args.output) if args.output is not None else claim_default(program.stem)
+    output = (
+        claim_named(args.output) if args.output is not None else claim_default(stem_of_rank(program.stem, os.environ))
+    )
     run_dir = ""
     lead_in: LeadIn | None = None
     try:

@@ -43,27 +43,32 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     measured = measured_sum(domains, attribution, stages_j)
     sampled = sampling or {}
     this_run = rows.run_row(run)
+    runs = {"": run, **{host.name: host.run for host in hosts}}
+    wall_s = {name: (one.end_ns - one.start_ns) / 1e9 for name, one in runs.items()}
     powers_w = [
         power_w
         for found in attribution.domains
         if found.domain in counted and (power_w := mean_power_w(found)) is not None
     ]
     stage_rows = rows.stage_rows(stages, attribution, graph, stages_j)
-    ranks = rank_rows(attribution, counted, stages_j)
+    ranks = rank_rows(attribution, [by_id[id_] for id_ in sorted(counted)], stages_j)
     return Report(
         run=this_run,
         domains=tuple(
             rows.domain_row(by_id[found.domain], found, found.domain in counted, sampled.get(found.domain))
             for found in attribution.domains
         ),
-        ledger=tuple(rows.ledger_row(by_id[found.domain], found, this_run.wall_s) for found in attribution.domains),
+        ledger=tuple(
+            rows.ledger_row(by_id[found.domain], found, wall_s[by_id[found.domain].host])
+            for found in attribution.domains
+        ),
         stages=stage_rows,
         unsplit=rows.unsplit_rows(stages, attribution),
         functions=function_rows(stages, attribution, counted),
         edges=rows.edge_rows(graph),
         hotspots=graph.hotspots,
         overhead=rows.overhead(recorder, this_run.wall_s),
-        warnings=cautions(run, recorder, domains, stages, attribution, warnings),
+        warnings=cautions(run, recorder, domains, stages, attribution, warnings, hosts),
         measured=measured,
         layers=layer_rows(stage_rows, stages_j),
         stages_sum=stages_sum(domains, attribution, graph, measured),

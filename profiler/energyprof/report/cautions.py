@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from energyprof.model.attribution import Attribution, DomainAttribution
 from energyprof.model.domain import Domain
+from energyprof.model.hosts import Host
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report.like_lines import merged_lines
@@ -30,17 +31,19 @@ def cautions(  # noqa: PLR0913, PLR0917 - everything that may need a warning
     stages: tuple[Stage, ...],
     attribution: Attribution,
     recorded: tuple[str, ...],
+    hosts: tuple[Host, ...] = (),
 ) -> tuple[str, ...]:
     """Return what a reader of the figures must know: of the power data first, then of recording; nothing twice.
 
     What several domains have in common is one line."""
     by_id = {domain.id: domain for domain in domains}
+    runs = {"": run, **{host.name: host.run for host in hosts}}
     found = [
         *_no_domain(attribution),
         *_slept(run),
         *_modelled(domains),
         *_replayed(domains),
-        *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain], run, recorded)),
+        *(line for part in attribution.domains for line in _of_domain(part, by_id[part.domain], runs, recorded)),
         *others_cautions(domains, attribution.domains, (run.end_ns - run.start_ns) * 1e-9, run.shared),
         *attribution.warnings,
         *_of_recording(run, recorder, stages),
@@ -82,7 +85,9 @@ def _replayed(domains: tuple[Domain, ...]) -> Iterator[str]:
         )
 
 
-def _of_domain(found: DomainAttribution, domain: Domain, run: RunFacts, recorded: tuple[str, ...]) -> Iterator[str]:
+def _of_domain(
+    found: DomainAttribution, domain: Domain, runs: Mapping[str, RunFacts], recorded: tuple[str, ...]
+) -> Iterator[str]:
     line = found.ledger
     yield from (f"{domain.id}: {fault}" for fault in found.faults)
     if line is None:
@@ -91,7 +96,7 @@ def _of_domain(found: DomainAttribution, domain: Domain, run: RunFacts, recorded
             "check the sensor with: energyprof doctor"
         )
         return
-    yield from _uncovered(found, domain, run)
+    yield from _uncovered(found, domain, runs[domain.host])
     if abs(line.unattributed_j) > UNATTRIBUTED_SHARE * abs(line.measured_j):
         share = f"{line.unattributed_j / line.measured_j:.1%}".replace("%", " %") if line.measured_j else "all"
         yield (
