@@ -11,7 +11,8 @@ from dataclasses import fields
 from typing import Any
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.report import LayerRow, RepeatRow, Report, StageRow
+from energyprof.model.cure_rows import RepeatRow
+from energyprof.model.report import LayerRow, Report, StageRow
 
 
 class JsonReport:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from energyprof.model.attribution import PROVENANCES, Attribution, RepeatedWhole, RepeatFigures
+from energyprof.model.cure_rows import DelayRow, RepeatedRow, RepeatedSumRow, RepeatRow
 from energyprof.model.cures import Cures
 from energyprof.model.recorded_names import REPEAT_STAGE
-from energyprof.model.report import DelayRow, RepeatedRow, RepeatedSumRow, RepeatRow
 from energyprof.model.span import Stage
 
 _WHY_NOT: Final = {

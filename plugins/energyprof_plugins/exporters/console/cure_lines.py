@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from energyprof.model.report import RepeatedSumRow, RepeatRow, Report
+from energyprof.model.cure_rows import RepeatedSumRow, RepeatRow
+from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.figures import grouped, joules_with_bounds, percent, seconds, unit_of
