@@ -33,3 +33,46 @@ class FlowSink(Protocol):
     def flow(self) -> FlowWatch | None:
         """Return who watches; None: nobody is asked to."""
         ...
+
+
+@runtime_checkable
+class DeviceSink(Protocol):
+    """A `SpanSink` that takes what a device did as well; ask with `isinstance`, others know nothing of it."""
+
+    def on_boundary(
+        self,
+        call: Callable[[int, tuple[int, ...], int], None],
+        is_wanted: Callable[[], bool],
+        before_end: Callable[[], None] | None = None,
+    ) -> Callable[[], None]:
+        """Have `call(base, path, t_ns)` called in a thread after each change of what is open there; return the undoing.
+
+        `path` has the codes of the open stages, outermost first; two paths are of the same place only where their
+        `base` is the same. It begins once `is_wanted`, asked at each event, has said so. `before_end` is called before
+        an end is recorded, whose time is taken after that. Threads that recorded before this call are not heard, but
+        for the one that calls.
+        """
+        ...
+
+    def device_lane(self, device: int, base: int, name: str) -> Callable[[tuple[int, int]], None]:
+        """Return the `extend` of a new lane for a stream of the device with this number, for paths of this base."""
+        ...
+
+    def on_flush(self, call: Callable[[], None]) -> None:
+        """Have `call` called every 0.2 s or sooner, in a thread of the recorder's: what it adds to lanes is written."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Have the report say `message`."""
+        ...
+
+
+@runtime_checkable
+class RankSink(Protocol):
+    """A `SpanSink` that knows of distributed programs; ask with `isinstance`."""
+
+    def tell_rank(self, rank: int, world_size: int, local_rank: int | None = None) -> None:
+        """Have the report know which rank this process is, and those that it makes; the last word counts."""
+
+    def waited(self, start: tuple[int, int, int], end: tuple[int, int, int]) -> None:
+        """Take (`perf_counter_ns`, `thread_time_ns`, `process_time_ns`) of this thread at a wait's ends."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from energyprof.interfaces import DeviceSink
+    from energyprof.sink_doors import DeviceSink
     from energyprof_plugins.instruments.device_clock import DeviceClock, Place
 
 PENDING_LIMIT = 50_000

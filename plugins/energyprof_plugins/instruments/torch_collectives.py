@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from energyprof.interfaces import RankSink, SpanSink
+    from energyprof.interfaces import SpanSink
+    from energyprof.sink_doors import RankSink
 
 STAGES = {
     "all_gather": (
@@ -83,7 +84,7 @@ class Collectives:
 
     def __init__(self, sink: SpanSink, met: Callable[[], None]) -> None:
         """`met` is called once, when the first collective begins: by then the process knows its rank."""
-        from energyprof.interfaces import RankSink
+        from energyprof.sink_doors import RankSink
 
         self._sink = sink
         self._local: Any = sink.local()

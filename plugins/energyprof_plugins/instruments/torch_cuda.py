@@ -37,7 +37,7 @@ class TorchCuda:
         """Listen to boundaries, if torch can use a device here and the sink takes them."""
         import torch
 
-        from energyprof.interfaces import DeviceSink
+        from energyprof.sink_doors import DeviceSink
 
         has_cuda = torch.version.cuda is not None or torch.version.hip is not None
         is_here = has_cuda and any(os.path.exists(file) for file in self._device_files)

@@ -72,7 +72,7 @@ class TorchDistributed:
         """Tell which rank this process is, now that it talks to others."""
         import os
 
-        from energyprof.interfaces import RankSink
+        from energyprof.sink_doors import RankSink
 
         if isinstance(self._sink, RankSink):
             from torch.distributed import get_rank, get_world_size, is_initialized

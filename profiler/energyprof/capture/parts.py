@@ -21,14 +21,17 @@ from energyprof.model.hosts import HOST_SHIFT, Host, hosted_id
 from energyprof.model.ids import OWN_READING, DomainId
 from energyprof.model.power import ThreadCpu, Use
 from energyprof.model.ranks import RankProcess
-from energyprof.model.recording import LaneOrigin, LaneRow
+from energyprof.model.recording import LaneOrigin, LaneRow, Progress
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LANE_KINDS, Index, Ints
 from energyprof.model.stacks import StackNodes
+from energyprof.model.tally import FLOWS, GIVEN, WORK, Tally
 from energyprof.model.trace import RecorderFacts, RunFacts
 
 _DEVICE = LANE_KINDS.index("device")
 _PID_MASK = (1 << HOST_SHIFT) - 1
+_PLACES = {FLOWS: ((0, 2), (1, 3)), GIVEN: ((0,), (1,)), WORK: ((0,), (1,))}
+"""Of the tallies that every recording may have: which columns are lanes, and which are stages."""
 Columns = TypeVar("Columns")
 
 
@@ -72,8 +75,14 @@ class Base:
     lanes: int = 0
     functions: int = 0
     nodes: int = 0
+    tallies: int = 0
     with_use: set[int] = field(default_factory=set)
     """Hosts of whose processors the use is known."""
+
+    def next_tally(self) -> int:
+        """Return the number of the next tally."""
+        self.tallies += 1
+        return self.tallies
 
 
 def part_facts(path: Path) -> PartFacts:
@@ -89,7 +98,7 @@ def part_facts(path: Path) -> PartFacts:
             ranks=content.ranks,
             warnings=content.warnings,
             is_finished=content.finished,
-            is_counted=bool(content.tallies),
+            is_counted=any(tally.kind not in _PLACES for tally in content.tallies),
             has_cures=content.cures is not None,
         )
 
@@ -160,9 +169,9 @@ class _Mover:
         for packed in content.take(ChunkKind.ORIGINS):
             columns = [column.tolist() for column in unpack_origins(packed)]
             self._writer.add_origins([self._origin(*row) for row in zip(*columns, strict=True)])
-        for flows in content.flows():
-            source, target = _placed(flows.source, base.stages), _placed(flows.target, base.stages)
-            self._writer.add_flows(replace(flows, source=source, target=target))
+        tallies = {base.next_tally(): self._tally(tally) for tally in content.tallies}
+        if tallies:
+            self._writer.keep_progress(lambda: Progress(tallies=tallies))
         for process in content.ranks:
             pid = self._id(process.pid, process.pid)
             self._writer.add_rank(replace(process, pid=pid))
@@ -229,6 +238,16 @@ class _Mover:
         base.functions += len(stacks.functions)
         base.nodes += len(stacks.nodes)
 
+    def _tally(self, tally: Tally) -> Tally:
+        """Return sums of what stages handed over, with lanes and stages moved."""
+        columns: list[Ints] = [*tally.columns]
+        lanes, stages = _PLACES[tally.kind]
+        for at in lanes:
+            columns[at] = columns[at] + self._base.lanes
+        for at in stages:
+            columns[at] = columns[at] + self._base.stages
+        return replace(tally, columns=tuple(columns))
+
     def _lane(self, index: int, pid: int, number: int, tid: int, kind: int, host: int) -> LaneRow:  # noqa: PLR0913, PLR0917 - a row
         tid = tid if kind == _DEVICE or tid <= 0 else self._id(tid, pid)
         lanes = self._base.lanes
@@ -244,7 +263,8 @@ class _Mover:
         return (id_ & _PID_MASK) + int(self._added[pid >> HOST_SHIFT])
 
     def _ids(self, id_: Index, pid: Index) -> Index:
-        return ((id_ & _PID_MASK) + self._added[pid >> HOST_SHIFT]).astype(np.int32)
+        moved: Index = ((id_ & _PID_MASK) + self._added[pid >> HOST_SHIFT]).astype(np.int32)
+        return moved
 
     def _cpu_tids(self, cpu: ThreadCpu) -> Index:
         """Return what stands in place of a thread's id, with the ids that it is made of moved."""

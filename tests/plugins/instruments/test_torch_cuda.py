@@ -10,9 +10,9 @@ import threading
 import pytest
 import torch
 
-from energyprof.interfaces import DeviceSink
 from energyprof.record.recorder import Recorder
 from energyprof.record.sink import Sink
+from energyprof.sink_doors import DeviceSink
 from energyprof_plugins.instruments.torch_cuda import TorchCuda
 from energyprof_plugins.instruments.torch_cuda_clock import CaptureGate, CudaClock
 
