@@ -15,7 +15,6 @@ from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
 from energyprof.errors import CaptureError
-from energyprof.graph.build import build_graph
 from energyprof.interfaces import Exporter, RenderContext
 from energyprof.model.attribution import Attribution
 from energyprof.model.graph import StageGraph
@@ -23,8 +22,6 @@ from energyprof.model.layer_record import flat_layers
 from energyprof.model.report import LayerPhase, Report
 from energyprof.model.trace import Trace
 from energyprof.probe.remarks import remarks
-from energyprof.report.build import build_report
-from energyprof.report.renderer import draw
 
 Progress = Callable[[float], None]
 
@@ -79,6 +76,8 @@ class Run:
     @cached_property
     def graph(self) -> StageGraph:
         """The stages as a graph with self, total and embodied energy."""
+        from energyprof.graph.build import build_graph  # here: a run that shows nothing waits for no networkx
+
         attribution = self.attribution
         facts = self._facts
         return build_graph(facts.stages, facts.domains, attribution, facts.flows, facts.outputs)
@@ -89,6 +88,8 @@ class Run:
 
     @cached_property
     def _report(self) -> Report:
+        from energyprof.report.build import build_report
+
         facts = self._facts
         return build_report(
             facts.run,
@@ -121,6 +122,8 @@ class Run:
         options: dict[str, str] | None = None,
     ) -> str | bytes:
         """Return the report in a format; raises PluginError for an unknown one, LookupError without a renderer."""
+        from energyprof.report.renderer import draw
+
         context = RenderContext(
             width=width, color=color, unicode=unicode, draw=draw, trace=lambda: self.trace, options=options or {}
         )
@@ -136,7 +139,7 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Run:
     """Do the fit of a run just recorded and store it with the run; `progress` is told the part done, 0..1."""
     run = Run(Path(path), is_new=True)
     run._progress = progress
-    run.report()
+    _ = run.attribution
     return run
 
 

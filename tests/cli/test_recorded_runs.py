@@ -63,6 +63,15 @@ def test_a_report_of_a_stored_fit_waits_for_no_scipy(energyprof: Any, place: Any
     assert b"scipy" not in done.stderr
 
 
+def test_a_run_that_shows_nothing_waits_for_no_diagram(place: Any) -> None:
+    place.write("job.py", "pass")
+
+    done = place.call([sys.executable, "-X", "importtime", "-m", "energyprof", "run", "-q", "--no-graph", "job.py"])
+
+    assert b" energyprof.run\n" in done.stderr
+    assert b"networkx" not in done.stderr
+
+
 def test_json_report_holds_the_stages_and_a_ledger_that_closes(energyprof: Any) -> None:
     report = json.loads(energyprof("report", "job.eprof", "--format", "json").stdout)
 

@@ -26,7 +26,7 @@ program = code_program([sys.argv[1], sys.argv[2]])
 settings = Settings(sys.argv[3], sys.argv[3] + "/config", (("a", "b"),), is_live=True, collector_module="stand_ins")
 started = start(program, sys.argv[3], ())
 loaded = []
-outcome = follow(started, settings, Audience(), lambda: loaded.append(time.monotonic_ns()))
+outcome = follow(started, settings, Audience(), [lambda: loaded.append(time.monotonic_ns())])
 started.arrivals.close()
 after_s = (time.monotonic_ns() - outcome.ending.t_ns) * 1e-9
 print(json.dumps({"exit_code": outcome.ending.exit_code, "failure": outcome.result.failure, "after_s": after_s,

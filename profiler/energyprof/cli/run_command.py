@@ -114,20 +114,21 @@ def _see_to_its_end(
     lead_in: LeadIn | None,
 ) -> int:
     time.sleep(HEAD_START_S)
-    from energyprof.cli.run_report import Wishes, preload, show_report
+    from energyprof.cli.run_report import Wishes, preloads, show_report
     from energyprof.launch.ending import end_like
     from energyprof.launch.session import Settings, follow
 
     line = _live_line(args)
     wanted = (sources, args.max_hz, line.is_wanted, args.stacks)
     settings = Settings(places.run_dir, places.output, *wanted, is_shared=args.shared, max_size=args.max_size)
-    outcome = follow(started, settings, line, preload, lead_in)
+    wishes = Wishes(args.quiet, not args.no_graph)
+    outcome = follow(started, settings, line, preloads(wishes), lead_in)
     started.arrivals.close()
     _clear_away(outcome, places, line)
     if places.remark:  # with -q too: who does not find the recording where it should be must know where it is
         line.say(places.remark)
     if _holds_something(places.output):
-        fault = show_report(places.output, Wishes(args.quiet, not args.no_graph))
+        fault = show_report(places.output, wishes)
         if fault:
             line.say(fault)
     return end_like(outcome.ending.exit_code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -44,11 +45,26 @@ def show_report(path: str, wishes: Wishes) -> str:
     return ""
 
 
-def preload() -> None:
-    """Import what the report will need, while the program still runs."""
+def preloads(wishes: Wishes) -> tuple[Callable[[], None], ...]:
+    """Return what imports parts of ours while the program still runs: first what will be needed in any case."""
+    return (_load_analysis if wishes.is_quiet and not wishes.has_graph else _load_report, _load_fit)
+
+
+def _load_analysis() -> None:
+    import energyprof.run  # noqa: F401
+
+
+def _load_report() -> None:
+    import energyprof.graph.build
+    import energyprof.report.build  # noqa: F401
     from energyprof.run import formats
 
     formats()
+
+
+def _load_fit() -> None:
+    """Import what readings of a sensor need besides; which sensors are read, the collector alone knows."""
+    from energyprof.attribute.inference import sensor  # noqa: F401
 
 
 def _show(path: Path, wishes: Wishes) -> None:

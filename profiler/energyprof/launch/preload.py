@@ -12,11 +12,15 @@ DELAY_S = 0.5
 
 
 class Preload:
-    """Calls `load` in a thread: after DELAY_S, or at once when the program has ended and the report is due."""
+    """Calls `loads` in a thread, each after another DELAY_S.
 
-    def __init__(self, load: Callable[[], None], delay_s: float = DELAY_S) -> None:
+    When the program has ended and the report is due it calls the first, which every report needs, at once; the others
+    are left to those that come to need them.
+    """
+
+    def __init__(self, *loads: Callable[[], None], delay_s: float = DELAY_S) -> None:
         """Begin to wait. To be called once signals are held back, for a thread takes over the mask of its maker."""
-        self._load = load
+        self._loads = loads
         self._delay_s = delay_s
         self._hurried = threading.Event()
         threading.Thread(target=self._run, name="energyprof preload", daemon=True).start()
@@ -26,8 +30,10 @@ class Preload:
         self._hurried.set()
 
     def _run(self) -> None:
-        self._hurried.wait(self._delay_s)
-        try:
-            self._load()
-        except (ImportError, EnergyprofError):
-            return  # the report's own import meets it again, where it can be said
+        for number, load in enumerate(self._loads):
+            if self._hurried.wait(self._delay_s) and number:
+                return
+            try:
+                load()
+            except (ImportError, EnergyprofError):
+                return  # the report's own import meets it again, where it can be said

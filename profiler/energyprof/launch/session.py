@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from energyprof.launch.arrivals import Arrivals
@@ -104,7 +104,7 @@ def follow(
     started: Started,
     settings: Settings,
     audience: Audience,
-    preload: Callable[[], None],
+    preloads: Sequence[Callable[[], None]],
     lead_in: LeadIn | None = None,
 ) -> Outcome:
     """Start the collector of a program that has just been started, or tell it so, and see both to their end."""
@@ -131,7 +131,7 @@ def follow(
         watch.start(config, settings, started.package, arrivals.mask_for_program)
     else:
         watch.take_over(lead_in.collector, config, settings)
-    loading = Preload(preload)
+    loading = Preload(*preloads)
     canary = Canary()
     try:
         ending = Pump(started.pid, arrivals, canary, on_tick=watch.tick, on_stop=audience.clear).run()
