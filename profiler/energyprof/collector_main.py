@@ -335,9 +335,9 @@ class Collection:
     def _lead_out(self, end_ns: int) -> None:
         """Go on sampling until the slowest sensor has shown the program's last moment."""
         until_ns = end_ns + lead_out_ns(self._sensors.opened)
-        while time.monotonic_ns() < until_ns:
-            left_s = (until_ns - time.monotonic_ns()) * 1e-9
-            time.sleep(max(0.0, min(left_s, self._tick())))
+        while (left_ns := until_ns - time.monotonic_ns()) > 0:
+            self._control.tell("working")
+            time.sleep(max(0.0, min(left_ns * 1e-9, self._tick())))
 
     def _finish(self, message: dict[str, Any]) -> None:
         from energyprof.collect.convert_facts import lines_of_unclosed

@@ -30,7 +30,7 @@ def good() -> None:
 
 
 def hang() -> None:
-    tell("ready", lead_out_s=0.0)
+    tell("ready", lead_out_s=1.2)
     time.sleep(60)
 
 

@@ -15,7 +15,7 @@ from energyprof.launch.control import START
 from energyprof.launch.pump import Ending
 
 PATIENCE_S = 2.0
-"""How long after the lead-out the collector may say nothing before it counts as hung."""
+"""How long the collector may say nothing before it counts as hung."""
 LONGEST_LEAD_OUT_S = 1.2
 LOG_NAME = "collector.log"
 MODULE = "energyprof.collector_main"
@@ -100,12 +100,13 @@ class Collector:
     def finish(self, ending: Ending, is_given_up: Callable[[], bool]) -> Result:
         """Tell it how the program ended, wait until the file is complete, and see it off.
 
-        It has the lead-out and PATIENCE_S. After that it has PATIENCE_S more whenever it says that it is still at work,
-        unless the user, asked through `is_given_up`, would rather have the prompt.
+        It has PATIENCE_S, and as much again whenever it says that it is still at work, as it does in the lead-out too:
+        a hung one costs no more than that. Once the lead-out is over the user, asked through `is_given_up`, may rather
+        have the prompt.
         """
         self._say({"op": "end", "t_ns": ending.t_ns, "exit_code": ending.exit_code, "cpu_ns": ending.cpu_ns})
-        promised_s = time.monotonic() + self._lead_out_s + PATIENCE_S
-        deadline_s = promised_s
+        deadline_s = time.monotonic() + PATIENCE_S
+        promised_s = deadline_s + self._lead_out_s
         while self._result is None and self._status >= 0:
             now_s = time.monotonic()
             if now_s >= deadline_s:
@@ -115,7 +116,7 @@ class Collector:
             else:
                 select.select([self._status], [], [], min(_GLANCE_S, deadline_s - now_s))
                 if self.events():
-                    deadline_s = max(promised_s, time.monotonic() + PATIENCE_S)
+                    deadline_s = time.monotonic() + PATIENCE_S
         return self._see_off()
 
     def _see_off(self) -> Result:
