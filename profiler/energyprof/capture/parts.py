@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
@@ -32,7 +31,6 @@ _DEVICE = LANE_KINDS.index("device")
 _PID_MASK = (1 << HOST_SHIFT) - 1
 _PLACES = {FLOWS: ((0, 2), (1, 3)), GIVEN: ((0,), (1,)), WORK: ((0,), (1,))}
 """Of the tallies that every recording may have: which columns are lanes, and which are stages."""
-Columns = TypeVar("Columns")
 
 
 @dataclass(frozen=True, slots=True)
