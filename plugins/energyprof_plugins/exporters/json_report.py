@@ -12,7 +12,7 @@ from typing import Any
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.cure_rows import RepeatRow
-from energyprof.model.report import LayerRow, Report, StageRow
+from energyprof.model.report import LayerRow, Report, StageRow, StepRow
 
 
 class JsonReport:
@@ -35,6 +35,7 @@ class JsonReport:
             "stages": [_stage(row) for row in report.stages],
             "layers": [layer_document(row) for row in report.layers],
             "tokens": [{**_row(row), "total_sum": _row(row.total_sum)} for row in report.tokens],
+            "steps": None if report.steps is None else _steps(report.steps),
             "unsplit": _rows(report.unsplit),
             "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],
             "edges": _rows(report.edges),
@@ -69,6 +70,14 @@ def _rows(rows: Iterable[Any]) -> list[dict[str, Any]]:  # as for _row
 def layer_document(row: LayerRow) -> dict[str, Any]:
     """Return a layer as JSON has it."""
     return {**_row(row), "self_sum": _row(row.self_sum), "total_sum": _row(row.total_sum)}
+
+
+def _steps(row: StepRow) -> dict[str, Any]:
+    figures = {
+        name: None if (figure := getattr(row, name)) is None else _row(figure)
+        for name in ("total", "first", "per_step", "per_sample")
+    }
+    return {**_row(row), **figures, "course": _rows(row.course)}
 
 
 def _repeat(row: RepeatRow) -> dict[str, Any]:

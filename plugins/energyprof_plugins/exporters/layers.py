@@ -14,6 +14,7 @@ from energyprof.model.layer_record import flat_layer
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.layer_table import layer_key, layer_table
+from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
 from energyprof_plugins.exporters.json_report import layer_document
 from energyprof_plugins.exporters.layer_choice import NO_LAYERS, Choice, choose
 from energyprof_plugins.exporters.terminal import NARROWEST, WIDEST, Page
@@ -40,6 +41,9 @@ class LayerTable:
         page.line()
         page.console.print(layer_table(report, choice, page.glyphs, page.width))
         page.wrapped(page.glyphs.text(layer_key(choice, report)), indent=5, style="dim")
+        if report.steps is not None:
+            page.line()
+            page.hanging(step_heading(report.steps), step_lines(report, page.glyphs))
         return page.text()
 
 

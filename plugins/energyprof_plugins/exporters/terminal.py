@@ -23,6 +23,7 @@ from energyprof_plugins.exporters.console.function_table import function_table, 
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.rank_table import host_lines, rank_lines, rank_table
 from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key, stage_table
+from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
 from energyprof_plugins.exporters.console.token_lines import token_lines
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
 
@@ -56,6 +57,9 @@ class Terminal:
         if counted_domains(report):
             self._stages(report, page, context)
             self._functions(report, page, context)
+            if report.steps is not None:
+                page.hanging(step_heading(report.steps), step_lines(report, glyphs))
+                page.line()
             if report.tokens:
                 page.hanging("generation", token_lines(report, glyphs))
                 page.line()

@@ -26,6 +26,7 @@ from energyprof.attribute.ranks import Ranks, is_distributed, rank_energies, ran
 from energyprof.attribute.sampled import Sampled, sampled
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Divided, Margins, Problem, Split, split
+from energyprof.attribute.steps import step_energy
 from energyprof.attribute.stretches import Between
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
@@ -44,6 +45,7 @@ from energyprof.model.attribution import (
     RankEnergy,
     RankTimes,
     StageTimes,
+    counted_domains,
 )
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings, Use
@@ -90,6 +92,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
         functions=None if seen is None else seen.table,
         ranks=_ranks(grounds, lanes),
     )
+    result = replace(result, steps=step_energy(trace, counted_domains(trace.domains, result)))
     tell(1.0)
     return result
 

@@ -30,6 +30,7 @@ from energyprof.model.attribution import (
     RepeatFigures,
     SensorFit,
     StageTimes,
+    StepEnergy,
     Unsplit,
 )
 from energyprof.model.stacks import Function
@@ -53,6 +54,7 @@ _KINDS: Final[dict[str, type]] = {
         RepeatedWhole,
         SensorFit,
         StageTimes,
+        StepEnergy,
         Unsplit,
     )
 }

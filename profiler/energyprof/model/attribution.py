@@ -280,6 +280,39 @@ class RankTimes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class StepEnergy:
+    """What the steps of a loop took: all that the domains which count measured while it went on, idle power included.
+
+    A step ends where a call of `stage` ends and begins where the one before it ended: loading, and what else lies
+    between, is a part of it. Bounds are hard: what the readings leave open of where energy was spent, and gain errors.
+    """
+
+    stage: int
+    """Stage index of what ends a step: an optimizer's step, else the model called most."""
+    steps: int
+    """All of the loop; those of other processes that trained beside it are not added."""
+    first_ns: int
+    """Length of the first step, from the first that was seen of it."""
+    first_j: float | None
+    """None: not read."""
+    first_low_j: float
+    """Meaningless where `first_j` is None, as all bounds here."""
+    first_high_j: float
+    rest_ns: int
+    """Length of all steps behind the first."""
+    rest_j: float | None
+    rest_low_j: float
+    rest_high_j: float
+    group_steps: Ints
+    """The steps behind the first in groups of (almost) as many, in order of time; none where sensors are too slow."""
+    group_j: Floats
+    group_low_j: Floats
+    group_high_j: Floats
+    resolution_ns: int
+    """Of the slowest domain that counts: in less time its readings tell nothing apart."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StageTimes:
     """How often and how long each stage ran; equal-length columns, row = stage index."""
 
@@ -314,6 +347,8 @@ class Attribution:
     """None: nothing was repeated."""
     ranks: tuple[RankTimes, ...] = ()
     """Ascending; empty: there are no two ranks."""
+    steps: StepEnergy | None = None
+    """None: no loop was seen, or not all of it was stored."""
 
 
 def counted_domains(domains: tuple[Domain, ...], attribution: Attribution) -> frozenset[DomainId]:

@@ -202,6 +202,50 @@ class LayerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundedJ:
+    """A figure and its bounds."""
+
+    energy_j: float
+    low_j: float
+    high_j: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """The steps of the main loop, over all domains that count: all they measured meanwhile, idle power included."""
+
+    stage: StageId
+    """What ends a step: `AdamW.step`; where nothing trains, the model that was called most."""
+    is_training: bool
+    steps: int
+    epochs: int | None
+    """How often the loader was begun; None: there is no DataLoader."""
+    samples: int | None
+    """That the steps were for, evaluation not counted; None: not known."""
+    wall_s: float
+    provenance: Provenance
+    total: BoundedJ | None
+    """None, as all figures here: too little of that time was read."""
+    first: BoundedJ | None
+    """Of the first step alone: it warms up."""
+    per_step: BoundedJ | None
+    """Of the others."""
+    per_sample: BoundedJ | None
+    """Of all."""
+    groups: int
+    """How many groups of steps the course over time has; 0: the sensors are too slow for any."""
+    group_steps: int
+    p10_j: float | None
+    """Joules a step in the groups: a tenth of them lies below."""
+    p50_j: float | None
+    p90_j: float | None
+    resolution_s: float
+    """In less time the slowest sensor that counts tells nothing apart."""
+    course: tuple[BoundedJ, ...]
+    """Joules a step, group by group in order of time."""
+
+
+@dataclass(frozen=True, slots=True)
 class TokenRow:
     """A part of a generation: what it was for, and what it has cost."""
 
@@ -341,4 +385,6 @@ class Report:
     """None: the program is not distributed, or its ranks had no stage."""
     hosts: tuple[HostRow, ...] = ()
     """Of a run that was merged of several; empty: there is one host, that of `run`."""
+    steps: StepRow | None = None
+    """None: no loop was seen, or not all of it was stored."""
     schema: str = SCHEMA

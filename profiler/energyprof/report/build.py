@@ -21,6 +21,7 @@ from energyprof.report.functions import function_rows
 from energyprof.report.layers import layer_rows
 from energyprof.report.rankings import ranking_rows
 from energyprof.report.ranks import imbalance, rank_rows
+from energyprof.report.steps import step_row
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
 from energyprof.report.work import token_rows
 
@@ -81,4 +82,5 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         ranks=ranks,
         imbalance=imbalance(ranks),
         hosts=tuple(rows.host_row(host, run) for host in hosts),
+        steps=step_row(stage_rows, attribution, measured.provenance),
     )

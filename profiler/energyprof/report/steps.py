@@ -1,0 +1,94 @@
+"""Steps and epochs: joules for each of them, by sample, and how much that varied over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from energyprof.model.attribution import Attribution, StepEnergy
+from energyprof.model.domain import Provenance
+from energyprof.model.report import BoundedJ, StageRow, StepRow
+
+EVALUATED = frozenset({"evaluation", "generation"})
+
+
+def step_row(stages: Sequence[StageRow], attribution: Attribution, provenance: Provenance) -> StepRow | None:
+    """Return what the run's steps took; None: it had none. `provenance` is that of all domains that count."""
+    found = attribution.steps
+    if found is None:
+        return None
+    rest = found.steps - 1
+    is_training = stages[found.stage].kind == "optimizer"
+    samples = _samples(stages, None if is_training else found.stage)
+    all_j = _added(_figure(found.first_j, found.first_low_j, found.first_high_j), _rest(found), rest)
+    each = np.maximum(found.group_steps, 1)
+    p10, p50, p90 = np.percentile(found.group_j / each, (10, 50, 90)).tolist() if len(each) else (None, None, None)
+    return StepRow(
+        stage=stages[found.stage].stage,
+        is_training=is_training,
+        steps=found.steps,
+        epochs=_epochs(stages),
+        samples=samples,
+        wall_s=(found.first_ns + found.rest_ns) / 1e9,
+        provenance=provenance,
+        total=all_j,
+        first=_figure(found.first_j, found.first_low_j, found.first_high_j),
+        per_step=_divided(_rest(found), rest) if rest else None,
+        per_sample=_divided(all_j, samples) if samples else None,
+        groups=len(found.group_steps),
+        group_steps=int(found.group_steps.max(initial=0)),
+        p10_j=p10,
+        p50_j=p50,
+        p90_j=p90,
+        resolution_s=found.resolution_ns / 1e9,
+        course=tuple(
+            BoundedJ(energy_j / steps, low_j / steps, high_j / steps)
+            for energy_j, low_j, high_j, steps in zip(
+                *(column.tolist() for column in (found.group_j, found.group_low_j, found.group_high_j, each)),
+                strict=True,
+            )
+        ),
+    )
+
+
+def _figure(energy_j: float | None, low_j: float, high_j: float) -> BoundedJ | None:
+    return None if energy_j is None else BoundedJ(energy_j, low_j, high_j)
+
+
+def _rest(found: StepEnergy) -> BoundedJ | None:
+    return _figure(found.rest_j, found.rest_low_j, found.rest_high_j)
+
+
+def _added(first: BoundedJ | None, rest: BoundedJ | None, steps: int) -> BoundedJ | None:
+    if first is None or (rest is None and steps):
+        return None
+    if rest is None:
+        return first
+    return BoundedJ(first.energy_j + rest.energy_j, first.low_j + rest.low_j, first.high_j + rest.high_j)
+
+
+def _divided(whole: BoundedJ | None, count: int) -> BoundedJ | None:
+    return None if whole is None else BoundedJ(whole.energy_j / count, whole.low_j / count, whole.high_j / count)
+
+
+def _epochs(stages: Sequence[StageRow]) -> int | None:
+    """Return how often the loader of the most batches was begun; None: there is none."""
+    loaders = [row for row in stages if row.kind == "loader" and "epochs" in row.facts]
+    most = max(loaders, key=lambda row: int(row.facts.get("batches", 0)), default=None)
+    return None if most is None else int(most.facts["epochs"])
+
+
+def _samples(stages: Sequence[StageRow], only: int | None) -> int | None:
+    """Return the samples of the model called for the most of them, outside evaluation and generation."""
+    left_out: set[str] = set()
+    inside: set[str] = set()
+    by_model: dict[str, int] = {}
+    for index, row in enumerate(stages):  # parents stand first
+        if row.kind in EVALUATED or row.parent in left_out:
+            left_out.add(row.stage)
+        elif "samples" in row.facts and row.parent not in inside and only in {None, index}:
+            by_model[row.name] = by_model.get(row.name, 0) + int(row.facts["samples"])
+        if "samples" in row.facts or row.parent in inside:
+            inside.add(row.stage)
+    return max(by_model.values(), default=None)
