@@ -132,11 +132,13 @@ def layer_columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[Column
     if choice.depth is None and any(row.total_sum != row.self_sum for row in rows):
         made.append(Column("total", [_plain_j(row.total_sum.energy_j, unit_j) for row in rows] + more))
     made += _phase_columns(report, choice, unit_j, more)
+    has_tokens = any(row.per_token_j is not None for row in rows)
+    if has_tokens:
+        made.append(_each(rows, "token", lambda row: row.per_token_j, more))
     made.append(Column("calls", [grouped(row.calls) for row in rows] + more))
     made.append(_each(rows, "call", lambda row: row.per_call_j, more))
-    made.append(_each(rows, "sample", lambda row: row.per_sample_j, more))
-    if any(row.per_token_j is not None for row in rows):
-        made[-1] = _each(rows, "token", lambda row: row.per_token_j, more)
+    if not has_tokens:
+        made.append(_each(rows, "sample", lambda row: row.per_sample_j, more))
     made.append(Column("W", [_number(row.mean_power_w) for row in rows] + more))
     made.append(Column("params", [_count(row.parameters) for row in rows] + more))
     made.append(Column("GFLOP", [_number(None if row.flops is None else row.flops / 1e9) for row in rows] + more))
