@@ -70,7 +70,7 @@ main()
 FLOWS = {
     ("load", "embed"): (1, 0),
     ("embed", "batches"): (1, 8000),
-    ("batches", "train"): (10, 0),
+    ("batches", "train"): (10, 8000),
     ("embed", "answer"): (1, 8000),
     ("answer", "publish"): (1, 0),
     ("answer", "in a child"): (1, 0),
@@ -171,3 +171,40 @@ def test_a_pipeline_of_sklearn_gives_its_steps_and_flows_for_free(tmp_path: Path
         ("Pipeline/standardscaler", "Pipeline/pca"),
         ("Pipeline/pca", "Pipeline/logisticregression"),
     }
+
+
+TRAINING = """
+import torch
+from energyprof import stage
+from torch.utils.data import DataLoader, TensorDataset
+
+@stage
+def prepare():
+    return torch.randn(64, 4), torch.randint(0, 2, (64,))
+
+@stage
+def predict(model, x):
+    return model(x)
+
+x, y = prepare()
+model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+with stage("train"):
+    for batch, label in DataLoader(TensorDataset(x, y), batch_size=16):
+        loss = torch.nn.functional.cross_entropy(model(batch), label)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+model.eval()
+with torch.no_grad():
+    predict(model, x[:8].view(2, 4, 4))
+print("done")
+"""
+
+
+@pytest.mark.slow
+def test_batches_flow_from_the_loader_into_the_model_and_views_are_what_they_show(tmp_path: Path) -> None:
+    flows = flows_of(recorded(tmp_path, TRAINING))
+
+    assert flows["train/loader", "train/Sequential"] == (4, 64 * 4 * 4 + 64 * 8)
+    assert flows["prepare", "predict"] == (1, 64 * 4 * 4)

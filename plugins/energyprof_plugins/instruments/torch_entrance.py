@@ -10,6 +10,7 @@ import threading
 from time import perf_counter_ns as now_ns
 
 from energyprof.model.events import work_code
+from energyprof.sink_doors import FlowSink
 from energyprof_plugins.instruments.torch_generation import Generation
 from energyprof_plugins.instruments.torch_operations import batch
 
@@ -35,6 +36,7 @@ class Entrances:
         from torch._C import DisableTorchFunction
 
         self._local: Any = sink.local()
+        self._watch = sink.flow() if isinstance(sink, FlowSink) else None
         self._is_traced = jit.is_tracing
         self._unwatched = DisableTorchFunction
         self._passes = passes
@@ -75,6 +77,8 @@ class Entrances:
         ext((code, t_ns))
         if samples:
             ext((work_code("samples", samples), t_ns))
+        if self._watch is not None:
+            self._watch.takes((*args, *kwargs.values()))
         return around
 
     def leave(self, around: int) -> None:

@@ -126,11 +126,11 @@ class ObjectWatch:
         size = self._know(item, kind, number, events)
         if size < 0:
             return
-        events += (GIVE + number, 0, SIZE + min(size, SIZE_LIMIT - 1), 0) if size else (GIVE + number, 0)
         if kind not in _TEXTS and kind not in self.readers:
             for part in _parts(item, kind):
                 if type(part) not in UNFOLLOWED:
-                    self._know(part, type(part), number, events)
+                    size += max(0, self._know(part, type(part), number, events))
+        events += (GIVE + number, 0, SIZE + min(size, SIZE_LIMIT - 1), 0) if size else (GIVE + number, 0)
         if len(self._known) > KNOWN_LIMIT:
             self._sweep()
 
