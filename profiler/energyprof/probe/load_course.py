@@ -76,11 +76,11 @@ class Course:
 
     def decayed(self, t_ns: Floats, constant_ns: float) -> Floats:
         """Return the level as a sensor shows it that follows with a time constant (first-order low-pass)."""
-        gap = np.diff(self.t_ns)
-        state = np.zeros(len(self.t_ns))
-        for row in range(1, len(state)):
-            kept = np.exp(-gap[row - 1] / constant_ns)
-            state[row] = state[row - 1] * kept + self.level[row - 1] * (1 - kept)
+        kept = np.exp(-np.diff(self.t_ns) / constant_ns).tolist()
+        reached = [0.0]
+        for part, level in zip(kept, self.level[:-1].tolist(), strict=True):
+            reached.append(reached[-1] * part + level * (1 - part))
+        state = np.array(reached)
         at = np.searchsorted(self.t_ns, t_ns, "right") - 1
         inside = np.maximum(at, 0)
         kept_now = np.exp(-np.maximum(t_ns - self.t_ns[inside], 0.0) / constant_ns)
