@@ -71,12 +71,12 @@ def test_a_good_collector_is_told_everything_and_heard(tmp_path: Path) -> None:
     assert outcome["loaded"]
 
 
-def test_a_hanging_collector_is_given_two_seconds(tmp_path: Path) -> None:
+def test_a_hanging_collector_is_given_less_than_two_seconds(tmp_path: Path) -> None:
     outcome = session(tmp_path, "hang")
 
     assert outcome["exit_code"] == 4
-    assert outcome["failure"] == "the collector has said nothing for 2 s and was ended"
-    assert 1.9 < outcome["after_s"] < 3.2  # its lead-out of 1.2 s comes on top for nobody who hangs
+    assert outcome["failure"] == "the collector has said nothing for 1.7 s and was ended"
+    assert 1.6 < outcome["after_s"] < 2.9  # its lead-out of 1.2 s comes on top for nobody who hangs
 
 
 def test_a_collector_that_still_works_is_waited_for(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 from energyprof.launch.control import START
 from energyprof.launch.pump import Ending
 
-PATIENCE_S = 2.0
-"""How long the collector may say nothing before it counts as hung."""
+PATIENCE_S = 1.7
+"""How long the collector may say nothing before it counts as hung: with the time to see it off the prompt waits 2 s."""
 LONGEST_LEAD_OUT_S = 1.2
 LOG_NAME = "collector.log"
 MODULE = "energyprof.collector_main"
