@@ -32,6 +32,8 @@ from energyprof.model.trace import RecorderFacts, RunFacts
 HEAD_BYTES: Final = 4096
 WALL_CLOCK_ERROR_NS: Final = 1_000_000
 """Two programs of one computer that note its wall clock: a bound on what reading it and converting to it takes."""
+CUT_OFF_NS: Final = 1_000_000_000
+"""Readings of so long beyond the spans are worth a word."""
 _DEVICE: Final = LANE_KINDS.index("device")
 Progress = Callable[[str, float], None]
 
@@ -92,7 +94,14 @@ def import_recording(request: ImportRequest, progress: Progress = lambda _what, 
     match = match_clocks(spans, power, request)
     domains, readings = _in_time(power, match, request)
     _refuse_apart(spans, readings, match, request)
-    warnings = (match.said, *_not_vouched(domains, request), *mapped, *spans.warnings, *power.warnings)
+    warnings = (
+        match.said,
+        *_not_vouched(domains, request),
+        *_cut_off(spans, readings, request),
+        *mapped,
+        *spans.warnings,
+        *power.warnings,
+    )
     run = _run_facts(spans, power, match, request)
     scratch = request.output.with_name(f".{request.output.name}.{os.getpid()}")
     try:
@@ -269,6 +278,24 @@ def _not_vouched(domains: Sequence[Domain], request: ImportRequest) -> tuple[str
         f"{names}: imported from {request.power.name}, and nobody says that a sensor measured it, so no figure is "
         "called measured; if one did, import it with --measured"
     )
+    return (text,)
+
+
+def _cut_off(spans: ImportedSpans, readings: Mapping[DomainId, Readings], request: ImportRequest) -> tuple[str, ...]:
+    """Say what of the power lies before the first span and after the last, and so in no figure."""
+    first, last = int(spans.spans.start_ns.min()), int(spans.spans.end_ns.max())
+    held = [rows for rows in readings.values() if len(rows)]
+    before_ns = max((first - int(rows.t_before_ns[0]) for rows in held), default=0)
+    after_ns = max((int(rows.t_after_ns[-1]) - last for rows in held), default=0)
+    if max(before_ns, after_ns) < CUT_OFF_NS or (request.idle_before and after_ns < CUT_OFF_NS):
+        return ()
+    parts = [f"{before_ns * 1e-9:.3g} s before the first span"] if before_ns >= CUT_OFF_NS else []
+    parts += [f"{after_ns * 1e-9:.3g} s after the last"] if after_ns >= CUT_OFF_NS else []
+    text = f"the run lasts from the first span to the last: readings of {' and '.join(parts)} are in no energy"
+    if before_ns >= CUT_OFF_NS and not request.idle_before:
+        text += (
+            "; if nothing ran before the first span, import with --idle-before, which takes the idle power from there"
+        )
     return (text,)
 
 

@@ -12,17 +12,20 @@ from energyprof.attribute.baseline import baseline_w
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.cpu_time import CpuTimes, cpu_times
 from energyprof.attribute.device_lanes import HOST, device_lanes, of_device
+from energyprof.attribute.edges import covered_ns, high_w, margins
 from energyprof.attribute.from_bursts import inferred
 from energyprof.attribute.functions import function_energy
 from energyprof.attribute.hosts import by_host, seen_on
 from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
 from energyprof.attribute.inference.columns import Columns
-from energyprof.attribute.inference.separable import FittedSplit, refusal_of, said_of, sensor_fit
+from energyprof.attribute.inference.problem import SensorProblem
+from energyprof.attribute.inference.separable import FittedSplit, refusal_of, sensor_fit
+from energyprof.attribute.inference.told import said_of, said_of_window
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
-from energyprof.attribute.measure import within
 from energyprof.attribute.order import calls, follows
 from energyprof.attribute.others import NO_IDLE_POWER, Used, as_model, in_total, split_shared, used_in
 from energyprof.attribute.ranks import Ranks, is_distributed, rank_energies, rank_times
+from energyprof.attribute.said_of_bursts import said_of_bursts
 from energyprof.attribute.sampled import Sampled, sampled
 from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Divided, Margins, Problem, Split, split
@@ -54,6 +57,7 @@ from energyprof.model.trace import Trace
 
 if TYPE_CHECKING:
     from energyprof.attribute.inference.sensor import Fitted
+    from energyprof.attribute.inference.window import FoundWindow
 
 _NO_READINGS = Readings(*(np.zeros(0, np.int64),) * 3, status=np.zeros(0, np.uint8))
 
@@ -88,7 +92,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
         times=whole.times,
         follows=follows(trace.spans, len(trace.stages), trace.counted),
         calls=calls(trace.spans, trace.lanes, len(trace.stages), trace.counted),
-        warnings=_of_bursts(trace, whole.between),
+        warnings=said_of_bursts(trace, whole.between),
         functions=None if seen is None else seen.table,
         ranks=_ranks(grounds, lanes),
     )
@@ -171,13 +175,17 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     recovered = recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps)
     if ground.between is not None:
         recovered = replace(recovered, run=ground.between.windows(recovered.run, domain, trace.run.start_ns))
+    window = _found_window(ground, lanes, domain, recovered)
+    if window is not None and window.is_new:
+        domain = window.of(domain)
+        recovered = recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps)
     windows = recovered.run
     used = _used(ground, domain, windows)
     problem, baseline, notes = _pose(ground, lanes, domain, recovered, used)
     found: Divided
     whole: Split | FittedSplit
     statistical: _Fit | None = None
-    faults = windows.faults
+    faults = (*windows.faults, *said_of_window(window, domain))
     if used is not None and baseline is None:
         if used.others_ns.any():
             faults = (*faults, NO_IDLE_POWER)
@@ -188,7 +196,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     else:
         plain = split(problem)
         found = whole = plain
-        statistical = _fitted(ground, lanes, domain, recovered, baseline)
+        statistical = _fitted(ground, lanes, domain, recovered, (baseline, window))
         if statistical is not None:
             found = whole = FittedSplit.of(plain, *statistical)
         others_j, touched = 0.0, np.zeros(len(trace.stages), np.bool_)
@@ -200,7 +208,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
     case = _case(ground, lanes, domain, windows, on_device)
     if statistical is not None:
         case = replace(case, refusal=statistical[2])
-        notes = (*notes, said_of(statistical[0], domain))
+        notes = (*notes, said_of(statistical[0], domain, window))
     own, total = self_columns(case, found, energy_uj), total_columns(case, found, energy_uj)
     if touched.any():
         by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
@@ -233,7 +241,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         covered_ns=round(windows.covered_ns()),
         gaps=windows.gaps(),
         faults=faults,
-        fit=None if statistical is None else sensor_fit(domain, *statistical),
+        fit=None if statistical is None else sensor_fit(domain, window, *statistical),
         ranks=ranks,
     )
 
@@ -273,14 +281,46 @@ _Fit: TypeAlias = "tuple[Fitted, Columns, str]"
 
 
 def _fitted(
-    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, baseline: float | None
+    ground: _Ground,
+    lanes: _Lanes,
+    domain: Domain,
+    recovered: Recovered,
+    known: tuple[float | None, FoundWindow | None],
 ) -> _Fit | None:
     """Return the statistical fit, its columns, and why it may name no stage; None where there can be none."""
+    from energyprof.attribute.inference.sensor import fit_sensor
+
+    baseline, window = known
+    posed = _posed(ground, lanes, domain, recovered, baseline)
+    if posed is None:
+        return None
+    problem = posed if window is None else replace(posed, window_sd_ns=window.sd_ns)
+    fitted = fit_sensor(problem)
+    return (
+        None
+        if fitted is None
+        else (fitted, problem.workload.columns, refusal_of(fitted, ground.trace.run.is_imported()))
+    )
+
+
+def _found_window(ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered) -> FoundWindow | None:
+    """Return the averaging window that readings show where nobody has told it; None: it is known, or they do not."""
+    if domain.quantity != "power" or domain.provenance == "model":
+        return None
+    from energyprof.attribute.inference.window import find_window
+
+    posed = _posed(ground, lanes, domain, recovered, None)
+    return None if posed is None else find_window(posed)
+
+
+def _posed(
+    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, baseline: float | None
+) -> SensorProblem | None:
+    """Return the problem of the statistical fit; None where there can be none."""
     trace, windows = ground.trace, recovered.run
     if recovered.rows is None or ground.between is not None or not len(windows) or not len(lanes.segments):
         return None
-    # These need scipy, which loads longer than all else here: reports of stored fits and of models do without it.
-    from energyprof.attribute.inference.sensor import SensorProblem, fit_sensor
+    # This needs scipy, which loads longer than all else here: reports of stored fits and of models do without it.
     from energyprof.attribute.inference.workload import Workload
 
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
@@ -288,8 +328,7 @@ def _fitted(
     workload = Workload.of(lanes.segments, lanes.line, lanes.shares if by_cpu else None, columns)
     run_ns = float(trace.run.end_ns - trace.run.start_ns)
     host_clock = domain.driver == "device" and not lanes.on_device
-    fitted = fit_sensor(SensorProblem(domain, recovered.rows, workload, windows, baseline, run_ns, host_clock))
-    return None if fitted is None else (fitted, columns, refusal_of(fitted))
+    return SensorProblem(domain, recovered.rows, workload, windows, baseline, run_ns, host_clock)
 
 
 def _case(ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows, on_device: bool) -> Case:
@@ -304,10 +343,13 @@ def _case(ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows, on_d
         pieces=ground.times.calls + ground.times.resumes,
         ran=Ran(
             lanes.own_ns,
-            _covered_ns(lanes.segments, windows, len(stages)),
+            covered_ns(lanes.segments, windows, len(stages)),
             is_read=len(windows) > 0,
-            high_w=_high_w(windows),
+            high_w=high_w(windows),
         ),
+        is_imported=ground.trace.run.is_imported(),
+        # Of a sensor that sees part of the time, what was read is a sample, and no bound.
+        most_j=np.inf if windows.sd_j is not None else max(float(windows.energy_j.sum()), 0.0),
     )
 
 
@@ -347,49 +389,11 @@ def _pose(
     def shares(cells: Cells, start_ns: Floats, end_ns: Floats) -> Floats:
         return as_shares(cells, lanes.shares.weights(cells, start_ns, end_ns) if by_cpu else cells.time_ns)
 
-    margins = None
+    beside = None
     if windows.edge_ns > 0 and domain.provenance == "sensor" and len(windows):
-        start, end, left, right = _margins(windows)
+        start, end, left, right = margins(windows)
         around = presence(lanes.segments, lanes.line, start, end, count)
-        margins = Margins(around, shares(around, start, end), left, right)
+        beside = Margins(around, shares(around, start, end), left, right)
     share = shares(cells, windows.start_ns, windows.end_ns)
-    problem = Problem(windows, cells, share, margins, baseline or 0.0)
+    problem = Problem(windows, cells, share, beside, baseline or 0.0)
     return (problem if ground.between is None else inferred(problem, ground.between)), baseline, notes
-
-
-def _margins(windows: Windows) -> tuple[Floats, Floats, Ints, Ints]:
-    """Return starts and ends of the stretches in which edges may lie, and those of each window's start and end."""
-    edge = np.unique(np.concatenate((windows.start_ns, windows.end_ns)))
-    half = np.diff(edge, prepend=-np.inf, append=np.inf) / 2  # no stretch reaches into the next one
-    start = edge - np.minimum(windows.edge_ns, half[:-1])
-    end = edge + np.minimum(windows.edge_ns, half[1:])
-    return start, end, np.searchsorted(edge, windows.start_ns), np.searchsorted(edge, windows.end_ns)
-
-
-def _covered_ns(segments: Segments, windows: Windows, stages: int) -> Floats:
-    """Return the time of each stage that lies in windows of known energy."""
-    if not len(windows):
-        return np.zeros(stages)
-    gap = np.flatnonzero(windows.start_ns[1:] > windows.end_ns[:-1])
-    measured = (windows.start_ns[np.append(0, gap + 1)], windows.end_ns[np.append(gap, len(windows) - 1)])
-    return sum_by(segments.stage, within(None, measured, segments.start_ns, segments.end_ns), stages)
-
-
-def _high_w(windows: Windows) -> float:
-    """Return the power that 95 % of the windows stay below; of so few windows that this is between two, the higher."""
-    return max(float(np.percentile(windows.power_w(), 95, method="higher")), 0.0) if len(windows) else 0.0
-
-
-def _of_bursts(trace: Trace, between: Between | None) -> tuple[str, ...]:
-    """Say what part of the run was stored span by span."""
-    if between is None:
-        return ()
-    run_ns = max(trace.run.end_ns - trace.run.start_ns, 1)
-    counted_ns = float((between.end_ns - between.start_ns).sum())
-    part = 1 - counted_ns / run_ns
-    text = (
-        f"the recording came near its bound: spans were stored during {part:.1%} of the run, in random bursts, and "
-        "counted in the rest; calls and times are complete, energies of the rest are inferred from the bursts; "
-        "raise --max-size to store more"
-    )
-    return (text,)

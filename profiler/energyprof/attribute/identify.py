@@ -10,13 +10,14 @@ row. A modelled domain has no inference: every row is `estimated (model)` with t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
 from energyprof.attribute.ledger import MICRO
 from energyprof.attribute.reasons import (
     COVERED_FROM,
+    IMPORTED_CURE,
     INFERRED_FROM,
     MEASURED_FROM,
     FitGround,
@@ -94,6 +95,10 @@ class Case:
     ran: Ran
     refusal: str | None = None
     """Why the statistical fit names no stage at all; empty: it does; None: there was no such fit."""
+    is_imported: bool = False
+    """Nothing of the run can be run again."""
+    most_j: float = np.inf
+    """What the stages cannot exceed together; infinite: nothing is known of that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,7 +191,7 @@ def _unsplit(case: Case, found: Divided, members: Ints, energy_uj: Ints) -> Unsp
     energy = int(energy_uj[members].sum())
     apart = case.ran.of_groups((members,))
     unread_j = apart.unread_j(np.array([energy / MICRO]))
-    low, high = _whole(bounds.low_j, bounds.high_j + unread_j, np.array([energy]))
+    low, high = _whole(bounds.low_j, np.minimum(bounds.high_j, case.most_j) + unread_j, np.array([energy]))
     ran = int(case.pieces[members].sum()), float(case.ran.own_ns[members].sum())
     coverage = float(apart.coverage()[0])
     worst = int(members[np.argmin(found.stages.data_share()[members])])
@@ -222,6 +227,7 @@ def _columns(case: Case, bounds: Bounds, energy_uj: Ints, ran: Ran) -> EnergyCol
         (bounds.own_part() * coverage >= MEASURED_FROM) & ~refused & (coverage >= COVERED_FROM) & (not case.host_clock)
     )
     measured &= inferred <= 1 - MEASURED_FROM
+    measured &= ran.own_ns > 0  # what never ran by itself was not measured
     provenance = np.where(measured, _MEASURED, _INFERRED).astype(np.uint8)
     reason = tuple(
         with_bursts(
@@ -238,7 +244,9 @@ def _ground(case: Case, bounds: Bounds, row: int, verdict: tuple[float, bool, tu
     fit = None
     if case.refusal is not None:
         energy, width = float(bounds.energy_j[row]), float(bounds.high_j[row] - bounds.low_j[row])
-        fit = FitGround(width / 2 / energy if energy > 0 else np.inf, float(bounds.more[row]), case.refusal)
+        half = width / 2 / energy if energy > 0 else np.inf
+        fit = FitGround(half, float(bounds.more[row]), case.refusal)
+        fit = replace(fit, cure=IMPORTED_CURE) if case.is_imported else fit
     return Ground(
         decided=float(bounds.data_share()[row]),
         coverage=coverage,

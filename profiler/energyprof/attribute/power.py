@@ -42,9 +42,11 @@ def power_windows(domain: Domain, polls: Polls) -> Windows:
     is_average = window > 1.5 * span
     if is_average:
         span = window
-        notes.append(f"each reading averages {window * 1e-6:g} ms: only every such stretch is used once")
+        notes.append(f"each reading averages {window * 1e-6:.4g} ms: only every such stretch is used once")
     elif window < PART_TIME * span:
-        notes.append(f"the sensor sees {window * 1e-6:g} of every {span * 1e-6:g} ms; the rest is taken to be alike")
+        notes.append(
+            f"the sensor sees {window * 1e-6:.4g} of every {span * 1e-6:.4g} ms; the rest is taken to be alike"
+        )
     if is_average:
         rows = len(instant) - 1 - _side_by_side(-instant[::-1], span)[::-1]
     elif span > 1.5 * float(np.median(np.diff(instant))):

@@ -11,6 +11,8 @@ COVERED_FROM = 0.999
 NOT_COVERED = "not covered by any reading"
 NOT_COVERED_BY_MODEL = "not covered by the model's readings"
 HOST_CLOCK = "host clock"
+IMPORTED_CURE = "record each stage repeated for 50 ms at a time"
+"""For what cannot be run again with an option of ours."""
 REMEDY = "longer stages or more iterations help"
 
 
@@ -44,6 +46,8 @@ class FitGround:
     """So many times as many iterations would make that narrow enough; 0: not known."""
     refusal: str
     """Why the fit names no stage at all; empty: it does."""
+    cure: str = "try --repeat 50ms"
+    """What would tell it apart, beside more iterations."""
 
 
 def reason_of(ground: Ground) -> str:
@@ -74,7 +78,7 @@ def _of_fit(ground: Ground, fit: FitGround) -> list[str]:
     words = f"cannot be told apart: the interval is ±{_percent(fit.half)}, the data decide {ground.decided:.0%} of it"
     if fit.more <= 0:
         return [f"{words}; {REMEDY}"]
-    return [f"{words}; about {_times(fit.more)} as many iterations would do, or try --repeat 50ms"]
+    return [f"{words}; about {_times(fit.more)} as many iterations would do, or {fit.cure}"]
 
 
 def _percent(part: float) -> str:

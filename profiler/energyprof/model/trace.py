@@ -43,6 +43,10 @@ class RunFacts:
     lead_in_s: float = 0.0
     """How long sensors were read at rest before the start, which tells the idle power; 0: not on purpose."""
 
+    def is_imported(self) -> bool:
+        """Return whether other programs recorded it, so that nothing of it can be run again."""
+        return "imported" in self.versions
+
 
 @dataclass(frozen=True, slots=True)
 class RecorderFacts:

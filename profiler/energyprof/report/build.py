@@ -41,7 +41,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     """Return the rows of all formats; `warnings` are those of recording, to which those of analysis are added."""
     by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
     stages_j = stages_energy_j(domains, attribution) or 0.0
-    measured = measured_sum(domains, attribution, stages_j)
+    measured = measured_sum(domains, attribution)
     sampled = sampling or {}
     this_run = rows.run_row(run)
     runs = {"": run, **{host.name: host.run for host in hosts}}

@@ -11,10 +11,14 @@ from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report.like_lines import merged_lines
 from energyprof.report.others import others_cautions
+from energyprof.report.sums import mean_power_w
 
 UNATTRIBUTED_SHARE = 0.02
 UNCOVERED_SHARE = 0.05
 """Part of the run without readings above which it is said, per sensor."""
+LEAST_DEVICE_W, MOST_DEVICE_W = 0.5, 10_000.0
+"""Mean power of a device beyond which a unit was mistaken: a thousand times off is mW for W."""
+IMPORTED_IDLE = ", or import with --idle-before where nothing ran before the first span"
 LATE_SHARE = 0.01
 LATE_FROM_POLLS = 100
 """Polls from which a share of them is worth a word."""
@@ -97,6 +101,7 @@ def _of_domain(
         )
         return
     yield from _uncovered(found, domain, runs[domain.host])
+    yield from _implausible(found, domain, runs[domain.host])
     if abs(line.unattributed_j) > UNATTRIBUTED_SHARE * abs(line.measured_j):
         share = f"{line.unattributed_j / line.measured_j:.1%}".replace("%", " %") if line.measured_j else "all"
         yield (
@@ -112,7 +117,7 @@ def _of_domain(
     if found.baseline_w is None and domain.provenance == "sensor":
         yield (
             f"{domain.id}: the idle power is unknown (no gap between stages showed it), so stages include it; "
-            "leave a second outside stages to learn it"
+            "leave a second outside stages to learn it" + (IMPORTED_IDLE if runs[domain.host].is_imported() else "")
         )
 
 
@@ -131,6 +136,18 @@ def _uncovered(found: DomainAttribution, domain: Domain, run: RunFacts) -> Itera
         f"{domain.id}: its readings cover {found.covered_ns * 1e-9:.3g} of {wall_ns * 1e-9:.3g} s, and the energy of "
         "the rest is not known; profile a longer run, or leave a CPU core free for the collector"
     )
+
+
+def _implausible(found: DomainAttribution, domain: Domain, run: RunFacts) -> Iterator[str]:
+    """Only what a file says can have a wrong unit."""
+    power_w = mean_power_w(found)
+    if power_w is None or domain.driver != "device" or not run.is_imported():
+        return
+    if not LEAST_DEVICE_W <= power_w <= MOST_DEVICE_W:
+        than = (
+            "less than such a device draws when idle" if power_w < LEAST_DEVICE_W else "more than any such device draws"
+        )
+        yield f"{domain.id}: its mean power is {power_w:.3g} W, {than}; check the unit of the power file (W, mW; J, mJ)"
 
 
 def _of_recording(run: RunFacts, recorder: RecorderFacts, stages: tuple[Stage, ...]) -> Iterator[str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, counted_domains
 from energyprof.model.domain import Domain, Provenance
 from energyprof.model.graph import StageGraph
+from energyprof.model.ids import DomainId
 from energyprof.model.report import SumRow
 
 
-def measured_sum(domains: tuple[Domain, ...], attribution: Attribution, stages_j: float) -> SumRow:
+def measured_sum(domains: tuple[Domain, ...], attribution: Attribution) -> SumRow:
     """Return the energy of all domains that count; its interval is what their sensors state about themselves.
 
-    Where nothing was read, nothing is known of it: no figure and no bounds.
+    Where nothing was read, nothing is known of it: no figure and no bounds. It is no part of the stages: no share.
     """
     by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
     parts = [
@@ -27,7 +28,7 @@ def measured_sum(domains: tuple[Domain, ...], attribution: Attribution, stages_j
         low_j=exact_sum([energy_j * (1 - domain.gain_error[0]) for domain, energy_j in parts]),
         high_j=exact_sum([energy_j * (1 + domain.gain_error[1]) for domain, energy_j in parts]),
         provenance=weakest([provenance_of(domain) for domain, _ in parts]),
-        share=energy_j / stages_j if stages_j > 0 else None,
+        share=None,
     )
 
 
@@ -39,6 +40,8 @@ def stages_sum(domains: tuple[Domain, ...], attribution: Attribution, graph: Sta
     outermost = [node for node in graph.nodes if node.parent is None]
     bounds = [node.total_bounds_j for node in outermost if node.total_bounds_j is not None]
     low_j, high_j = exact_sum([low for low, _ in bounds]), exact_sum([high for _, high in bounds])
+    if (told := _told_bounds(attribution, counted_domains(domains, attribution))) is not None:
+        low_j, high_j = max(low_j, told[0]), min(high_j, told[1])
     if energy_j <= measured.high_j:
         # Stages whose sum is above it are as uncertain as ever: what was measured bounds nothing there.
         high_j = min(high_j, measured.high_j)
@@ -49,6 +52,21 @@ def stages_sum(domains: tuple[Domain, ...], attribution: Attribution, graph: Sta
         provenance=weakest([node.total_provenance for node in outermost]),
         share=1.0 if energy_j > 0 else None,
     )
+
+
+def _told_bounds(attribution: Attribution, counted: frozenset[DomainId]) -> tuple[float, float] | None:
+    """Return the bounds of all that is told, added up: stages of their own, and joint rows; None: some have none."""
+    low, high = [], []
+    for found in attribution.domains:
+        if found.domain not in counted:
+            continue
+        own = found.self_energy
+        if own.unread.any():
+            return None
+        told = ~own.refused
+        low += [*own.low_j[told].tolist(), *(row.low_j for row in found.unsplit)]
+        high += [*own.high_j[told].tolist(), *(row.high_j for row in found.unsplit)]
+    return exact_sum(low), exact_sum(high)
 
 
 def stages_energy_j(domains: tuple[Domain, ...], attribution: Attribution) -> float | None:

@@ -22,7 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cells import Cell, Verdict, overall
+from cells import Cell, Verdict, overall, ranked
 from naive import METHODS
 from score import Counts, Score
 from settings import Setting, run, settings
@@ -44,6 +44,7 @@ def main() -> int:
     rows = _read(options.read) if options.read else _run_all(wanted, options)
     cells = _cells(rows)
     print("\n".join(_table(cells)))
+    print("\n".join(_calibration(cells)))
     verdicts = [verdict for cell in cells for verdict in cell.verdicts()] + overall(cells)
     print("\n".join(_verdicts(verdicts)))
     return 1 if any(not one.kept and not one.is_aim for one in verdicts) else 0
@@ -109,7 +110,8 @@ def _cells(rows: list[dict[str, Any]]) -> list[Cell]:
 
 def _score(row: dict[str, Any]) -> Score:
     counts = {name: Counts(**row[name]) for name in ("claims", "published", "unsplit", "lines")}
-    return Score(**{**row, **counts})
+    rankings = tuple((float(sure), bool(right)) for sure, right in row.get("rankings", ()))
+    return Score(**{**row, **counts, "rankings": rankings})
 
 
 def _table(cells: list[Cell]) -> list[str]:
@@ -150,6 +152,16 @@ def _row(cell: Cell) -> list[str]:
         f"{max(lags):.2f}" if lags else "-",
         f"{max(score.fit_s for score in scores):.2f}",
     ]
+
+
+def _calibration(cells: list[Cell]) -> list[str]:
+    """Return how often a ranking was right beside how sure it was."""
+    lines = ["", "Rankings of leaves next in order (A > B), by how sure they are:", ""]
+    for low, high, said, right in ranked(cells):
+        lines.append(
+            f"sure {low:.0%} to {high:.0%}: said {said:.1%}, right {right.right}/{right.of} = {right.share():.1%}"
+        )
+    return lines
 
 
 def _verdicts(verdicts: list[Verdict]) -> list[str]:

@@ -7,6 +7,7 @@ where it is below its bound at p < 0.01: so many misses would then come by chanc
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from scipy.stats import binom
@@ -20,6 +21,10 @@ POOLED_COVER = (0.93, 0.98)
 WIDTH = (0.7, 2.5)
 """Mean half-width over 1.96 times the rms error; an interval of 95 % of a normal error has 1."""
 CLAIMS_RIGHT = 0.99
+SURE = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+"""Classes of how sure a ranking is."""
+SURE_OFF = 0.03
+"""By so much less often than it says a ranking may be right, beside what chance makes."""
 TOTAL_ERROR = 0.0015
 LEDGER_UJ = 1.0
 MEDIAN_FIT_S, LONGEST_FIT_S = 0.3, 2.0
@@ -67,7 +72,7 @@ PARTICULAR: dict[tuple[str, str], Bound] = {
 
 def bound_of(setting: Setting) -> Bound:
     """Return what is asked of a cell; of harder conditions, that intervals hold."""
-    if setting.sensor.endswith("rc5") or "+" in setting.case:
+    if setting.sensor.endswith(("rc5", "stray")) or "+" in setting.case:
         return Bound(cover=0.90)
     if setting.case in {"short", "drift"}:
         return SHORT[setting.sensor]
@@ -185,6 +190,7 @@ def overall(cells: list[Cell]) -> list[Verdict]:
     covered = sum((cell.covered() for cell in held), Counts(0, 0))
     widths = [cell.width() for cell in held]
     width = float(np.exp(np.mean(np.log(widths)))) if min(widths) > 0 and np.isfinite(widths).all() else float("nan")
+    rankings = [_ranks(*found) for found in ranked(held) if found[3].of]
     times = [score.fit_s for cell in held for score in cell.scores]
     low, high = POOLED_COVER
     low_width, high_width = WIDTH
@@ -207,9 +213,29 @@ def overall(cells: list[Cell]) -> list[Verdict]:
             f"{low_width} to {high_width}",
             low_width <= width <= high_width,
         ),
+        *rankings,
         _aim("attribution, median CPU time", float(np.median(times)), MEDIAN_FIT_S),
         _aim("attribution, longest CPU time", max(times), LONGEST_FIT_S),
     ]
+
+
+def ranked(cells: list[Cell]) -> list[tuple[float, float, float, Counts]]:
+    """Return by class of how sure rankings are: its bounds, the mean of what they say, and how many were right."""
+    pairs = [pair for cell in cells for score in cell.scores for pair in score.rankings]
+    sure, right = np.array([one for one, _ in pairs]), np.array([was for _, was in pairs], np.bool_)
+    found = []
+    for low, high in pairwise(SURE):
+        held = (sure >= low) & ((sure < high) | (high == SURE[-1])) if pairs else np.zeros(0, np.bool_)
+        said = float(sure[held].mean()) if held.any() else low
+        found.append((low, high, said, Counts(int(np.count_nonzero(right[held])), int(np.count_nonzero(held)))))
+    return found
+
+
+def _ranks(low: float, high: float, said: float, right: Counts) -> Verdict:
+    least = said - SURE_OFF
+    kept = binom.cdf(right.right, right.of, least) >= P_CHANCE
+    text = f"{right.right}/{right.of} = {right.share():.3f}"
+    return Verdict(f"rankings sure to {low:.0%} to {high:.0%}", text, f">= {least:.3f}", bool(kept))
 
 
 def _at_most(what: str, figure: float, bound: float) -> Verdict:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from traced import Tree
 from truth import Floats, Truth
 
 from energyprof.model.attribution import DomainAttribution, EnergyColumns
+from energyprof.report.rankings import probability_of_more
 
 SPREAD = 1.96
 """Standard deviations to either side of a 95 % interval."""
@@ -64,6 +66,8 @@ class Score:
     response_ms: float | None
     fit_s: float
     """CPU time of the whole attribution."""
+    rankings: tuple[tuple[float, bool], ...] = ()
+    """Of two leaves next in order, before refusal: how sure it is that the first spent more, and whether it did."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,6 +122,7 @@ def score(case: Case, peers_j: dict[str, Floats]) -> Score:
         lag_error_ms=None if fit is None else (fit.lag_ns - case.lag_ns) * 1e-6,
         response_ms=None if fit is None else fit.response_ns * 1e-6,
         fit_s=case.fit_s,
+        rankings=_rankings(found, leaf, true_j),
     )
 
 
@@ -127,6 +132,18 @@ def _raw(found: DomainAttribution) -> tuple[Floats, Floats, Floats]:
         return found.fit.energy_j, found.fit.sd_j, found.fit.data_share
     own = found.self_energy
     return own.energy_j, (own.high_j - own.low_j) / 2 / SPREAD, own.data_share
+
+
+def _rankings(found: DomainAttribution, leaf: Floats, true_j: Floats) -> tuple[tuple[float, bool], ...]:
+    """Return the probability that each leaf spent more than the next in order, and whether it did."""
+    fit = found.fit
+    if fit is None or fit.refusal:
+        return ()
+    ordered = sorted(range(len(leaf)), key=lambda k: -float(fit.energy_j[leaf[k]]))
+    return tuple(
+        (probability_of_more(fit, leaf[[more]], leaf[[less]]), bool(true_j[more] > true_j[less]))
+        for more, less in pairwise(ordered)
+    )
 
 
 def _claims(own: EnergyColumns, leaf: Floats, true_j: Floats) -> Counts:

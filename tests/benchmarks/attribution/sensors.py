@@ -95,6 +95,7 @@ SENSORS = {
         Sensor("lag100", "power", 100 * MS, 10 * MS, window_ns=100 * MS, scale=1.0, **_LATE),
         replace(_PART25, name="rc5", response_ns=5 * MS),
         replace(_CTR100, name="ctr100_rc5", response_ns=5 * MS),
+        replace(_CTR100, name="ctr100_stray", jitter_ns=3 * MS),
     )
 }
 

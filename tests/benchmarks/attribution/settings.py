@@ -48,6 +48,7 @@ HARDER = (
     *(("short+paced", sensor) for sensor in ("ctr100", "v100", "part25")),
     *(("short+stamps", sensor) for sensor in ("ctr100", "part25")),
     ("short+offset", "rapl"),
+    *((case, "ctr100_stray") for case in ("short", "serving")),
 )
 
 

@@ -20,17 +20,23 @@ from energyprof.attribute.inference.likelihood import Solution
 from energyprof.model.span import Floats
 
 Matrix = NDArray[np.float64]
-BLOCK = 8
-"""Rows to a block, less in few rows."""
+BLOCK, MEMORIES = 8, 4
+"""Rows to a block, or so many times those over which residuals hang together; less in few rows."""
 
 
-def bootstrap_sd(columns: Matrix, solution: Solution, covariance: Matrix, functional: Matrix) -> Floats:
-    """Return the standard deviation of `functional` times the parameters, of which `covariance` is known."""
+def bootstrap_sd(
+    columns: Matrix, solution: Solution, covariance: Matrix, functional: Matrix, memory: int = 0
+) -> Floats:
+    """Return the standard deviation of `functional` times the parameters, of which `covariance` is known.
+
+    `memory`: over how many rows residuals hang together (residuals.py).
+    """
     rows = len(solution.residual_j)
     by_residual = solution.divided @ covariance
     hat = np.einsum("ij,ij->i", columns, by_residual)
     residual = solution.residual_j / np.sqrt(1 - np.clip(hat, 0.0, 0.95))
-    return moving_block_sd(residual, functional @ by_residual.T, int(min(BLOCK, max(1, rows // 10))))
+    block = int(min(max(BLOCK, MEMORIES * memory), max(1, rows // 10)))
+    return moving_block_sd(residual, functional @ by_residual.T, block)
 
 
 def moving_block_sd(residual: Floats, to_energy: Matrix, block: int) -> Floats:

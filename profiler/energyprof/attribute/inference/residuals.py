@@ -3,9 +3,12 @@
 Whitened residuals r = L^-1 e should be independent, of variance 1 and light tails.
 
     spread         chi2 = mean of r^2; above 1, variances grow by it
-    correlation    with autocorrelations a_l, a sum of many residuals varies 1 + 2 sum over l of a_l times as much as
-                   independent ones would (Priestley, Spectral Analysis and Time Series, 1981, section 5.3); counted up
-                   to the first a_l that chance explains
+    correlation    with autocorrelations a_l up to the first that chance explains, a sum of many residuals varies
+                   f = 1 + 2 sum over l of a_l times as much as one of independent ones (Priestley, Spectral Analysis
+                   and Time Series, 1981, section 5.3). What is slow cancels in part between stages that take turns:
+                   no theory here says how much. Variances grow by the square root of f, between all of it and nothing,
+                   and at most by 2; on simulated runs that drift in ways not modelled, intervals then hold what they
+                   say. Blocks of the bootstrap last as long as residuals hang together (bootstrap.py)
     heavy tails    kurtosis far above a normal's 3: single rows decide, and the bootstrap may widen further
 """
 
@@ -17,7 +20,9 @@ import numpy as np
 
 from energyprof.model.span import Floats
 
-LAGS = 8
+MOST = 0.1
+"""Part of the rows over which memory is looked for."""
+MOST_BY_CORRELATION = 2.0
 HEAVY_FROM = 6.0
 
 
@@ -27,7 +32,9 @@ class Residuals:
 
     chi2: float
     correlation: float
-    """Factor on variances, at least 1."""
+    """f, at least 1."""
+    memory: int
+    """Rows over which residuals hang together; 0: they do not."""
     kurtosis: float
 
     @staticmethod
@@ -35,15 +42,15 @@ class Residuals:
         """Look at whitened residuals in order of time."""
         count = len(white)
         square = max(float(np.mean(white**2)), 1e-300)
-        factor, chance = 1.0, 2.0 / count**0.5
+        factor, chance, memory = 1.0, 2.0 / count**0.5, 0
         centred = white - white.mean()
-        for lag in range(1, min(LAGS, count // 4) + 1):
+        for lag in range(1, int(MOST * count) + 1):
             together = float(np.mean(centred[lag:] * centred[:-lag])) / square
             if together < chance:
                 break
-            factor += 2 * together
-        return Residuals(square, factor, float(np.mean(white**4)) / square**2)
+            factor, memory = factor + 2 * together, lag
+        return Residuals(square, factor, memory, float(np.mean(white**4)) / square**2)
 
     def widening(self) -> float:
         """Return the factor on variances."""
-        return max(self.chi2, 1.0)
+        return max(self.chi2, 1.0) * min(float(self.correlation**0.5), MOST_BY_CORRELATION)

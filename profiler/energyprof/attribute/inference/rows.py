@@ -88,6 +88,17 @@ class Rows:
             joined=self.joined[first],
         )
 
+    def averaging(self, window_ns: float) -> Rows:
+        """Return the same power readings taken to be the means of another window, which ends when theirs do."""
+        part = window_ns / (self.end_ns - self.start_ns)
+        usual = float(np.median(self.end_ns - self.start_ns))
+        return replace(
+            self,
+            start_ns=self.end_ns - window_ns,
+            energy_j=self.energy_j * part,
+            quantum_j=self.quantum_j * window_ns / usual,
+        )
+
     def skewed(self, by_ns: float) -> Rows:
         """Return the rows with times that the sensor's clock was ahead by -by_ns at the first to by_ns at the last."""
         return replace(
@@ -116,7 +127,7 @@ def counter_rows(domain: Domain, polls: Polls, windows: Windows) -> Rows:
     elif polls.are_dated():
         jitter, bounds = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS)
     else:
-        start, end = start - period / 2, end - period / 2
+        start, end, shift_ns = start - period / 2, end - period / 2, period / 2
         jitter, bounds = _of_age(polls, period)
     joined = np.append(False, np.abs(start[1:] - end[:-1]) < 1.0) if len(start) else np.zeros(0, np.bool_)
     return Rows(start, end, energy, joined, False, jitter, bounds, domain.scale, shift_ns)
@@ -140,7 +151,7 @@ def power_rows(domain: Domain, polls: Polls) -> Rows:
             jitter, bounds = _of_grid(grid.error_ns)
             instant, watts = _certain(grid, polls, watts, NEAR * jitter)
     elif not polls.are_dated():
-        instant = instant - period / 2
+        instant, shift_ns = instant - period / 2, period / 2
         jitter, bounds = _of_age(polls, period)
     window = float(domain.window_ns) if domain.window_ns is not None else period
     if window <= 0:

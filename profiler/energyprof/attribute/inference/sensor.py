@@ -18,19 +18,16 @@ from energyprof.attribute.inference.extensions import RESPONSE_BOUNDS_NS, extend
 from energyprof.attribute.inference.lag import COARSEST_NS, LATER_NS, FoundLag, find_lag, queued_ns
 from energyprof.attribute.inference.parameters import Hyper
 from energyprof.attribute.inference.predict import Seen
+from energyprof.attribute.inference.problem import FEWEST_ROWS, SensorProblem, inside, lag_bounds, part_of
 from energyprof.attribute.inference.quantum import quantum_covariance
 from energyprof.attribute.inference.residuals import Residuals
 from energyprof.attribute.inference.rows import Rows
 from energyprof.attribute.inference.timing import with_timing
 from energyprof.attribute.inference.trial import Trial, again, first, searched
 from energyprof.attribute.inference.workload import Workload
-from energyprof.attribute.windows import Windows
-from energyprof.model.domain import Domain
 from energyprof.model.span import Floats
 
 Matrix = NDArray[np.float64]
-FEWEST_ROWS = 41
-"""From fewer rows variances are known to 20 % or worse: the split without assumptions says as much."""
 SLOWEST = 1.0
 """Windows that a first-order response may last: of a slower one the noise hangs together in ways not modelled."""
 SEARCH_CELLS, SEARCH_ROWS = 5e5, (400, 1000)
@@ -43,10 +40,13 @@ CLOSE_NS = 1e4
 """Corrections of lag and grid below this are not worth another look."""
 SURELY = 2.0
 """Standard deviations of the lag by which it must lie beyond its bounds for these to be wrong."""
-CLOCKS_NS = 2e6
-"""Beyond its bounds a lag is looked for so much further: stamps and readings may come from clocks that differ."""
 BOOTSTRAP_MOST = 2.0
 """Up to so many analytic standard deviations a bootstrap is believed."""
+FOUND_RESPONSE = 2.0
+"""Factor on variances where the time constant was found by likelihood: lag, jitter and inertia then explain one another
+in ways that no derivative tells; on simulated sensors of 5 ms intervals hold what they say with it."""
+FEW_ROWS = 2.0
+"""Factor on variances at as many rows as parameters that the data decide, where hyper-parameters are little known."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,30 +83,14 @@ class Fitted:
     """The delay that fits best lies beyond what is known of the sensor: its period or window are not what was said."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SensorProblem:
-    """What a fit needs to know."""
-
-    domain: Domain
-    rows: Rows
-    workload: Workload
-    windows: Windows
-    """The time that the energies are of."""
-    baseline_w: float | None
-    run_ns: float
-    host_clock: bool = False
-    """A device whose work only the host's stamps tell of."""
-
-
 def fit_sensor(problem: SensorProblem) -> Fitted | None:
     """Return the fit, or None where the readings are too few for one."""
-    reach = CLOCKS_NS + problem.rows.shift_ns
-    low, high = problem.domain.lag_ns[0] - reach, problem.domain.lag_ns[1] + reach
-    rows = _inside(problem, low, high)
+    low, high = lag_bounds(problem)
+    rows = inside(problem, low, high)
     response = float(problem.domain.response_ns or 0)
     if len(rows) < FEWEST_ROWS or response > SLOWEST * float(np.median(rows.end_ns - rows.start_ns)):
         return None
-    few, bends = _part(rows, LAG_ROWS), knots(problem.run_ns)
+    few, bends = part_of(rows, LAG_ROWS), knots(problem.run_ns)
     beside = _beside(problem, few, low, high)
 
     def likelihood(tried: Timing) -> float:
@@ -117,8 +101,8 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     queued = queued_ns(likelihood, (low, high), lag, start) if problem.host_clock else None
     timing = replace(start, lag_ns=lag.lag_ns)
     most = int(np.clip(MOST_CELLS / (problem.workload.columns.count + 1), *MOST_ROWS))
-    rows = _inside(problem, timing.lag_ns, timing.lag_ns)
-    few = _part(rows, int(np.clip(SEARCH_CELLS / (problem.workload.columns.count + 1), *SEARCH_ROWS)))
+    rows = inside(problem, timing.lag_ns, timing.lag_ns)
+    few = part_of(rows, int(np.clip(SEARCH_CELLS / (problem.workload.columns.count + 1), *SEARCH_ROWS)))
     every = rows.capped(most)
     rows = every.capped(CHOOSING_ROWS)
     beside = _beside(problem, few, low, high)
@@ -131,8 +115,8 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     is_slow = trial.plan.timing.response_ns > response
     wide = max((high - low) / 12**0.5, 1e4)
     for _ in range(2 if rows is every else 1):
-        moved, _ = with_timing(problem.workload, trial, wide, is_slow)
-        off, skew, slower = moved.solution.theta[trial.parameters.count :].tolist()
+        moved, _ = with_timing(problem.workload, trial, (wide, problem.window_sd_ns), is_slow)
+        off, skew, slower = moved.solution.theta[trial.parameters.count :].tolist()[:3]
         if rows is every and max(abs(off), abs(skew), abs(slower)) < CLOSE_NS:
             break
         now = trial.plan.timing
@@ -141,16 +125,10 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
         rows = every = every.skewed(skew)
         timing = replace(now, lag_ns=shifted, response_ns=response_ns)
         trial = again(trial, design(problem.workload, rows, timing))
-    moved, lag_sd = with_timing(problem.workload, trial, wide, is_slow)
+    moved, lag_sd = with_timing(problem.workload, trial, (wide, problem.window_sd_ns), is_slow)
     wanted = trial.plan.timing.lag_ns + float(moved.solution.theta[trial.parameters.count])
     beyond = max(low - wanted, wanted - high) > SURELY * lag_sd
     return replace(_fitted(problem, moved, lag, lag_sd, is_slow), queued_ns=queued, is_beyond=beyond)
-
-
-def _inside(problem: SensorProblem, low: float, high: float) -> Rows:
-    """Return the rows that lie in the run wherever the lag is."""
-    rows = problem.rows
-    return rows.at(np.flatnonzero((rows.start_ns - high >= 0) & (rows.end_ns - low <= problem.run_ns)))
 
 
 def _beside(problem: SensorProblem, rows: Rows, low: float, high: float) -> Workload:
@@ -163,21 +141,14 @@ def _beside(problem: SensorProblem, rows: Rows, low: float, high: float) -> Work
     return problem.workload.near(begin[np.append(0, apart + 1)], until[np.append(apart, len(rows) - 1)])
 
 
-def _part(rows: Rows, most: int) -> Rows:
-    """Return the first rows, and as many from the middle on."""
-    if len(rows) <= most:
-        return rows
-    middle = max(len(rows) // 2, most // 2)
-    return rows.at(np.concatenate((np.arange(most // 2), np.arange(middle, min(middle + most // 2, len(rows))))))
-
-
 def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, found_response: bool) -> Fitted:
     windows = problem.windows
     residuals = Residuals.of(trial.omega.whiten(trial.solution.residual_j))
     asked = Covered.of(problem.workload, problem.run_ns, windows.start_ns, windows.end_ns)
     square = (trial.hyper.rho * trial.parameters.call_power_w(trial.solution.theta)) ** 2
     seen = Seen.of(trial.columns, trial.solution, trial.omega, trial.plan.carried * square)
-    of_read, of_run = _energies(trial, seen, asked, square, residuals)
+    wider = residuals.widening() * (FOUND_RESPONSE if found_response else 1.0) * _for_few_rows(trial, seen)
+    of_read, of_run = _energies(trial, seen, asked, square, (wider, residuals.memory))
     return Fitted(
         read=of_read,
         run=of_run,
@@ -195,19 +166,23 @@ def _fitted(problem: SensorProblem, trial: Trial, lag: FoundLag, lag_sd: float, 
 
 
 def _energies(
-    trial: Trial, seen: Seen, asked: tuple[Covered, ...], square: Floats, residuals: Residuals
+    trial: Trial, seen: Seen, asked: tuple[Covered, ...], square: Floats, widened: tuple[float, int]
 ) -> list[Energies]:
-    """Return what each of those asked about spent; `square`: the variance of its calls per s^2."""
+    """Return what each of those asked about spent; `square`: the variance of its calls per s^2.
+
+    `widened`: the factor on variances, and over how many rows residuals hang together.
+    """
+    factor, memory = widened
     parameters, more = trial.parameters, trial.columns.shape[1] - trial.parameters.count
     predicted = [
         seen.predict(np.pad(covered.functional(parameters), ((0, 0), (0, more))), covered.carried_s2 * square)
         for covered in asked
     ]
     reach = np.concatenate([one.by_parameters for one in predicted])
-    drawn = np.split(bootstrap_sd(trial.columns, trial.solution, seen.covariance, reach), len(asked))
+    drawn = np.split(bootstrap_sd(trial.columns, trial.solution, seen.covariance, reach, memory), len(asked))
     energies = []
     for covered, result, drawn_sd in zip(asked, predicted, drawn, strict=True):
-        covariance = result.covariance_j2 * residuals.widening() + quantum_covariance(trial.plan, covered.time_s)
+        covariance = result.covariance_j2 * factor + quantum_covariance(trial.plan, covered.time_s)
         analytic = np.sqrt(np.maximum(np.diag(covariance), 0.0))
         blocks = np.sqrt(drawn_sd**2 + result.unseen_j2)
         sd = np.maximum(analytic, np.minimum(blocks, BOOTSTRAP_MOST * analytic))
@@ -221,6 +196,12 @@ def _energies(
             )
         )
     return energies
+
+
+def _for_few_rows(trial: Trial, seen: Seen) -> float:
+    """Return the factor on variances for hyper-parameters that few rows tell of: 1 where rows are many."""
+    decided = float(np.sum(seen.covariance * trial.solver.normal))
+    return 1 + (FEW_ROWS - 1) * decided / len(trial.solution.residual_j)
 
 
 def _condition(trial: Trial) -> float:

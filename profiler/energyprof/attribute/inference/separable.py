@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from energyprof.attribute.inference.columns import Columns
+from energyprof.attribute.inference.told import source_of
 from energyprof.attribute.split import SPREAD, Bounds, Split
 from energyprof.attribute.sums import sum_by
 from energyprof.model.attribution import SensorFit
@@ -28,13 +29,14 @@ from energyprof.model.span import Floats, Ints
 
 if TYPE_CHECKING:
     from energyprof.attribute.inference.sensor import Fitted
+    from energyprof.attribute.inference.window import FoundWindow
 
 NARROW = 0.1
 """Half of a 95 % interval, relative to the figure, up to which a stage is named."""
 ALIASED_FROM = 1e6
 """Condition number of the occupancy columns from which they say the same again and again."""
 MISFIT_FROM = 3.0
-"""Factor on variances for residuals that are too large or hang together, from which the model does not fit."""
+"""Mean square of whitened residuals from which the model does not fit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +96,7 @@ class FittedSplit:
         return _bounds(self.plain.group(members), energy, variance, prior, bool(self.refusal))
 
 
-def sensor_fit(domain: Domain, fitted: Fitted, columns: Columns, refusal: str) -> SensorFit:
+def sensor_fit(domain: Domain, window: FoundWindow | None, fitted: Fitted, columns: Columns, refusal: str) -> SensorFit:
     """Return what the fit found over the whole run."""
     at, part, energies = np.maximum(columns.of_stage, 0), columns.part, fitted.run
     share = _share(energies.sd_j[:-1] ** 2, energies.prior_sd_j**2)
@@ -108,40 +110,27 @@ def sensor_fit(domain: Domain, fitted: Fitted, columns: Columns, refusal: str) -
         lag_sd_ns=fitted.lag_sd_ns,
         window_ns=float(domain.window_ns or domain.period_ns or 0) if domain.quantity == "power" else 0.0,
         response_ns=fitted.timing.response_ns,
-        timing=_source(domain, fitted),
+        timing=source_of(domain, fitted, window),
         condition=fitted.condition,
         refusal=refusal,
     )
 
 
-def said_of(fitted: Fitted, domain: Domain) -> str:
-    """Return with which lag, window and time constant the domain was fitted, and where they come from."""
-    parts = [f"lag {fitted.timing.lag_ns * 1e-6:.1f} ±{SPREAD * fitted.lag_sd_ns * 1e-6:.1f} ms"]
-    if domain.quantity == "power":
-        parts.append(f"window {(domain.window_ns or domain.period_ns or 0) * 1e-6:g} ms")
-    if fitted.timing.response_ns:
-        parts.append(f"time constant {fitted.timing.response_ns * 1e-6:.3g} ms")
-    return f"fitted with {', '.join(parts)}: {_source(domain, fitted)}"
-
-
-def _source(domain: Domain, fitted: Fitted) -> str:
-    """Return where lag, window and time constant come from."""
-    known = domain.timing
-    found = "lag and time constant by likelihood" if fitted.found_response else "lag by likelihood"
-    return f"{found}, within {known}"
-
-
-def refusal_of(fitted: Fitted) -> str:
+def refusal_of(fitted: Fitted, is_imported: bool = False) -> str:
     """Return why the fit may name no stage at all, with the cure; empty: it may."""
     if fitted.condition > ALIASED_FROM:
+        cure = "try --dephase 0..20ms, or --repeat 50ms"
+        if is_imported:
+            cure = "record a run with a random delay of 0 to 20 ms before each step, or each stage repeated for 50 ms"
         return (
             "the sensor's period and the program's steps keep time, so that every reading shows the same mixture; "
-            "try --dephase 0..20ms, or --repeat 50ms"
+            f"{cure}"
         )
     if fitted.lag.other_ns is not None:
         return (
             f"the sensor's delay may be {fitted.lag.lag_ns * 1e-6:.0f} or {fitted.lag.other_ns * 1e-6:.0f} ms, and the "
-            "readings do not tell which; measure it with: energyprof doctor --probe"
+            "readings do not tell which; "
+            + ("record stages of uneven length" if is_imported else "measure it with: energyprof doctor --probe")
         )
     if fitted.queued_ns is not None:
         return (
@@ -153,9 +142,10 @@ def refusal_of(fitted: Fitted) -> str:
         return (
             "the model does not fit these readings: a delay beyond "
             f"{fitted.timing.lag_ns * 1e-6:.1f} ms fits them better, so that period, window or delay of the sensor are "
-            "not what was said; say them (--period, --window), or measure them with: energyprof doctor --probe --load"
+            "not what was said; say them (--period, --window)"
+            + ("" if is_imported else ", or measure them with: energyprof doctor --probe --load")
         )
-    if fitted.residuals.widening() > MISFIT_FROM:
+    if fitted.residuals.chi2 > MISFIT_FROM:
         return "the model does not fit these readings: power wanders more than stages explain; longer stages help"
     return ""
 

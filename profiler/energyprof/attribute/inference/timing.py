@@ -1,9 +1,9 @@
 """Timing as parameters: so that energies know that lag, grid and inertia of the sensor are not known exactly.
 
 To first order, a lag that is off by x changes row w by x times the derivative of its energy by the lag. So do a grid of
-updates that is off towards both ends of the run, and a time constant found by likelihood (its derivative by a
-difference). With these derivatives as columns, least squares takes one Gauss-Newton step, and their variance and
-correlation with the powers enter every interval.
+updates that is off towards both ends of the run, and a time constant or an averaging window found by likelihood (their
+derivatives by a difference). With these derivatives as columns, least squares takes one Gauss-Newton step, and their
+variance and correlation with the powers enter every interval.
 """
 
 from __future__ import annotations
@@ -23,18 +23,25 @@ RESPONSE_SD = 0.5
 FIXED_SD_NS = 1.0
 
 
-def with_timing(workload: Workload, trial: Trial, lag_sd_ns: float, response_is_free: bool) -> tuple[Trial, float]:
-    """Return the estimate with three more parameters in ns (lag, grid, time constant), and the deviation of the lag."""
+def with_timing(
+    workload: Workload, trial: Trial, sd_ns: tuple[float, float], response_is_free: bool
+) -> tuple[Trial, float]:
+    """Return the estimate with four more parameters in ns, and the deviation of the lag.
+
+    They are by how much lag, grid, time constant and window are off; `sd_ns`: what is known of lag and window before.
+    """
+    lag_sd_ns, window_sd_ns = sd_ns
     parameters, theta, plan = trial.parameters, trial.solution.theta, trial.plan
     until = plan.energy_until(parameters.power_w(theta), float(theta[0]))
     by_lag = plan.by_lag(until) * 1e-9
     along = plan.rows.along((plan.rows.start_ns + plan.rows.end_ns) / 2)
     by_response = _by_response(workload, trial) if response_is_free else np.zeros(len(by_lag))
+    by_window = _by_window(workload, trial) if window_sd_ns else np.zeros(len(by_lag))
     response_sd = RESPONSE_SD * plan.timing.response_ns if response_is_free else FIXED_SD_NS
     prior = parameters.prior(trial.hyper)
-    sd = np.append(prior.sd, (lag_sd_ns, plan.rows.jitter_ns, response_sd))
-    prior = replace(prior, mean=np.append(prior.mean, np.zeros(3)), sd=sd)
-    solver = trial.solver.with_more(np.column_stack((by_lag, by_lag * along, by_response)))
+    sd = np.append(prior.sd, (lag_sd_ns, plan.rows.jitter_ns, response_sd, window_sd_ns or FIXED_SD_NS))
+    prior = replace(prior, mean=np.append(prior.mean, np.zeros(4)), sd=sd)
+    solver = trial.solver.with_more(np.column_stack((by_lag, by_lag * along, by_response, by_window)))
     solution = solver.under(prior)
     lag_sd = float(np.sqrt(solution.variance(parameters.count)))
     return replace(trial, columns=solver.columns, solver=solver, solution=solution), lag_sd
@@ -45,4 +52,16 @@ def _by_response(workload: Workload, trial: Trial) -> Floats:
     step_ns = STEP * timing.response_ns
     slower = design(workload, trial.plan.rows, replace(timing, response_ns=timing.response_ns + step_ns))
     change: Floats = (trial.parameters.matrix(slower) - trial.columns) @ trial.solution.theta / step_ns
+    return change
+
+
+def _by_window(workload: Workload, trial: Trial) -> Floats:
+    """Return the derivative of each row's energy by the window, at the reading that it has: power times a window."""
+    rows = trial.plan.rows
+    lasted_ns = rows.end_ns - rows.start_ns
+    step_ns = STEP * float(np.median(lasted_ns))
+    longer = design(workload, replace(rows, start_ns=rows.start_ns - step_ns), trial.plan.timing)
+    shown = trial.parameters.matrix(longer) @ trial.solution.theta[: trial.parameters.count]
+    here = trial.columns @ trial.solution.theta
+    change: Floats = (shown * lasted_ns / (lasted_ns + step_ns) - here) / step_ns
     return change
