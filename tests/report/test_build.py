@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from energyprof.model.report import DomainRow, EnergyRow, LedgerRow, RunRow, SumRow
@@ -45,7 +46,7 @@ def test_a_contained_domain_is_shown_and_never_added(sample):
 
     assert [row.domain for row in report.stages[0].self_energy] == ["cpu:0:package", "cpu:0:core"]
     assert report.stages[0].self_sum.energy_j == 1.0
-    assert report.measured == SumRow(1.554, pytest.approx(1.50738), pytest.approx(1.60062), "measured", 1.554)
+    assert report.measured == SumRow(1.554, pytest.approx(1.50738), pytest.approx(1.60062), "measured", None)
     assert report.ledger[1] == LedgerRow(
         "cpu:0:core", 0.3108, 0.2, 0.1, 0.01, 0.0, 0.0008, provenance="measured", covered_s=96.4, covered_share=1.0
     )
@@ -143,10 +144,29 @@ def test_a_run_of_no_length_and_no_domain_has_finite_figures(sample):
 
 
 def test_stages_above_what_was_measured_keep_their_upper_bound(sample):
-    found = SimpleNamespace(domain=sample.CPU.id, ledger=SimpleNamespace(stages_j=101.0))
+    own = SimpleNamespace(
+        unread=np.array([False]), refused=np.array([False]), low_j=np.array([98.0]), high_j=np.array([104.0])
+    )
+    found = SimpleNamespace(domain=sample.CPU.id, ledger=SimpleNamespace(stages_j=101.0), self_energy=own, unsplit=())
     node = SimpleNamespace(parent=None, total_bounds_j=(98.0, 104.0), total_provenance="inferred")
     measured = SumRow(100.0, 100.0, 100.0, "measured", None)
 
     row = stages_sum((sample.CPU,), SimpleNamespace(domains=[found]), SimpleNamespace(nodes=[node]), measured)
 
     assert (row.low_j, row.energy_j, row.high_j) == (98.0, 101.0, 104.0)
+
+
+def test_bounds_of_all_stages_are_no_wider_than_those_of_one_joint_row(sample):
+    own = SimpleNamespace(
+        unread=np.array([False] * 2), refused=np.array([True] * 2), low_j=np.zeros(2), high_j=np.array([90.0, 80.0])
+    )
+    row = SimpleNamespace(low_j=95.0, high_j=99.0)
+    found = SimpleNamespace(
+        domain=sample.CPU.id, ledger=SimpleNamespace(stages_j=98.0), self_energy=own, unsplit=(row,)
+    )
+    nodes = [SimpleNamespace(parent=None, total_bounds_j=(0.0, high), total_provenance="inferred") for high in (90, 80)]
+    measured = SumRow(100.0, 95.0, 105.0, "measured", None)
+
+    told = stages_sum((sample.CPU,), SimpleNamespace(domains=[found]), SimpleNamespace(nodes=nodes), measured)
+
+    assert (told.low_j, told.energy_j, told.high_j) == (95.0, 98.0, 99.0)

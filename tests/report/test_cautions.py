@@ -101,3 +101,19 @@ def test_what_two_sensors_have_in_common_is_one_line():
     (line,) = cautions(RUN, QUIET, domains, (), Attribution(1, parts, times, Flows.none(), Flows.none(), ()), ())
 
     assert line.startswith("gpu:9, gpu:10: 3 to 4 of 500 reads failed and are gaps")
+
+
+@pytest.mark.parametrize(
+    ("measured_j", "warned"), [(0.2, "less than such a device draws when idle"), (2e5, "more than any"), (200.0, "")]
+)
+def test_imported_power_in_the_wrong_unit_is_warned_about(measured_j, warned):
+    gpu = Domain("gpu:0", "import power.csv", "sensor", "power", 1e-3, "device")
+    part = replace(found(gpu), covered_ns=1_000_000_000, ledger=LedgerLine("gpu:0", measured_j, measured_j, 0, 0, 0, 0))
+    times = StageTimes(*(np.zeros(0, np.int64) for _ in range(5)))
+    attribution = Attribution(1, (part,), times, Flows.none(), Flows.none(), ())
+
+    lines = cautions(replace(RUN, versions={"imported": "spans"}), QUIET, (gpu,), (), attribution, ())
+    recorded = cautions(RUN, QUIET, (gpu,), (), attribution, ())
+
+    assert any(warned in line and "check the unit" in line for line in lines) == bool(warned)
+    assert not any("check the unit" in line for line in recorded)
