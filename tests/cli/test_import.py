@@ -111,6 +111,21 @@ def test_a_log_that_repeats_its_values_is_warned_of_until_the_period_is_said(pla
     assert b"most rows" not in said.stderr
 
 
+def test_power_beyond_the_spans_is_said_to_be_in_no_energy_with_what_keeps_its_idle_power(
+    place: Any, energyprof: Any
+) -> None:
+    place.write("spans.csv", "stage,lane,device,start_ns,end_ns\none,main,,4000000000,5000000000\n")
+    place.write("power.csv", power_csv())
+    words = ("import", "--spans", "spans.csv", "--power", "power.csv")
+
+    plain, kept = energyprof(*words, "-o", "a.eprof"), energyprof(*words, "--idle-before", "-o", "b.eprof")
+
+    assert b"readings of 4 s before the first span and 5 s after the last are in no energy" in plain.stderr
+    assert b"import with --idle-before" in plain.stderr
+    assert b"import with --idle-before" not in kept.stderr
+    assert b"--repeat" not in energyprof("report", "a.eprof").stdout
+
+
 def test_nothing_is_called_measured_unless_the_user_says_so(place: Any, energyprof: Any) -> None:
     place.write("spans.csv", SPANS)
     place.write("power.csv", power_csv())

@@ -149,3 +149,22 @@ def test_total_of_stages_is_surer_than_the_sum_of_their_bounds(simulate):
     every = np.arange(len(fit.energy_j))
     assert fit.sd_of_sum(every) < 0.3 * fit.sd_j.sum()
     assert abs(fit.energy_j.sum() / sum(measured.true_j.values()) - 1) < 0.01
+
+
+def test_what_was_imported_is_not_told_to_be_run_again(simulate):
+    measured = simulate.run(3, run_ms=8000.0, **COUNTER)
+    run = replace(measured.trace.run, versions={"imported": "spans and power"})
+
+    found = replace(measured, trace=replace(measured.trace, run=run)).found()
+
+    reasons = " ".join(row.reason for row in found.unsplit)
+    assert "record each stage repeated for 50 ms at a time" in reasons
+    assert "--repeat" not in reasons
+
+
+def test_joint_row_reaches_no_higher_than_what_was_measured(simulate):
+    for seed in range(3):
+        found = simulate.run(seed, run_ms=8000.0, **COUNTER).found()
+
+        assert found.unsplit
+        assert all(row.high_j <= max(row.energy_j, found.ledger.measured_j) + 1e-6 for row in found.unsplit)
