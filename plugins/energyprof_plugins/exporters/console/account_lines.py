@@ -131,7 +131,7 @@ def _error(row: DomainRow) -> str:
     below, above = row.gain_error
     if not below and not above:
         return ""
-    whose = "the model's stated error" if row.provenance == "estimated (model)" else "the sensor's stated error"
+    whose = "the model's error" if row.provenance == "estimated (model)" else "the sensor's error"
     if below == above:
         return f", {whose} \u00b1{percent(above, 0)}"
     return f", {whose} {MINUS}{percent(below, 0)} to +{percent(above, 0)}"

@@ -39,6 +39,8 @@ ROWS = 400
 NATS = 3.0
 CLEARLY = {"": 5.0, "by class": 10.0}
 """Nats by which another window must be more likely than one period, or than what the class is known for."""
+DISTINCT = 1.3
+"""Windows that differ by less are not told apart: what the model leaves out shifts the best one by as much."""
 LIKELY = 5.0
 """Candidates that fall short of the best by less may be true."""
 LEAST_SD = 0.02
@@ -73,8 +75,10 @@ def find_window(problem: SensorProblem) -> FoundWindow | None:
     domain = problem.domain
     if domain.quantity != "power" or domain.response_ns or not (domain.window_ns is None or domain.timing in CLEARLY):
         return None
+    if len(problem.rows) < FEWEST_ROWS:
+        return None
     told = float(np.median(problem.rows.end_ns - problem.rows.start_ns))
-    apart = float(np.median(np.diff(problem.rows.end_ns))) if len(problem.rows) > 1 else 0.0
+    apart = float(np.median(np.diff(problem.rows.end_ns)))
     widest = min(LONGEST_ROWS * apart, LONGEST_PART * problem.run_ns)
     windows = sorted({*(part * apart for part in PARTS if part * apart <= widest), told})
     low, high = lag_bounds(problem)
@@ -89,10 +93,11 @@ def find_window(problem: SensorProblem) -> FoundWindow | None:
     best = int(np.argmax(levels))
     window, level, lag = _refined(tried, windows, levels, best)
     clearly = CLEARLY.get(domain.timing, CLEARLY[""])
-    kept = levels[windows.index(told)] >= level - clearly
+    kept = levels[windows.index(told)] >= level - clearly or abs(np.log(window / told)) < np.log(DISTINCT)
     found = told if kept else window
     likely = [one for one, like in zip(windows, levels, strict=True) if like >= level - LIKELY]
-    sd = max(LEAST_SD * found, *(abs(one - found) for one in (*likely, window)))
+    near = window if abs(np.log(window / found)) < np.log(DISTINCT) else found
+    sd = max(LEAST_SD * found, *(abs(one - found) for one in (*likely, near)))
     return FoundWindow(found, sd, told, not kept, lag)
 
 
