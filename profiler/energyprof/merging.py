@@ -282,6 +282,8 @@ def _write(  # noqa: PLR0913, PLR0917 - all that a merged run is
     writer.set_run(replace(whole, cpu_count=sum(host.run.cpu_count for host in hosts)))
     writer.set_hosts(hosts)
     writer.set_recorder(_costs([part.recorder for part in parts]))
+    modes = {part.stacks for part in parts}
+    writer.set_stacks(next((mode for mode in ("on", "auto") if mode in modes), "off"))
     for line in warnings:
         writer.warn(line)
     names = {}

@@ -49,6 +49,8 @@ class PartFacts:
     is_finished: bool
     is_counted: bool
     """It came near its bound, and a part of it was counted and not stored."""
+    stacks: str
+    """How functions were sampled, as in `CaptureWriter.set_stacks`."""
     has_cures: bool
     """Iterations were delayed, or layers repeated after the run."""
 
@@ -97,6 +99,7 @@ def part_facts(path: Path) -> PartFacts:
             warnings=content.warnings,
             is_finished=content.finished,
             is_counted=any(tally.kind not in _PLACES for tally in content.tallies),
+            stacks=content.stacks_mode,
             has_cures=content.cures is not None,
         )
 
