@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -103,3 +103,11 @@ class Programs:
 @pytest.fixture
 def programs(place: Any) -> Programs:
     return Programs(place)
+
+
+@pytest.fixture(scope="module")
+def shared_programs(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[Programs]:
+    """For one program whose outcome several tests look at: to import torch takes longer than they do."""
+    place = _cli.Workplace(tmp_path_factory.mktemp("shared"), cache, tmp_path_factory.mktemp("t"))
+    yield Programs(place)
+    place.end()

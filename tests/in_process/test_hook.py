@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from energyprof.run import load
 
 MODEL = """
@@ -37,6 +39,70 @@ def error_of(call, *args, **more):
     return "none"
 """
 LAYERS = ["bert", "bert.body", "bert.body.0", "bert.body.1", "bert.head"]
+SHARED = {
+    "left by an exception": """
+try:
+    with energyprof.torch_hook(net, "bert", 1) as hook:
+        work()
+        net(torch.ones(1, 7))
+except RuntimeError as error:
+    tell(error=type(error).__name__)
+tell(rows={row["layer"]: [row["calls"], row["parameters"]] for row in hook.layers()})
+tell(remarks=list(hook.report().warnings), running=hook.running)
+""",
+    "inside a profile": """
+other, around = Net(), nn.Sequential(net, nn.Tanh())
+here = set(os.listdir())
+with energyprof.profile("one.eprof") as run:
+    with energyprof.torch_hook(net, name="bert", depth=0) as hook:
+        work(around)
+        work(other)
+        tell(same=hook.path == run.path)
+    tell(still=run.running)
+    work()
+    tell(after=names(hook.layers()))
+tell(hook=[[row["layer"], row["parent"], row["depth"], row["calls"]] for row in hook.layers()])
+tell(run=names(run.layers()), loaded=names(energyprof.load(run.path).layers()))
+tell(spans=[row.calls for row in run.report().stages if row.name == "bert"])
+tell(made=sorted(set(os.listdir()) - here))
+""",
+    "a second hook": """
+first = energyprof.torch_hook(net, name="bert", depth=1)
+second = energyprof.torch_hook(net)
+tell(name=error_of(energyprof.torch_hook, net, "gpt"), depth=error_of(energyprof.torch_hook, net, depth=2))
+work()
+second.remove()
+work()
+tell(one_left=names(second.layers()), running=first.running)
+first.remove()
+with energyprof.torch_hook(net, name="gpt") as third:
+    work()
+tell(names=[first.name, second.name, third.name], rows=[row["calls"] for row in first.layers()])
+tell(third=len(third.layers()), files=[first.path == second.path, first.path == third.path])
+hooks = [energyprof.torch_hook(model, "twin") for model in (Net(), Net())]
+tell(twins=[hook.name for hook in hooks])
+for hook in hooks:
+    hook.remove()
+""",
+}
+"""Programs that need nothing but the model, one after another in one process."""
+EACH_TELLS = """
+plainly = tell
+def tell(**facts):
+    plainly(**{f"{part}: {name}": fact for name, fact in facts.items()})
+"""
+
+
+@pytest.fixture(scope="module")
+def told(shared_programs: Any) -> dict[str, dict[str, Any]]:
+    """Return what each of SHARED has told."""
+    text = "".join(f"part = {part!r}\n{text}" for part, text in SHARED.items())
+    outcome = shared_programs.run(MODEL + EACH_TELLS + text)
+    assert (outcome.returncode, outcome.stderr) == (0, "")
+    facts: dict[str, dict[str, Any]] = {part: {} for part in SHARED}
+    for name, fact in outcome.facts.items():
+        facts[name.partition(": ")[0]][name.partition(": ")[2]] = fact
+    return facts
 
 
 def test_alone_it_records_the_model_and_answers_while_it_runs_and_afterwards(programs: Any) -> None:
@@ -92,22 +158,9 @@ tell(reused=error_of(hook.__enter__), later=names(hook.layers()))
     assert [row["layer"] for row in load(recording).layers()] == LAYERS
 
 
-def test_a_block_left_by_an_exception_ends_its_run_and_says_so(programs: Any) -> None:
-    outcome = programs.run(
-        MODEL
-        + """
-try:
-    with energyprof.torch_hook(net, "bert", 1) as hook:
-        work()
-        net(torch.ones(1, 7))
-except RuntimeError as error:
-    tell(error=type(error).__name__)
-tell(rows={row["layer"]: [row["calls"], row["parameters"]] for row in hook.layers()})
-tell(remarks=list(hook.report().warnings), running=hook.running)
-"""
-    )
+def test_a_block_left_by_an_exception_ends_its_run_and_says_so(told: Any) -> None:
+    facts = told["left by an exception"]
 
-    facts = outcome.facts
     assert facts["error"] == "RuntimeError"
     every = 32 * 32 + 32 + 32 * 2 + 2
     assert facts["rows"] == {"bert": [31, every], "bert.body": [31, 32 * 32 + 32], "bert.head": [30, 32 * 2 + 2]}
@@ -115,26 +168,9 @@ tell(remarks=list(hook.report().warnings), running=hook.running)
     assert not facts["running"]
 
 
-def test_inside_a_profile_it_joins_and_shows_its_own_model_only(programs: Any) -> None:
-    outcome = programs.run(
-        MODEL
-        + """
-other, around = Net(), nn.Sequential(net, nn.Tanh())
-with energyprof.profile("one.eprof") as run:
-    with energyprof.torch_hook(net, name="bert", depth=0) as hook:
-        work(around)
-        work(other)
-        tell(same=hook.path == run.path)
-    tell(still=run.running)
-    work()
-    tell(after=names(hook.layers()))
-tell(hook=[[row["layer"], row["parent"], row["depth"], row["calls"]] for row in hook.layers()])
-tell(run=names(run.layers()), loaded=names(energyprof.load(run.path).layers()))
-tell(spans=[row.calls for row in run.report().stages if row.name == "bert"])
-"""
-    )
+def test_inside_a_profile_it_joins_and_shows_its_own_model_only(told: Any) -> None:
+    facts = told["inside a profile"]
 
-    facts = outcome.facts
     assert (facts["same"], facts["still"]) == (True, True)
     assert facts["hook"] == [["bert", None, 0, 30]]
     assert facts["after"] == ["bert"]
@@ -142,7 +178,7 @@ tell(spans=[row.calls for row in run.report().stages if row.name == "bert"])
     own = [name.replace("bert", "Net") for name in LAYERS]
     inside = [name.replace("bert", "Sequential.0") for name in LAYERS]
     assert facts["run"] == facts["loaded"] == ["Sequential", "bert", "Sequential.1", *own, *inside]
-    assert len(programs.place.recordings()) == 1
+    assert facts["made"] == ["one.eprof"]
 
 
 def test_under_energyprof_run_it_names_the_model_and_the_figures_come_at_the_end(programs: Any) -> None:
@@ -176,30 +212,9 @@ work()
     assert {row["calls"] for row in rows} == {30}
 
 
-def test_a_second_hook_of_a_model_joins_or_is_refused(programs: Any) -> None:
-    outcome = programs.run(
-        MODEL
-        + """
-first = energyprof.torch_hook(net, name="bert", depth=1)
-second = energyprof.torch_hook(net)
-tell(name=error_of(energyprof.torch_hook, net, "gpt"), depth=error_of(energyprof.torch_hook, net, depth=2))
-work()
-second.remove()
-work()
-tell(one_left=names(second.layers()), running=first.running)
-first.remove()
-with energyprof.torch_hook(net, name="gpt") as third:
-    work()
-tell(names=[first.name, second.name, third.name], rows=[row["calls"] for row in first.layers()])
-tell(third=len(third.layers()), files=[first.path == second.path, first.path == third.path])
-hooks = [energyprof.torch_hook(model, "twin") for model in (Net(), Net())]
-tell(twins=[hook.name for hook in hooks])
-for hook in hooks:
-    hook.remove()
-"""
-    )
+def test_a_second_hook_of_a_model_joins_or_is_refused(told: Any) -> None:
+    facts = told["a second hook"]
 
-    facts = outcome.facts
     refused = "InputError: this model is hooked already, "
     assert facts["name"] == f"{refused}as 'bert'; leave the name away to join, or remove that hook"
     assert facts["depth"] == f"{refused}to depth 1; leave depth away to join, or remove that hook"
