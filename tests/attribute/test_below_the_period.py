@@ -5,6 +5,8 @@ Short simulated runs and generous bounds, so that only a broken estimator fails;
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from cells import Cell
@@ -15,8 +17,9 @@ SEEDS = (20, 21)
 RUN_S = 16.0
 
 
-def cell(case, sensor, run_s=RUN_S):
-    return Cell(Setting(case, sensor), tuple(run(Setting(case, sensor), seed, run_s) for seed in SEEDS))
+@cache
+def cell(case, sensor):
+    return Cell(Setting(case, sensor), tuple(run(Setting(case, sensor), seed, RUN_S) for seed in SEEDS))
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,18 @@ class Workplace:
         )
         self.started.append(process)
         return process
+
+    @staticmethod
+    def collector_of(process: subprocess.Popen[bytes]) -> int:
+        """Return the collector of an `energyprof run`, once there is one: it is started after the program."""
+        deadline_s = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+                with contextlib.suppress(OSError):  # a child that has ended by now
+                    if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        return int(pid)
+            time.sleep(0.01)
+        raise AssertionError(f"{process.args} started no collector")
 
     def end(self) -> None:
         """End what a test that failed has left running: it would slow down those after it, and be their warning."""

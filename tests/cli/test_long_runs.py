@@ -8,7 +8,6 @@ import os
 import re
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -78,11 +77,6 @@ def tallies(path: Path) -> int:
     return found
 
 
-def collector_of(process: subprocess.Popen[bytes]) -> int:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return next(int(pid) for pid in children if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
-
-
 def constant_power(place: Any) -> str:
     rows = [f"gpu:0,{at * 20_000_000},{0.2 * at:.3f},J" for at in range(4000)]
     place.write("power.csv", "domain,t_ns,value,unit\n" + "\n".join(rows) + "\n")
@@ -123,7 +117,7 @@ def test_a_collector_killed_between_bursts_leaves_every_count_to_recover(place: 
     process = place.start(words)
     try:
         until(lambda: tallies(place.folder / "a.eprof") > 1)
-        os.kill(collector_of(process), signal.SIGKILL)
+        os.kill(place.collector_of(process), signal.SIGKILL)
         time.sleep(0.5)  # which the program records on, unseen
         place.write("enough", "")
     except BaseException:

@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import sqlite3
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,18 +43,6 @@ def standing_still(pid: int) -> Iterator[None]:
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
-
-
-def collector_of(process: subprocess.Popen[bytes]) -> int:
-    """Return the collector's process, once there is one: it is started after the program."""
-    deadline_s = time.monotonic() + 20
-    while time.monotonic() < deadline_s:
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        for pid in children:
-            if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return int(pid)
-        time.sleep(0.01)
-    raise AssertionError(f"{process.args} has no collector, but {children}")
 
 
 def stored_spans(path: Path) -> int:
@@ -102,7 +89,7 @@ def lost_by(place: Any, rng: random.Random) -> list[tuple[Path, int]]:
             assert time.monotonic() < deadline_s
             time.sleep(0.02)
         time.sleep(rng.uniform(0, LONGEST_S))  # wherever the collector happens to be
-        with standing_still(collector_of(process)):
+        with standing_still(place.collector_of(process)):
             copy = copied(path, f"lost-{number}.eprof")
         found.append(copy)
     place.write("enough", "")

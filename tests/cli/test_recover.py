@@ -95,7 +95,7 @@ def test_a_killed_collector_is_said_once_and_recover_completes_the_run(place: An
     process = started(place)
     until(lambda: 0 < stored_spans(place.folder / "a.eprof") < sum(WHOLE.values()))
 
-    os.kill(collector_of(process), signal.SIGKILL)
+    os.kill(place.collector_of(process), signal.SIGKILL)
     place.write("go", "")
     stdout, stderr = process.communicate(timeout=30)
 
@@ -125,7 +125,7 @@ def test_all_of_us_killed_leaves_the_program_unharmed_and_its_run_whole(place: A
     process = started(place)
     program = next(int(line.split()[0]) for line in programs(place))
 
-    os.kill(collector_of(process), signal.SIGKILL)
+    os.kill(place.collector_of(process), signal.SIGKILL)
     process.kill()
     process.wait()
     busy = place.call(place.command("recover", "a.eprof"))
@@ -178,7 +178,7 @@ def test_a_collector_killed_soon_after_it_began_leaves_the_power_up_to_then(plac
     path = place.folder / "a.eprof"
     until(lambda: stored_readings(path) > 0, timeout_s=3.5)  # the steady rhythm would have taken 4 s
 
-    os.kill(collector_of(process), signal.SIGKILL)
+    os.kill(place.collector_of(process), signal.SIGKILL)
     so_far = load(path).report().run
     place.write("go", "")
     process.communicate(timeout=30)

@@ -8,7 +8,6 @@ import pty
 import re
 import select
 import signal
-import subprocess
 import sys
 import termios
 import time
@@ -233,7 +232,7 @@ def test_a_killed_collector_changes_nothing_for_the_program_and_is_said(place: A
     assert process.stdout.readline() == b"ready\n"
     until(lambda: is_begun(place.recordings()))
 
-    os.kill(_collector_of(process), signal.SIGKILL)
+    os.kill(place.collector_of(process), signal.SIGKILL)
     process.send_signal(signal.SIGTERM)
     stdout, stderr = process.communicate(timeout=30)
 
@@ -241,11 +240,6 @@ def test_a_killed_collector_changes_nothing_for_the_program_and_is_said(place: A
     assert b"the recording is not complete: the collector ended early" in stderr
     assert len(place.leftovers()) == 1
     assert os.path.join(str(place.temporary), place.leftovers()[0]).encode() in stderr
-
-
-def _collector_of(process: subprocess.Popen[bytes]) -> int:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return next(int(pid) for pid in children if b"collector_main" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def test_nothing_connects_anywhere(place: Any) -> None:

@@ -155,7 +155,7 @@ class _Tried:
         """Return the part of the variance of the readings that a window of that lag explains."""
         rows = self.rows.averaging(window_ns)
         trial = self._trial(rows, lag_ns)
-        return 1.0 - float(np.var(trial.solution.residual_j) / max(np.var(rows.energy_j), 1e-300))
+        return 1.0 - float(np.var(trial.solution.residual_j)) / max(float(np.var(rows.energy_j)), 1e-300)
 
     def _level(self, rows: Rows, lag_ns: float, window_ns: float) -> float:
         trial = self._trial(rows, lag_ns)
