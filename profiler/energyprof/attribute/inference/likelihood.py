@@ -22,6 +22,8 @@ from energyprof.attribute.inference.noise import Whitener
 from energyprof.model.span import Floats
 
 Matrix = NDArray[np.float64]
+STRIP = 192
+"""Columns of a symmetric product that are worked out together."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,20 +95,26 @@ class Solver:
     def of(columns: Matrix, energy_j: Floats, omega: Whitener) -> Solver:
         """Set up the normal equations."""
         divided = omega.divide(columns)
-        return Solver(columns, energy_j, omega, divided, columns.T @ divided, divided.T @ energy_j)
+        return Solver(columns, energy_j, omega, divided, _symmetric(columns, divided), divided.T @ energy_j)
 
     def with_more(self, more: Matrix) -> Solver:
         """Return the same with more columns, of which there are few."""
         divided = self.omega.divide(more)
+        normal, right = self._bordered(more, divided)
+        columns, divided = _beside(self.columns, more), _beside(self.divided, divided)
+        return Solver(columns, self.energy_j, self.omega, divided, normal, right)
+
+    def theta_with(self, more: Matrix, prior: Prior) -> Floats:
+        """Return the parameters under a prior with more columns, nothing else."""
+        normal, right = self._bordered(more, self.omega.divide(more))
+        precision = prior.precision()
+        theta: Floats = cho_solve(_factor(normal + precision), right + precision @ prior.mean, check_finite=False)
+        return theta
+
+    def _bordered(self, more: Matrix, divided: Matrix) -> tuple[Matrix, Floats]:
         beside, corner = self.divided.T @ more, more.T @ divided
-        return Solver(
-            _beside(self.columns, more),
-            self.energy_j,
-            self.omega,
-            _beside(self.divided, divided),
-            np.block([[self.normal, beside], [beside.T, corner]]),
-            np.append(self.right, divided.T @ self.energy_j),
-        )
+        normal = np.block([[self.normal, beside], [beside.T, corner]])
+        return normal, np.append(self.right, divided.T @ self.energy_j)
 
     def under(self, prior: Prior) -> Solution:
         """Return the estimate under a prior."""
@@ -132,6 +140,17 @@ def _beside(left: Matrix, right: Matrix) -> Matrix:
     """Return both as one matrix, column after column in memory."""
     result = np.empty((len(left), left.shape[1] + right.shape[1]), order="F")
     result[:, : left.shape[1]], result[:, left.shape[1] :] = left, right
+    return result
+
+
+def _symmetric(left: Matrix, right: Matrix) -> Matrix:
+    """Return left' right, which is symmetric: of many columns, little more than one half of it is worked out."""
+    count = left.shape[1]
+    result: Matrix = np.empty((count, count))
+    for low in range(0, count, STRIP):
+        part = slice(low, low + STRIP)
+        result[low:, part] = left[:, low:].T @ right[:, part]
+        result[part, low:] = result[low:, part].T
     return result
 
 

@@ -99,6 +99,14 @@ class Parameters:
         result[:, self.block.stop :] = design.stretched[:, self.sloped]
         return result
 
+    def energy_j(self, design: Design, theta: Floats) -> Floats:
+        """Return X theta."""
+        drift = hats(self.knots_ns, (design.start_ns + design.end_ns) / 2) @ theta[1 : self.outside]
+        slopes = np.zeros(self.columns)
+        slopes[self.sloped] = theta[self.block.stop : self.count]
+        steady: Floats = (theta[0] + drift) * design.duration_s
+        return steady + design.occupied @ self.power_w(theta) + design.stretched[:, :-1] @ slopes
+
     def prior(self, hyper: Hyper) -> Prior:
         """Return what is believed before the data."""
         mean, sd = np.zeros(self.count), np.ones(self.count)

@@ -22,7 +22,7 @@ from energyprof.attribute.inference.problem import FEWEST_ROWS, SensorProblem, i
 from energyprof.attribute.inference.quantum import quantum_covariance
 from energyprof.attribute.inference.residuals import Residuals
 from energyprof.attribute.inference.rows import Rows
-from energyprof.attribute.inference.timing import with_timing
+from energyprof.attribute.inference.timing import corrections, with_timing
 from energyprof.attribute.inference.trial import Trial, again, first, searched
 from energyprof.attribute.inference.workload import Workload
 from energyprof.model.span import Floats
@@ -115,8 +115,8 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     is_slow = trial.plan.timing.response_ns > response
     wide = max((high - low) / 12**0.5, 1e4)
     for _ in range(2 if rows is every else 1):
-        moved, _ = with_timing(problem.workload, trial, (wide, problem.window_sd_ns), is_slow)
-        off, skew, slower = moved.solution.theta[trial.parameters.count :].tolist()[:3]
+        sd_ns = (wide, problem.window_sd_ns)
+        off, skew, slower, _ = corrections(problem.workload, trial, sd_ns, is_slow)
         if rows is every and max(abs(off), abs(skew), abs(slower)) < CLOSE_NS:
             break
         now = trial.plan.timing

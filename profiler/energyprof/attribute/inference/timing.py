@@ -11,16 +11,27 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from energyprof.attribute.inference.design import design
+from energyprof.attribute.inference.likelihood import Prior
 from energyprof.attribute.inference.trial import Trial
 from energyprof.attribute.inference.workload import Workload
 from energyprof.model.span import Floats
 
+Matrix = NDArray[np.float64]
 STEP = 0.1
 """Relative step of the time constant for its derivative."""
 RESPONSE_SD = 0.5
 FIXED_SD_NS = 1.0
+
+
+def corrections(
+    workload: Workload, trial: Trial, sd_ns: tuple[float, float], response_is_free: bool
+) -> tuple[float, ...]:
+    """Return how far lag, grid, time constant and window are off, in ns."""
+    more, prior = _more(workload, trial, sd_ns, response_is_free)
+    return tuple(trial.solver.theta_with(more, prior)[trial.parameters.count :].tolist())
 
 
 def with_timing(
@@ -30,6 +41,15 @@ def with_timing(
 
     They are by how much lag, grid, time constant and window are off; `sd_ns`: what is known of lag and window before.
     """
+    more, prior = _more(workload, trial, sd_ns, response_is_free)
+    solver = trial.solver.with_more(more)
+    solution = solver.under(prior)
+    lag_sd = float(np.sqrt(solution.variance(trial.parameters.count)))
+    return replace(trial, columns=solver.columns, solver=solver, solution=solution), lag_sd
+
+
+def _more(workload: Workload, trial: Trial, sd_ns: tuple[float, float], response_is_free: bool) -> tuple[Matrix, Prior]:
+    """Return the four columns, and what is believed of all parameters."""
     lag_sd_ns, window_sd_ns = sd_ns
     parameters, theta, plan = trial.parameters, trial.solution.theta, trial.plan
     until = plan.energy_until(parameters.power_w(theta), float(theta[0]))
@@ -41,17 +61,14 @@ def with_timing(
     prior = parameters.prior(trial.hyper)
     sd = np.append(prior.sd, (lag_sd_ns, plan.rows.jitter_ns, response_sd, window_sd_ns or FIXED_SD_NS))
     prior = replace(prior, mean=np.append(prior.mean, np.zeros(4)), sd=sd)
-    solver = trial.solver.with_more(np.column_stack((by_lag, by_lag * along, by_response, by_window)))
-    solution = solver.under(prior)
-    lag_sd = float(np.sqrt(solution.variance(parameters.count)))
-    return replace(trial, columns=solver.columns, solver=solver, solution=solution), lag_sd
+    return np.column_stack((by_lag, by_lag * along, by_response, by_window)), prior
 
 
 def _by_response(workload: Workload, trial: Trial) -> Floats:
-    timing = trial.plan.timing
+    timing, parameters, theta = trial.plan.timing, trial.parameters, trial.solution.theta
     step_ns = STEP * timing.response_ns
     slower = design(workload, trial.plan.rows, replace(timing, response_ns=timing.response_ns + step_ns))
-    change: Floats = (trial.parameters.matrix(slower) - trial.columns) @ trial.solution.theta / step_ns
+    change: Floats = (parameters.energy_j(slower, theta) - parameters.energy_j(trial.plan, theta)) / step_ns
     return change
 
 
