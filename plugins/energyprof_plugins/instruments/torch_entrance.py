@@ -32,17 +32,21 @@ class Entrances:
 
     def __init__(self, sink: SpanSink, passes: Sequence[int], relearn: Callable[[Any], None]) -> None:
         """`passes` is not empty once a backward pass has been seen; `relearn` has a model's parts told anew."""
-        from torch import jit
+        import torch
         from torch._C import DisableTorchFunction
 
         self._local: Any = sink.local()
         self._watch = sink.flow() if isinstance(sink, FlowSink) else None
-        self._is_traced = jit.is_tracing
+        self._tensor = torch.Tensor
+        self._wants_gradients = torch.is_grad_enabled
+        self._is_traced = torch.jit.is_tracing
+        self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
         self._unwatched = DisableTorchFunction
         self._passes = passes
         self._relearn = relearn
         self._generation = Generation()
         self._evaluation = sink.stage_code("evaluation", kind="evaluation")
+        self._samples_code = work_code("samples", 0)
         self._codes = {phase: sink.stage_code(phase, kind="generation") for phase in ("prefill", "decode")}
         self._learnt: set[tuple[int, str]] = set()
         self._here = _Here()
@@ -57,9 +61,10 @@ class Entrances:
         phase = ""
         if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
             try:
-                with self._unwatched():  # modes and tensor subclasses of the program's do not hear of our questions
-                    samples = batch(args, kwargs) or 0
-                    phase, tokens = self._phase_of(code, module, args, kwargs)
+                samples = self._samples(args, kwargs)
+                if not self._here.phase and self._generation.is_possible(module):
+                    with self._unwatched():
+                        phase, tokens = self._generation.phase(code, module, args, kwargs) or ("", 0)
             except Exception:  # a strange model must still be callable, and nothing be said of it
                 phase = ""
         if phase:
@@ -76,7 +81,7 @@ class Entrances:
                 ext((work_code("tokens", tokens), t_ns))
         ext((code, t_ns))
         if samples:
-            ext((work_code("samples", samples), t_ns))
+            ext((self._samples_code + samples, t_ns))
         if self._watch is not None:
             self._watch.takes((*args, *kwargs.values()))
         return around
@@ -87,17 +92,17 @@ class Entrances:
         if around != self._evaluation:
             self._here.phase = ""
 
-    def _phase_of(self, code: int, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, int]:
-        if self._here.phase:
-            return "", 0
-        return self._generation.phase(code, module, args, kwargs) or ("", 0)
+    def _samples(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        first: Any = args[0] if args else None
+        if type(first) is self._tensor and not self._is_watched():
+            return int(first.size(0)) if first.dim() > 1 else 0
+        with self._unwatched():  # modes and tensor subclasses of the program's do not hear of our questions
+            return batch(args, kwargs) or 0
 
     def _is_evaluation(self, module: Any) -> bool:
         if not self._passes or module.training or self._here.phase:
             return False
-        from torch import is_grad_enabled
-
-        return not is_grad_enabled()
+        return not self._wants_gradients()
 
     def _learn_anew(self, code: int, module: Any, phase: str) -> None:
         """Have the operations of each layer worked out once for each part of a generation: its inputs differ."""

@@ -46,17 +46,17 @@ class Generation:
 
         Those of all sequences together; 0: cannot be told. None: it is no part of a generation.
         """
-        kind = type(module)
-        signature = self._signatures.get(kind)
-        if signature is None:
-            signature = self._signatures[kind] = _Signature(module)
-        generate = innermost(GENERATE)
-        if not signature.takes_cache and generate is None:
-            return None
-        given = signature.bound(args, kwargs)
+        given = self._signature(type(module)).bound(args, kwargs)
         if given.get("labels") is not None:
             return None
-        return self._phase(code, not module.training, generate, given)
+        return self._phase(code, not module.training, innermost(GENERATE), given)
+
+    def is_possible(self, module: Any) -> bool:
+        """Return whether a call of the module may be a part of a generation: asked first, as it costs least."""
+        return self._signature(type(module)).takes_cache or innermost(GENERATE) is not None
+
+    def _signature(self, kind: type) -> _Signature:
+        return self._signatures.get(kind) or self._signatures.setdefault(kind, _Signature(kind))
 
     def _phase(
         self, code: int, is_evaluated: bool, generate: object, given: Mapping[str, Any]
@@ -144,11 +144,11 @@ class _Signature:
 
     __slots__ = ("_names", "takes_cache")
 
-    def __init__(self, module: Any) -> None:
+    def __init__(self, kind: Any) -> None:
         import inspect
 
         try:
-            parameters = list(inspect.signature(type(module).forward).parameters.values())[1:]
+            parameters = list(inspect.signature(kind.forward).parameters.values())[1:]
         except (AttributeError, TypeError, ValueError):
             parameters = []
         self._names = [one.name for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
