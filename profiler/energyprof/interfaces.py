@@ -13,6 +13,8 @@ from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.ids import DomainId
 
 if TYPE_CHECKING:
+    from energyprof.model.call_tree import CallTree
+    from energyprof.model.comparison import Comparison
     from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.report import Report
     from energyprof.model.trace import Trace
@@ -294,6 +296,10 @@ def _no_trace() -> Trace:
     raise LookupError("no trace was handed in")
 
 
+def _no_calls() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class RenderContext:
     """What an exporter may need beyond the report; it reaches for no terminal, file or program by itself."""
@@ -306,6 +312,10 @@ class RenderContext:
     """Lay out DOT source and return it as `svg` or `png` bytes; raises LookupError where no renderer is installed."""
     trace: Callable[[], Trace] = _no_trace
     """Return the recorded data, read only when asked for: a report of a long run needs none of its spans."""
+    calls: Callable[[], CallTree | None] = _no_calls
+    """Return the sampled stacks with their joules, read only when asked for; None: no stacks were sampled."""
+    comparison: Comparison | None = None
+    """What changed from another run to this one, for formats that show that instead; None: nothing is compared."""
     options: dict[str, str] = field(default_factory=dict)
     """Exporter-specific settings by name."""
 

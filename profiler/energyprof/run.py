@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from energyprof import discover
 from energyprof.attribute.fit import attribute
+from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
 from energyprof.attribute.repeats import with_repeats
 from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
@@ -17,11 +18,19 @@ from energyprof.capture.results import read_attribution, store_attribution
 from energyprof.errors import CaptureError
 from energyprof.interfaces import Exporter, RenderContext
 from energyprof.model.attribution import Attribution
+from energyprof.model.call_tree import CallTree
+from energyprof.model.comparison import Comparison
 from energyprof.model.graph import StageGraph
 from energyprof.model.layer_record import flat_layers
 from energyprof.model.report import LayerPhase, Report
+from energyprof.model.span import Stage
 from energyprof.model.trace import Trace
+from energyprof.model.view import View
 from energyprof.probe.remarks import remarks
+
+if TYPE_CHECKING:
+    from energyprof.graph.calls import Call
+    from energyprof.report.function_level import CallRow
 
 Progress = Callable[[float], None]
 
@@ -104,6 +113,46 @@ class Run:
             facts.hosts,
         )
 
+    def view(self, view: View) -> Report:
+        """Return the report of a part of the run, or in another detail; raises InputError for what it has not."""
+        from energyprof.graph.build import build_graph
+        from energyprof.graph.calls import call_tree, calls_between
+        from energyprof.graph.choose import choose_domains, choose_stages
+        from energyprof.report.build import build_report
+        from energyprof.report.function_level import at_function_level
+        from energyprof.report.view import with_view
+
+        facts = self._facts
+        domains = choose_domains(facts.domains, view.domain)
+        grouping = choose_stages(facts.stages, view)
+        attribution = regroup(facts.stages, self.attribution, grouping, frozenset(domain.id for domain in domains))
+        flows, outputs = regroup_flows(facts.flows, grouping), regroup_outputs(facts.outputs, grouping)
+        graph = build_graph(grouping.stages, domains, attribution, flows, outputs)
+        report = build_report(
+            facts.run,
+            facts.recorder,
+            domains,
+            grouping.stages,
+            facts.warnings,
+            attribution,
+            graph,
+            facts.sampling,
+        )
+        report = with_view(report, view, grouping, domains, attribution)
+        if view.level != "function" or attribution.functions is None:
+            return report
+        tree = call_tree(self.trace.stacks, domains, attribution)
+        return at_function_level(report, _call_rows(tree, calls_between(tree), grouping.stages))
+
+    @cached_property
+    def call_tree(self) -> CallTree | None:
+        """The sampled stacks with the joules spent in each, read from the whole recording; None: none were sampled."""
+        from energyprof.graph.calls import call_tree
+
+        if self.attribution.functions is None:
+            return None
+        return call_tree(self.trace.stacks, self._facts.domains, self.attribution)
+
     def layers(self, phase: LayerPhase | None = "total") -> list[dict[str, Any]]:
         """Return one row for each layer of the models it called: `pandas.DataFrame(energyprof.load(path).layers())`.
 
@@ -125,9 +174,38 @@ class Run:
         from energyprof.report.renderer import draw
 
         context = RenderContext(
-            width=width, color=color, unicode=unicode, draw=draw, trace=lambda: self.trace, options=options or {}
+            width=width,
+            color=color,
+            unicode=unicode,
+            draw=draw,
+            trace=lambda: self.trace,
+            calls=lambda: self.call_tree,
+            options=options or {},
         )
         return exporter(name).render(self.report(), context)
+
+
+def _call_rows(tree: CallTree, calls: Iterable[Call], stages: tuple[Stage, ...]) -> Iterator[CallRow]:
+    from energyprof.report.function_level import CallRow
+
+    names = [(function.name, function.file, function.line) for function in tree.functions]
+    for call in calls:
+        stage = stages[call.stage].id if call.stage >= 0 else None
+        yield CallRow(stage, names[call.caller], names[call.callee], call.energy_uj / 1e6, call.samples)
+
+
+def draw_graph(name: str, report: Report, options: dict[str, str], comparison: Comparison | None = None) -> str | bytes:
+    """Return the graph of a view, or what changed up to it, in a format; raises as `Run.render` does."""
+    from energyprof.report.renderer import draw
+
+    return exporter(name).render(report, RenderContext(draw=draw, comparison=comparison, options=options))
+
+
+def compare_reports(before: Report, after: Report) -> Comparison:
+    """Return what changed from one report to another, of the same view."""
+    from energyprof.report.compare import compare
+
+    return compare(before, after)
 
 
 def load(path: str | Path) -> Run:

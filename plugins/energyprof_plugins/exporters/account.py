@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from energyprof.model.ids import DomainId
-from energyprof.model.report import EnergyRow, Report
+from energyprof.model.report import OUTSIDE, EnergyRow, Report, StageRow
 from energyprof.model.span import Ints
 from energyprof_plugins.exporters.figures import percent
 
@@ -165,6 +165,16 @@ def stage_energies(rows: Sequence[Sequence[EnergyRow]], counted: frozenset[Domai
     low_uj, high_uj = added([row.low_j for _, row in given], given), added([row.high_j for _, row in given], given)
     nothing = added([1.0] * len(given), given) == 0
     return StageEnergies(energy_uj.tolist(), low_uj.tolist(), high_uj.tolist(), nothing.tolist())
+
+
+def is_sampled(row: StageRow) -> bool:
+    """Return whether a row is a sampled function, which takes part of its stage's own energy and is no stage."""
+    return row.kind == "function" and "total_samples" in row.facts
+
+
+def is_stage(row: StageRow) -> bool:
+    """Return whether a row is a stage of the run: no sampled function, nor what holds those outside any stage."""
+    return row.stage != OUTSIDE and not is_sampled(row)
 
 
 def family(domain: DomainId) -> str:

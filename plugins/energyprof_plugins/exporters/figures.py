@@ -30,7 +30,7 @@ def joules_with_bounds(
     Where there are no bounds, or they coincide, nobody stated an error, and none is claimed. `unit`: see `unit_of`.
     """
     low_j, high_j = (energy_j if low_j is None else low_j), (energy_j if high_j is None else high_j)
-    name, factor = unit or unit_of(energy_j if energy_j else high_j)
+    name, factor = unit or unit_of(energy_j if energy_j else max(low_j, high_j, key=abs))
     figures = _value_and_interval(energy_j / factor, low_j / factor, high_j / factor)
     if unit is None and _reaches_thousand(figures):
         name, factor = _one_larger(name)
@@ -39,6 +39,12 @@ def joules_with_bounds(
     if not interval:
         return f"{shown} {name}"
     return f"{shown} {name} ({' to '.join(interval)})" if len(interval) > 1 else f"{shown} \u00b1{interval[0]} {name}"
+
+
+def joules_change(change_j: float, low_j: float | None, high_j: float | None) -> str:
+    """Return a change with its sign and its 95 % interval in one unit: `+117 \u00b121 J`."""
+    text = joules_with_bounds(change_j, low_j, high_j)
+    return f"+{text}" if change_j > 0 else text
 
 
 def unit_of(*energies_j: float) -> tuple[str, float]:

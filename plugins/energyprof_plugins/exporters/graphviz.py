@@ -1,17 +1,22 @@
-"""The hotspot diagram: Graphviz source, SVG for browsers and PNG for everything else."""
+"""The hotspot diagram, or what changed between two runs: Graphviz source, SVG, PDF, and PNG for everything else."""
 
 from __future__ import annotations
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
+from energyprof_plugins.exporters.diagram.changes import changes_drawing
 from energyprof_plugins.exporters.diagram.drawing import drawing
-from energyprof_plugins.exporters.diagram.fold import NODES
 from energyprof_plugins.exporters.diagram.svg import finish
+from energyprof_plugins.exporters.diagram.wishes import Wishes
 from energyprof_plugins.exporters.visible import program_name, visible
 
 
 class Dot:
-    """Write the diagram as Graphviz source; option `nodes`: about how many boxes it has."""
+    """Write the diagram as Graphviz source.
+
+    Options: `nodes`, about how many boxes it has; `node_fraction`, `edge_fraction`, `trim`, `metric` and `group` as
+    `energyprof graph` has them.
+    """
 
     name = "dot"
     suffix = ".dot"
@@ -25,7 +30,7 @@ class Dot:
 class Svg:
     """Draw the diagram for browsers, light or dark as the reader prefers.
 
-    Options: `nodes` as for `dot`; `source`, what `dot` made of the same report, where it need not be made again.
+    Options: as for `dot`; `source`, what `dot` made of the same report, where it need not be made again.
     """
 
     name = "svg"
@@ -35,7 +40,8 @@ class Svg:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the SVG; raises LookupError where there is no renderer."""
         drawn = context.draw(_source(report, context), "svg")
-        return finish(drawn, f"Energy hotspots of {visible(program_name(report.run.command))}")
+        what = "hotspots" if context.comparison is None else "changes"
+        return finish(drawn, f"Energy {what} of {visible(program_name(report.run.command))}")
 
 
 class Png:
@@ -53,5 +59,23 @@ class Png:
         return context.draw(_source(report, context), "png")
 
 
+class Pdf:
+    """Draw the diagram for papers; options as for `svg`."""
+
+    name = "pdf"
+    suffix = ".pdf"
+    summary = "hotspot diagram for papers (needs the program dot)"
+
+    def render(self, report: Report, context: RenderContext) -> bytes:
+        """Return the PDF; raises LookupError where there is no renderer that makes one."""
+        return context.draw(_source(report, context), "pdf")
+
+
 def _source(report: Report, context: RenderContext) -> str:
-    return context.options.get("source") or drawing(report, int(context.options.get("nodes", NODES)))
+    given = context.options.get("source")
+    if given:
+        return given
+    wishes = Wishes.of(context.options)
+    if context.comparison is not None:
+        return changes_drawing(report, context.comparison, wishes)
+    return drawing(report, wishes)

@@ -59,7 +59,8 @@ def function_energy(  # noqa: PLR0913, PLR0917 - samples, what they divide and b
     energy, low, high = case.interval(own)
     total_energy, total_low, total_high = case.interval(total)
     provenance = _MODEL if domain.provenance == "model" else _INFERRED
-    return FunctionEnergy(energy, low, high, total_energy, total_low, total_high, provenance)
+    per_stack = np.floor(sum_by(seen.stack, amount, len(seen.table.stack_node)) * MICRO) / MICRO
+    return FunctionEnergy(energy, low, high, total_energy, total_low, total_high, provenance, per_stack)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

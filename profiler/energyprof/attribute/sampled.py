@@ -31,6 +31,8 @@ class Sampled:
     tid: Index
     entry: Ints
     """Row of the function table to whose own energy the sample counts."""
+    stack: Ints
+    """Row of the function table's whole stacks."""
     above: tuple[tuple[Ints, Ints], ...]
     """(sample, row of the function table) to whose total energy it counts, for depth after depth of the stacks."""
     table: FunctionTable
@@ -54,14 +56,18 @@ def sampled(stacks: Stacks, segments: Segments, lanes: Lanes, stages: int, origi
     total = np.zeros(len(known), np.int64)
     for _, at in above:
         total += np.bincount(at, minlength=len(known))
+    stacks_seen, stack = np.unique(rows.node.astype(np.int64) * (stages + 1) + stage, return_inverse=True)
     table = FunctionTable(
         functions=tuple(stacks.functions[function] for function in (known // (stages + 1)).tolist()),
         stage=np.where(known % (stages + 1) < stages, known % (stages + 1), -1).astype(np.int32),
         line=_hottest_line(entry, rows.line, len(known)),
         samples=np.bincount(entry, minlength=len(known)).astype(np.int64),
         total_samples=total,
+        stack_node=(stacks_seen // (stages + 1)).astype(np.int32),
+        stack_stage=np.where(stacks_seen % (stages + 1) < stages, stacks_seen % (stages + 1), -1).astype(np.int32),
+        stack_samples=np.bincount(stack, minlength=len(stacks_seen)).astype(np.int64),
     )
-    return Sampled(start, end, stage, rows.pid, rows.tid, entry, above, table, stages)
+    return Sampled(start, end, stage, rows.pid, rows.tid, entry, stack.astype(np.int64), above, table, stages)
 
 
 def _stage_of(stacks: Stacks, at_ns: Floats, segments: Segments, lanes: Lanes, stages: int) -> Ints:

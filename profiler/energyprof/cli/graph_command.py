@@ -1,4 +1,4 @@
-"""`energyprof graph`: draw the hotspot diagram of a recorded run."""
+"""`energyprof graph`: draw the stages of a recorded run, or what changed between two, and say where the picture is."""
 
 from __future__ import annotations
 
@@ -6,56 +6,95 @@ import argparse
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from energyprof.cli.graph_options import add_options, as_options, as_view
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 from energyprof.cli.report_command import write_file
 from energyprof.errors import InputError
+
+if TYPE_CHECKING:
+    from energyprof.model.comparison import Comparison
+    from energyprof.model.report import Report
 
 NAME = "graph"
 SUMMARY = "Draw the hotspot diagram of a recorded run: the pipeline down the spine, the costliest nodes hottest."
 EXAMPLES = """\
 examples:
-  energyprof graph                          the newest run in this folder, as RUN.svg beside it
-  energyprof graph RUN.eprof -o hot.png     as a picture
-  energyprof graph RUN.eprof -o hot.dot     as Graphviz source
+  energyprof graph                                    the newest run in this folder, as RUN.svg beside it
+  energyprof graph RUN.eprof -o hot.png               as a picture; .dot: Graphviz source; .pdf: for papers
+  energyprof graph RUN.eprof --level stage            without the layers of models
+  energyprof graph RUN.eprof --level function         down to sampled functions (recorded with --stacks)
+  energyprof graph RUN.eprof --domain gpu:0           the energy of one device alone
+  energyprof graph RUN.eprof --focus attention        what contains attention, and what that contains
+  energyprof graph RUN.eprof --ignore 'eval|save'     without these
+  energyprof graph RUN.eprof --group-repeats          encoder.layer.0 to .11 as one node
+  energyprof graph RUN.eprof --metric per-call        hot is what costs most each time
+  energyprof graph NEW.eprof --diff OLD.eprof         what costs more or less than in OLD, and whether that is chance
+  energyprof graph RUN.eprof -o run.graphml           for Gephi, yEd, networkx; .json: node-link
+
+--focus, --ignore, --node-fraction, --edge-fraction, --node-count and --trim mean what they mean in pprof: percentages
+stay those of the whole run. Files of .json and .graphml hold every node of the view; nothing is folded there.
 """
-FORMATS = ("svg", "png", "dot")
+FORMATS = {"svg": "svg", "png": "png", "dot": "dot", "pdf": "pdf", "json": "graph-json", "graphml": "graphml"}
+"""Suffix of the file -> exporter."""
+DRAWN = {"svg", "png", "pdf"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_run_argument(parser)
-    parser.add_argument("-o", "--output", metavar="FILE", help="FILE.svg, FILE.png or FILE.dot (default: RUN.svg)")
+    add_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw the diagram and say where it is; 0, or an error's own status."""
+    view, options = as_view(args), as_options(args)
     path = resolve_run(args.run)
-    output = Path(args.output) if args.output else default_output(path)
+    output = Path(args.output) if args.output else default_output(path, "svg")
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
-        raise InputError(f"cannot tell the format of {output}; end it in .svg, .png or .dot")
-    print(draw(path, output, suffix))
+        raise InputError(f"cannot tell the format of {output}; end it in .{', .'.join(FORMATS)}")
+    from energyprof.run import compare_reports, load
+
+    report = load(path).view(view)
+    before = None if args.diff is None else load(resolve_run(args.diff)).view(view)
+    comparison = None if before is None else compare_reports(before, report)
+    print(draw(report, output, options, comparison))
+    if args.open:
+        open_file(output)
     return 0
 
 
-def default_output(run_path: Path) -> Path:
+def default_output(run_path: Path, suffix: str) -> Path:
     """Return RUN.svg beside the run, or in the temporary folder where that place cannot be written."""
-    beside = run_path.with_suffix(".svg")
+    beside = run_path.with_suffix(f".{suffix}")
     if os.access(beside.parent, os.W_OK):
         return beside
     return Path(tempfile.gettempdir()) / beside.name
 
 
-def draw(path: Path, output: Path, suffix: str) -> str:
-    """Write the diagram and return the line that says so; without a renderer the Graphviz source is written instead."""
-    from energyprof.run import load
+def draw(report: Report, output: Path, options: dict[str, str], comparison: Comparison | None = None) -> str:
+    """Write the graph and return the line that says so; without a renderer the Graphviz source is written instead."""
+    from energyprof.run import draw_graph
 
-    recorded = load(path)
+    suffix = output.suffix.lower().removeprefix(".")
     try:
-        write_file(output, recorded.render(suffix))
+        write_file(output, draw_graph(FORMATS[suffix], report, options, comparison))
     except LookupError as missing:
+        if suffix not in DRAWN:
+            raise
         source = output.with_suffix(".dot")
-        write_file(source, recorded.render("dot"))
+        write_file(source, draw_graph("dot", report, options, comparison))
         return f"{source} (not drawn: {missing}; draw it with: dot -T{suffix} {source} -o {output})"
     return str(output)
+
+
+def open_file(path: Path) -> None:
+    """Have the desktop show a file; raises InputError where it has no program for that, or there is no file."""
+    import webbrowser
+
+    if not path.exists():
+        raise InputError(f"{path} was not drawn and cannot be opened")
+    if not webbrowser.open(path.absolute().as_uri()):
+        raise InputError(f"no program was found that opens {path}; open it yourself")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 
-from energyprof.graph.embodied import embody
-from energyprof.graph.energy import StageEnergy, joules, sum_self, sum_total
+from energyprof.graph.energy import StageEnergy, sum_self, sum_total
 from energyprof.graph.flow import Pair, lift, opened, spine, uses_of
+from energyprof.graph.levels import Carried, carried, embody_levels
 from energyprof.graph.outputs import NOTHING, HandedOut, outputs_of
 from energyprof.graph.paths import costliest_path
 from energyprof.model.attribution import Attribution
@@ -33,15 +32,15 @@ def build_graph(
     own, total = sum_self(domains, attribution, len(stages)), sum_total(domains, attribution, len(stages))
     flows = lift(known, stages)
     handed = outputs_of(outputs)
-    embodied_uj, handed_uj = _embody_levels(stages, total, uses_of(flows))
+    embodied, handed_on = embody_levels(stages, total, uses_of(flows))
     children, calling = opened(attribution.calls, stages)
 
     edges = _contains(stages, total, children, attribution)
     edges += [_edge(stages, "calls", pair, count, None) for pair, count in calling.items()]
-    edges += [_edge(stages, "feeds", pair, count, handed_uj[pair]) for pair, (count, _) in flows.items()]
+    edges += [_edge(stages, "feeds", pair, count, handed_on[pair]) for pair, (count, _) in flows.items()]
     edges += [_edge(stages, "follows", pair, n, None) for pair, n in spine(attribution.follows, stages, flows).items()]
     return StageGraph(
-        nodes=_nodes(stages, own, total, embodied_uj, attribution, handed),
+        nodes=_nodes(stages, own, total, embodied, attribution, handed),
         edges=tuple(sorted(edges, key=lambda edge: (edge.kind, edge.source, edge.target))),
         hotspots=_hotspots(stages, own),
         unused=tuple(stages[index].id for index, of in sorted(handed.items()) if of.unused),
@@ -53,7 +52,7 @@ def _nodes(  # noqa: PLR0913, PLR0917 - what a node is told from
     stages: tuple[Stage, ...],
     own: StageEnergy,
     total: StageEnergy,
-    embodied_uj: Mapping[int, int],
+    embodied: Mapping[int, Carried],
     attribution: Attribution,
     handed: Mapping[int, HandedOut],
 ) -> tuple[Node, ...]:
@@ -62,7 +61,7 @@ def _nodes(  # noqa: PLR0913, PLR0917 - what a node is told from
     own_bounds, total_bounds = own.bounds_j(), total.bounds_j()
     nodes: list[Node] = []
     for index, stage in enumerate(stages):
-        above = None if stage.parent is None else nodes[stage.parent]
+        above, made = None if stage.parent is None else nodes[stage.parent], embodied.get(index)
         nodes.append(
             Node(
                 stage=stage.id,
@@ -74,7 +73,7 @@ def _nodes(  # noqa: PLR0913, PLR0917 - what a node is told from
                 self_bounds_j=own_bounds[index],
                 total_j=total_j[index],
                 total_bounds_j=total_bounds[index],
-                embodied_j=joules(embodied_uj[index]) if index in embodied_uj else None,
+                embodied_j=None if made is None else made.energy_j,
                 calls=calls[index],
                 wall_s=wall_ns[index] / 1e9,
                 provenance=own_how[index],
@@ -82,51 +81,31 @@ def _nodes(  # noqa: PLR0913, PLR0917 - what a node is told from
                 outputs=handed.get(index, NOTHING).given,
                 unused_outputs=handed.get(index, NOTHING).unused,
                 repeated_inputs=handed.get(index, NOTHING).again,
+                embodied_bounds_j=None if made is None else made.bounds_j,
+                embodied_provenance="measured" if made is None else made.provenance,
             )
         )
     return tuple(nodes)
-
-
-def _embody_levels(
-    stages: tuple[Stage, ...], total: StageEnergy, uses: Mapping[Pair, int]
-) -> tuple[dict[int, int], dict[Pair, int | None]]:
-    """Return what each outermost stage embodies, where all of it is known, and what each flow on any level hands on."""
-    levels: dict[int | None, dict[Pair, int]] = defaultdict(dict)
-    for pair, use in uses.items():
-        levels[stages[pair[0]].parent][pair] = use
-    siblings: dict[int | None, list[int]] = {None: []}
-    for index, stage in enumerate(stages):
-        if stage.parent is None or stage.parent in levels:
-            siblings.setdefault(stage.parent, []).append(index)
-
-    total_uj = total.known_uj()
-    handed: dict[Pair, int | None] = {}
-    outermost: dict[int, int] = {}
-    for parent, members in siblings.items():
-        level = embody({index: total_uj[index] for index in members}, levels[parent])
-        for pair, energy in level.flows.items():
-            handed[pair] = energy if level.complete[pair[0]] else None
-        if parent is None:
-            outermost = {index: energy for index, energy in level.stages.items() if level.complete[index]}
-    return outermost, handed
 
 
 def _contains(
     stages: tuple[Stage, ...], total: StageEnergy, children: Mapping[Pair, int], attribution: Attribution
 ) -> list[Edge]:
     edges = []
-    calls, total_uj = attribution.times.calls.tolist(), total.known_uj()
+    calls, totals = attribution.times.calls.tolist(), carried(total)
     for index, stage in enumerate(stages):
         if stage.parent is not None:
             # A stage opened first thing in a new thread has no caller on its lane: its own calls say how often.
             count = children.get((stage.parent, index), calls[index])
-            edges.append(_edge(stages, "contains", (stage.parent, index), count, total_uj[index]))
+            edges.append(_edge(stages, "contains", (stage.parent, index), count, totals[index]))
     return edges
 
 
-def _edge(stages: tuple[Stage, ...], kind: EdgeKind, pair: Pair, count: int, energy_uj: int | None) -> Edge:
-    energy_j = None if energy_uj is None else joules(energy_uj)
-    return Edge(stages[pair[0]].id, stages[pair[1]].id, kind, count, energy_j)
+def _edge(stages: tuple[Stage, ...], kind: EdgeKind, pair: Pair, count: int, energy: Carried | None) -> Edge:
+    ends = stages[pair[0]].id, stages[pair[1]].id
+    if energy is None:
+        return Edge(*ends, kind, count, None)
+    return Edge(*ends, kind, count, energy.energy_j, energy.bounds_j, energy.provenance)
 
 
 def _hotspots(stages: tuple[Stage, ...], own: StageEnergy) -> tuple[StageId, ...]:

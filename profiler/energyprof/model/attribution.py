@@ -89,6 +89,12 @@ class FunctionTable:
     """Samples in which it was the innermost function."""
     total_samples: Ints
     """Samples in whose stack it stood."""
+    stack_node: Index = field(default_factory=lambda: np.zeros(0, np.int32))
+    """Whole stacks, once for each stage they were seen in: the row of the run's stack nodes, then the stage; -1: none.
+
+    These three columns have a length of their own."""
+    stack_stage: Index = field(default_factory=lambda: np.zeros(0, np.int32))
+    stack_samples: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,6 +111,8 @@ class FunctionEnergy:
     total_high_j: Floats
     provenance: int
     """Index into PROVENANCES."""
+    stack_j: Floats = field(default_factory=lambda: np.zeros(0, np.float64))
+    """Of each whole stack of the function table, what its innermost function spent in it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

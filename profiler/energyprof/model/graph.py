@@ -41,6 +41,10 @@ class Node:
     """Those of them that no stage was seen to receive, told only where others were received."""
     repeated_inputs: int = 0
     """Objects that it received for the second time or more: what it does with them may be done already."""
+    embodied_bounds_j: tuple[float, float] | None = None
+    """Lower and upper; None where there is no `embodied_j`, or no bounds of a part of it."""
+    embodied_provenance: Provenance = "measured"
+    """The weakest of its parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,10 @@ class Edge:
     kind: EdgeKind
     count: int
     energy_j: float | None
+    bounds_j: tuple[float, float] | None = None
+    """Lower and upper; None where no joules are carried, or no bounds of a part of them are known."""
+    provenance: Provenance | None = None
+    """The weakest of the parts; None where no joules are carried."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,11 @@ from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.span import Facts, StageKind
+from energyprof.model.view import Level
 
 SCHEMA = "energyprof-report/1"
+OUTSIDE: Final = StageId("<outside any stage>")
+"""Where functions are rows: the row that holds those seen while no stage was open. It is no stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +155,16 @@ class StageRow:
     embodied_j: float | None
     facts: Facts = field(default_factory=dict)
     """What its instrument knows of it, by name."""
+    embodied_low_j: float | None = None
+    embodied_high_j: float | None = None
+    embodied_provenance: Provenance | None = None
+    """None where there is no `embodied_j`."""
+    outputs: int = 0
+    """Objects that it was seen to hand out."""
+    unused_outputs: int = 0
+    """Those of them that no stage was seen to receive, told only where others were."""
+    repeated_inputs: int = 0
+    """Objects that it received for the second time or more."""
 
 
 LAYER_PHASES: Final = ("forward", "prefill", "decode", "backward", "recompute", "total")
@@ -323,13 +336,16 @@ class FunctionRow:
 
 @dataclass(frozen=True, slots=True)
 class EdgeRow:
-    """One edge of the stage graph; energy_j None: the kind carries no joules."""
+    """One edge of the stage graph; energy_j None, as all figures: the kind carries no joules, or they are not known."""
 
     source: StageId
     target: StageId
     kind: EdgeKind
     count: int
     energy_j: float | None
+    low_j: float | None = None
+    high_j: float | None = None
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,6 +364,22 @@ class Overhead:
     late_polls: int
     counted: int = 0
     """Spans, among `spans`, that were counted and not stored, so that the file kept its bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRow:
+    """Which part of the run a report is of, and in what detail; its ledger is that of the whole run."""
+
+    level: Level
+    domain: str
+    focus: str
+    ignore: str
+    shown_j: float | None
+    """What the stages shown spent in the domains shown, that which cannot be told apart included; None: not known."""
+    left_out_j: float | None
+    """What other stages spent in these domains."""
+    around: tuple[StageId, ...] = ()
+    """Stages shown for what stands in them; what they spent themselves is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,4 +419,8 @@ class Report:
     """Of a run that was merged of several; empty: there is one host, that of `run`."""
     steps: StepRow | None = None
     """None: no loop was seen, or not all of it was stored."""
+    costliest_path: tuple[StageId, ...] = ()
+    """Outermost stages along the flow of data whose totals add up to most; empty: no flow is known."""
+    view: ViewRow | None = None
+    """None: all of the run, down to layers."""
     schema: str = SCHEMA

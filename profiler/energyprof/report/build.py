@@ -68,6 +68,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         functions=function_rows(stages, attribution, counted),
         edges=rows.edge_rows(graph),
         hotspots=graph.hotspots,
+        costliest_path=graph.costliest_path,
         overhead=rows.overhead(recorder, this_run.wall_s),
         warnings=cautions(run, recorder, domains, stages, attribution, warnings, hosts),
         measured=measured,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import importlib.util
+import io
 import os
 import shutil
 import subprocess
@@ -22,12 +24,17 @@ PNG_DPI = 96
 
 
 def draw(dot: str, suffix: str, program: str | None = None) -> bytes:
-    """Lay out DOT source and return it as `svg` or `png`; raises LookupError, with the remedy, where that fails.
+    """Lay out DOT source and return it as `svg`, `png` or `pdf`; raises LookupError, with the remedy, if that fails.
 
     `program` (else the variable ENERGYPROF_DOT) is a path to use instead of the one found by `find_renderer`.
     """
-    path = find_renderer(program)
     suffix = suffix.removeprefix(".")
+    if suffix == "pdf":
+        return draw_pdf(dot, program)
+    return _laid_out(find_renderer(program), dot, suffix)
+
+
+def _laid_out(path: Path, dot: str, suffix: str) -> bytes:
     resolution = [f"-Gdpi={PNG_DPI}"] if suffix == "png" else []
     try:
         process = subprocess.Popen(
@@ -48,6 +55,33 @@ def draw(dot: str, suffix: str, program: str | None = None) -> bytes:
     if process.returncode != 0 or not drawing:
         raise LookupError(f"{path} could not draw it ({_first_complaint(complaints)}, status {process.returncode})")
     return drawing
+
+
+def draw_pdf(dot: str, program: str | None = None) -> bytes:
+    """Return DOT source as PDF, by the system's `dot` or by svglib and reportlab; pip's Graphviz writes none.
+
+    Raises LookupError where there is neither.
+    """
+    wanted = program or os.environ.get(VARIABLE)
+    system = None if wanted else shutil.which("dot")
+    if wanted or system:
+        return _laid_out(find_renderer(wanted) if wanted else Path(str(system)), dot, "pdf")
+    if importlib.util.find_spec("svglib") is None or importlib.util.find_spec("reportlab") is None:
+        raise LookupError("nothing here writes PDF; try: pip install 'energyprof[pdf]', or install Graphviz")
+    from reportlab.graphics import renderPDF
+    from reportlab.pdfgen.canvas import Canvas
+    from svglib.svglib import svg2rlg
+
+    drawing = svg2rlg(io.BytesIO(_laid_out(find_renderer(), dot, "svg")))
+    if drawing is None:
+        raise LookupError("svglib could not read the drawing; install Graphviz, whose dot writes PDF itself")
+    written = io.BytesIO()
+    # `invariant`: else the document holds the time it was made at, and the same input gives other bytes.
+    canvas = Canvas(written, pagesize=(drawing.width, drawing.height), invariant=1)
+    renderPDF.draw(drawing, canvas, 0, 0)
+    canvas.showPage()
+    canvas.save()
+    return written.getvalue()
 
 
 def find_renderer(program: str | None = None) -> Path:

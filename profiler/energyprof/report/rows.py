@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, EnergyColumns
 from energyprof.model.domain import Domain
-from energyprof.model.graph import Node, StageGraph
+from energyprof.model.graph import Edge, Node, StageGraph
 from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.natural_order import natural_key
@@ -132,6 +132,12 @@ def stage_rows(
             total_sum=_total_sum(node, stages_j),
             embodied_j=node.embodied_j,
             facts=stage.facts,
+            embodied_low_j=_embodied_bounds(node)[0],
+            embodied_high_j=_embodied_bounds(node)[1],
+            embodied_provenance=None if node.embodied_j is None else node.embodied_provenance,
+            outputs=node.outputs,
+            unused_outputs=node.unused_outputs,
+            repeated_inputs=node.repeated_inputs,
         )
         for index, (stage, node) in enumerate(zip(stages, graph.nodes, strict=True))
     )
@@ -156,7 +162,12 @@ def unsplit_rows(stages: tuple[Stage, ...], attribution: Attribution) -> tuple[U
 
 def edge_rows(graph: StageGraph) -> tuple[EdgeRow, ...]:
     """Return the edges of the graph."""
-    return tuple(EdgeRow(edge.source, edge.target, edge.kind, edge.count, edge.energy_j) for edge in graph.edges)
+    return tuple(_edge_row(edge) for edge in graph.edges)
+
+
+def _edge_row(edge: Edge) -> EdgeRow:
+    low_j, high_j = edge.bounds_j or (None, None)
+    return EdgeRow(edge.source, edge.target, edge.kind, edge.count, edge.energy_j, low_j, high_j, edge.provenance)
 
 
 def overhead(recorder: RecorderFacts, wall_s: float) -> Overhead:
@@ -192,6 +203,10 @@ def _column_rows(domain: DomainId, energy: EnergyColumns) -> list[EnergyRow]:
         energy.reason,
     )
     return [EnergyRow(domain, *row) for row in zip(*columns, strict=True)]
+
+
+def _embodied_bounds(node: Node) -> tuple[float | None, float | None]:
+    return node.embodied_bounds_j or (None, None)
 
 
 def _share(energy_j: float | None, stages_j: float) -> float | None:

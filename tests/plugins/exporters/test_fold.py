@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from energyprof_plugins.exporters.diagram.fold import fold
+from energyprof_plugins.exporters.diagram.wishes import Wishes
 
 
 def names(folded):
@@ -27,7 +28,7 @@ def assert_totals_add_up(folded):
 @pytest.mark.parametrize("run", ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"])
 @pytest.mark.parametrize("nodes", [1, 3, 8, 15, 40, 200])
 def test_every_total_is_what_is_drawn_below_it(sample, run, nodes):
-    assert_totals_add_up(fold(getattr(sample, run)(), nodes))
+    assert_totals_add_up(fold(getattr(sample, run)(), Wishes(nodes=nodes)))
 
 
 @settings(max_examples=50, deadline=None)
@@ -43,14 +44,14 @@ def test_every_total_is_what_is_drawn_below_it_whatever_the_tree(sample, data, n
     )
     report = sample.make_report(data.draw(st.lists(tree, max_size=6)))
 
-    assert_totals_add_up(fold(report, nodes))
+    assert_totals_add_up(fold(report, Wishes(nodes=nodes)))
 
 
 def test_like_siblings_become_a_stack_and_a_dear_one_stays_out(sample):
     layers = tuple(sample.Part(f"layer.{n}", (9.0 if n == 3 else 2.0,), calls=5) for n in range(6))
     report = sample.make_report([sample.Part("net", (1.0,), layers)])
 
-    folded = fold(report, nodes=4)
+    folded = fold(report, Wishes(nodes=4))
 
     assert names(folded) == ["net", "layer.*", "layer.3"]
     stack, single = (folded.groups[place] for place in folded.shown[1:])
@@ -74,7 +75,7 @@ def torch_model(sample, root, energy=2.0, blocks=5):
 def test_a_stack_keeps_the_numbers_that_all_of_its_members_share(sample):
     report = sample.make_report([torch_model(sample, "Net"), torch_model(sample, "Net#2")])
 
-    assert set(names(fold(report, nodes=12))) == {
+    assert set(names(fold(report, Wishes(nodes=12)))) == {
         *("Net", "Net.layers.*", "Net.layers.*.mlp", "Net.layers.*.mlp.0", "Net.layers.*.mlp.2"),
         *("Net#2", "Net#2.layers.*", "Net#2.layers.*.mlp", "Net#2.layers.*.mlp.0", "Net#2.layers.*.mlp.2"),
         *("Net.layers.*.mlp.1", "Net#2.layers.*.mlp.1"),
@@ -103,7 +104,7 @@ def test_the_parts_of_stacked_layers_are_stacks_too(sample, stage):
     net = module_of(sample, "Net", *layers, module_of(sample, "Net.head", line=40), line=50)
 
     report = sample.make_report([sample.Part(name, (1.0,), (net,)) for name in stage] or [net])
-    folded = fold(report, nodes=20)
+    folded = fold(report, Wishes(nodes=20))
 
     assert report.stages[-2].path == (*stage, "Net.layer.10.n")
     assert {one.name: len(one.members) for one in folded.groups} == {
@@ -118,8 +119,8 @@ def test_the_steps_of_a_sequential_are_a_stack_only_where_they_run_the_same_code
         below = (sample.Part(f"Net.{n}", (9.0 if line == 20 else 1.0,), kind="module", line=line) for n, line in named)
         return sample.make_report([sample.Part("Net", (1.0,), tuple(below), kind="module")])
 
-    different = fold(steps(20, 30, 20, 30, 20, 40), nodes=6)
-    like = fold(steps(20, 20, 20, 20, 30, 40), nodes=6)
+    different = fold(steps(20, 30, 20, 30, 20, 40), Wishes(nodes=6))
+    like = fold(steps(20, 20, 20, 20, 30, 40), Wishes(nodes=6))
 
     assert names(different) == ["Net", "Net.0", "Net.1", "Net.2", "Net.3", "Net.4"]
     assert [one.dearer for one in different.groups] == [None] * 7
@@ -132,7 +133,9 @@ def test_siblings_with_different_parts_are_not_alike(sample):
         parts = (sample.Part(f"Net.{n}.{name}", (1.0,), kind="module", line=30) for name in below)
         return sample.Part(f"Net.{n}", (1.0,), tuple(parts), kind="module", line=20)
 
-    folded = fold(sample.make_report([sample.Part("Net", (1.0,), tuple(map(layer, range(6))), kind="module")]), nodes=5)
+    folded = fold(
+        sample.make_report([sample.Part("Net", (1.0,), tuple(map(layer, range(6))), kind="module")]), Wishes(nodes=5)
+    )
 
     assert names(folded) == ["Net", "Net.0", "Net.*", "Net.0.conv", "Net.*.conv"]
     assert [len(folded.groups[place].members) for place in folded.shown] == [1, 1, 5, 1, 5]
@@ -142,21 +145,21 @@ def test_a_number_that_is_part_of_a_word_makes_no_likeness(sample):
     layers = tuple(sample.Part(f"conv{n}", (1.0,)) for n in range(6))
     report = sample.make_report([sample.Part("net", (1.0,), layers)])
 
-    assert names(fold(report, nodes=3)) == ["net", "conv0", "conv1"]
+    assert names(fold(report, Wishes(nodes=3))) == ["net", "conv0", "conv1"]
 
 
 def test_nothing_is_stacked_where_everything_fits(sample):
     layers = tuple(sample.Part(f"layer.{n}", (1.0,)) for n in range(6))
     report = sample.make_report([sample.Part("net", (1.0,), layers)])
 
-    assert names(fold(report, nodes=7)) == ["net", *(f"layer.{n}" for n in range(6))]
+    assert names(fold(report, Wishes(nodes=7))) == ["net", *(f"layer.{n}" for n in range(6))]
 
 
 def test_the_costliest_are_opened_first_and_the_rest_is_named_by_its_costliest(sample):
     inner = tuple(sample.Part(name, (energy,)) for name, energy in [("small", 1.0), ("big", 50.0), ("middle", 9.0)])
     report = sample.make_report([sample.Part("a", (1.0,), inner), sample.Part("b", (0.001,))])
 
-    folded = fold(report, nodes=3)
+    folded = fold(report, Wishes(nodes=3))
 
     assert names(folded) == ["a", "b", "big"]
     assert folded.rest[0].names == [(-9_000_000, "middle"), (-1_000_000, "small")]
@@ -176,8 +179,8 @@ def test_what_cannot_be_told_apart_hangs_below_the_nearest_stage_that_holds_it(s
 def test_outermost_stages_fold_only_if_they_alone_are_too_many(sample):
     many = [sample.Part(f"s{n}x", (1.0 + n,)) for n in range(10)]
 
-    assert names(fold(sample.make_report(many), nodes=10)) == [f"s{n}x" for n in range(10)]
-    folded = fold(sample.make_report(many), nodes=4)
+    assert names(fold(sample.make_report(many), Wishes(nodes=10))) == [f"s{n}x" for n in range(10)]
+    folded = fold(sample.make_report(many), Wishes(nodes=4))
     assert names(folded) == ["s6x", "s7x", "s8x", "s9x"]
     assert (folded.rest[None].count, folded.rest[None].energy_uj) == (6, 21_000_000)
 

@@ -90,6 +90,12 @@ def test_one_stage_is_written_whole(sample):
         "self_sum": {"energy_j": 1.0, "low_j": 0.9, "high_j": 1.1, "provenance": "inferred", "share": 1 / 3},
         "total_sum": {"energy_j": 1.0, "low_j": 0.98, "high_j": 1.02, "provenance": "inferred", "share": 1 / 3},
         "embodied_j": None,
+        "embodied_low_j": None,
+        "embodied_high_j": None,
+        "embodied_provenance": None,
+        "outputs": 0,
+        "unused_outputs": 0,
+        "repeated_inputs": 0,
         "facts": {},
     }
     assert document["hotspots"] == ["outer", "outer/in%2Fner"]

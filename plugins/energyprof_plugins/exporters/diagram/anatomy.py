@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from energyprof.model.attribution import PROVENANCES
-from energyprof.model.report import Report, StageRow
-from energyprof_plugins.exporters.account import FAMILY_ORDER, Known
+from energyprof.model.report import OUTSIDE, Report, StageRow
+from energyprof_plugins.exporters.account import FAMILY_ORDER, Known, is_sampled
 from energyprof_plugins.exporters.diagram.fold import Box, Joint, Rest
 from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, row, steady, table
+from energyprof_plugins.exporters.diagram.measure import Measure
 from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.figures import (
     grouped,
@@ -35,8 +36,9 @@ NAMES_TOLD: Final = 20
 
 
 def provenance(rows: Sequence[StageRow]) -> str:
-    """Return the weakest provenance among the self energies of `rows`."""
-    return max((row.self_sum.provenance for row in rows), key=PROVENANCES.index)
+    """Return the weakest provenance among the self energies of `rows`; of the total of one that has none of its own."""
+    sums = (row.total_sum if row.self_sum.energy_j is None else row.self_sum for row in rows)
+    return max((one.provenance for one in sums), key=PROVENANCES.index)
 
 
 def name_size(share: float) -> int:
@@ -51,28 +53,25 @@ def short_name(box: Box) -> str:
     return name[len(box.above) + 1 :] if box.above and name.startswith(f"{box.above}.") else name
 
 
-def box_label(report: Report, box: Box, ink: str, *, bars: bool) -> str:
-    """Return the label of a stage or stack; `bars`: domains are told apart."""
-    group, rows = box.group, box.rows
-    stages_j = report.stages_sum.energy_j or 0.0
-    size = name_size(box.own.energy_j / stages_j if stages_j > 0 else 0.0)
+def box_label(report: Report, box: Box, measure: Measure, ink: str, *, bars: bool) -> str:
+    """Return the label of a stage, stack or function; `bars`: domains are told apart."""
+    rows = box.rows
+    size = name_size(measure.share(box))
     stack = f" \u00d7{len(rows)}" if len(rows) > 1 else ""
     lines = [line(fit(short_name(box), size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
+    headline = measure.headline(box)
+    lines += [] if headline is None else [line(headline, 10, ink, bold=True)]
     lines += [line(text, 10, ink) for text in _energies(report, box)]
     if bars and box.own.energy_uj > 0:
         lines.append(_bar(box.own))
     if stack:
         lines.append(line(_spread(rows), 9, ink))
     how = provenance(rows)
-    calls = sum(one.calls for one in rows)
     known_how = [] if box.own.nothing and box.total.nothing else [SHORT.get(how, how)]
-    called = [f"{grouped(calls)} call{'' if calls == 1 else 's'}"] if calls else []
+    called = _called(rows)
     if called or known_how:
         lines.append(line(" \u00b7 ".join([*called, *known_how]), 9, ink))
-    if group.dearer is not None:
-        lines.append(line(f"{group.dearer:.1f} \u00d7 the median of its {group.alike} siblings", 9, ink, bold=True))
-    if box.own.refused and not box.own.nothing:
-        lines.append(line(f"{', '.join(box.own.refused)} part not separable", 9, ink))
+    lines += [line(text, 9, ink, bold=is_bold) for text, is_bold in _flags(box)]
     return label(table(lines))
 
 
@@ -80,7 +79,8 @@ def rest_label(rest: Rest, spent_uj: int, ink: str) -> str:
     """Return the label of a remainder: how many stages, the costliest by name, their joules."""
     _, first = rest.names[0]
     more = " \u2026" if rest.count > 1 else ""
-    head = f"+ {grouped(rest.count)}: {fit(first, 10, 110)}{more}"
+    what = "" if not rest.functions else " functions" if rest.functions == rest.count else " parts"
+    head = f"+ {grouped(rest.count)}{what}: {fit(first, 10, 110)}{more}"
     return label(table([line(head, 10, ink), line(_amount(rest.energy_uj, spent_uj), 10, ink)]))
 
 
@@ -101,6 +101,8 @@ def box_tooltip(report: Report, box: Box) -> str:
     """Return everything the box has no room for."""
     rows, own, total = box.rows, box.own, box.total
     alike = f"  ({len(rows)} alike)" if len(rows) > 1 else ""
+    if is_sampled(rows[0]):
+        return _function_tooltip(report, box)
     own_s, calls = sum(one.self_wall_s for one in rows), sum(one.calls for one in rows)
     told = [" / ".join(map(visible, rows[0].path)) + alike]
     if not own.nothing:
@@ -109,7 +111,9 @@ def box_tooltip(report: Report, box: Box) -> str:
         told.append(f"total {joules(total.energy_j)}{_of(total.energy_uj, _spent_uj(report))} of the run")
     told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
     if rows[0].embodied_j is not None and len(rows) == 1:
-        told.append(f"embodied in its result: {joules(rows[0].embodied_j)}")
+        bounds = rows[0].embodied_low_j, rows[0].embodied_high_j
+        amount = joules_with_bounds(rows[0].embodied_j, *bounds)
+        told.append(f"embodied in its result: {amount}, {rows[0].embodied_provenance}")
     each = f", {joules(total.energy_j / calls)} each" if calls and not total.nothing else ""
     power = f", {watts(own.energy_j / own_s)} while it ran itself" if own_s > 0 and not own.nothing else ""
     resumes = sum(one.resumes for one in rows)
@@ -118,6 +122,21 @@ def box_tooltip(report: Report, box: Box) -> str:
     told += list(dict.fromkeys(visible(energy.reason) for one in rows for energy in one.self_energy if energy.reason))
     if rows[0].file is not None:
         told.append(visible(f"{rows[0].file}:{rows[0].line}" if rows[0].line is not None else rows[0].file))
+    return "\n".join(told)
+
+
+def _function_tooltip(report: Report, box: Box) -> str:
+    row, own, whole = box.rows[0], box.own, box.rows[0].total_sum
+    told = [f"{visible(row.name)}, sampled in {' / '.join(map(visible, row.path[:-1]))}"]
+    if not own.nothing:
+        told.append(f"self {joules_with_bounds(own.energy_j, *own.bounds_j)} at 95 %, {provenance([row])}")
+    if whole.energy_j is not None:
+        total_uj = round(whole.energy_j * 1e6)
+        amount = joules_with_bounds(whole.energy_j, whole.low_j, whole.high_j)
+        told.append(f"with callees {amount}{_of(total_uj, _spent_uj(report))} of the run")
+    told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
+    told.append(", ".join(_called([row])))
+    told.append(visible(f"{row.file}:{row.line}"))
     return "\n".join(told)
 
 
@@ -139,6 +158,10 @@ def joint_tooltip(joint: Joint) -> str:
 def _energies(report: Report, box: Box) -> list[str]:
     spent_uj = _spent_uj(report)
     own, whole = box.own, box.total
+    if is_sampled(box.rows[0]):
+        return _of_function(box, spent_uj)
+    if box.is_around:
+        return [f"{joules(whole.energy_j)}{_of(whole.energy_uj, spent_uj)} shown of it"]
     bounds = [(row.self_sum.low_j, row.self_sum.high_j) for row in box.rows]
     known_bounds = [(low, high) for low, high in bounds if low is not None and high is not None]
     if own.nothing and whole.nothing and not known_bounds:
@@ -154,7 +177,45 @@ def _energies(report: Report, box: Box) -> list[str]:
             return [told]
         return [f"{told}: {joules_between(sum(low for low, _ in known_bounds), sum(high for _, high in known_bounds))}"]
     total = joules_within(whole.energy_j, half_width(whole.energy_j, *whole.bounds_j))
-    return [f"self {told}", f"of {total}{_of(whole.energy_uj, spent_uj)}"]
+    if box.rows[0].stage == OUTSIDE:
+        return [f"{total}{_of(whole.energy_uj, spent_uj)}", "in no stage's energy"]
+    word = "not sampled" if box.is_divided else "self"
+    return [f"{word} {told}", f"of {total}{_of(whole.energy_uj, spent_uj)}"]
+
+
+def _of_function(box: Box, spent_uj: int) -> list[str]:
+    """Return own energy, and the total where it has callees: that holds theirs, and adds up to nothing."""
+    own, total = box.own, box.rows[0].total_sum
+    if own.nothing:
+        return ["energy not known"]
+    told = joules_with_bounds(own.energy_j, *own.bounds_j)
+    if total.energy_j is None or round(total.energy_j * 1e6) == own.energy_uj:
+        return [_with_share(told, own.energy_uj, spent_uj)]
+    return [f"self {told}", f"{joules(total.energy_j)}{_of(round(total.energy_j * 1e6), spent_uj)} with callees"]
+
+
+def _called(rows: Sequence[StageRow]) -> list[str]:
+    if is_sampled(rows[0]):
+        facts = rows[0].facts
+        return [f"in {grouped(int(facts['total_samples']))} samples, innermost in {grouped(int(facts['samples']))}"]
+    calls = sum(one.calls for one in rows)
+    return [f"{grouped(calls)} call{'' if calls == 1 else 's'}"] if calls else []
+
+
+def _flags(box: Box) -> list[tuple[str, bool]]:
+    """Return what is remarkable about a box, and whether it is written bold."""
+    group, flags = box.group, list[tuple[str, bool]]()
+    if group.dearer is not None:
+        flags.append((f"{group.dearer:.1f} \u00d7 the median of its {group.alike} siblings", True))
+    unused, outputs = (sum(getattr(row, name) for row in box.rows) for name in ("unused_outputs", "outputs"))
+    if unused:
+        flags.append((f"{grouped(unused)} of {grouped(outputs)} results never used", True))
+    again = sum(row.repeated_inputs for row in box.rows)
+    if again:
+        flags.append((f"{grouped(again)} input{'' if again == 1 else 's'} received again", False))
+    if box.own.refused and not box.own.nothing:
+        flags.append((f"{', '.join(box.own.refused)} part not separable", False))
+    return flags
 
 
 def _spread(rows: Sequence[StageRow]) -> str:

@@ -8,12 +8,14 @@ from typing import Any, Final
 import graphviz
 
 from energyprof.model.report import EdgeRow, Report
-from energyprof_plugins.exporters.account import microjoules
+from energyprof_plugins.exporters.account import is_sampled, microjoules
 from energyprof_plugins.exporters.diagram import anatomy
-from energyprof_plugins.exporters.diagram.fold import NODES, Folded, Joint, fold
+from energyprof_plugins.exporters.diagram.fold import Folded, Joint, fold
 from energyprof_plugins.exporters.diagram.label import label, line, table
-from energyprof_plugins.exporters.diagram.legend import families_of, legend
+from energyprof_plugins.exporters.diagram.legend import Shown, families_of, legend
+from energyprof_plugins.exporters.diagram.measure import Measure
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT, heat_step, ink_on
+from energyprof_plugins.exporters.diagram.wishes import THINNEST, Wishes
 from energyprof_plugins.exporters.figures import joules
 
 BORDERS: Final = {
@@ -29,16 +31,17 @@ MARGIN_PT: Final = "16"
 """Room around the boxes of a cluster: a line of text below the lowest one fits."""
 
 
-def drawing(report: Report, nodes: int = NODES) -> str:
+def drawing(report: Report, wishes: Wishes = Wishes()) -> str:  # noqa: B008 - frozen
     """Return DOT source, the same for the same report."""
-    return _Drawing(report, fold(report, nodes)).source()
+    return _Drawing(report, fold(report, wishes), wishes).source()
 
 
 class _Drawing:
     """Collect the statements of one diagram."""
 
-    def __init__(self, report: Report, folded: Folded) -> None:
-        self.report, self.folded = report, folded
+    def __init__(self, report: Report, folded: Folded, wishes: Wishes) -> None:
+        self.report, self.folded, self.wishes = report, folded, wishes
+        self.measure = Measure.of(folded, wishes.metric)
         self.groups = folded.groups
         self.spent_uj = microjoules(report.measured.energy_j)
         self.several_families = len(families_of(report)) > 1
@@ -47,11 +50,23 @@ class _Drawing:
         rows = report.stages
         self.outermost = {rows[row].stage: place for place in self.spine for row in self.groups[place].members}
         self.graph = graphviz.Digraph("hotspot")
+        self.called: frozenset[int] = frozenset()
+        """Functions that stand behind a caller, and not beside the others below their stage."""
 
     def source(self) -> str:
-        flows = self._between_spine("feeds")
+        flows, thin = self._thick(self._between_spine("feeds"))
         order = self._between_spine("follows")
-        self._defaults(legend(self.report, self.folded.drawn_stages(), self._ways(), bool(flows), bool(order)))
+        calls, few = self._thick(self._between_functions())
+        self.called = self._behind_callers(calls)
+        self._defaults(
+            legend(
+                self.report,
+                Shown(
+                    stages=self.folded.drawn_stages(), ways=frozenset(self._ways()), metric=self.wishes.metric,
+                    has_flow=bool(flows), has_order=bool(order), has_calls=bool(calls), thin_arrows=thin + few,
+                ),
+            )
+        )  # fmt: skip
         # In a left-to-right layout the nodes of one rank grow upwards: the last stage is written first.
         last = self._below_spine()
         for number, place in enumerate(reversed(self.spine)):
@@ -64,6 +79,7 @@ class _Drawing:
             for identity in column:
                 same.node(identity)
         joined = self._flow_edges(flows, order)
+        self._calls(calls)
         for upper, lower in pairwise(column):
             if frozenset((upper, lower)) not in joined:
                 self.graph.edge(lower, upper, style="invis")
@@ -95,7 +111,7 @@ class _Drawing:
                 self._remainder(cluster, this)
                 self._inseparable(cluster, this)
                 for child in reversed(self.groups[this].children):
-                    if child in self.shown:
+                    if child in self.shown and child not in self.called:
                         # Heavier lines further in keep children beside their parent; without it the lines cross.
                         total_uj = self.groups[child].total_uj
                         self._line(cluster, (this, self._id(child)), total_uj, weight=4 ** min(depth, 6))
@@ -103,10 +119,10 @@ class _Drawing:
 
     def _box(self, where: Any, place: int) -> None:  # graphviz ships no types
         box = self.folded.box(place)
-        step = heat_step(self._share(box.own.energy_uj))
+        step = heat_step(self.measure.share(box))
         where.node(
             self._id(place),
-            anatomy.box_label(self.report, box, ink_on(HEAT[step]), bars=self.several_families),
+            anatomy.box_label(self.report, box, self.measure, ink_on(HEAT[step]), bars=self.several_families),
             fillcolor=HEAT[step],
             tooltip=graphviz.escape(anatomy.box_tooltip(self.report, box)),
             id=self._id(place),
@@ -123,7 +139,7 @@ class _Drawing:
         rest = self.folded.rest.get(place)
         if rest is None:
             return
-        step = heat_step(self._share(rest.energy_uj))
+        step = heat_step(self.measure.share_of_rest(rest, self.report.stages))
         identity = f"{self._id(place)}rest"
         where.node(
             identity,
@@ -145,7 +161,7 @@ class _Drawing:
             self._line(where, (place, identity), joint.energy_uj, "that cannot be told apart")
 
     def _joint_box(self, where: Any, identity: str, joint: Joint) -> None:  # graphviz ships no types
-        step = heat_step(self._share(joint.energy_uj))
+        step = heat_step(self.measure.share_of_energy(joint.energy_uj))
         where.node(
             identity,
             anatomy.joint_label(joint, self.spent_uj, ink_on(HEAT[step])),
@@ -205,6 +221,56 @@ class _Drawing:
                 found[pair] = before if more is None else (before or 0) + microjoules(more)
         return found
 
+    def _between_functions(self) -> dict[tuple[int, int], int | None]:
+        """Return the calls between drawn functions with what passes along them."""
+        rows = self.report.stages
+        place_of = {rows[self.groups[place].members[0]].stage: place for place in self.shown}
+        found: dict[tuple[int, int], int | None] = {}
+        for edge in self.report.edges:
+            source, target = place_of.get(edge.source), place_of.get(edge.target)
+            if edge.kind != "calls" or source is None or target is None or source == target:
+                continue
+            if is_sampled(rows[self.groups[target].members[0]]):
+                found[source, target] = None if edge.energy_j is None else microjoules(edge.energy_j)
+        return found
+
+    def _thick(self, edges: dict[tuple[int, int], int | None]) -> tuple[dict[tuple[int, int], int | None], int]:
+        """Return the edges that carry enough to be drawn, and how many others there are."""
+        wishes = self.wishes
+        if not wishes.trim or (wishes.edge_fraction is None and self.folded.is_everything):
+            return edges, 0
+        least_uj = (THINNEST if wishes.edge_fraction is None else wishes.edge_fraction) * self.spent_uj
+        kept = {pair: energy_uj for pair, energy_uj in edges.items() if energy_uj is None or energy_uj >= least_uj}
+        return kept, len(edges) - len(kept)
+
+    def _behind_callers(self, calls: dict[tuple[int, int], int | None]) -> frozenset[int]:
+        """Return the functions that a call leads to from one that stands beside the others below its stage."""
+        callees: dict[int, list[int]] = {}
+        for source, target in sorted(calls):
+            callees.setdefault(source, []).append(target)
+        targets = {target for _, target in calls}
+        waiting = sorted({source for source, _ in calls} - targets)
+        reached: set[int] = set()
+        while waiting or targets - reached:
+            if not waiting:  # a circle that nothing leads into: its first function stands beside the others
+                first = min(targets - reached)
+                waiting, targets = [first], targets - {first}
+            for target in callees.get(waiting.pop(), []):
+                if target in targets and target not in reached:
+                    reached.add(target)
+                    waiting.append(target)
+        return frozenset(reached)
+
+    def _calls(self, calls: dict[tuple[int, int], int | None]) -> None:
+        for (source, target), energy_uj in sorted(calls.items()):
+            amount = "" if energy_uj is None else joules(energy_uj / 1e6)
+            names = [self.groups[place].name for place in (source, target)]
+            self.graph.edge(
+                self._id(source), self._id(target), label=f" {amount} ", fontsize="9", fontcolor=LIGHT["dim"],
+                color=LIGHT["frame"], arrowhead="vee", penwidth=self._width(energy_uj or 0),
+                tooltip=graphviz.escape(f"{names[0]} calls {names[1]}: {amount or 'an unknown energy'} there"),
+            )  # fmt: skip
+
     def _ends(self, edge: EdgeRow) -> tuple[int, int] | None:
         source, target = self.outermost.get(edge.source), self.outermost.get(edge.target)
         return None if source is None or target is None or source == target else (source, target)
@@ -239,9 +305,6 @@ class _Drawing:
             self.graph.edge(self._id(target), self._id(source), dir="back", arrowtail=arrow, **attributes)
         else:
             self.graph.edge(self._id(source), self._id(target), arrowhead=arrow, **attributes)
-
-    def _share(self, energy_uj: int) -> float:
-        return energy_uj / self.folded.stages_uj if self.folded.stages_uj > 0 else 0.0
 
     def _width(self, energy_uj: int) -> str:
         part = max(energy_uj, 0) / self.spent_uj if self.spent_uj > 0 else 0.0

@@ -19,15 +19,15 @@ from energyprof_plugins.exporters.account import (
     add,
     counted_domains,
     family,
+    is_sampled,
+    is_stage,
     known,
     microjoules,
     stage_energies,
 )
-from energyprof_plugins.exporters.diagram.stacks import Energies, Group, group
+from energyprof_plugins.exporters.diagram.stacks import FEWEST, LEAST, Energies, Group, group
+from energyprof_plugins.exporters.diagram.wishes import SMALLEST, Wishes
 
-NODES: Final = 40
-SMALLEST: Final = 0.005
-"""Of all stage energy: what is cheaper is folded away as soon as not everything fits."""
 DEEPEST: Final = 9
 """Levels drawn; a picture wider than that cannot be read."""
 
@@ -53,6 +53,10 @@ class Rest:
     energy_uj: int = 0
     names: list[tuple[int, str]] = field(default_factory=list)
     """(-self in microjoules, name), the costliest first."""
+    members: list[int] = field(default_factory=list)
+    """Rows of the report, those that cannot be told apart left out."""
+    functions: int = 0
+    """How many of them are sampled functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,10 @@ class Box:
     total: Known
     above: str | None
     """The name of the box around it."""
+    is_divided: bool = False
+    """Its own energy is what samples of its functions do not stand for."""
+    is_around: bool = False
+    """It is shown for what stands in it; what it spent itself is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,8 @@ class Folded:
     place_of: dict[int, int]
     """Row of the report -> group that stands for it."""
     stages_uj: int
+    is_everything: bool
+    """Nothing had to be folded for want of room."""
 
     def box(self, place: int) -> Box:
         """Return one drawn group; what is known of each domain is worked out for these only."""
@@ -88,44 +98,64 @@ class Folded:
         counted = counted_domains(self.report)
         own = add(known(row.self_energy, counted) for row in rows)
         above = None if one.parent is None else self.groups[one.parent].name
-        return Box(one, rows, own, self.totals.sum(one.members), above)
+        around = self.report.view is not None and rows[0].stage in self.report.view.around
+        return Box(one, rows, own, self.totals.sum(one.members), above, self.is_divided(place), around)
 
     def drawn_stages(self) -> int:
         """Return how many stages the drawn boxes stand for."""
-        return sum(len(self.groups[place].members) for place in self.shown)
+        drawn = (member for place in self.shown for member in self.groups[place].members)
+        return sum(is_stage(self.report.stages[member]) for member in drawn)
+
+    def is_divided(self, place: int) -> bool:
+        """Return whether the own energy of a box is divided among sampled functions."""
+        rows = self.report.stages
+        return any(is_sampled(rows[self.groups[child].members[0]]) for child in self.groups[place].children)
 
 
-def fold(report: Report, nodes: int = NODES) -> Folded:
-    """Return what to draw in about `nodes` boxes; outermost stages fold only if they alone are more than that."""
+def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - frozen
+    """Return what to draw in about so many boxes; outermost stages fold only if they alone are more than that."""
     joints_found = sorted(_joints(report), key=lambda joint: (-joint.energy_uj, joint.members))
     energies, holders = _energies(report, joints_found)
     stages_uj = microjoules(report.stages_sum.energy_j)
-    groups = group(energies, stacking=len(report.stages) > nodes)
+    groups = group(energies, _least_alike(report, wishes))
     place_of = {row: place for place, one in enumerate(groups) for row in one.members}
-    shown = _choose(groups, nodes, stages_uj)
+    shown = _choose(groups, wishes, stages_uj, _ranks(report, groups, wishes))
     rest: dict[int | None, Rest] = {}
     nearest: dict[int | None, int | None] = {None: None}
     for place, one in enumerate(groups):  # parents stand first
         nearest[place] = place if place in shown else nearest[one.parent]
         if place not in shown:
-            _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, one.name))
+            part = _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, one.name))
+            part.members += one.members
+            part.functions += sum(is_sampled(report.stages[member]) for member in one.members)
     joints: dict[int | None, list[Joint]] = {}
     for rank, (joint, holder) in enumerate(zip(joints_found, holders, strict=True)):
         above = nearest[None if holder is None else place_of[holder]]
-        if rank < nodes // 4 and joint.energy_uj >= SMALLEST * stages_uj:
+        if rank < max(wishes.room // 4, 1) and joint.energy_uj >= SMALLEST * stages_uj:
             joints.setdefault(above, []).append(joint)
         else:
             _put(rest, above, len(joint.members), joint.energy_uj, (-joint.energy_uj, ", ".join(joint.names)))
     for part in rest.values():
         part.names.sort()
-    return Folded(report, energies.total, groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj)
+    return Folded(
+        report, energies.total, groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj,
+        is_everything=len(groups) <= wishes.room,
+    )  # fmt: skip
+
+
+def _least_alike(report: Report, wishes: Wishes) -> int | None:
+    if wishes.grouped:
+        return FEWEST
+    return LEAST if len(report.stages) > wishes.room else None
 
 
 def _energies(report: Report, joints: Sequence[Joint]) -> tuple[Energies, list[int | None]]:
     """Return what is known per row without the refused leaves, and the row below which each joint belongs."""
     counted = counted_domains(report)
     own = stage_energies([row.self_energy for row in report.stages], counted)
-    total = stage_energies([row.total_energy for row in report.stages], counted)
+    # What a sampled function's callees spent is theirs: as a part of its stage it has its own energy alone.
+    totals = [row.self_energy if is_sampled(row) else row.total_energy for row in report.stages]
+    total = stage_energies(totals, counted)
     row_of = {row.stage: number for number, row in enumerate(report.stages)}
     parent = [None if row.parent is None else row_of[row.parent] for row in report.stages]
     parents = frozenset(parent)
@@ -178,29 +208,52 @@ def _holder(members: Sequence[int], parent: Sequence[int | None], hidden: frozen
     return common[-1] if common else None
 
 
-def _choose(groups: Sequence[Group], nodes: int, stages_uj: int) -> set[int]:
+def _ranks(report: Report, groups: Sequence[Group], wishes: Wishes) -> list[int]:
+    """Return by which number groups are chosen, the largest first."""
+    if wishes.metric == "time":
+        return [sum(round(report.stages[row].wall_s * 1e9) for row in one.members) for one in groups]
+    if wishes.metric == "per-call":
+        calls = [max(sum(report.stages[row].calls for row in one.members), 1) for one in groups]
+        return [one.rank_uj // count for one, count in zip(groups, calls, strict=True)]
+    return [one.rank_uj for one in groups]
+
+
+def _choose(groups: Sequence[Group], wishes: Wishes, stages_uj: int, ranks: Sequence[int]) -> set[int]:
+    nodes = wishes.room
     roots = [place for place, one in enumerate(groups) if one.parent is None]
-    costliest = sorted(roots, key=lambda place: (-groups[place].total_uj, place))
+    costliest = sorted(roots, key=lambda place: (-ranks[place], place))
     shown = set(costliest[: max(nodes, 1)])
-    everything_fits = len(groups) <= nodes
-    waiting = [(-groups[child].total_uj, child, 2) for root in shown for child in groups[root].children]
+    least_uj = _least_uj(groups, wishes, stages_uj)
+    if wishes.node_fraction is not None:  # asked for: then outermost stages are folded, too
+        shown = {place for place in shown if groups[place].rank_uj >= least_uj}
+    waiting = [(-ranks[child], child, 2) for root in shown for child in groups[root].children]
     heapq.heapify(waiting)
     while waiting and len(shown) < nodes:
-        negative_uj, place, level = heapq.heappop(waiting)
-        if not everything_fits and -negative_uj < SMALLEST * stages_uj:
-            break
+        _, place, level = heapq.heappop(waiting)
+        if groups[place].rank_uj < least_uj:
+            continue
         shown.add(place)
         if level < DEEPEST:
             for child in groups[place].children:
-                heapq.heappush(waiting, (-groups[child].total_uj, child, level + 1))
+                heapq.heappush(waiting, (-ranks[child], child, level + 1))
     return shown
 
 
-def _put(rest: dict[int | None, Rest], place: int | None, count: int, energy_uj: int, name: tuple[int, str]) -> None:
+def _least_uj(groups: Sequence[Group], wishes: Wishes, stages_uj: int) -> float:
+    """Return what a box must cost to be drawn."""
+    if not wishes.trim:
+        return float("-inf")
+    if wishes.node_fraction is not None:
+        return wishes.node_fraction * stages_uj
+    return float("-inf") if len(groups) <= wishes.room else SMALLEST * stages_uj
+
+
+def _put(rest: dict[int | None, Rest], place: int | None, count: int, energy_uj: int, name: tuple[int, str]) -> Rest:
     part = rest.setdefault(place, Rest())
     part.count += count
     part.energy_uj += energy_uj
     part.names.append(name)
+    return part
 
 
 def _joints(report: Report) -> list[Joint]:

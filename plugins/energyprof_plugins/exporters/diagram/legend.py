@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from energyprof.model.report import Report
@@ -11,6 +12,8 @@ from energyprof_plugins.exporters.account import (
     MODEL,
     covered_text,
     family,
+    is_sampled,
+    is_stage,
     ledger,
     sensed_word,
     sum_word,
@@ -18,11 +21,14 @@ from energyprof_plugins.exporters.account import (
 )
 from energyprof_plugins.exporters.diagram.anatomy import ROLES
 from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, steady, table
+from energyprof_plugins.exporters.diagram.measure import SCALES
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
+from energyprof_plugins.exporters.diagram.wishes import Metric
 from energyprof_plugins.exporters.figures import (
     column_unit,
     decimals_for,
     grouped,
+    joules,
     joules_with_bounds,
     percent,
     rounded_to_add_up,
@@ -44,21 +50,36 @@ def families_of(report: Report) -> list[str]:
     return [name for name in FAMILY_ORDER if name in present]
 
 
-def legend(report: Report, drawn: int, ways: Collection[str], has_flow: bool, has_order: bool) -> str:
-    """Return the legend as the label of the graph; `drawn` stages are shown, `ways` are the provenances of boxes."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What is drawn, as far as the legend speaks of it."""
+
+    stages: int
+    ways: Collection[str]
+    """The provenances of the boxes."""
+    metric: Metric
+    has_flow: bool
+    has_order: bool
+    has_calls: bool
+    thin_arrows: int
+    """How many are left out because they carry too little."""
+
+
+def legend(report: Report, shown: Shown) -> str:
+    """Return the legend as the label of the graph."""
     families = families_of(report)
     gap = cell("", 'WIDTH="16"')
     top = 'ALIGN="LEFT" VALIGN="TOP"'
-    left = table([row(cell(text)) for text in _run(report, drawn)], padding=2)
+    left = table([row(cell(text)) for text in _run(report, shown)], padding=2)
     cells = [cell(left, top), gap]
     if families:
         cells += [cell(_ledger(report, families), top), gap]
-    cells.append(cell(_key(families, ways, has_flow, has_order), top))
+    cells.append(cell(_key(families, shown), top))
     return label(table([row(*cells)], spacing=6, padding=2))
 
 
-def _run(report: Report, drawn: int) -> list[str]:
-    run, whole, total = report.run, report.measured, len(report.stages)
+def _run(report: Report, shown: Shown) -> list[str]:
+    run, whole, total, drawn = report.run, report.measured, sum(map(is_stage, report.stages)), shown.stages
     said = [font(fit(program_name(run.command), 17, LINE_PT), 17, INK, bold=True)]
     if whole.energy_j is not None:
         amount = joules_with_bounds(whole.energy_j, whole.low_j, whole.high_j)
@@ -68,6 +89,7 @@ def _run(report: Report, drawn: int) -> list[str]:
         said.append(font(f"{what}; it took {seconds(run.wall_s)}", 11, INK))
     if report.domains and all(one.provenance == MODEL for one in report.domains):
         said.append(font(f"{MODEL}: no power sensor was read", 10, INK, bold=True))
+    said += [font(text, 10, INK, bold=True) for text in _view(report)]
     if covered_text(report):
         said.append(font(f"the ledger {covered_text(report)}", 9, INK, bold=True))
     machine = [run.host, *(run.versions[name] for name in ("cpu", "platform") if run.versions.get(name))]
@@ -85,6 +107,30 @@ def _run(report: Report, drawn: int) -> list[str]:
         said.append(font(fit(text, 9, SENSOR_PT), 9, DIM))
     if len(report.domains) > SENSORS_SHOWN:
         said.append(font(f"and {len(report.domains) - SENSORS_SHOWN} more domains", 9, DIM))
+    return said
+
+
+def _view(report: Report) -> list[str]:
+    """Return what part of the run is shown, and the costliest path."""
+    said, view, spent_j = [], report.view, report.measured.energy_j or 0.0
+    if view is not None:
+        chosen = [] if view.domain == "all" else [f"{view.domain} only"]
+        chosen += [
+            f"{word} {visible(value)}" for word, value in (("focus", view.focus), ("ignore", view.ignore)) if value
+        ]
+        if chosen:
+            said.append(fit(" \u00b7 ".join(chosen), 10, LINE_PT))
+        if (view.focus or view.ignore) and view.shown_j is not None and view.left_out_j is not None:
+            said.append(f"shown {joules(view.shown_j)} of stage energy, {joules(view.left_out_j)} left out")
+        if view.level == "function" and not any(map(is_sampled, report.stages)):
+            said.append("no functions were sampled; run with --stacks")
+    names = {row.stage: row.name for row in report.stages}
+    if len(report.costliest_path) > 1:
+        path = [row for row in report.stages if row.stage in report.costliest_path]
+        energy_j = sum(row.total_sum.energy_j or 0.0 for row in path)
+        share = f" ({percent(energy_j / spent_j)})" if spent_j > 0 else ""
+        steps = " \u2192 ".join(visible(names[stage]) for stage in report.costliest_path)
+        said += [f"costliest path: {joules(energy_j)}{share}", fit(steps, 10, LINE_PT)]
     return said
 
 
@@ -130,19 +176,23 @@ def _way(report: Report, name: str) -> str:
     return "mixed" if account.measured_uj else "model"
 
 
-def _key(families: Sequence[str], ways: Collection[str], has_flow: bool, has_order: bool) -> str:
+def _key(families: Sequence[str], shown: Shown) -> str:
     lines = [table([row(*map(_swatch, HEAT))], spacing=1, padding=0)]
-    lines.append(font("self share of stage energy: below 0.5 % \u2026 32 % and more", 9, DIM))
-    if ways:
-        lines.append(_borders(ways))
+    lines.append(font(f"{SCALES[shown.metric]}: below 0.5 % \u2026 32 % and more", 9, DIM))
+    if shown.ways:
+        lines.append(_borders(shown.ways))
     if len(families) > 1:
         cells = [part for name in families for part in (_swatch(LIGHT[ROLES[name]]), cell(font(name, 9, INK)))]
         lines.append(table([row(*cells)], spacing=3, padding=0))
-    if has_flow:
+    if shown.has_flow:
         lines.append(font("arrow down = data handed on, with the J it embodies", 9, LIGHT["feed"]))
-    if has_order:
+    if shown.has_order:
         lines.append(font("thin arrow down = ran next, data flow unknown", 9, DIM))
+    if shown.has_calls:
+        lines.append(font("thin arrow right = calls, with the J that pass along", 9, DIM))
     lines.append(font("plain line right = contains; width = J carried", 9, DIM))
+    if shown.thin_arrows:
+        lines.append(font(f"{grouped(shown.thin_arrows)} arrows that carry little are left out", 9, DIM))
     return table([row(cell(text)) for text in lines], padding=1)
 
 

@@ -21,6 +21,10 @@ LIGHT: Final = {
     "cpu": "#3d84c4",
     "dram": "#e2f0fb",
     "other": "#9aa3ad",
+    "less": "#00614f",
+    "lessfill": "#c9ebe0",
+    "more": "#a3200f",
+    "morefill": "#fbd5cc",
 }
 DARK: Final = {
     "page": "#12161b",
@@ -34,6 +38,10 @@ DARK: Final = {
     "cpu": "#4390d2",
     "dram": "#154168",
     "other": "#77818c",
+    "less": "#6fdcbc",
+    "lessfill": "#0f4438",
+    "more": "#ff9c87",
+    "morefill": "#5c2018",
 }
 HEAT: Final = ("#fffdf8", "#fdefd3", "#fbdba6", "#f8c071", "#f09c3f", "#c2500f", "#963509", "#6b1d06")
 HEAT_DARK: Final = ("#1d232b", "#38291c", "#54361a", "#7a4614", "#d9822b", "#f3a548", "#fac878", "#ffe6b3")

@@ -11,10 +11,12 @@ from statistics import median
 from typing import Final
 
 from energyprof.model.report import StageRow
-from energyprof_plugins.exporters.account import StageEnergies
+from energyprof_plugins.exporters.account import StageEnergies, is_sampled, microjoules
 
 LEAST: Final = 4
-"""Fewer like siblings stay single."""
+"""Fewer like siblings stay single, where nobody asked for stacks."""
+FEWEST: Final = 2
+"""Where somebody did."""
 DEARER: Final = 1.5
 """A member above this many medians stays single and says so."""
 NUMBER: Final = re.compile(r"(?<![^._\-\s#:])\d+(?![^._\-\s#:])")
@@ -36,6 +38,11 @@ class Group:
     """How many medians of its like siblings it costs, where that keeps it out of their stack."""
     alike: int = 0
     """How many like siblings it was compared with."""
+    rank_uj: int = 0
+    """By which it is chosen: a sampled function's total, of which its callees have their part, too; else its own."""
+
+    def __post_init__(self) -> None:
+        self.rank_uj = self.rank_uj or self.total_uj
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +58,18 @@ class Energies:
     roots: Sequence[int]
 
 
-def group(energies: Energies, stacking: bool) -> list[Group]:
-    """Return the groups, parents first and siblings in pipeline order; without `stacking` every stage is one."""
+def group(energies: Energies, least: int | None) -> list[Group]:
+    """Return the groups, parents first and siblings in pipeline order.
+
+    `least` like siblings or more are a stack; None: every stage is a group by itself.
+    """
     groups: list[Group] = []
     open_places: deque[int | None] = deque([None])
     while open_places:
         parent = open_places.popleft()
         members = groups[parent].members if parent is not None else []
         below = energies.roots if parent is None else [child for row in members for child in energies.children[row]]
-        for made in _partition(energies, below, parent, len(members) > 1, stacking):
+        for made in _partition(energies, below, parent, len(members) > 1, least):
             place = len(groups)
             groups.append(made)
             if parent is not None:
@@ -70,17 +80,17 @@ def group(energies: Energies, stacking: bool) -> list[Group]:
 
 
 def _partition(
-    energies: Energies, rows: Sequence[int], parent: int | None, below_stack: bool, stacking: bool
+    energies: Energies, rows: Sequence[int], parent: int | None, below_stack: bool, least: int | None
 ) -> list[Group]:
-    if not stacking or (len(rows) < LEAST and not below_stack):
+    if least is None or (len(rows) < least and not below_stack):
         return [_single(energies, row, parent) for row in rows]
     alike: dict[Hashable, list[int]] = {}
     for row in rows:
         alike.setdefault(_likeness(energies, row, below_stack), []).append(row)
     made: list[tuple[int, Group]] = []
     for like in alike.values():
-        many = len(like) >= LEAST and NUMBER.search(energies.rows[like[0]].name) is not None
-        dearer = _dearer(energies, like) if len(like) >= LEAST and (many or below_stack) else {}
+        many = len(like) >= least and NUMBER.search(energies.rows[like[0]].name) is not None
+        dearer = _dearer(energies, like) if len(like) >= max(least, 3) and (many or below_stack) else {}
         stack = [row for row in like if row not in dearer]
         if len(stack) > 1 and (many or below_stack):
             made.append((stack[0], _stack(energies, stack, parent)))
@@ -100,6 +110,8 @@ def _likeness(energies: Energies, row: int, below_stack: bool) -> Hashable:
     Below a stack, modules are alike that stand at the same place of each member: `mlp.0` and `mlp.2` are two things.
     """
     stage, around = energies.rows[row], energies.parents[row]
+    if is_sampled(stage):
+        return row  # functions that have a name in common are still different functions
     # A path names stages and not the modules around a module: only the row above knows what its name repeats.
     name = _within(stage.name, "" if around is None else energies.rows[around].name)
     if stage.kind != "module" or not below_stack:
@@ -120,7 +132,11 @@ def _dearer(energies: Energies, like: Sequence[int]) -> dict[int, float]:
 
 
 def _single(energies: Energies, row: int, parent: int | None) -> Group:
-    return Group([row], energies.rows[row].name, parent, energies.own.energy_uj[row], energies.total.energy_uj[row])
+    rank_uj = 0
+    if is_sampled(energies.rows[row]):
+        rank_uj = microjoules(energies.rows[row].total_sum.energy_j)
+    own_uj, total_uj = energies.own.energy_uj[row], energies.total.energy_uj[row]
+    return Group([row], energies.rows[row].name, parent, own_uj, total_uj, rank_uj=rank_uj)
 
 
 def _stack(energies: Energies, members: list[int], parent: int | None) -> Group:

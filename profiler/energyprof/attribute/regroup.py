@@ -1,0 +1,229 @@
+"""The attribution of a view: figures of stages added up to those of the groups that the view shows.
+
+A group's energy is the sum of its members' and of what members spent that cannot be told apart, where none of those
+stands outside; else it is refused as they are. Its interval is that of the whole subtree where it is one. Else bounds
+are added, which is never too narrow, and cut to what the covariance of a statistical fit allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from energyprof.attribute.identify import Subtrees
+from energyprof.attribute.ledger import MICRO
+from energyprof.attribute.regroup_functions import FunctionsShown
+from energyprof.model.attribution import (
+    PROVENANCES,
+    Attribution,
+    DomainAttribution,
+    EnergyColumns,
+    SensorFit,
+    StageTimes,
+    Unsplit,
+)
+from energyprof.model.ids import DomainId
+from energyprof.model.span import Flags, Floats, Ints, Stage
+from energyprof.model.trace import Flows, Outputs
+from energyprof.model.view import Grouping
+
+LEFT_OUT = "left out of this view"
+_SPREAD = 1.96
+
+
+def regroup(
+    stages: tuple[Stage, ...], attribution: Attribution, grouping: Grouping, domains: frozenset[DomainId]
+) -> Attribution:
+    """Return the attribution of the stages that `grouping` shows, in these domains only; what is whole stays as it is.
+
+    The ledger remains that of the whole run. Rankings and repeated calls are those of single stages and left out.
+    """
+    kept = tuple(found for found in attribution.domains if found.domain in domains)
+    if grouping.is_everything():
+        return replace(attribution, domains=kept)
+    groups = _Groups.of(stages, grouping)
+    functions = FunctionsShown.of(attribution.functions, grouping)
+    return replace(
+        attribution,
+        domains=tuple(_domain(found, groups, functions) for found in kept),
+        times=_times(attribution.times, grouping),
+        follows=_flows(attribution.follows, grouping),
+        calls=_flows(attribution.calls, grouping),
+        functions=functions.table,
+        repeats=None,
+    )
+
+
+def regroup_flows(flows: Flows, grouping: Grouping) -> Flows:
+    """Return edges between stages of the run as those between stages of the view."""
+    return flows if grouping.is_everything() else _flows(flows, grouping)
+
+
+def regroup_outputs(outputs: Outputs, grouping: Grouping) -> Outputs:
+    """Return what became of the outputs of stages that the view shows one by one.
+
+    What the stages of a group hand to one another is no output of the group: nothing is said of those.
+    """
+    size = np.bincount(grouping.place[grouping.place >= 0], minlength=len(grouping.stages))
+    place = grouping.place[outputs.stage]
+    alone = np.flatnonzero((place >= 0) & (size[place] == 1)) if len(size) else np.zeros(0, np.int64)
+    return Outputs(place[alone], outputs.given[alone], outputs.used[alone], outputs.again[alone])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Groups:
+    """The members of each stage of a view, and what of it is a whole subtree of the run."""
+
+    grouping: Grouping
+    members: Sequence[Ints]
+    """Stages of the run whose own energy is that of the stage of the view."""
+    below: Sequence[Ints]
+    """The same with all that the view shows below it."""
+    self_subtree: Flags
+    """Its members are the whole subtree of the stage that it is."""
+    total_subtree: Flags
+
+    @staticmethod
+    def of(stages: tuple[Stage, ...], grouping: Grouping) -> _Groups:
+        count = len(grouping.stages)
+        own = np.flatnonzero((grouping.place >= 0) & grouping.is_own)
+        by_place = own[np.argsort(grouping.place[own], kind="stable")]
+        until = np.cumsum(np.bincount(grouping.place[own], minlength=count))
+        members = np.split(by_place, until[:-1]) if count else []
+        size = Subtrees.of(stages).size[grouping.origin]
+        laid = Subtrees.of(grouping.stages)
+        counts = np.array([len(one) for one in members], np.int64)
+        below = [np.concatenate([members[k] for k in laid.members(index).tolist()]) for index in range(count)]
+        return _Groups(grouping, members, below, counts == size, laid.sums(counts) == size)
+
+
+def _domain(found: DomainAttribution, groups: _Groups, shown: FunctionsShown) -> DomainAttribution:
+    unsplit = tuple(one for one in (_unsplit(row, groups.grouping) for row in found.unsplit) if one is not None)
+    fit = found.fit if found.fit is not None and not found.fit.refusal else None
+    own = _columns(found, groups, fit, is_total=False)
+    total = _columns(found, groups, fit, is_total=True)
+    functions = None if found.functions is None else shown.energy(found.functions)
+    return replace(found, self_energy=own, total_energy=total, unsplit=unsplit, functions=functions, fit=None)
+
+
+def _columns(found: DomainAttribution, groups: _Groups, fit: SensorFit | None, *, is_total: bool) -> EnergyColumns:
+    """Return the figures of all stages of the view; those of single stages and of whole subtrees are known already."""
+    rows, joints = [], _Joints.of(found)
+    whole = groups.total_subtree if is_total else groups.self_subtree
+    for place, origin in enumerate(groups.grouping.origin.tolist()):
+        members = groups.below[place] if is_total else groups.members[place]
+        is_single = len(members) == 1 and members[0] == origin
+        if whole[place] and (is_total or not is_single):
+            rows.append(_row(found.total_energy, origin))
+        else:
+            rows.append(_row(found.self_energy, origin) if is_single else _added(found, fit, members, joints))
+    fields = list(zip(*rows, strict=True)) if rows else [()] * 8
+    energy, low, high = (np.array(column, np.float64) for column in fields[:3])
+    return EnergyColumns(
+        energy_j=energy,
+        low_j=low,
+        high_j=high,
+        refused=np.array(fields[3], np.bool_),
+        data_share=np.array(fields[4], np.float64),
+        provenance=np.array(fields[5], np.uint8),
+        reason=tuple(fields[6]),
+        unread=np.array(fields[7], np.bool_),
+    )
+
+
+_Row = tuple[float, float, float, bool, float, int, str, bool]
+
+
+def _row(columns: EnergyColumns, at: int) -> _Row:
+    return (
+        float(columns.energy_j[at]), float(columns.low_j[at]), float(columns.high_j[at]), bool(columns.refused[at]),
+        float(columns.data_share[at]), int(columns.provenance[at]), columns.reason[at], bool(columns.unread[at]),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Joints:
+    """For each stage the unsplit row that it is in; -1: none."""
+
+    rows: tuple[Unsplit, ...]
+    row_of: Ints
+    size: Ints
+
+    @staticmethod
+    def of(found: DomainAttribution) -> _Joints:
+        row_of = np.full(len(found.self_energy.energy_j), -1, np.int64)
+        for number, row in enumerate(found.unsplit):
+            row_of[list(row.members)] = number
+        return _Joints(found.unsplit, row_of, np.array([len(row.members) for row in found.unsplit], np.int64))
+
+
+def _added(found: DomainAttribution, fit: SensorFit | None, members: Ints, joints: _Joints) -> _Row:
+    columns = found.self_energy
+    if not len(members):
+        return 0.0, 0.0, 0.0, True, 0.0, PROVENANCES.index("measured"), LEFT_OUT, True
+    refused, unread = columns.refused[members], columns.unread[members]
+    known = members[~refused]
+    energy_uj, low_uj, high_uj = (int(np.rint(part[known] * MICRO).sum()) for part in _figures(columns))
+    in_joint = joints.row_of[members[refused]]
+    number, count = np.unique(in_joint[in_joint >= 0], return_counts=True)
+    whole = number[count == joints.size[number]]
+    for row in (joints.rows[at] for at in whole.tolist()):
+        energy_uj += round(row.energy_j * MICRO)
+        low_uj += round(row.low_j * MICRO)
+        high_uj += round(row.high_j * MICRO)
+    cut = members[refused & ~np.isin(joints.row_of[members], whole)]
+    low_uj += int(np.rint(columns.low_j[cut] * MICRO).sum())
+    high_uj += int(np.rint(columns.high_j[cut] * MICRO).sum())
+    if fit is not None and not len(cut):
+        half_uj = _SPREAD * fit.sd_of_sum(members) * MICRO
+        low_uj, high_uj = max(low_uj, round(energy_uj - half_uj)), min(high_uj, round(energy_uj + half_uj))
+        low_uj, high_uj = min(low_uj, energy_uj), max(high_uj, energy_uj)
+    weight = np.maximum(columns.energy_j[members], 0.0)
+    share = float(weight @ columns.data_share[members] / weight.sum()) if weight.sum() > 0 else 1.0
+    reasons = dict.fromkeys(columns.reason[at] for at in cut.tolist() if columns.reason[at])
+    return (
+        energy_uj / MICRO, low_uj / MICRO, high_uj / MICRO, len(cut) > 0, share,
+        int(columns.provenance[members].max()), next(iter(reasons), ""), bool(unread.all()),
+    )  # fmt: skip
+
+
+def _figures(columns: EnergyColumns) -> tuple[Floats, Floats, Floats]:
+    return columns.energy_j, columns.low_j, columns.high_j
+
+
+def _unsplit(row: Unsplit, grouping: Grouping) -> Unsplit | None:
+    """Return what cannot be told apart in the view; None: one stage of it holds all, or it is left out."""
+    members = np.array(row.members, np.int64)
+    here = members[(grouping.place[members] >= 0) & grouping.is_own[members]]
+    places = np.unique(grouping.place[here]).tolist()
+    missing = len(members) - len(here)
+    if not places or (len(places) == 1 and len(here) > 1 and not missing):
+        return None
+    if len(places) == 1 and not missing and len(here) == 1 and np.count_nonzero(grouping.place == places[0]) > 1:
+        return None  # one refused stage, added to others
+    reason = f"together with {missing} left out of this view; {row.reason}" if missing else row.reason
+    return replace(row, members=tuple(places), reason=reason)
+
+
+def _times(times: StageTimes, grouping: Grouping) -> StageTimes:
+    """Return calls and inclusive times of the stages that the groups are, and own times of all members."""
+    at, count = grouping.origin, len(grouping.stages)
+    own = (grouping.place >= 0) & grouping.is_own
+    self_wall = np.zeros(count, np.int64)
+    np.add.at(self_wall, grouping.place[own], times.self_wall_ns[own])
+    return StageTimes(times.calls[at], times.resumes[at], times.wall_ns[at], self_wall, times.cpu_ns[at])
+
+
+def _flows(flows: Flows, grouping: Grouping) -> Flows:
+    """Return edges between the groups; those within one group and to what is left out are none."""
+    source, target = grouping.place[flows.source], grouping.place[flows.target]
+    kept = np.flatnonzero((source >= 0) & (target >= 0) & ((source != target) | (flows.source == flows.target)))
+    if not len(kept):
+        return Flows.none()
+    pairs, row = np.unique(np.stack((source[kept], target[kept]), 1), axis=0, return_inverse=True)
+    count, nbytes = np.zeros(len(pairs), np.int64), np.zeros(len(pairs), np.int64)
+    np.add.at(count, row.reshape(-1), flows.count[kept])
+    np.add.at(nbytes, row.reshape(-1), flows.nbytes[kept])
+    return Flows(pairs[:, 0].astype(np.int32), pairs[:, 1].astype(np.int32), count, nbytes)
