@@ -9,7 +9,8 @@ import numpy as np
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.attribution import StepEnergy
-from energyprof.model.report import BoundedJ, Report
+from energyprof.model.report import Report
+from energyprof.model.work_rows import BoundedJ
 from energyprof.report.steps import step_row
 from energyprof_plugins.exporters.json_report import JsonReport
 from energyprof_plugins.exporters.terminal import Terminal

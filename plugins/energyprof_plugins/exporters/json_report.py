@@ -12,7 +12,8 @@ from typing import Any
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.cure_rows import RepeatRow
-from energyprof.model.report import LayerRow, Report, StageRow, StepRow
+from energyprof.model.report import LayerRow, Report, StageRow
+from energyprof.model.work_rows import StepRow
 
 
 class JsonReport:

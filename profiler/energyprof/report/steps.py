@@ -8,7 +8,8 @@ import numpy as np
 
 from energyprof.model.attribution import Attribution, StepEnergy
 from energyprof.model.domain import Provenance
-from energyprof.model.report import BoundedJ, StageRow, StepRow
+from energyprof.model.report import StageRow
+from energyprof.model.work_rows import BoundedJ, StepRow
 
 EVALUATED = frozenset({"evaluation", "generation"})
 

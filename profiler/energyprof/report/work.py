@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from energyprof.model.ids import StageId
-from energyprof.model.report import StageRow, TokenRow
+from energyprof.model.report import StageRow
+from energyprof.model.work_rows import TokenRow
 
 if TYPE_CHECKING:
     from energyprof.model.events import WorkUnit

@@ -7,7 +7,8 @@ import pytest
 from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.report import RankingRow, TokenRow
+from energyprof.model.report import RankingRow
+from energyprof.model.work_rows import TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import entries, fit_path
 from energyprof_plugins.exporters.terminal import Terminal

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from energyprof.model.report import BoundedJ, Report, StepRow
+from energyprof.model.report import Report
+from energyprof.model.work_rows import BoundedJ, StepRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.figures import grouped, joules_with_bounds, seconds, unit_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from energyprof.model.report import Report, TokenRow
+from energyprof.model.report import Report
+from energyprof.model.work_rows import TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import fit_path
 from energyprof_plugins.exporters.figures import grouped, joules, joules_with_bounds
