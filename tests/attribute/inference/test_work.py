@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -147,3 +149,26 @@ def test_the_bootstrap_is_what_very_many_draws_of_blocks_come_to():
     starts = rng.integers(0, 203 - block + 1, (20_000, 203 // block + 1))
     drawn = (residual - residual.mean())[(starts[:, :, None] + np.arange(block)).reshape(20_000, -1)[:, :203]]
     np.testing.assert_allclose(found, (to_energy @ drawn.T).std(1), rtol=0.03)
+
+
+def test_memory_of_a_design_does_not_grow_with_the_spans():
+    edge = np.linspace(1.0, 3999.0, 301) * MS
+    rows = Rows(
+        edge[:-1], edge[1:], np.ones(300), np.append(False, np.ones(299, np.bool_)), False, 1e5, (2e4, 6e5), 1e-6
+    )
+
+    def most_bytes(spans):
+        at = np.linspace(0.0, LENGTH_MS * MS, spans + 1)
+        stage = np.random.default_rng(0).integers(0, STAGES, spans).astype(np.int32)
+        segments = Segments(stage, np.zeros(spans, np.int32), at[:-1], at[1:])
+        names = tuple(Stage(str(k), str(k), (str(k),), None) for k in range(STAGES))
+        time = np.bincount(segments.stage, segments.end_ns - segments.start_ns, STAGES)
+        workload = Workload.of(segments, timeline(segments), None, Columns.of(names, time))
+        tracemalloc.start()
+        design(workload, rows, Timing(1 * MS, 1e5))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    most_bytes(1000)  # what is allocated once
+    assert most_bytes(800_000) < 1.1 * most_bytes(200_000)

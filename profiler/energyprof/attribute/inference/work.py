@@ -43,9 +43,11 @@ class Sums:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Work:
-    """Segments ordered by start, with the stretches in which no stage was open, whose stage is one after the last."""
+    """Segments ordered by start, and the stretches in which no stage was open, which are those of the last column."""
 
     segments: Segments
+    idle: tuple[Floats, Floats]
+    """Starts and ends, ascending and disjoint."""
     longer: Floats
     """f of each segment."""
     columns: Columns
@@ -54,9 +56,10 @@ class Work:
 
     def near(self, start_ns: Floats, end_ns: Floats) -> Work:
         """Return the segments that have something of these stretches, which ascend and lie apart."""
-        at = np.searchsorted(end_ns, self.segments.start_ns, "right")
-        rows = np.flatnonzero(np.append(start_ns, np.inf)[at] < self.segments.end_ns)
-        return replace(self, segments=self.segments.at(rows), longer=self.longer[rows])
+        rows = _near((self.segments.start_ns, self.segments.end_ns), start_ns, end_ns)
+        free = _near(self.idle, start_ns, end_ns)
+        idle = self.idle[0][free], self.idle[1][free]
+        return replace(self, segments=self.segments.at(rows), idle=idle, longer=self.longer[rows])
 
     def between(self, edge_ns: Floats, asked: Flags, response_ns: float = 0.0, chunk: int = CHUNK) -> Sums:
         """Return the sums of each bin between two edges; bins not `asked` for have none."""
@@ -65,7 +68,7 @@ class Work:
         keys, found = [np.zeros(0, np.int64)], [[np.zeros(0)] * wanted]
         last, more = keys[0], found[0]
         """Sums of the one bin that is not final."""
-        for parts, final in _sweep(self.segments, edge_ns, asked, chunk):
+        for parts, final in _sweep(self.segments, self.idle, edge_ns, asked, chunk):
             several = [self._amounts(part, edge_ns, response_ns) for part in parts]
             key = np.concatenate([last, *(key for key, _ in several)])
             columns = zip(more, *(amounts for _, amounts in several), strict=True)
@@ -82,16 +85,20 @@ class Work:
     def _amounts(self, part: _Cut, edge_ns: Floats, response_ns: float) -> tuple[Ints, list[Floats]]:
         """Return keys and amounts; in a CPU's domain by process as well, and last the CPU time of its lanes in ns."""
         outside, segments, row = self.columns.count, self.segments, part.row
-        column = np.append(self.columns.of_stage, outside)[segments.stage[row]]
         length_ns = part.end_ns - part.start_ns
-        length_s, whole_s = length_ns * 1e-9, (segments.end_ns[row] - segments.start_ns[row]) * 1e-9
-        whole_s[column == outside] = LONGEST_OUTSIDE_S
-        amounts = [length_s, length_s * whole_s, length_s * self.longer[row]]
+        length_s = length_ns * 1e-9
+        if part.is_idle:
+            column, lane = np.full(len(row), outside), np.full(len(row), -1)
+            amounts = [length_s, length_s * LONGEST_OUTSIDE_S, np.zeros(len(row))]
+        else:
+            column, lane = self.columns.of_stage[segments.stage[row]], segments.lane[row]
+            whole_s = (segments.end_ns[row] - segments.start_ns[row]) * 1e-9
+            amounts = [length_s, length_s * whole_s, length_s * self.longer[row]]
         if response_ns:
             amounts.append(part.tail_s(edge_ns, response_ns))
         key = part.bin * (outside + 1) + column
         if self.shares is not None:
-            thread = self.shares.of_lane[segments.lane[row]]
+            thread = self.shares.of_lane[lane]
             used = np.where(thread >= 0, length_ns, 0.0)
             for number, (_, measure, _) in enumerate(self.shares.threads):
                 mine = np.flatnonzero(thread == number) if measure is not None else thread[:0]
@@ -142,15 +149,27 @@ class _Seen:
         return sum_by(self.cell, np.where(mine, amount, 0.0), int(self.cell[-1]) + 1 if len(self.cell) else 0)
 
 
-def _sweep(segments: Segments, edge: Floats, asked: Flags, chunk: int) -> Iterator[tuple[list[_Cut], int]]:
+def _near(intervals: tuple[Floats, Floats], start_ns: Floats, end_ns: Floats) -> Ints:
+    """Return the rows of intervals that overlap a stretch; stretches ascend and lie apart."""
+    start, end = intervals
+    found, following_ns = [np.zeros(0, np.int64)], np.append(start_ns, np.inf)
+    for first in range(0, len(start), CHUNK):
+        rows = slice(first, first + CHUNK)
+        at = np.searchsorted(end_ns, start[rows], "right")
+        found.append(first + np.flatnonzero(following_ns[at] < end[rows]))
+    return np.concatenate(found)
+
+
+def _sweep(
+    segments: Segments, idle: tuple[Floats, Floats], edge: Floats, asked: Flags, chunk: int
+) -> Iterator[tuple[list[_Cut], int]]:
     """Yield segments cut at the edges, and before which bin nothing more is to come."""
     start, end = segments.start_ns, segments.end_ns
-    reached = np.flatnonzero(end > edge[0])
-    low = int(reached[0]) if len(reached) else len(end)
     high = int(np.searchsorted(start, edge[-1], "left"))
+    low = next((at for at in range(0, high, chunk) if (end[at : at + chunk] > edge[0]).any()), high)
     goes_on, until_ns = np.zeros(0, np.int64), float(edge[0])
     """Segments that reach beyond the last bin looked at, and where that ends."""
-    for first in range(low, high, chunk):
+    for first in range(low, max(high, low + 1), chunk):
         stop = min(first + chunk, high)
         bin_ = max(int(np.searchsorted(edge, start[stop], "right")) - 1, 0) if stop < high else len(edge) - 2
         limit_ns = max(float(edge[bin_ + 1]), until_ns)
@@ -159,6 +178,7 @@ def _sweep(segments: Segments, edge: Floats, asked: Flags, chunk: int) -> Iterat
             [
                 _cut(goes_on, np.full(len(goes_on), until_ns), np.minimum(end[goes_on], limit_ns), edge, asked),
                 _cut(rows, np.maximum(start[rows], edge[0]), np.minimum(end[rows], limit_ns), edge, asked),
+                _idle_between(idle, until_ns, limit_ns, edge, asked),
             ],
             bin_ if stop < high else len(edge) - 1,
         )
@@ -173,11 +193,20 @@ class _Cut:
     end_ns: Floats
     row: Ints
     """Of the segment."""
+    is_idle: bool = False
+    """These are of the time outside."""
 
     def tail_s(self, edge_ns: Floats, response_ns: float) -> Floats:
         until = edge_ns[self.bin + 1]
         late, early = (self.end_ns - until) / response_ns, (self.start_ns - until) / response_ns
         return (np.exp(late) - np.exp(early)) * (response_ns * 1e-9)
+
+
+def _idle_between(idle: tuple[Floats, Floats], start_ns: float, end_ns: float, edge: Floats, asked: Flags) -> _Cut:
+    start, end = idle
+    rows = np.arange(np.searchsorted(end, start_ns, "right"), np.searchsorted(start, end_ns, "left"))
+    found = _cut(rows, np.maximum(start[rows], start_ns), np.minimum(end[rows], end_ns), edge, asked)
+    return replace(found, is_idle=True)
 
 
 def _cut(row: Ints, start: Floats, end: Floats, edge: Floats, asked: Flags) -> _Cut:

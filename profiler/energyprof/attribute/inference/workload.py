@@ -65,10 +65,8 @@ class Workload:
         """
         start, end = np.maximum(line.idle[0], -_FAR_NS), np.minimum(line.idle[1], _FAR_NS)
         kept = end > start
-        outside = np.full(np.count_nonzero(kept), len(columns.of_stage), np.int32)
-        idle = Segments(outside, np.full(len(outside), -1, np.int32), start[kept], end[kept])
-        every = segments.with_more(idle)
-        return Workload(segments, line, columns, Work(every, _longer(every, columns), columns, shares))
+        work = Work(segments, (start[kept], end[kept]), _longer(segments, columns), columns, shares)
+        return Workload(segments, line, columns, work)
 
     def near(self, start_ns: Floats, end_ns: Floats) -> Workload:
         """Return what `occupancy` needs of it for bins within these stretches, which ascend and lie apart."""
@@ -92,13 +90,12 @@ class Workload:
 
 
 def _longer(segments: Segments, columns: Columns) -> Floats:
-    """Return of each segment by how much it is longer than others of its column, 0 for the time outside."""
-    column = np.append(columns.of_stage, -1)[segments.stage]
-    known = column >= 0
-    length = np.where(known, segments.end_ns - segments.start_ns, 1.0)
-    at = np.maximum(column, 0)
-    total = np.maximum(sum_by(at, np.where(known, length, 0.0), columns.count), 1e-9)
-    usual = np.maximum(sum_by(at, np.where(known, length**2, 0.0), columns.count) / total, 1e-9)
-    longer = np.clip(np.log(length / usual[at]), -LONGEST, LONGEST)
-    mean = sum_by(at, np.where(known, length * longer, 0.0), columns.count) / total
-    return np.where(known, longer - mean[at], 0.0)
+    """Return of each segment by how much it is longer than others of its column."""
+    column, length = columns.of_stage[segments.stage], segments.end_ns - segments.start_ns
+    total = np.maximum(sum_by(column, length, columns.count), 1e-9)
+    usual = np.maximum(sum_by(column, length**2, columns.count) / total, 1e-9)
+    longer: Floats = np.log(length / usual[column])
+    np.clip(longer, -LONGEST, LONGEST, out=longer)
+    mean = sum_by(column, length * longer, columns.count) / total
+    longer -= mean[column]
+    return longer
