@@ -58,3 +58,14 @@ def test_window_that_contradicts_its_class_is_said(simulate):
 
     assert found.fit.window_ns == pytest.approx(1000 * MS, rel=0.1)
     assert any("not of 25 ms as its class has it" in fault for fault in found.faults)
+
+
+def test_window_that_differs_little_from_its_class_does_not_contradict_it(simulate):
+    habits = {"quantity": "power", "period_ns": 100 * MS, "window_ns": 40 * MS, "scale": 1e-3}
+    measured = simulate.run(1, run_ms=30_000.0, poll_ms=9.0, **habits)
+    domain = replace(measured.trace.domains[0], window_ns=25 * MS, timing="by class")
+
+    found = replace(measured, trace=replace(measured.trace, domains=(domain,))).found()
+
+    assert found.fit.window_ns == 25 * MS
+    assert not any("as its class has it" in fault for fault in found.faults)

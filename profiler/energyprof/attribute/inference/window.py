@@ -39,8 +39,11 @@ ROWS = 400
 NATS = 3.0
 CLEARLY = {"": 5.0, "by class": 10.0}
 """Nats by which another window must be more likely than one period, or than what the class is known for."""
-DISTINCT = 1.3
-"""Windows that differ by less are not told apart: what the model leaves out shifts the best one by as much."""
+DISTINCT = {"": 1.3, "by class": 3.0}
+"""By less windows are not told apart: what the model leaves out shifts the best one by as much. A class is measured on
+many boards, and mistaken by a whole kind of average (25 ms for 1 s), if at all."""
+SHORT_SD = 0.3
+"""Of a window shorter than one update: where lags are not known to a part of it, lag and window explain one another."""
 LIKELY = 5.0
 """Candidates that fall short of the best by less may be true."""
 EXPLAINED = 0.5
@@ -98,12 +101,14 @@ def find_window(problem: SensorProblem) -> FoundWindow | None:
     window, level, lag = _refined(tried, windows, levels, best)
     if tried.explained(window, lag) < EXPLAINED:
         return None
-    clearly = CLEARLY.get(domain.timing, CLEARLY[""])
-    kept = levels[windows.index(told)] >= level - clearly or abs(np.log(window / told)) < np.log(DISTINCT)
+    by = domain.timing if domain.timing in CLEARLY else ""
+    kept = levels[windows.index(told)] >= level - CLEARLY[by] or abs(np.log(window / told)) < np.log(DISTINCT[by])
     found = told if kept else window
     likely = [one for one, like in zip(windows, levels, strict=True) if like >= level - LIKELY]
-    near = window if abs(np.log(window / found)) < np.log(DISTINCT) else found
-    sd = max(LEAST_SD * found, *(abs(one - found) for one in (*likely, near)))
+    near = window if abs(np.log(window / found)) < np.log(DISTINCT[by]) else found
+    sd = max(
+        (SHORT_SD if found < apart / DISTINCT[""] else LEAST_SD) * found, *(abs(one - found) for one in (*likely, near))
+    )
     return FoundWindow(found, sd, told, not kept, lag)
 
 
