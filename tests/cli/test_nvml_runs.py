@@ -13,9 +13,6 @@ from nvml_world import GPU_IS_LOST, MS, NOT_SUPPORTED, SECOND, Gpu, NvmlWorld, S
 
 from energyprof.model.domain import ReadStatus
 
-# What a busy machine polls too late is not known to half a per cent.
-pytestmark = pytest.mark.alone
-
 POWER_ONLY = {"counter": None, "instant": None, "average": None}
 COUNTER_20 = Gpu(name="Tesla V100", capability=(7, 0), counter=Sensor(20 * MS, phase_ns=7 * MS))
 COUNTER_100 = Gpu(counter=Sensor(100 * MS, phase_ns=37 * MS, lag_ns=40 * MS))
@@ -145,9 +142,10 @@ time.sleep(3.0)
 
     outcome = run_pipeline(tmp_path, [COUNTER_100], program=program)
 
-    lost_s = (outcome.truth_j - outcome.covered_truth_j) / 20.0
+    # How long the collector takes to begin is another matter.
+    lost_s = (outcome.truth_since_read_j - outcome.covered_truth_j) / 20.0
     assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.02)
-    assert lost_s < (1.5 if fault == "freeze" else 0.0) + 2.0
+    assert lost_s < (1.5 if fault == "freeze" else 0.0) + 1.5
 
 
 @pytest.mark.slow

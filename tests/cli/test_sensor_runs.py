@@ -17,9 +17,6 @@ import pytest
 
 from energyprof.run import load
 
-# The counters are a thread of this process, which must get to run.
-pytestmark = pytest.mark.alone
-
 RANGE_UJ = 60_000_000
 """One wrap every 60 J."""
 UNIT_UJ = 61

@@ -13,9 +13,6 @@ import pytest
 from energyprof.model.ids import DomainId
 from energyprof.run import load
 
-# Other workers are neighbours, too.
-pytestmark = pytest.mark.alone
-
 PLUGIN = """
 import time
 from energyprof.interfaces import Reading

@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-import pytest
-
 from energyprof.model.report import StageRow
 from energyprof.run import load
 
@@ -65,9 +63,6 @@ try:
 except TypeError as error:
     print(error)
 """
-
-# Pools of BLAS and torch take all cores.
-pytestmark = pytest.mark.alone
 
 POOLS = """\
 import threading, time

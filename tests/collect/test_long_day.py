@@ -15,6 +15,8 @@ import pytest
 from energyprof.attribute.fit import attribute
 from energyprof.capture.reader import read_trace
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 512 << 10
 STEPS = 520
 QUARTER = STEPS // 4

@@ -8,6 +8,8 @@ import pytest
 from energyprof.model.power import Readings
 from energyprof.probe.response import fit_response
 
+pytestmark = pytest.mark.slow
+
 LAG_TOLERANCE_MS = 1.0
 """Of lag and window, and besides 2 % of the window."""
 

@@ -71,6 +71,12 @@ class Outcome:
         edges = zip(windows.start_ns.tolist(), windows.end_ns.tolist(), strict=True)
         return sum(self.world.energy_j(0, start_ns + round(start), start_ns + round(end)) for start, end in edges)
 
+    @property
+    def truth_since_read_j(self) -> float:
+        """What gpu:0 spent from the first reading to the end of the run."""
+        run = self.trace.run
+        return self.world.energy_j(0, run.start_ns + round(self.windows.start_ns[0]), run.end_ns)
+
     def stage_truths_j(self) -> dict[str, float]:
         """Return what each stage of nvml_program.py really spent of gpu:0."""
         steps = self.world.steps(0)
