@@ -9,6 +9,7 @@ import atexit
 import os
 import sys
 
+from energyprof.model.overhead_bound import DEFAULT, MAX_OVERHEAD, bound_of
 from energyprof.record.faults import note
 
 TYPE_CHECKING = False
@@ -62,7 +63,7 @@ def start() -> None:
     if not run_dir or _Running.recording is not None or not os.path.isdir(run_dir):
         return  # the folder of a run that is over: this process was launched by one that outlived it
     try:
-        recording = _Running.recording = Recording(run_dir)
+        recording = _Running.recording = Recording(run_dir, os.environ.get(MAX_OVERHEAD, DEFAULT))
         atexit.register(finish)  # the first to register is the last to be called
         recording.take_cures(os.environ.get(DEPHASE, ""), os.environ.get(REPEAT, ""))
         recording.start(os.environ.get(INSTRUMENTS, ""), flow=os.environ.get(FLOW) != "off")
@@ -70,9 +71,9 @@ def start() -> None:
         note(run_dir, "starting the recorder")
 
 
-def begin(run_dir: str, instruments: str, *, flow: bool = True) -> None:
+def begin(run_dir: str, instruments: str, *, max_overhead: str = DEFAULT, flow: bool = True) -> None:
     """Record this process, which asks for it by itself, until `stop`; raises OSError if nothing can be written."""
-    recording = Recording(run_dir)
+    recording = Recording(run_dir, max_overhead)
     try:
         recording.start(instruments, flow=flow)
     except BaseException:
@@ -115,8 +116,10 @@ def stop() -> None:
 class Recording:
     """The recorder and the instruments of this process."""
 
-    def __init__(self, run_dir: str) -> None:
+    def __init__(self, run_dir: str, max_overhead: str) -> None:
+        """`max_overhead`: what recording may cost, as people write it."""
         self.run_dir = run_dir
+        self._bound = bound_of(max_overhead)
         self._recorder: Recorder | None = None
         self._stacks: StackSampler | None = None
         self._watcher: ImportWatcher | None = None
@@ -166,6 +169,10 @@ class Recording:
         recorder = Recorder(self.run_dir)
         recorder.on_abandoned = stop
         recorder.cures = self._cures
+        if self._bound is not None:
+            from energyprof.record.governor import Governor
+
+            recorder.costs.governor = Governor(self._bound, recorder.costs)
         recorder.start()
         self._recorder = recorder
         if self._dephaser is not None and self._cures is not None:

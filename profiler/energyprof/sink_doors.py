@@ -35,6 +35,39 @@ class FlowSink(Protocol):
         ...
 
 
+class FoldSource(Protocol):
+    """Who records calls of which some may be too short to be worth it, and can leave them out from now on."""
+
+    def cost_ns(self, code: int) -> float:
+        """Return what it costs the program to record one call of this stage; 0: it is no stage of this source's."""
+        ...
+
+    def layer_of(self, code: int) -> int:
+        """Return the stage to be folded for this one to be left out, itself or the forward to its backward; 0: none."""
+        ...
+
+    def kin_of(self, code: int) -> str:
+        """Return what layers have in common that are to be folded together: their place in like parts of a model."""
+        ...
+
+    def fold(self, codes: Sequence[int], reason: str) -> None:
+        """Record calls of these stages no longer, and tell the report why; called from a thread of the recorder's."""
+        ...
+
+
+@runtime_checkable
+class GovernedSink(Protocol):
+    """A `SpanSink` that keeps the cost of recording below a bound; ask with `isinstance`, others know nothing of it."""
+
+    def governs(self, source: FoldSource) -> None:
+        """Have `source` asked what its calls cost, and told what to leave out."""
+        ...
+
+    def added_ns(self, recorded: Callable[[], object], bare: Callable[[], object]) -> float:
+        """Return by how much a call of `recorded` takes longer than one of `bare`, in ns, other work in between."""
+        ...
+
+
 @runtime_checkable
 class DeviceSink(Protocol):
     """A `SpanSink` that takes what a device did as well; ask with `isinstance`, others know nothing of it."""

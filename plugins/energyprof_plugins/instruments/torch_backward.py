@@ -3,7 +3,8 @@
 Autograd runs the nodes that one thread has made in the reverse of the order in which it made them. So a call of a
 module, whose nodes were made one after the other, is one stretch of the backward pass, and calls within it are
 stretches within. One mark where a module's output was made says that its stretch begins, and those around it if they
-have not; one on what it was given says that it is over, unless that is another module's output and marked already.
+have not; one on what it was given says that it is over, unless nothing was made since the last mark: then that is
+what the backward pass comes to next.
 
 A mark is a tensor prehook of a node, handed over by a tensor of our own: a tenth of what `register_prehook` costs,
 and no tensor of the program's carries a hook. It gets the gradient and does nothing with it: gradients stay what they
@@ -47,13 +48,15 @@ def leave_modules() -> None:
 class Here:
     """What goes on in one thread."""
 
-    __slots__ = ("base", "call", "depth", "key", "marked", "open", "place")
+    __slots__ = ("base", "call", "depth", "key", "made", "marked", "open", "place")
 
     def __init__(self, number: int) -> None:
         self.call: Call | None = None
         """The innermost module being called."""
         self.marked = -1
         """Sequence number of the node marked last."""
+        self.made = -1
+        """How many nodes had been made by then; as long as there are no more, what is met has its mark."""
         self.place = number << _THREAD_SHIFT
         """Added to sequence numbers, which each thread counts for itself."""
         self.open: list[Call] = []
@@ -85,10 +88,17 @@ class TorchBackward:
         self._code = sink.stage_code("backward", kind="backward")
         self._backward_code = backward_code
         self._codes: dict[int, int] = {}
+        self.forward_codes: dict[int, int] = {}
+        """Code of a backward stage -> that of the forward of the same module."""
+        self.has_marked = False
+        """Whether anything has been called with gradients."""
+        self._sink = sink
         self._running: list[Here] = []
         self._elsewhere: list[tuple[Here, Callable[[tuple[int, int]], None]]] = []
         self._is_silent = False
         self._tensor = torch.Tensor
+        self.made: Callable[[], int] = getattr(torch._C._autograd, "_get_sequence_nr", count().__next__)
+        """How many nodes this thread has made; where torch does not say (before 2.1), another number each time."""
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
         self._unwatched = torch._C.DisableTorchFunction
         self._carrier = threading.local()
@@ -117,6 +127,7 @@ class TorchBackward:
             self._mark(here, node, call, watched)
 
     def _mark(self, here: Here, node: Any, call: Call | None, watched: int) -> None:
+        here.made = self.made()
         sequence = node._sequence_nr()
         if sequence == here.marked:
             return
@@ -136,6 +147,7 @@ class TorchBackward:
     def _new_carrier(self) -> Any:
         import torch
 
+        self.has_marked = True
         with self._unwatched(), torch.inference_mode(False):
             return torch.empty(0, device="cpu")
 
@@ -195,7 +207,14 @@ class TorchBackward:
 
     def _learn(self, code: int) -> int:
         learnt = self._codes[code] = self._backward_code(code)
+        self.forward_codes[learnt] = code
         return learnt
+
+    def tell(self, codes: Iterable[int], facts: dict[str, str | int]) -> None:
+        """Have the report know `facts` of the backward of the modules with these codes, as far as they have one."""
+        for code in codes:
+            if code in self._codes:
+                self._sink.tell(self._codes[code], facts)
 
     def _close(self, here: Here, kept: int, ext: Callable[[tuple[int, int]], None], t_ns: int) -> None:
         while len(here.open) > kept:

@@ -22,8 +22,11 @@ def make({names}):
     def call(self, *args, **kwargs):
         if _ep_is_traced():
             _body_
-        _ep_code = _ep_code_of(id(self))
-        if not _ep_code and (id(self) in _ep_folded or not (_ep_code := _ep_learn(self, args, kwargs))):
+        try:
+            _ep_code = _ep_codes[id(self)]
+        except KeyError:
+            _ep_code = None
+        if not _ep_code and (_ep_code is not None or not (_ep_code := _ep_learn(self, args, kwargs))):
             _body_
         _ep_ext = _ep_local.ext
         if not _ep_wants_gradients():
@@ -42,7 +45,8 @@ def make({names}):
         _ep_here = _ep_mine.here
         _ep_outer = _ep_here.call
         _ep_call = _ep_here.call = (_ep_outer, _ep_code, 0 if _ep_outer is None else _ep_outer[2] + 1)
-        _ep_arrive(_ep_here, _ep_outer, args, kwargs)
+        if _ep_made() != _ep_here.made:
+            _ep_arrive(_ep_here, _ep_outer, args, kwargs)
         _ep_result = None
         if _ep_code in _ep_entrances:
             _ep_around = _ep_enter(_ep_code, self, args, kwargs)
@@ -57,7 +61,7 @@ def make({names}):
             if _ep_around:
                 _ep_leave_around(_ep_around)
             _ep_here.call = _ep_outer
-            if _ep_result is not None:
+            if _ep_result is not None and _ep_made() != _ep_here.made:
                 _ep_leave(_ep_here, _ep_call, _ep_result)
     def silence(quiet):
         nonlocal _ep_local, _ep_wants_gradients, _ep_entrances

@@ -11,9 +11,12 @@ from threading import RLock
 from time import perf_counter_ns as now_ns
 from weakref import ref
 
+from energyprof.model.recorded_names import FOLDED
+from energyprof.sink_doors import GovernedSink
 from energyprof_plugins.instruments.torch_backward import TorchBackward
 from energyprof_plugins.instruments.torch_call import recording_call
 from energyprof_plugins.instruments.torch_entrance import Entrances
+from energyprof_plugins.instruments.torch_folding import TorchFolding
 from energyprof_plugins.instruments.torch_generation import GENERATE
 from energyprof_plugins.instruments.torch_opaque import (
     DynamoPassesBy,
@@ -68,6 +71,8 @@ class TorchModules:
         repeats = getattr(sink, "repeats", None)  # a door that a sink need not have
         if repeats is not None:
             self._keep_calls(repeats, names)
+        if isinstance(sink, GovernedSink):
+            sink.governs(TorchFolding(names, self._backward, self._original, sink.added_ns))
         Module.__call__ = self._call
         self._backward.install()
         self._compiling.install()
@@ -112,14 +117,14 @@ def _recording_call(
     names.phase = entrances.phase
     scope = {
         "local": sink.local(),
-        "code_of": names.codes.get,
-        "folded": names.folded,
+        "codes": names.codes,
         "learn": names.learn,
         "now_ns": now_ns,
         # Not `is_compiling`, which costs 0.1 us more: only dynamo reads this code instead of running it.
         "is_traced": getattr(compiler, "is_dynamo_compiling", compiler.is_compiling),
         "wants_gradients": is_grad_enabled,
         "mine": backward.mine,
+        "made": backward.made,
         "arrive": backward.arrive,
         "leave": backward.leave,
         "entrances": names.entrances,
@@ -166,7 +171,7 @@ class ModuleNames:
 
     def __init__(self, sink: SpanSink) -> None:
         self.codes: dict[int, int] = {}
-        """id of a module -> code of its stage, of those that have been called."""
+        """id of a module -> code of its stage, of those that have been called; 0: its calls are not recorded."""
         self.entrances: set[int] = set()
         """Codes of modules that were called on their own, and of those that can generate: calls begin at them."""
         self.phase: Callable[[], str] = str
@@ -185,6 +190,8 @@ class ModuleNames:
         """id of each root that the program has named -> how deep below it modules are recorded; None: all of them."""
         self.folded: dict[int, int] = {}
         """id of a module that is not recorded -> that of the one above which it is a part of."""
+        self._short: set[int] = set()
+        """Codes of modules that are too short to be recorded."""
         self._vain_searches: dict[str, int] = {}
         self._lock = RLock()  # re-entrant: a finalizer or signal handler may call a module anywhere
 
@@ -210,6 +217,7 @@ class ModuleNames:
             except Exception:  # a module of the strangest kind must still be callable
                 name = type(module).__name__
             if id(module) in self.folded:
+                self.codes[id(module)] = 0
                 return 0
             forward = getattr(getattr(type(module), "forward", None), "__code__", None)
             file = None if forward is None else forward.co_filename
@@ -223,7 +231,10 @@ class ModuleNames:
             self._stages[code], self._told[code] = name, (file, line, facts)
             if name in self._roots or callable(getattr(type(module), GENERATE, None)):
                 self.entrances.add(code)
-            self._keep(module, code)
+            if code in self._short:
+                self.codes[id(module)] = code = 0
+            else:
+                self._keep(module, code)
             return code
 
     def relearn(self, module: Any) -> None:
@@ -231,6 +242,17 @@ class ModuleNames:
         for _, part, _ in tree(module):
             if part is not module:
                 self.codes.pop(id(part), None)
+
+    def fold(self, codes: Iterable[int], reason: str) -> None:
+        """Record calls of the modules with these codes no longer; `learn` gives none of them a code again."""
+        with self._lock:
+            short = set(codes)
+            self._short |= short
+            for key, code in list(self.codes.items()):
+                if code in short:
+                    self.codes[key] = 0
+            for code in short:
+                self._sink.tell(code, {FOLDED: reason})
 
     def _keep(self, module: Any, code: int) -> None:
         part = wrapped(module)

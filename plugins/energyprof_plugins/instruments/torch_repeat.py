@@ -157,7 +157,7 @@ class KeptModules:
     def _has_called_part(self, module: Any) -> bool:
         parts = tree_of(module)
         next(parts)
-        return any(id(part) in self._codes for part in parts)
+        return any(self._codes.get(id(part)) for part in parts)
 
     def begin(self) -> tuple[Sequence[Repeatable], Mapping[str, str]]:
         """Return what can be called again, and by name why others cannot."""

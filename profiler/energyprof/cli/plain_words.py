@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from energyprof.cli.run_options import FASTEST_HZ, LEAST_HZ, PYTHON_FLAGS, PYTHON_OPTIONS
 from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
+from energyprof.model.overhead_bound import DEFAULT, bound_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class RunWords:
         self.sync = False
         self.no_flow = False
         self.max_size = DEFAULT_BYTES
+        self.max_overhead = DEFAULT
         self.dephase: tuple[int, int] | None = None
         self.dephase_stage: str | None = None
         self.repeat: int | None = None
@@ -60,6 +62,8 @@ class RunWords:
             return self._take_rate(value)
         if option == "--max-size":
             return self._take_size(value)
+        if option == "--max-overhead":
+            return self._take_overhead(value)
         if option == "--python":
             self.python = value
         elif option == "--source":
@@ -77,6 +81,14 @@ class RunWords:
             self.max_size = size_bytes(value)
         except ValueError:
             return False
+        return True
+
+    def _take_overhead(self, value: str) -> bool:
+        try:
+            bound_of(value)
+        except ValueError:
+            return False
+        self.max_overhead = value
         return True
 
     def _take_rate(self, value: str) -> bool:

@@ -10,7 +10,7 @@ from collections import namedtuple
 from energyprof import discover
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
-from energyprof.cli.run_options import add_options, chosen_program, parted
+from energyprof.cli.run_options import add_options, asked_overhead, chosen_program, parted
 from energyprof.cli.run_ranks import refuse_beside_others, stem_of_rank
 from energyprof.errors import InputError
 from energyprof.launch.environment import FLOW
@@ -42,6 +42,7 @@ examples:
   energyprof run --source replay:power.csv job.py   power from a file; `energyprof doctor` lists the sources
   energyprof run --dephase 20ms train.py            tell stages apart that are in step with the sensor
   energyprof run --repeat 50ms train.py             tell layers apart that are shorter than the sensor's period
+  energyprof run --max-overhead off train.py        record every layer, whatever that costs
   energyprof run -q -o job.eprof job.py             choose the file, print nothing but errors
 
 The report goes to standard error, the recording (.eprof) and the diagram (.svg, .png) into this folder.
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace | RunWords) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
     refuse_beside_others(os.environ)
     program = chosen_program(args)
-    cures = asked_cures(args)
+    cures = {**asked_cures(args), **asked_overhead(args)}
     sources = tuple(parsed_source(text) for text in args.sources)
     check_sources(sources)
     output = (

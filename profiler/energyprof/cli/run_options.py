@@ -8,6 +8,7 @@ from energyprof.errors import InputError
 from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
 from energyprof.launch.interpreter import Memory
 from energyprof.launch.program import Program, code_program, module_program, other_program, script_program
+from energyprof.model.overhead_bound import DEFAULT, MAX_OVERHEAD, bound_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,9 @@ LEAST_HZ = 0.1
 LONGEST_LEAD_IN_S = 3600.0
 PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
 PYTHON_OPTIONS = frozenset({"-W", "-X"})
-_WITH_VALUE = frozenset({"--python", "--source", "--max-hz", "--lead-in", "--max-size", "-o", "--output", "-qo"})
+_WITH_VALUE = frozenset(
+    {"--python", "--source", "--max-hz", "--lead-in", "--max-size", "--max-overhead", "-o", "--output", "-qo"}
+)
 _CURES_WITH_VALUE = frozenset({"--dephase", "--dephase-stage", "--repeat", "--visits"})
 
 _WHAT = """\
@@ -92,6 +95,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="how large the recording may become, as in 500M or 2GiB (default: 1GiB; 0: any size); a long run is then "
         "stored in random bursts and counted in between",
+    )
+    parser.add_argument(
+        "--max-overhead",
+        type=_overhead,
+        default=DEFAULT,
+        metavar="SHARE",
+        help="what recording may cost the program, as in 3%% (default) or off: layers too short to be recorded within "
+        "it are folded into those that call them",
     )
     stacks = parser.add_mutually_exclusive_group()
     stacks.add_argument(
@@ -184,6 +195,21 @@ def _lead_in(text: str) -> float:
     if not 0.0 <= lead_in_s <= LONGEST_LEAD_IN_S:
         raise ArgumentTypeError(f"{text} is no lead-in; choose 0 to {LONGEST_LEAD_IN_S:g} seconds")
     return lead_in_s
+
+
+def asked_overhead(args: argparse.Namespace | RunWords) -> dict[str, str]:
+    """Return what the program's recorder is to be told of the bound of its cost, by variable."""
+    return {} if args.max_overhead == DEFAULT else {MAX_OVERHEAD: args.max_overhead}
+
+
+def _overhead(text: str) -> str:
+    from argparse import ArgumentTypeError
+
+    try:
+        bound_of(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _size(text: str) -> int:

@@ -314,9 +314,7 @@ class Converter:
             process.dropped += content["dropped"]
             process.lost_because = content["reason"]
         elif frame.kind == FACTS:
-            process.recorder_ns = max(process.recorder_ns, content.get("recorder_ns", 0))
-            process.events_told = max(process.events_told, content.get("events", 0))
-            process.is_replaced = content.get("replacing", False)
+            process.take_facts(content)
             for message in content.get("warnings", ()):
                 self._sink.warn(message)
 

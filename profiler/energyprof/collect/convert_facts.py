@@ -10,12 +10,16 @@ from energyprof.model.trace import RecorderFacts
 
 def facts_of(processes: Collection[Process], gone: Mapping[str, int], spans: int, counted: int) -> RecorderFacts:
     """Return the sums; `gone` holds what processes that are no longer known had left."""
+    governed = [process.governed for process in processes if process.governed]
     return RecorderFacts(
         recorder_s=(gone["recorder_ns"] + sum(process.recorder_ns for process in processes)) / 1e9,
         spans=spans,
         dropped=gone["dropped"] + sum(process.dropped + process.missing() for process in processes),
         lost_because=next((process.lost_because for process in processes if process.lost_because), ""),
         counted=counted,
+        max_overhead=min((one["bound_ppm"] for one in governed), default=0) * 1e-6,
+        folded=max((one["folded"] for one in governed), default=0),
+        overhead=max((one["share_ppm"] for one in governed), default=0) * 1e-6,
     )
 
 

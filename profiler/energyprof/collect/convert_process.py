@@ -72,6 +72,7 @@ class Process:
         "dropped",
         "events_read",
         "events_told",
+        "governed",
         "is_asked_for",
         "is_replaced",
         "lanes",
@@ -110,6 +111,8 @@ class Process:
         self.rank: tuple[int, int, int] | None = None
         """Rank, number of ranks, and rank on its host (-1: not known) in a distributed program; None: none is known."""
         self.recorder_ns = 0
+        self.governed: dict[str, int] = {}
+        """The bound of what recording may cost, how many layers were folded to keep it, and what it costs."""
         self.dropped = 0
         self.lost_because = ""
         self.events_read = self.events_told = 0
@@ -152,6 +155,13 @@ class Process:
         self.is_asked_for = bool(head.get("asked_for", False))
         self.made_by = head.get("ppid") or 0
         self.between = tuple(head.get("between") or ())
+
+    def take_facts(self, facts: dict[str, Any]) -> None:
+        """Take the content of a FACTS frame: what recording has cost and written so far."""
+        self.recorder_ns = max(self.recorder_ns, facts.get("recorder_ns", 0))
+        self.events_told = max(self.events_told, facts.get("events", 0))
+        self.is_replaced = facts.get("replacing", False)
+        self.governed = facts.get("governor", self.governed)
 
     def monotonic_ns(self, perf_counter_ns: int) -> int:
         """Return the CLOCK_MONOTONIC of a time by the process's own clock."""
@@ -321,6 +331,7 @@ class Process:
             "closed_ns": self.closed_ns,
             "is_replaced": self.is_replaced,
             "recorder_ns": self.recorder_ns,
+            "governed": self.governed,
             "dropped": self.dropped,
             "lost_because": self.lost_because,
             "events": (self.events_read, self.events_told),
@@ -340,6 +351,7 @@ class Process:
         self.closed_ns = state["closed_ns"]
         self.is_replaced = state.get("is_replaced", False)
         self.recorder_ns = state["recorder_ns"]
+        self.governed = state.get("governed", {})
         self.dropped = state["dropped"]
         self.lost_because = state.get("lost_because", "")
         self.events_read, self.events_told = state["events"]

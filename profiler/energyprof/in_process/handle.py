@@ -20,6 +20,7 @@ from energyprof.in_process.figures import run_of, stage_rows
 from energyprof.in_process.part import Part
 from energyprof.in_process.session import Session, Wish
 from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
+from energyprof.model.overhead_bound import DEFAULT, bound_of
 from energyprof.sources import parsed_source
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 _HERTZ = (0.1, 1000.0)
 _LONGEST_LEAD_IN_S = 3600.0
+
+
+def checked_overhead(max_overhead: str | float) -> str:
+    """Return a bound for the overhead as a recorder takes it; raises InputError."""
+    try:
+        bound_of(str(max_overhead))
+    except ValueError as error:
+        raise InputError(f"max_overhead: {error}") from None
+    return str(max_overhead)
 
 
 class Profile:
@@ -268,6 +278,7 @@ def profile(  # noqa: PLR0913 - options, by keyword
     lead_in: float = 0.0,
     max_size: str | int = DEFAULT_BYTES,
     flow: bool = True,
+    max_overhead: str | float = DEFAULT,
     quiet: bool = False,
 ) -> Profile | Callable[..., Any]:
     """Profile a part of this program: `with energyprof.profile() as run: ...`, then `print(run)` or `run.report()`.
@@ -275,11 +286,12 @@ def profile(  # noqa: PLR0913 - options, by keyword
     Also a decorator, and `run = energyprof.profile().start(); ...; run.stop()` over several cells of a notebook. The
     recording goes into `output`, which must not exist, or a new file in the current folder (`run.path`). `sources` are
     those of `energyprof run --source`; `shared` is its `--shared`, `max_size` (bytes, or a text like "500M") its
-    `--max-size`, `flow=False` its `--no-flow`; `lead_in` seconds are waited for first, to learn the idle power; `quiet`
-    keeps in `run.warnings` what else would be an EnergyprofWarning. Children that are started inside are recorded too.
-    `os._exit` inside writes what is recorded first; one that the program took out of `os` before (`from os import
-    _exit`) does not, and costs up to 0.25 s of stages. Inside another profile it is a view of that run. The block
-    begins when all sensors have been read once, about 0.2 s after the call (2 s at most, where a driver hangs).
+    `--max-size`, `max_overhead` ("3%", 0.03, "off") its `--max-overhead`, `flow=False` its `--no-flow`; `lead_in`
+    seconds are waited for first, to learn the idle power; `quiet` keeps in `run.warnings` what else would be an
+    EnergyprofWarning. Children that are started inside are recorded too. `os._exit` inside writes what is recorded
+    first; one that the program took out of `os` before (`from os import _exit`) does not, and costs up to 0.25 s of
+    stages. Inside another profile it is a view of that run. The block begins when all sensors have been read once,
+    about 0.2 s after the call (2 s at most, where a driver hangs).
     """
     if callable(output):
         return Profile(Wish(), quiet)(output)
@@ -293,5 +305,14 @@ def profile(  # noqa: PLR0913 - options, by keyword
         limit_bytes = size_bytes(str(max_size))
     except ValueError as error:
         raise InputError(f"max_size: {error}") from None
-    wish = Wish(path, tuple(parsed_source(name) for name in named), max_hz, shared, lead_in, limit_bytes, flow)
+    wish = Wish(
+        path,
+        tuple(parsed_source(name) for name in named),
+        max_hz,
+        shared,
+        lead_in,
+        limit_bytes,
+        flow,
+        checked_overhead(max_overhead),
+    )
     return Profile(wish, quiet)

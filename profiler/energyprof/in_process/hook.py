@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 from energyprof import bootstrap
 from energyprof.errors import EnergyprofWarning, InputError
-from energyprof.in_process.handle import Profile, callers_level
+from energyprof.in_process.handle import Profile, callers_level, checked_overhead
 from energyprof.in_process.session import Wish
 from energyprof.interfaces import NamingInstrument
+from energyprof.model.overhead_bound import DEFAULT
 
 if TYPE_CHECKING:
     from energyprof.in_process.layer_report import LayerReport
@@ -81,9 +82,9 @@ os.register_at_fork(after_in_child=_renew_lock)
 class TorchHook:
     """A model whose layers are profiled until `remove`; its reports can be asked for at any time, afterwards too."""
 
-    def __init__(self, model: object, name: str, depth: int | None) -> None:
+    def __init__(self, model: object, name: str, depth: int | None, max_overhead: str) -> None:
         """Begin; raises InputError where another hook of this model is at work with other wishes."""
-        self._profile = Profile(Wish(), quiet=False)
+        self._profile = Profile(Wish(max_overhead=max_overhead), quiet=False)
         self._profile.start()
         try:
             with _Hooked.lock:
@@ -173,7 +174,9 @@ def _join(model: object, name: str, depth: int | None) -> Hooked:
     return made
 
 
-def torch_hook(model: Any, name: str | None = None, depth: int | None = None) -> TorchHook:  # a model of torch
+def torch_hook(
+    model: Any, name: str | None = None, depth: int | None = None, *, max_overhead: str | float = DEFAULT
+) -> TorchHook:  # a model of torch
     """Profile the layers of one torch model until `hook.remove()`: their joules, interval, calls, power, operations.
 
         hook = energyprof.torch_hook(model, name="bert")
@@ -184,9 +187,10 @@ def torch_hook(model: Any, name: str | None = None, depth: int | None = None) ->
 
     `with energyprof.torch_hook(model) as hook:` removes it by itself. `name` is what the model is called (its class);
     `depth` how far below it modules are recorded, 0: the model only, deeper ones being part of the module that calls
-    them, which costs less. Alone it starts a run, recorded into a new file in the current folder (`hook.path`). Inside
-    `with energyprof.profile(...)`, whose options choose the file and the sensors, and inside `energyprof run` it joins
-    that run. A second hook of a model joins the first.
+    them, which costs less. `max_overhead` ("3%", 0.03, "off") is that of `energyprof.profile`. Alone it starts a
+    run, recorded into a new file in the current folder (`hook.path`). Inside `with energyprof.profile(...)`, whose
+    options choose the file and the sensors, and inside `energyprof run` it joins that run. A second hook of a model
+    joins the first.
 
     Nothing is written to the model: copies, pickles and `state_dict` know nothing of it. Calls in any thread count,
     also those of the replicas that DataParallel makes; a copy (`deepcopy`) is a model of its own. What torch.compile
@@ -201,7 +205,7 @@ def torch_hook(model: Any, name: str | None = None, depth: int | None = None) ->
         raise TypeError(f"depth is a whole number or None, not {depth!r}")
     if depth is not None and depth < 0:
         raise ValueError(f"depth is {depth}; 0 records the model only, None all of its modules")
-    return TorchHook(model, name or "", depth)
+    return TorchHook(model, name or "", depth, checked_overhead(max_overhead))
 
 
 def _check_model(model: object) -> None:

@@ -21,6 +21,7 @@ from energyprof.launch.own_collector import OwnCollector
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.run_notes import note_ending
 from energyprof.model.json_text import to_json
+from energyprof.model.overhead_bound import DEFAULT
 from energyprof.sources import check_sources
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -36,6 +37,7 @@ class Wish(NamedTuple):
     lead_in_s: float = 0.0
     max_size: int = DEFAULT_BYTES
     flow: bool = True
+    max_overhead: str = DEFAULT
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
@@ -85,7 +87,7 @@ class Session:
         self._run_dir = make_run_folder()
         instruments = discover.instrument_specs()
         inherited = collector_environment(os.environ, _PACKAGE)
-        self._environment = ChildEnvironment(_PACKAGE, self._run_dir, instruments)
+        self._environment = ChildEnvironment(_PACKAGE, self._run_dir, instruments, wish.max_overhead)
         start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
         self._cpu_before = cpu_used_by(self._pid)
         config = {
@@ -109,7 +111,7 @@ class Session:
         self._collector.await_sampling()
         time.sleep(wish.lead_in_s)
         specs = to_json([list(instrument) for instrument in instruments]).decode()
-        bootstrap.begin(self._run_dir, specs, flow=wish.flow)
+        bootstrap.begin(self._run_dir, specs, max_overhead=wish.max_overhead, flow=wish.flow)
         self._environment.set()
         self._collector.begin(time.monotonic_ns(), time.time_ns())
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from energyprof.launch.environment import program_environment
 from energyprof.launch.program import file_stem
+from energyprof.model.overhead_bound import MAX_OVERHEAD
 from energyprof.record.recorder import PARENT_SPOOL
 
 
@@ -27,8 +28,11 @@ def stem_and_command() -> tuple[str, tuple[str, ...]]:
 class ChildEnvironment:
     """The variables by which a Python that this program starts comes to record itself, set while a run goes on."""
 
-    def __init__(self, package: str, run_dir: str, instruments: Sequence[tuple[str, str, str, str]]) -> None:
-        wanted = program_environment(os.environ, package, run_dir, instruments)
+    def __init__(
+        self, package: str, run_dir: str, instruments: Sequence[tuple[str, str, str, str]], max_overhead: str
+    ) -> None:
+        more = {MAX_OVERHEAD: max_overhead}
+        wanted = program_environment(os.environ, package, run_dir, instruments, cures=more)
         self._before = {name: os.environ.get(name) for name in (*wanted, PARENT_SPOOL)}
         self._ours = {name: value for name, value in wanted.items() if value != self._before[name]}
 

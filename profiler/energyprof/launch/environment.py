@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from energyprof.model.json_text import to_json
+from energyprof.model.overhead_bound import MAX_OVERHEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ DEPHASE = "ENERGYPROF_DEPHASE"
 REPEAT = "ENERGYPROF_REPEAT"
 SYNC = "ENERGYPROF_SYNC"
 FLOW = "ENERGYPROF_FLOW"
-OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS, DEPHASE, REPEAT, SYNC, FLOW)
+OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS, DEPHASE, REPEAT, SYNC, FLOW, MAX_OVERHEAD)
 
 
 def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is told
@@ -33,7 +34,7 @@ def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is tol
 
     `package` is the folder of energyprof itself; an instrument is (name, framework, "module:attribute", source file);
     `stacks` says whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`;
-    `cures` are the values of DEPHASE, REPEAT, SYNC and FLOW as far as they are asked for.
+    `cures` are the values of DEPHASE, REPEAT, SYNC, FLOW and MAX_OVERHEAD as far as they are asked for.
     """
     site = os.path.join(package, "record", "site")
     users = [entry for entry in _python_path(inherited) if entry != site]

@@ -41,6 +41,7 @@ def flat_layer(row: LayerRow) -> dict[str, Any]:
         "samples": row.samples,
         "tokens": row.tokens,
         "per_token_j": row.per_token_j,
+        "folded": row.folded,
     }
 
 

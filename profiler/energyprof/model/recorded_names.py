@@ -8,3 +8,5 @@ if TYPE_CHECKING:
 
 REPEAT_STAGE: Final = "(repeat)"
 """The stage around all that `--repeat` calls again."""
+FOLDED: Final = "folded"
+"""The fact of a stage that is not recorded any more, and counts to the one that calls it: why."""

@@ -213,6 +213,8 @@ class LayerRow:
     tokens: int | None = None
     """Positions of all sequences that its model was called for in a generation; None: in none, or unknown."""
     per_token_j: float | None = None
+    folded: str = ""
+    """Why it was not recorded to the end, so that its energy is in that of the layer that calls it; empty: it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +304,12 @@ class Overhead:
     late_polls: int
     counted: int = 0
     """Spans, among `spans`, that were counted and not stored, so that the file kept its bound."""
+    bound_share: float | None = None
+    """What recording was allowed to cost, relative to the program's own time; None: anything."""
+    folded: int = 0
+    """Layers that were not recorded any more to keep that bound, in the process that had most of them."""
+    governed_share: float | None = None
+    """What recording cost after that, as calibrated, in the process where it was most; None: there was no bound."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,12 @@ class RecorderFacts:
     """Why stages are missing that nobody could count; empty: none are known to be."""
     counted: int = 0
     """Spans, among `spans`, that were counted and not stored, so that the file kept its bound."""
+    max_overhead: float = 0.0
+    """What recording was allowed to cost, relative to the program's own time; 0: anything."""
+    folded: int = 0
+    """Layers that were not recorded any more, in the process that had most of them."""
+    overhead: float = 0.0
+    """What recording was found to cost after that, in the process where it was most."""
 
     @property
     def has_lost(self) -> bool:

@@ -12,7 +12,7 @@ from energyprof.model.frame import END, EVENTS, FACTS, pack_frame
 from energyprof.model.json_text import to_json
 from energyprof.record import fork, lanes
 from energyprof.record.announcements import Announcements
-from energyprof.record.ends import pair_cost_ns
+from energyprof.record.call_costs import CallCosts
 from energyprof.record.exit import close_within_limits
 from energyprof.record.faults import note, reason
 from energyprof.record.flusher import Flusher
@@ -65,6 +65,7 @@ class Recorder:
         """Samples of stacks to be written as well."""
         self.cures: CureFrames | None = None
         """What was delayed and repeated, to be written as well."""
+        self.costs = CallCosts()
         self.look_aside: Callable[[], bool] = lambda: False
         """Called by the flusher; True: it wants to be called again in ASIDE_PERIOD_S."""
         self._folder = os.path.join(run_dir, "spool")
@@ -86,7 +87,7 @@ class Recorder:
         self._warnings: list[str] = []
         self._is_replacing = False
         self._busy_ns = 0
-        self._pair_ns = 0.0
+        self.costs.begin()
         self._facts_s = perf_counter()
 
     def _begin_spool(self, parent: Parent | None) -> None:
@@ -198,8 +199,6 @@ class Recorder:
         if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
             return LOOK_PERIOD_S
         self._flushed_s = now_s
-        if held and not self._pair_ns:
-            self._pair_ns = pair_cost_ns()
         if held or self.stacks or self.cures:
             self.flush()
         return LOOK_PERIOD_S if held else FLUSH_PERIOD_S
@@ -246,6 +245,8 @@ class Recorder:
         finally:
             self._spool.shut()
             self._busy_ns += thread_time_ns() - began_ns
+        if not last:
+            self._busy_ns += self.costs.govern(self._busy_ns)
 
     def _write_events(self) -> None:
         """Take everything at once (deleting a list's head piece by piece is quadratic), then write it in pieces."""
@@ -262,6 +263,7 @@ class Recorder:
         if unwritten > HELD_EVENTS:
             self._losses.add(unwritten, "the program recorded faster than could be written")
             return
+        self.costs.take([events for _, events in taken])
         try:
             self._announcements.write(self._spool.id, self._write)
             for number, events in taken:
@@ -295,6 +297,7 @@ class Recorder:
                 "events": self._events_written,
                 "warnings": self._warnings,
                 "replacing": self._is_replacing,
+                "governor": self.costs.told(),
             }
             self._write(pack_frame(FACTS, 0, to_json(facts)))
             self._warnings = []
@@ -302,12 +305,10 @@ class Recorder:
             self._write(pack_frame(END, 0, perf_counter_ns().to_bytes(8, "little")))
 
     def _recording_ns(self) -> int:
-        if self._events_written and not self._pair_ns:
-            self._pair_ns = pair_cost_ns()
         sampling_ns = 0 if self.stacks is None else self.stacks.busy_ns
         flow = sys.modules.get("energyprof.record.flow")
         watching_ns = 0 if flow is None else flow.watching_ns()
-        return int(self._events_written * self._pair_ns / 2) + sampling_ns + watching_ns
+        return int(self.costs.spent_ns) + sampling_ns + watching_ns
 
     def _hold(self, error: OSError) -> None:
         """Keep the events for later as long as they are few."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from energyprof.record import lanes
+from energyprof.record.ends import added_ns
 from energyprof.record.lanes import device_lane, local
 from energyprof.record.names import NAMES
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from energyprof.interfaces import RepeatSource
     from energyprof.record.recorder import Recorder
     from energyprof.record.repeats import RepeatPhase
-    from energyprof.sink_doors import FlowWatch
+    from energyprof.sink_doors import FlowWatch, FoldSource
 
 
 class Sink:
@@ -86,6 +87,14 @@ class Sink:
     def waited(self, start: tuple[int, int, int], end: tuple[int, int, int]) -> None:
         """Take the CPU times of the calling thread and its process at both ends of a wait."""
         self._recorder.waited(start, end)
+
+    def governs(self, source: FoldSource) -> None:
+        """Have `source` asked what its calls cost, and told what to leave out."""
+        self._recorder.costs.add(source)
+
+    def added_ns(self, recorded: Callable[[], object], bare: Callable[[], object]) -> float:
+        """Return by how much a call of `recorded` takes longer than one of `bare`, other work in between."""
+        return added_ns(recorded, bare)
 
     def repeats(self, source: RepeatSource) -> bool:
         """Return whether layers are to be repeated; if so `source` is asked for them."""

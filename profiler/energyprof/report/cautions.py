@@ -24,6 +24,8 @@ LATE_FROM_POLLS = 100
 """Polls from which a share of them is worth a word."""
 COST_SHARE = 0.10
 """Part of the run that recording took, above which it is said."""
+EXCEEDED = 1.1
+"""Times its bound that recording costs, above which it is said."""
 OTHER_NAMES = "<other>"
 """The stage that collects all names above the recorder's limit."""
 
@@ -169,6 +171,18 @@ def _of_recording(run: RunFacts, recorder: RecorderFacts, stages: tuple[Stage, .
             f"recording took {share} of the run for {recorder.spans} spans, and its energy is among the stages'; "
             "mark fewer, longer stages"
         )
+    if recorder.folded:
+        layers = "1 layer is" if recorder.folded == 1 else f"{recorder.folded} layers are"
+        yield (
+            f"{layers} folded into those that call them, too short to be recorded within "
+            f"{_percent(recorder.max_overhead)} of the program's time; what is left costs "
+            f"{_percent(recorder.overhead)}; to see more, allow more: --max-overhead"
+        )
+    if recorder.max_overhead and recorder.overhead > EXCEEDED * recorder.max_overhead:
+        yield (
+            f"recording costs the program {_percent(recorder.overhead)}, more than {_percent(recorder.max_overhead)}: "
+            "what could be folded has been; mark fewer, longer stages"
+        )
     if recorder.polls >= LATE_FROM_POLLS and recorder.late_polls > LATE_SHARE * recorder.polls:
         yield (
             f"{recorder.late_polls} of {recorder.polls} polls of the power sources were more than 5 ms late; "
@@ -179,6 +193,10 @@ def _of_recording(run: RunFacts, recorder: RecorderFacts, stages: tuple[Stage, .
             f"there were more stage names than are kept apart; the rest is {OTHER_NAMES}: "
             "keep numbers and file names out of stage names"
         )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2g} %"
 
 
 def _ids(domains: list[Domain]) -> str:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Final
 
 from energyprof.model.ids import StageId
+from energyprof.model.recorded_names import FOLDED
 from energyprof.model.report import LAYER_PHASES, LayerPhase, LayerRow, StageRow, SumRow
 from energyprof.report.sums import exact_sum, weakest
 from energyprof.report.work import Handed
@@ -160,6 +161,7 @@ class _Layers:
             samples=samples,
             tokens=tokens,
             per_token_j=total.energy_j / tokens if tokens and total.energy_j is not None else None,
+            folded=str(facts.get(FOLDED, "")),
         )
 
     def _handed(self, name: str, phase: LayerPhase, counted: list[StageRow]) -> tuple[int | None, int | None]:

@@ -183,6 +183,9 @@ def overhead(recorder: RecorderFacts, wall_s: float) -> Overhead:
         sampler_share=recorder.sampler_s / wall_s if wall_s > 0 else 0.0,
         polls=recorder.polls,
         late_polls=recorder.late_polls,
+        bound_share=recorder.max_overhead or None,
+        folded=recorder.folded,
+        governed_share=recorder.overhead if recorder.max_overhead else None,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from energyprof.model.report import DomainRow, Report
+from energyprof.model.report import DomainRow, Overhead, Report
 from energyprof_plugins.exporters.account import Ledger, covered_text, ledger, percent_covered, sensed_word
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.figures import (
@@ -122,9 +122,16 @@ def overhead_line(report: Report) -> str:
     cost = report.overhead
     spans = f"{grouped(cost.spans)} span{'' if cost.spans == 1 else 's'}"
     return (
-        f"overhead  {percent(cost.share)} of the time for {spans} \u00b7 "
+        f"overhead  {percent(cost.share)} of the time for {spans}{_governed(cost)} \u00b7 "
         f"collector {seconds(cost.collector_s)} CPU \u00b7 sampling {percent(cost.sampler_share, 2)} of a core"
     )
+
+
+def _governed(cost: Overhead) -> str:
+    """Return what was done to keep the bound; nothing where nothing was."""
+    if cost.bound_share is None or not cost.folded:
+        return ""
+    return f" (kept below {percent(cost.bound_share)}: {grouped(cost.folded)} too short layers folded)"
 
 
 def _error(row: DomainRow) -> str:

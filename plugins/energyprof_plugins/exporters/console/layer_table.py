@@ -24,6 +24,7 @@ SHORTEST_NAME: Final = 24
 """Columns beyond the first figures are left out, the last first, until names have this much room."""
 LONGEST_NAME: Final = 60
 REFUSED: Final = "?"
+FOLDED_SIGN: Final = "^"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,10 @@ def layer_key(choice: Choice, report: Report) -> str:
     lines = ["how  " + "  ".join(said)]
     if _intervals(figures, "").bounds:
         lines.append(BOUNDS_KEY)
-    if any(figure.energy_j is None for figure in figures):
+    if any(row.folded for row in choice.rows):
+        reasons = dict.fromkeys(row.folded for row in choice.rows if row.folded)
+        lines.append(f"{FOLDED_SIGN} {'; '.join(reasons)}")
+    if any(choice.figure(row).energy_j is None and not row.folded for row in choice.rows):
         lines.append(f"{REFUSED} cannot be told from its neighbours, only bounds are known")
     if choice.depth is not None:
         lines.append(f"at depth {choice.depth} the layers below are included")
@@ -115,7 +119,10 @@ def layer_columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[Column
     most_j = max((_size(figure) for figure in figures), default=0.0)
     unit, unit_j = column_unit(most_j)
     intervals = _intervals(figures, unit)
-    cells = [_energy_cells(figure, intervals, unit_j) for figure in figures]
+    cells = [
+        intervals.value_only(FOLDED_SIGN) if row.folded else _energy_cells(figure, intervals, unit_j)
+        for row, figure in zip(rows, figures, strict=True)
+    ]
     shares = ["" if figure.share is None else percent(figure.share).removesuffix(" %") for figure in figures]
     bars = [glyphs.bar(part, 10) for part in bar_parts(choice)]
     if choice.rest:
@@ -130,7 +137,7 @@ def layer_columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[Column
     ]
     made += [Column("share %", shares, is_needed=True), Column("", bars, left=True)]
     if choice.depth is None and any(row.total_sum != row.self_sum for row in rows):
-        made.append(Column("total", [_plain_j(row.total_sum.energy_j, unit_j) for row in rows] + more))
+        made.append(Column("total", [_of_layer(row, row.total_sum.energy_j, unit_j) for row in rows] + more))
     made += _phase_columns(report, choice, unit_j, more)
     has_tokens = any(row.per_token_j is not None for row in rows)
     if has_tokens:
@@ -166,15 +173,15 @@ def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str
     made = []
     for phase in phases:
         found = [apart.get((row.layer, phase)) for row in choice.rows]
-        values = [None if row is None else choice.figure(row).energy_j for row in found]
-        made.append(Column(phase, [_plain_j(value, unit_j) for value in values] + more))
+        values = ["" if row is None else _of_layer(row, choice.figure(row).energy_j, unit_j) for row in found]
+        made.append(Column(phase, values + more))
     return made
 
 
 def _each(rows: Sequence[LayerRow], what: str, value: Callable[[LayerRow], float | None], more: list[str]) -> Column:
     known = [found for row in rows if (found := value(row))]
     unit, unit_j = column_unit(median(known) if known else 0.0)
-    return Column(f"{unit}/{what}", [_plain_j(value(row), unit_j) for row in rows] + more)
+    return Column(f"{unit}/{what}", [_of_layer(row, value(row), unit_j) for row in rows] + more)
 
 
 def _intervals(figures: Sequence[SumRow], unit: str) -> IntervalColumns:
@@ -203,6 +210,10 @@ def _high(figure: SumRow) -> float:
 
 def _size(figure: SumRow) -> float:
     return abs(figure.energy_j) if figure.energy_j is not None else _high(figure)
+
+
+def _of_layer(row: LayerRow, energy_j: float | None, unit_j: float) -> str:
+    return "" if row.folded else _plain_j(energy_j, unit_j)
 
 
 def _plain_j(energy_j: float | None, unit_j: float) -> str:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from energyprof.model.ids import StageId
+from energyprof.model.recorded_names import FOLDED
 from energyprof.model.report import Report, UnsplitRow
 from energyprof_plugins.exporters.account import counted_domains, ledger, microjoules, stage_energies
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -108,6 +109,10 @@ def key(report: Report, listing: Listing) -> str:
             name = "/".join((*entry.path, f"{len(entry.members)} stages")) if entry.members else "/".join(entry.path)
             reasons.setdefault(entry.reason, []).append(name)
     lines += [f"{', '.join(names[:NAMED])}: {reason}" for reason, names in reasons.items()]
+    folded = sum(FOLDED in row.facts for row in report.stages)
+    if folded:
+        them = "1 stage is" if folded == 1 else f"{grouped(folded)} stages are"
+        lines.append(f"{them} too short to be recorded and counted to those that call them")
     missing = uncovered(report)
     if missing:
         stages = "no reading covers 1 stage" if missing == 1 else f"no reading covers {grouped(missing)} stages"
@@ -116,12 +121,12 @@ def key(report: Report, listing: Listing) -> str:
 
 
 def uncovered(report: Report) -> int:
-    """Return how many stages have no figure at all, not even together with others."""
+    """Return how many stages have no figure at all, not even together with others, and are not folded."""
     counted = counted_domains(report)
     together = {member for row in report.unsplit if row.domain in counted for member in row.members}
     own = stage_energies([row.self_energy for row in report.stages], counted)
     unknown = zip(report.stages, own.nothing, strict=True)
-    return sum(nothing and row.stage not in together for row, nothing in unknown)
+    return sum(nothing and row.stage not in together and FOLDED not in row.facts for row, nothing in unknown)
 
 
 def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) -> Table:

@@ -1,0 +1,136 @@
+"""What it costs to record a module's call, measured where it is recorded, and which modules can be left out.
+
+A module is folded with its backward: its calls are torch's own again but for one look into a dictionary.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter_ns as now_ns
+
+from energyprof.model.recorded_names import FOLDED
+from energyprof_plugins.instruments.torch_backward import Here, TorchBackward
+from energyprof_plugins.instruments.torch_call import recording_call
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol, TypeAlias
+
+    Added: TypeAlias = Callable[[Callable[[], object], Callable[[], object]], float]
+    """Measures by how much a call of the first takes longer than one of the second."""
+
+    class FoldedNames(Protocol):
+        """Who knows the modules by their codes."""
+
+        entrances: set[int]
+        """Codes of those at which calls of a whole model begin."""
+
+        def name_of(self, code: int) -> str:
+            """Return the name of a module's stage; nothing for others."""
+            ...
+
+        def fold(self, codes: Sequence[int], reason: str) -> None:
+            """Record calls of these modules no longer."""
+            ...
+
+
+MARKS = 2.0
+"""Marks that autograd comes across for each call of a module, about: 1.9 in a transformer encoder."""
+HOOK_NS = 600.0
+"""What it takes autograd to call one of them and to build what it hands over; measured (EPYC 7003, torch 2.13)."""
+
+
+class TorchFolding:
+    """A `FoldSource` of all modules."""
+
+    def __init__(
+        self, names: FoldedNames, backward: TorchBackward, original: Callable[..., Any], added_ns: Added
+    ) -> None:
+        """Measure what recording costs here: 3 ms. `original` is torch's `Module.__call__`."""
+        self._names = names
+        self._backward = backward
+        self._plain_ns, self._marked_ns, self._reached_ns = _costs_ns(original, added_ns)
+
+    def cost_ns(self, code: int) -> float:
+        """Return what it costs to record one call of this stage; 0: it is none of a module."""
+        if code in self._backward.forward_codes:
+            return MARKS * (self._reached_ns + HOOK_NS)
+        if not self._names.name_of(code):
+            return 0.0
+        return self._marked_ns if self._backward.has_marked else self._plain_ns
+
+    def layer_of(self, code: int) -> int:
+        """Return the code of the module's forward; 0: it belongs to no module, or to one that is called on its own."""
+        forward = self._backward.forward_codes.get(code, code)
+        return forward if self._names.name_of(forward) and forward not in self._names.entrances else 0
+
+    def kin_of(self, code: int) -> str:
+        """Return the module's name with its numbers left out: what stands alike in alike blocks."""
+        from re import sub
+
+        return sub(r"\d+", "*", self._names.name_of(code))
+
+    def fold(self, codes: Sequence[int], reason: str) -> None:
+        """Record these modules no longer."""
+        self._names.fold(codes, reason)
+        self._backward.tell(codes, {FOLDED: reason})
+
+
+class _NoSink:
+    """Takes the events of the calls that are measured."""
+
+    def __init__(self) -> None:
+        events: list[int] = []
+        self.ext = events.extend
+
+    def local(self) -> object:
+        return self
+
+    def stage_code(self, _name: str, **_of: object) -> int:
+        return 1
+
+
+def _costs_ns(original: Callable[..., Any], added_ns: Added) -> tuple[float, float, float]:
+    """Return what recording adds to a call without gradients, to one with, and to a mark that autograd comes across."""
+    import torch
+
+    module = torch.nn.Identity()
+    sink: Any = _NoSink()
+    backward = TorchBackward(sink, lambda _code: 1)
+    scope = {
+        "local": sink,
+        "codes": {id(module): 1},
+        "learn": None,
+        "now_ns": now_ns,
+        "is_traced": getattr(torch.compiler, "is_dynamo_compiling", torch.compiler.is_compiling),
+        "wants_gradients": bool,
+        "mine": backward.mine,
+        "made": backward.made,
+        "arrive": backward.arrive,
+        "leave": backward.leave,
+        "entrances": (),
+        "enter": None,
+        "leave_around": None,
+    }
+    plain, _ = recording_call(original, scope)
+    marking, _ = recording_call(original, {**scope, "wants_gradients": torch.is_grad_enabled})
+    here: Here = backward.mine.here
+    with torch.inference_mode(False), torch.enable_grad():
+        given = torch.empty(0, device="cpu").requires_grad_()
+        twice = given.view(0)
+
+        def marked() -> None:
+            here.made = -1  # as if what it is given had been made since
+            marking(module, twice)
+
+        marked_ns = added_ns(marked, lambda: original(module, twice))
+        plain_ns = added_ns(lambda: plain(module, given), lambda: original(module, given))
+    here.depth = 1
+    calls = [(None, 1, 0), (None, 1, 0)]
+    keys = iter(range(1 << 30))
+
+    def reached() -> None:
+        key = next(keys)
+        backward._reached(calls[key % 2], key, None)
+
+    return plain_ns, marked_ns, added_ns(reached, lambda: None)
