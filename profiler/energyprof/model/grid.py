@@ -100,7 +100,10 @@ def _tracked(low: Floats, high: Floats, period: float, rounds: int) -> Grid | No
         if np.count_nonzero(kept) < FEWEST:
             return None
         slope, start = np.polyfit(since[kept], phase[kept], 1)
-        period = 1.0 / (1.0 / period - slope / (2 * np.pi))
+        rate = 1.0 / period - slope / (2 * np.pi)
+        if rate * since[-1] < 1.0:
+            return None  # phases run with time itself: the period would be longer than all there is
+        period = 1.0 / rate
     offset = period * float(np.angle(np.exp(2j * np.pi * since[kept] / period).mean())) / (2 * np.pi)
     slot = np.rint((since - offset) / period)
     residual = since - offset - slot * period

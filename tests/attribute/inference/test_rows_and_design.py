@@ -168,6 +168,12 @@ def test_polls_hardly_more_frequent_than_updates_still_tell_their_grid():
     assert np.abs(off).max() < 3 * grid.error_ns
 
 
+def test_updates_five_times_as_frequent_as_they_should_be_have_no_grid():
+    at = 20 * MS * np.arange(1.0, 41.0)
+
+    assert fit_grid(at - 5 * MS, at, 100 * MS, may_repeat=True) is None
+
+
 def test_updates_at_random_gather_at_no_period():
     rng = np.random.default_rng(5)
     at = np.cumsum(rng.exponential(30 * MS, 2000))
