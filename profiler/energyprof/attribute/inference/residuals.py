@@ -8,7 +8,8 @@ Whitened residuals r = L^-1 e should be independent, of variance 1 and light tai
                    and Time Series, 1981, section 5.3). What is slow cancels in part between stages that take turns:
                    no theory here says how much. Variances grow by the square root of f, between all of it and nothing,
                    and at most by 2. That is an empirical middle, not a theory: where the power of all stages wanders
-                   together on a fast power sensor, 95 % intervals still hold 80 %. Blocks of the bootstrap last as long as residuals hang together (bootstrap.py)
+                   together on a fast power sensor, 95 % intervals still hold 80 %.
+                   Blocks of the bootstrap last as long as residuals hang together (bootstrap.py)
     heavy tails    kurtosis far above a normal's 3: single rows decide, and the bootstrap may widen further
 """
 
