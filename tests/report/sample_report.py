@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from energyprof.attribute.regroup import regroup, regroup_flows
 from energyprof.graph.build import build_graph
+from energyprof.graph.choose import choose_domains, choose_stages
 from energyprof.model.attribution import (
     ATTRIBUTION_VERSION,
     PROVENANCES,
@@ -26,7 +28,9 @@ from energyprof.model.ids import DomainId, StageId, escape_component
 from energyprof.model.report import Report
 from energyprof.model.span import Stage
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts
+from energyprof.model.view import View
 from energyprof.report.build import build_report
+from energyprof.report.view import with_view
 
 CPU = Domain(DomainId("cpu:0:package"), "rapl package-0", "sensor", "energy", 1e-6, "cpu", period_ns=1_000_000,
              gain_error=(0.03, 0.03))  # fmt: skip
@@ -123,6 +127,20 @@ def make_report(
         polls=round(wall_s * 100), late_polls=0, spans=sum(part.calls for part in laid.parts),
     )  # fmt: skip
     return build_report(run, facts, domains, stages, (), attribution, graph)
+
+
+def view_report(
+    parts: Sequence[Part], view: View, domains: tuple[Domain, ...] = (CPU,), *, after: Sequence[tuple[str, str]] = ()
+) -> Report:
+    """Return the report of a view of a run with these stages."""
+    stages, attribution = attributed(parts, domains)
+    chosen, grouping = choose_domains(domains, view.domain), choose_stages(stages, view)
+    kept = regroup(stages, attribution, grouping, frozenset(domain.id for domain in chosen))
+    graph = build_graph(grouping.stages, chosen, kept, regroup_flows(_flows(stages, after), grouping))
+    run = RunFacts(("job.py",), 0, 0, 96_400_000_000, 0)
+    return with_view(
+        build_report(run, RecorderFacts(), chosen, grouping.stages, (), kept, graph), view, grouping, chosen, kept
+    )
 
 
 def attributed(parts: Sequence[Part], domains: tuple[Domain, ...] = (CPU,)) -> tuple[tuple[Stage, ...], Attribution]:

@@ -131,6 +131,7 @@ def _said(report: Report, tree: CallTree) -> str:
 
 def _session(report: Report, tree: CallTree, names: list[str], scale: float) -> Any:  # pyinstrument's own type
     """Return the stacks as samples, weights in microjoules times `scale`, like calls together."""
+    from pyinstrument.frame import DUMMY_ROOT_FRAME_IDENTIFIER
     from pyinstrument.session import Session
 
     records = _records(tree, names, scale)
@@ -144,7 +145,10 @@ def _session(report: Report, tree: CallTree, names: list[str], scale: float) -> 
         min_interval=0.001,
         max_interval=0.001,
         sample_count=int(tree.samples.sum()),
-        start_call_stack=[],
+        start_call_stack=[
+            DUMMY_ROOT_FRAME_IDENTIFIER,
+            *(records[0][0][:1] if records else []),
+        ],  # where the tree begins
         target_description=f"{_title(report, tree)}; {_said(report, tree)}",
         cpu_time=energy * energy / spent if spent > 0 else 0.0,  # the page shows it by `duration`
         sys_path=_folders(tree),

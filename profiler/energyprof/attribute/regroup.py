@@ -15,6 +15,7 @@ import numpy as np
 from energyprof.attribute.identify import Subtrees
 from energyprof.attribute.ledger import MICRO
 from energyprof.attribute.regroup_functions import FunctionsShown
+from energyprof.attribute.regroup_joints import Joints
 from energyprof.model.attribution import (
     PROVENANCES,
     Attribution,
@@ -22,10 +23,9 @@ from energyprof.model.attribution import (
     EnergyColumns,
     SensorFit,
     StageTimes,
-    Unsplit,
 )
 from energyprof.model.ids import DomainId
-from energyprof.model.span import Flags, Floats, Ints, Stage
+from energyprof.model.span import Flags, Ints, Stage
 from energyprof.model.trace import Flows, Outputs
 from energyprof.model.view import Grouping
 
@@ -100,22 +100,27 @@ class _Groups:
 
 
 def _domain(found: DomainAttribution, groups: _Groups, shown: FunctionsShown) -> DomainAttribution:
-    unsplit = tuple(one for one in (_unsplit(row, groups.grouping) for row in found.unsplit) if one is not None)
+    joints = Joints.of(found)
     fit = found.fit if found.fit is not None and not found.fit.refusal else None
-    own = _columns(found, groups, fit, is_total=False)
-    total = _columns(found, groups, fit, is_total=True)
+    own = _columns(found, groups, fit, joints, is_total=False)
+    total = _columns(found, groups, fit, joints, is_total=True)
+    unsplit = joints.of_groups(found.self_energy, groups.grouping, groups.members)
     functions = None if found.functions is None else shown.energy(found.functions)
     return replace(found, self_energy=own, total_energy=total, unsplit=unsplit, functions=functions, fit=None)
 
 
-def _columns(found: DomainAttribution, groups: _Groups, fit: SensorFit | None, *, is_total: bool) -> EnergyColumns:
+def _columns(
+    found: DomainAttribution, groups: _Groups, fit: SensorFit | None, joints: Joints, *, is_total: bool
+) -> EnergyColumns:
     """Return the figures of all stages of the view; those of single stages and of whole subtrees are known already."""
-    rows, joints = [], _Joints.of(found)
+    rows = []
     whole = groups.total_subtree if is_total else groups.self_subtree
     for place, origin in enumerate(groups.grouping.origin.tolist()):
         members = groups.below[place] if is_total else groups.members[place]
         is_single = len(members) == 1 and members[0] == origin
-        if whole[place] and (is_total or not is_single):
+        # Its total may be known where a part of it is in a row with others: what is its own is then in that row.
+        is_known = is_total or not (is_single or len(joints.told(found.self_energy, members).cut))
+        if whole[place] and is_known:
             rows.append(_row(found.total_energy, origin))
         else:
             rows.append(_row(found.self_energy, origin) if is_single else _added(found, fit, members, joints))
@@ -143,68 +148,26 @@ def _row(columns: EnergyColumns, at: int) -> _Row:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Joints:
-    """For each stage the unsplit row that it is in; -1: none."""
-
-    rows: tuple[Unsplit, ...]
-    row_of: Ints
-    size: Ints
-
-    @staticmethod
-    def of(found: DomainAttribution) -> _Joints:
-        row_of = np.full(len(found.self_energy.energy_j), -1, np.int64)
-        for number, row in enumerate(found.unsplit):
-            row_of[list(row.members)] = number
-        return _Joints(found.unsplit, row_of, np.array([len(row.members) for row in found.unsplit], np.int64))
-
-
-def _added(found: DomainAttribution, fit: SensorFit | None, members: Ints, joints: _Joints) -> _Row:
+def _added(found: DomainAttribution, fit: SensorFit | None, members: Ints, joints: Joints) -> _Row:
     columns = found.self_energy
     if not len(members):
         return 0.0, 0.0, 0.0, True, 0.0, PROVENANCES.index("measured"), LEFT_OUT, True
-    refused, unread = columns.refused[members], columns.unread[members]
-    known = members[~refused]
-    energy_uj, low_uj, high_uj = (int(np.rint(part[known] * MICRO).sum()) for part in _figures(columns))
-    in_joint = joints.row_of[members[refused]]
-    number, count = np.unique(in_joint[in_joint >= 0], return_counts=True)
-    whole = number[count == joints.size[number]]
-    for row in (joints.rows[at] for at in whole.tolist()):
-        energy_uj += round(row.energy_j * MICRO)
-        low_uj += round(row.low_j * MICRO)
-        high_uj += round(row.high_j * MICRO)
-    cut = members[refused & ~np.isin(joints.row_of[members], whole)]
-    low_uj += int(np.rint(columns.low_j[cut] * MICRO).sum())
-    high_uj += int(np.rint(columns.high_j[cut] * MICRO).sum())
-    if fit is not None and not len(cut):
+    told = joints.told(columns, members)
+    energy_uj, low_uj, high_uj = told.energy_uj, told.low_uj, told.high_uj
+    if len(told.cut):
+        low_uj += int(np.rint(columns.low_j[told.cut] * MICRO).sum())
+        high_uj += int(np.rint(columns.high_j[told.cut] * MICRO).sum())
+    elif fit is not None:
         half_uj = _SPREAD * fit.sd_of_sum(members) * MICRO
         low_uj, high_uj = max(low_uj, round(energy_uj - half_uj)), min(high_uj, round(energy_uj + half_uj))
         low_uj, high_uj = min(low_uj, energy_uj), max(high_uj, energy_uj)
     weight = np.maximum(columns.energy_j[members], 0.0)
     share = float(weight @ columns.data_share[members] / weight.sum()) if weight.sum() > 0 else 1.0
-    reasons = dict.fromkeys(columns.reason[at] for at in cut.tolist() if columns.reason[at])
+    reasons = dict.fromkeys(columns.reason[at] for at in told.cut.tolist() if columns.reason[at])
     return (
-        energy_uj / MICRO, low_uj / MICRO, high_uj / MICRO, len(cut) > 0, share,
-        int(columns.provenance[members].max()), next(iter(reasons), ""), bool(unread.all()),
+        energy_uj / MICRO, low_uj / MICRO, high_uj / MICRO, len(told.cut) > 0, share,
+        int(columns.provenance[members].max()), next(iter(reasons), ""), bool(columns.unread[members].all()),
     )  # fmt: skip
-
-
-def _figures(columns: EnergyColumns) -> tuple[Floats, Floats, Floats]:
-    return columns.energy_j, columns.low_j, columns.high_j
-
-
-def _unsplit(row: Unsplit, grouping: Grouping) -> Unsplit | None:
-    """Return what cannot be told apart in the view; None: one stage of it holds all, or it is left out."""
-    members = np.array(row.members, np.int64)
-    here = members[(grouping.place[members] >= 0) & grouping.is_own[members]]
-    places = np.unique(grouping.place[here]).tolist()
-    missing = len(members) - len(here)
-    if not places or (len(places) == 1 and len(here) > 1 and not missing):
-        return None
-    if len(places) == 1 and not missing and len(here) == 1 and np.count_nonzero(grouping.place == places[0]) > 1:
-        return None  # one refused stage, added to others
-    reason = f"together with {missing} left out of this view; {row.reason}" if missing else row.reason
-    return replace(row, members=tuple(places), reason=reason)
 
 
 def _times(times: StageTimes, grouping: Grouping) -> StageTimes:

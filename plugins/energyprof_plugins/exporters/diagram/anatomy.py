@@ -191,7 +191,10 @@ def _of_function(box: Box, spent_uj: int) -> list[str]:
     told = joules_with_bounds(own.energy_j, *own.bounds_j)
     if total.energy_j is None or round(total.energy_j * 1e6) == own.energy_uj:
         return [_with_share(told, own.energy_uj, spent_uj)]
-    return [f"self {told}", f"{joules(total.energy_j)}{_of(round(total.energy_j * 1e6), spent_uj)} with callees"]
+    whole = f"{joules(total.energy_j)}{_of(round(total.energy_j * 1e6), spent_uj)}"
+    if not own.energy_uj:
+        return [f"{whole} in callees"]
+    return [f"self {told}", f"{whole} with callees"]
 
 
 def _called(rows: Sequence[StageRow]) -> list[str]:

@@ -29,6 +29,8 @@ UP, DOWN = "\u25b2", "\u25bc"
 SMALLEST_PT, LARGEST_PT = 11, 20
 NAME_WIDTH_PT: Final = 230
 NAMES_TOLD: Final = 20
+ABSENT: Final = {"before_j": "new", "after_j": "vanished"}
+"""Which stages have nothing on a side, because they were not there."""
 
 
 def changes_drawing(report: Report, comparison: Comparison, wishes: Wishes) -> str:
@@ -71,7 +73,7 @@ class _Changes:
         column = [f"s{place}" for place in self.spine]
         hidden = [place for place, above in enumerate(self.parent) if above is None and place not in self.shown]
         if hidden:
-            self._rest(self.graph, "run", hidden)
+            self._rest(self.graph, None, hidden)
             column.append("runrest")
         if not column:
             text = table([line("no stage was recorded in either run", 11, LIGHT["ink"], bold=True)])
@@ -120,7 +122,7 @@ class _Changes:
                 children = self.children[place]
                 hidden = [child for child in children if child not in self.shown]
                 if hidden:
-                    self._rest(cluster, f"s{place}", hidden)
+                    self._rest(cluster, place, hidden)
                     cluster.edge(f"s{place}", f"s{place}rest", dir="none", color=LIGHT["frame"], penwidth="0.7")
                 for child in reversed(children):
                     if child in self.shown:
@@ -179,23 +181,24 @@ class _Changes:
     def _has_below(self, row: StageChange) -> bool:
         return bool(self.children[self.place_of[row.stage]])
 
-    def _rest(self, where: Any, above: str, hidden: list[int]) -> None:  # graphviz ships no types
+    def _rest(self, where: Any, parent: int | None, hidden: list[int]) -> None:  # graphviz ships no types
         """Draw what is folded: how many stages, how many of them changed, and their joules together."""
+        above = "run" if parent is None else f"s{parent}"
         waiting, below = list(hidden), list[int]()
         while waiting:
             place = waiting.pop()
             below.append(place)
             waiting += self.children[place]
         changed = sum(self.rows[place].own.is_significant for place in below)
-        unknown = sum(self.rows[place].total.change_j is None for place in hidden)
-        known = [self.rows[place].total for place in hidden if self.rows[place].total.change_j is not None]
-        change_uj = sum(microjoules(one.change_j) for one in known)
-        before_uj = sum(microjoules(one.before_j) for one in known)
-        what = f", {grouped(changed)} changed" if changed else " within noise"
-        lines = [line(f"+ {grouped(len(below))}{what}", 10, LIGHT["ink"])]
-        lines.append(line(f"{_signed(change_uj)} of {joules(before_uj / 1e6)}", 10, LIGHT["ink"]))
+        unknown = sum(self.rows[place].own.change_j is None for place in below)
+        what = f", {grouped(changed)} changed" if changed else " folded" if unknown else " within noise"
+        before_uj, after_uj = (self._left_uj(parent, hidden, side) for side in ("before_j", "after_j"))
+        amount = "change not known"
+        if before_uj is not None and after_uj is not None:
+            amount = f"{_signed(after_uj - before_uj)} of {joules(before_uj / 1e6)}"
+        lines = [line(f"+ {grouped(len(below))}{what}", 10, LIGHT["ink"]), line(amount, 10, LIGHT["ink"])]
         if unknown:
-            lines.append(line(f"{grouped(unknown)} of them not known", 9, LIGHT["ink"]))
+            lines.append(line(f"{grouped(unknown)} of them not known by itself", 9, LIGHT["ink"]))
         names = [f"{visible(self.rows[place].name)}  {_told(self.rows[place].total)}" for place in sorted(hidden)]
         left = len(names) - NAMES_TOLD
         told = ["folded here:", *names[:NAMES_TOLD], *([f"and {grouped(left)} more"] if left > 0 else [])]
@@ -203,6 +206,28 @@ class _Changes:
             f"{above}rest", label(table(lines)), style="rounded,filled", fillcolor=LIGHT["panel"],
             color=LIGHT["frame"], tooltip=graphviz.escape("\n".join(told)), id=f"{above}rest", **{"class": "rest"},
         )  # fmt: skip
+
+    def _left_uj(self, parent: int | None, hidden: list[int], side: str) -> int | None:
+        """Return the energy of what is folded, before or after; None: not known.
+
+        It is what is left of its parent: so it holds what cannot be told apart there, too.
+        """
+        if parent is None:
+            parts = [(1, self.rows[place], self.rows[place].total) for place in hidden]
+        else:
+            row = self.rows[parent]
+            parts = [(1, row, row.total), (-1, row, row.own)]
+            drawn = [self.rows[child] for child in self.children[parent] if child in self.shown]
+            parts += [(-1, one, one.total) for one in drawn]
+        left_uj = 0
+        for sign, row, change in parts:
+            energy_j = getattr(change, side)
+            if energy_j is None and row.presence == ABSENT[side]:
+                continue  # it was not there
+            if energy_j is None:
+                return None
+            left_uj += sign * microjoules(energy_j)
+        return left_uj
 
     def _flows(self) -> set[tuple[str, str]]:
         """Write data flow between neighbours on the spine with the change of what is handed on; return their ids."""

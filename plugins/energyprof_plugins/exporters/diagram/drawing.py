@@ -27,6 +27,10 @@ BORDERS: Final = {
 UNKNOWN: Final = {"style": "filled", "penwidth": "1", "color": LIGHT["frame"]}
 """Of a box whose energy is not known: it has no provenance."""
 
+THICKEST: Final = 9
+"""Points of a line that carries all energy, beside those that every line has."""
+THICKEST_CALL: Final = 3
+"""Of a call: its joules stand on the line and must not be covered by it."""
 MARGIN_PT: Final = "16"
 """Room around the boxes of a cluster: a line of text below the lowest one fits."""
 
@@ -113,7 +117,7 @@ class _Drawing:
                 for child in reversed(self.groups[this].children):
                     if child in self.shown and child not in self.called:
                         # Heavier lines further in keep children beside their parent; without it the lines cross.
-                        total_uj = self.groups[child].total_uj
+                        total_uj = self.groups[child].rank_uj
                         self._line(cluster, (this, self._id(child)), total_uj, weight=4 ** min(depth, 6))
                 waiting += [(child, depth + 1) for child in self.groups[this].children if child in self.shown]
 
@@ -267,7 +271,7 @@ class _Drawing:
             names = [self.groups[place].name for place in (source, target)]
             self.graph.edge(
                 self._id(source), self._id(target), label=f" {amount} ", fontsize="9", fontcolor=LIGHT["dim"],
-                color=LIGHT["frame"], arrowhead="vee", penwidth=self._width(energy_uj or 0),
+                color=LIGHT["frame"], arrowhead="vee", penwidth=self._width(energy_uj or 0, THICKEST_CALL),
                 tooltip=graphviz.escape(f"{names[0]} calls {names[1]}: {amount or 'an unknown energy'} there"),
             )  # fmt: skip
 
@@ -306,9 +310,9 @@ class _Drawing:
         else:
             self.graph.edge(self._id(source), self._id(target), arrowhead=arrow, **attributes)
 
-    def _width(self, energy_uj: int) -> str:
+    def _width(self, energy_uj: int, thickest: float = THICKEST) -> str:
         part = max(energy_uj, 0) / self.spent_uj if self.spent_uj > 0 else 0.0
-        return f"{0.7 + 9 * min(part, 1.0):.2f}"
+        return f"{0.7 + thickest * min(part, 1.0):.2f}"
 
     def _id(self, place: int | None) -> str:
         """Return the id of a box: that of its first stage in the report, so that it stays when folding changes."""
