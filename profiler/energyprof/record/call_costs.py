@@ -35,6 +35,8 @@ class CallCosts:
         self.spent_ns = 0.0
         """What the events taken have cost the program."""
         self._taken = []
+        self._governing_ns = 0
+        """Part of what flushing has cost that decides and does not recur: it must not make more be folded."""
         if self.governor is not None:
             self.governor.begin()
 
@@ -53,8 +55,10 @@ class CallCosts:
         if self.governor is None:
             return 0
         began_ns = thread_time_ns()
-        self.governor.look(taken, self.spent_ns, flushing_ns)
-        return thread_time_ns() - began_ns
+        self.governor.look(taken, self.spent_ns, flushing_ns - self._governing_ns)
+        took_ns = thread_time_ns() - began_ns
+        self._governing_ns += took_ns
+        return took_ns
 
     def told(self) -> dict[str, int]:
         """Return what the report says of the governor; nothing where there is none."""

@@ -99,7 +99,10 @@ class Governor:
         `recorded_ns` and `flushed_ns`: what recording and flushing have cost since the process began to record.
         """
         recording_ns, flushing_ns = recorded_ns - self._seen_ns[0], flushed_ns - self._seen_ns[1]
-        self._seen_ns = recorded_ns, flushed_ns
+        is_first, self._seen_ns = self._seen_ns == (0.0, 0.0), (recorded_ns, flushed_ns)
+        if is_first:  # what was met and announced for the first time costs more than ever after
+            self._begin_window()
+            return
         self._own_ns += recording_ns + flushing_ns
         self._flushing_ns += flushing_ns
         self._events += sum(len(events) // 2 for events in taken)
