@@ -3,7 +3,8 @@
 In a stretch every thread did one thing at a time; how long it had each stage is known, when is not. So the stages of a
 thread are laid end to end, beginning anywhere in the stretch, and the windows of energy inside it are put together:
 only sums over the whole stretch are ever taken of it. Where each thread begins is scattered evenly, which over many
-stretches comes to threads that are busy independently of each other.
+stretches comes to threads that are busy independently of each other; those made in a stage lie where the first thread
+has stages, for else the stage would seem to last longer than it did.
 """
 
 from __future__ import annotations
@@ -68,12 +69,23 @@ class Between:
         spent = counted.self_ns[rows].astype(np.float64)
         begun = np.cumsum(spent) - spent
         offset = begun - begun[np.flatnonzero(first)[np.cumsum(first) - 1]] if len(rows) else begun
-        length = (self.end_ns - self.start_ns)[stretch]
         number = np.unique(thread, return_inverse=True)[1] if len(rows) else thread
+        length = self._room_ns(stretch, number, spent, np.cumsum(first) - 1, lanes.prefix[thread] >= 0)
         at = offset + np.floor(np.mod((number * 7 + stretch) * _SCATTER, 1.0) * length) * (number > 0)
         return _wrapped(
             Segments(inherited[rows].astype(np.int32), lane, at, at + spent), self.start_ns[stretch], length
         )
+
+    def _room_ns(self, stretch: Ints, number: Ints, spent: Floats, thread: Ints, inside: Flags) -> Floats:
+        """Return for each row of `laid_out` the time from the start of its stretch within which it may lie.
+
+        A thread that was made `inside` a stage works while that is open: within what the first thread, which begins at
+        the start, has of stages.
+        """
+        whole = (self.end_ns - self.start_ns)[stretch]
+        first = np.bincount(stretch, spent * (number == 0), len(self))[stretch]
+        own = np.bincount(thread, spent)[thread] if len(thread) else spent
+        return np.where(inside & (number > 0) & (first > 0), np.minimum(whole, np.maximum(first, own)), whole)
 
     def touched(self, start_ns: Floats, end_ns: Floats) -> Flags:
         """Return which of the intervals lie in a stretch, in part or wholly."""
