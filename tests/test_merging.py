@@ -21,10 +21,12 @@ from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.ranks import RankProcess
-from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, SpanChunk
+from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
-from energyprof.model.trace import Flows, RecorderFacts, RunFacts
+from energyprof.model.tally import FLOWS, Tally
+from energyprof.model.trace import RecorderFacts, RunFacts
+from energyprof.model.view import View
 
 MS = 1_000_000
 NOON_NS = 1_800_000_000 * 10**9
@@ -70,7 +72,8 @@ def record(
     writer.add_cpu(ThreadCpu(*ids, np.tile(t_ns, 2), np.tile(used, 2)))
     writer.add_use(Use(t_ns, used, used // 2, used // 100))
     index = np.array([0], np.int32)
-    writer.add_flows(Flows(index, index + 1, np.array([1]), np.array([8])))
+    flow = tuple(np.array([value], np.int64) for value in (0, 0, 0, 1, 1, 8))
+    writer.keep_progress(lambda: Progress(tallies={0: Tally(FLOWS, 0, 0, flow)}))
     writer.set_stacks("on")
     writer.add_functions([Function(f"f_{host}", "f.py", 3)])
     writer.add_stack_nodes(StackNodes(np.array([-1], np.int32), index))
@@ -316,3 +319,12 @@ def test_an_offset_for_a_host_that_is_not_there_is_refused(tmp_path: Path) -> No
 
     with pytest.raises(InputError, match="'c', but the recordings are of a, b"):
         merged(tmp_path / "all.eprof", one, other, offsets_s={"c": 1.0})
+
+
+def test_a_view_of_a_merged_run_shows_one_host_or_one_family(tmp_path: Path) -> None:
+    cpu, gpu = record(tmp_path / "a.eprof", "a"), record(tmp_path / "b.eprof", "b", domain="gpu:0")
+    merged(tmp_path / "all.eprof", cpu, gpu)
+    run = energyprof.load(tmp_path / "all.eprof")
+
+    for wanted, shown in (("all", ["a/cpu", "b/gpu:0"]), ("gpu", ["b/gpu:0"]), ("a", ["a/cpu"]), ("a/cpu", ["a/cpu"])):
+        assert [row.domain for row in run.view(View(domain=wanted)).domains] == shown

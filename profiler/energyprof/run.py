@@ -140,6 +140,7 @@ class Run:
             attribution,
             graph,
             facts.sampling,
+            hosts=facts.hosts,
         )
         report = with_view(report, view, grouping, domains, attribution)
         if view.level != "function" or attribution.functions is None:

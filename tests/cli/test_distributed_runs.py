@@ -32,7 +32,7 @@ with energyprof.stage("train"):
     for _ in range(20):
         batch = torch.randn(32, 64)
         if rank == 1:
-            busy = time.thread_time() + 0.02
+            busy = time.thread_time() + 0.05
             while time.thread_time() < busy:
                 sum(range(1000))
         optimizer.zero_grad()
@@ -41,7 +41,8 @@ with energyprof.stage("train"):
     total = torch.ones(3)
     dist.all_reduce(total)
     dist.barrier()
-print("rank", rank, [round(float(p.sum()), 9) for p in model.parameters()], total.tolist(), flush=True)
+told = f"rank {rank} {[round(float(p.sum()), 9) for p in model.parameters()]} {total.tolist()}\\n"
+os.write(1, told.encode())  # at once: both ranks write into one pipe
 dist.destroy_process_group()
 """
 FSDP = """

@@ -178,8 +178,8 @@ def is_stage(row: StageRow) -> bool:
 
 
 def family(domain: DomainId) -> str:
-    """Return what kind of hardware a domain belongs to: GPU, CPU, DRAM or other."""
-    return FAMILIES.get(domain.split(":", 1)[0], OTHER)
+    """Return what kind of hardware a domain belongs to, on whichever host: GPU, CPU, DRAM or other."""
+    return FAMILIES.get(domain.rpartition("/")[2].split(":", 1)[0], OTHER)
 
 
 def microjoules(energy_j: float | None) -> int:

@@ -47,6 +47,7 @@ def regroup(
     functions = FunctionsShown.of(attribution.functions, grouping)
     return replace(
         attribution,
+        ranks=(),  # their energies are those of all stages
         domains=tuple(_domain(found, groups, functions) for found in kept),
         times=_times(attribution.times, grouping),
         follows=_flows(attribution.follows, grouping),
@@ -106,7 +107,7 @@ def _domain(found: DomainAttribution, groups: _Groups, shown: FunctionsShown) ->
     total = _columns(found, groups, fit, joints, is_total=True)
     unsplit = joints.of_groups(found.self_energy, groups.grouping, groups.members)
     functions = None if found.functions is None else shown.energy(found.functions)
-    return replace(found, self_energy=own, total_energy=total, unsplit=unsplit, functions=functions, fit=None)
+    return replace(found, self_energy=own, total_energy=total, unsplit=unsplit, functions=functions, fit=None, ranks=())
 
 
 def _columns(

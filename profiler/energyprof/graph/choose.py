@@ -40,16 +40,17 @@ def choose_stages(stages: tuple[Stage, ...], view: View) -> Grouping:
 
 
 def choose_domains(domains: tuple[Domain, ...], wanted: str) -> tuple[Domain, ...]:
-    """Return the domains of a view: all, the one with this id, or those of a family (`cpu`, `gpu`, `dram`).
+    """Return the domains of a view: all, the one with this id, or those of a family (`cpu`, `gpu`, `dram`) or a host.
 
     Raises InputError where there is none.
     """
     if wanted == ALL_DOMAINS:
         return domains
     named = tuple(domain for domain in domains if domain.id == wanted)
-    family = tuple(domain for domain in domains if domain.id.split(":", 1)[0] == wanted)
-    if named or family:
-        return named or family
+    family = tuple(domain for domain in domains if domain.local_id.split(":", 1)[0] == wanted)
+    of_host = tuple(domain for domain in domains if wanted and domain.host == wanted)
+    if named or family or of_host:
+        return named or family or of_host
     known = ", ".join(sorted({domain.id for domain in domains}))
     raise InputError(f"no domain {wanted!r} in this run; there are {known or 'none'}, and all")
 

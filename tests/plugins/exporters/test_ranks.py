@@ -12,8 +12,10 @@ import pytest
 from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.ids import DomainId
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.report import Report, SumRow
+from energyprof_plugins.exporters.account import family
 from energyprof_plugins.exporters.json_report import JsonReport
 from energyprof_plugins.exporters.terminal import Terminal
 
@@ -84,3 +86,10 @@ def test_ranks_and_hosts_keep_to_the_schema(sample: Any) -> None:
     jsonschema.validate(document, schema, jsonschema.Draft202012Validator)
     assert [row["energy_sum"]["energy_j"] for row in document["ranks"]] == [None, 7.0]
     assert document["hosts"][0]["host"] == "node0"
+
+
+@pytest.mark.parametrize(
+    ("domain", "kind"), [("gpu:0", "GPU"), ("node0/gpu:0", "GPU"), ("a%2Fb/cpu:0:package", "CPU"), ("a/psys", "other")]
+)
+def test_hardware_is_of_its_kind_on_whichever_host(domain: str, kind: str) -> None:
+    assert family(DomainId(domain)).lower() == kind.lower()
