@@ -8,6 +8,7 @@ import time
 from collections import namedtuple
 
 from energyprof import discover
+from energyprof.cli.linear_algebra import in_one_thread
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_options import add_options, asked_overhead, chosen_program, parted
@@ -115,6 +116,7 @@ def _see_to_its_end(
     lead_in: LeadIn | None,
 ) -> int:
     time.sleep(HEAD_START_S)
+    in_one_thread()
     from energyprof.cli.run_report import Wishes, preloads, show_report
     from energyprof.launch.ending import end_like
     from energyprof.launch.session import Settings, follow
