@@ -103,3 +103,18 @@ def test_the_systems_own_dot_is_the_fallback(tmp_path, monkeypatch):
 
     assert renderer.draw("digraph {}", "svg") == b"drawn\n"
     assert renderer.describe_renderer() == mine
+
+
+def test_pdf_comes_from_the_systems_own_dot(tmp_path, monkeypatch):
+    program(tmp_path, "print(sys.argv[1] + chr(10) + sys.stdin.read(), end='')")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert renderer.draw("digraph { a }", "pdf") == b"-Tpdf\ndigraph { a }"
+
+
+def test_where_nothing_writes_pdf_both_remedies_are_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+
+    with pytest.raises(LookupError, match=r"pip install 'energyprof\[pdf\]', or install Graphviz"):
+        renderer.draw("digraph { a }", "pdf")

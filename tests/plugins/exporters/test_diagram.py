@@ -231,3 +231,127 @@ def test_a_bar_stays_within_its_frame_however_wide_its_box_is(sample):
         assert parts, energy
         assert frame[0] - 1 <= min(left for left, _ in parts) <= frame[0] + 2
         assert frame[1] - 2 <= max(right for _, right in parts) <= frame[1] + 1
+
+
+# --- what a reader may wish -----------------------------------------------------------------------------------------
+
+
+def test_nodes_below_the_fraction_are_folded_even_where_all_fit(sample):
+    report = sample.make_report([sample.Part("big", (90.0,)), sample.Part("small", (10.0,))])
+
+    assert "small" in boxes(picture(report))
+    folded = boxes(picture(report, node_fraction="0.2"))
+    assert set(folded) == {"big", "+ 1: small"}
+    assert texts(folded["+ 1: small"][1])[1].startswith("10.0 J")
+
+
+def test_without_trim_everything_is_drawn(sample):
+    report = sample.make_report([sample.Part("a", (90.0,), tuple(sample.Part(f"p{n}q", (0.01,)) for n in range(60)))])
+
+    assert len(boxes(picture(report))) < 42
+    assert len(boxes(picture(report, trim="false"))) == 61
+
+
+def test_never_more_boxes_are_drawn_than_the_renderer_bears(sample):
+    assert len(boxes(picture(sample.many(3_000), trim="false"))) <= 402
+
+
+def test_thin_arrows_are_left_out_and_counted(sample):
+    parts = [sample.Part(name, (energy,)) for name, energy in (("a", 0.5), ("b", 100.0), ("c", 1.0))]
+    report = sample.make_report(parts, after=[("a", "b"), ("b", "c")])
+
+    shown = texts(picture(report, edge_fraction="0.1"))
+
+    assert "1 arrow that carries little is left out" in shown
+
+
+def test_like_siblings_are_a_stack_on_request_though_all_fit(sample):
+    report = sample.make_report(
+        [sample.Part("net", (1.0,), tuple(sample.Part(f"layer.{n}", (5.0,)) for n in range(3)))]
+    )
+
+    assert "layer.0" in boxes(picture(report))
+    assert "layer.* \u00d73" in boxes(picture(report, group="repeats"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "line", "hot"),
+    [
+        ("total", None, "train"),
+        ("embodied", "embodied 30.0 \u00b10.6 J", "train"),
+        ("time", None, "step"),
+        ("per-call", "20.0 J a call", "step"),
+    ],
+)
+def test_a_metric_makes_its_own_boxes_hot_and_tells_them(sample, metric, line, hot):
+    step = sample.Part("step", (20.0,))
+    report = sample.make_report([sample.Part("load", (5.0,), calls=50), sample.Part("train", (10.0,), (step,))])
+
+    found = boxes(picture(report, metric=metric))
+
+    heat = {name: int(group.get("class").rsplit("h", 1)[1]) for name, (_, group) in found.items()}
+    assert heat[hot] == max(heat.values()) > heat["load"]
+    if line is not None:
+        assert line in texts(found["train" if metric == "embodied" else hot][1])
+
+
+def test_a_view_says_what_it_leaves_out_and_around_what_it_is(sample):
+    from energyprof.model.view import View
+
+    parts = [sample.Part("train", (10.0,), (sample.Part("attention", (5.0,)),)), sample.Part("save", (3.0,))]
+    report = sample.view_report(parts, View(focus="attention"))
+
+    shown = picture(report)
+
+    assert "shown 5.00 J of stage energy, 13.0 J left out" in texts(shown)
+    assert texts(boxes(shown)["train"][1])[1].endswith(" shown of it")
+    assert "self" not in "".join(texts(boxes(shown)["train"][1]))
+
+
+def test_results_that_nobody_used_are_told(sample):
+    from dataclasses import replace
+
+    report = sample.make_report([sample.Part("a", (10.0,)), sample.Part("b", (3.0,))])
+    first = replace(report.stages[0], outputs=12, unused_outputs=3)
+
+    found = boxes(picture(replace(report, stages=(first, report.stages[1]))))
+
+    assert "3 of 12 results never used" in texts(found["a"][1])
+    assert "never used" not in "".join(texts(found["b"][1]))
+
+
+def functions_report(sample):
+    from dataclasses import replace
+
+    from energyprof.model.report import FunctionEnergyRow, FunctionRow
+    from energyprof.report.function_level import CallRow, at_function_level
+
+    def function(name, own_j, total_j):
+        energy = FunctionEnergyRow(
+            "cpu:0:package", own_j, own_j * 0.9, own_j * 1.1, total_j, total_j, total_j, "inferred"
+        )
+        return FunctionRow(name, "job.py", 3, "train", own_j, own_j * 0.9, own_j * 1.1, "inferred", total_j, total_j,
+                           total_j, 0.1, 9, 12, hot_line=5, domains=(energy,))  # fmt: skip
+
+    report = sample.make_report([sample.Part("train", (10.0,), (sample.Part("step", (4.0,)),))])
+    report = replace(report, functions=(function("leaf", 6.0, 6.0), function("main", 0.0, 6.0)))
+    return at_function_level(report, [CallRow("train", ("main", "job.py", 3), ("leaf", "job.py", 3), 6.0, 8)])
+
+
+def test_functions_stand_below_their_stage_with_calls_between_them(sample):
+    found = boxes(picture(functions_report(sample)))
+
+    assert texts(found["train"][1])[1].startswith("not sampled 4")
+    assert texts(found["main"][1])[1] == "6.00 J (34.2 %) in callees"
+    assert texts(found["leaf"][1])[1].startswith("6.0 \u00b10.6 J")
+    assert "1 calls" not in "".join(texts(found["leaf"][1]))
+
+
+def test_a_total_at_function_level_is_still_what_is_drawn_below_it(sample):
+    from energyprof_plugins.exporters.diagram.fold import fold
+    from energyprof_plugins.exporters.diagram.wishes import Wishes
+
+    for nodes in (1, 2, 3, 40):
+        folded = fold(functions_report(sample), Wishes(nodes=nodes))
+        own = sum(folded.box(place).own.energy_uj for place in folded.shown)
+        assert own + sum(rest.energy_uj for rest in folded.rest.values()) == 14_000_000

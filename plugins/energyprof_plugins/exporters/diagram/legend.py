@@ -192,7 +192,8 @@ def _key(families: Sequence[str], shown: Shown) -> str:
         lines.append(font("thin arrow right = calls, with the J that pass along", 9, DIM))
     lines.append(font("plain line right = contains; width = J carried", 9, DIM))
     if shown.thin_arrows:
-        lines.append(font(f"{grouped(shown.thin_arrows)} arrows that carry little are left out", 9, DIM))
+        one = "arrow that carries little is" if shown.thin_arrows == 1 else "arrows that carry little are"
+        lines.append(font(f"{grouped(shown.thin_arrows)} {one} left out", 9, DIM))
     return table([row(cell(text)) for text in lines], padding=1)
 
 

@@ -1,0 +1,102 @@
+"""The diagram of changes: what is significant stands out by colour, sign and glyph; the rest is folded."""
+
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from energyprof.interfaces import RenderContext
+from energyprof.report.compare import compare
+from energyprof.report.renderer import draw
+from energyprof_plugins.exporters.graphviz import Dot, Png, Svg
+
+GOLDEN = Path(__file__).parents[2] / "golden"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def pair(sample):
+    def run(resample_j, rerank_j, *more):
+        return sample.make_report(
+            [
+                sample.Part("load", (90.0,), (sample.Part("read", (270.0,)), sample.Part("resample", (resample_j,)))),
+                sample.Part("embed", (70.0,), (
+                    sample.Part("attention", (300.0,), refused=True), sample.Part("norm", (100.0,), refused=True),
+                )),
+                sample.Part("rank", (35.0,), (sample.Part("rerank", (rerank_j,)), *more)),
+            ],
+            after=[("load", "embed"), ("embed", "rank")],
+            command=("rank.py",),
+        )  # fmt: skip
+
+    return run(720.0, 130.0, sample.Part("old", (40.0,))), run(240.0, 260.0, sample.Part("new", (12.0,)))
+
+
+def render(exporter, before, after, **options):
+    return exporter.render(after, RenderContext(draw=draw, comparison=compare(before, after), options=options))
+
+
+def boxes(before, after, **options):
+    picture = ET.fromstring(render(Svg(), before, after, **options))
+    found = {}
+    for group in picture.iter(f"{SVG}g"):
+        if (group.get("class") or "").startswith("node"):
+            texts = ["".join(text.itertext()) for text in group.iter(f"{SVG}text")]
+            found[texts[0]] = (texts[1:], group)
+    return found
+
+
+def test_the_source_of_a_small_comparison_is_known(sample):
+    # To renew: write what is rendered into the file, and look at the picture it makes.
+    assert render(Dot(), *pair(sample)) == (GOLDEN / "changes.dot").read_text(encoding="utf-8")
+
+
+def test_significant_changes_say_direction_amount_and_interval(sample):
+    found = boxes(*pair(sample))
+
+    texts, group = found["resample"]
+    assert texts[0].startswith("\u25bc \u2212480 \u00b1")
+    assert texts[1] == "self 720 J \u2192 240 J"
+    assert "less" in group.get("class").split()
+    assert found["rerank"][0][0].startswith("\u25b2 +130 \u00b1")
+    assert "more" in found["rerank"][1].get("class").split()
+
+
+def test_new_and_vanished_boxes_say_so(sample):
+    found = boxes(*pair(sample))
+
+    assert found["old"][0][0].startswith("vanished, \u25bc \u221240")
+    assert found["new"][0][0].startswith("new, \u25b2 +12")
+
+
+def test_no_border_is_dashed(sample):
+    assert "dashed" not in render(Dot(), *pair(sample))
+
+
+def test_what_is_folded_says_its_joules_and_what_is_not_known(sample):
+    found = boxes(*pair(sample))
+
+    assert found["+ 1 within noise"][0] == ["0 J of 270 J"]
+    assert found["+ 2 folded"][0] == ["0 J of 400 J", "2 of them not known by itself"]
+
+
+def test_a_run_against_itself_has_nothing_that_stands_out(sample):
+    report = sample.voice_assistant()
+
+    found = boxes(report, report)
+
+    assert not any({"less", "more"} & set(group.get("class").split()) for _, group in found.values())
+    assert len([name for name in found if not name.startswith("+")]) == 5
+
+
+def test_ten_thousand_changes_are_folded(sample):
+    before = sample.make_report([sample.Part(f"s{n}x", (1.0,)) for n in range(10_000)])
+    after = sample.make_report([sample.Part(f"s{n}x", (2.0,)) for n in range(10_000)])
+
+    found = boxes(before, after)
+
+    assert len(found) == 41
+    assert found["+ 9 960, 9 960 changed"][0] == ["+9.96 kJ of 9.96 kJ"]
+
+
+def test_pictures_are_drawn_of_hostile_names_too(sample):
+    report = sample.hostile()
+
+    assert render(Png(), report, report).startswith(b"\x89PNG")
