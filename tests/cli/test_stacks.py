@@ -331,3 +331,25 @@ def test_no_stacks_leaves_the_signal_alone(place: Any) -> None:
 
     assert done.stdout == b"True\n"
     assert functions(place) == []
+
+
+def test_the_stacks_of_a_function_have_its_energy(place: Any) -> None:
+    import numpy as np
+
+    from energyprof.run import load
+
+    place.write("known.py", FUNCTIONS + KNOWN)
+    place.run("-q", "--stacks", "-o", "job.eprof", "known.py")
+    run = load(place.folder / "job.eprof")
+    table, nodes = run.attribution.functions, run.trace.stacks.nodes
+
+    assert table is not None
+    innermost = [run.trace.stacks.functions[function] for function in nodes.function[table.stack_node].tolist()]
+    for found in run.attribution.domains:
+        assert found.functions is not None
+        assert len(table.stack_node) == len(found.functions.stack_j)
+        for row, (function, stage) in enumerate(zip(table.functions, table.stage.tolist(), strict=True)):
+            mine = [one == function and at == stage for one, at in zip(innermost, table.stack_stage, strict=True)]
+            # Each is rounded down to a whole microjoule.
+            parts_j = found.functions.stack_j[np.array(mine, np.bool_)]
+            assert abs(parts_j.sum() - found.functions.energy_j[row]) <= 1e-6 * (len(parts_j) + 1)

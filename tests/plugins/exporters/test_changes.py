@@ -74,7 +74,7 @@ def test_what_is_folded_says_its_joules_and_what_is_not_known(sample):
     found = boxes(*pair(sample))
 
     assert found["+ 1 within noise"][0] == ["0 J of 270 J"]
-    assert found["+ 2 folded"][0] == ["0 J of 400 J", "2 of them not known by itself"]
+    assert found["+ 2 folded"][0] == ["0 J of 400 J", "2 of them not known one by one"]
 
 
 def test_a_run_against_itself_has_nothing_that_stands_out(sample):

@@ -198,7 +198,7 @@ class _Changes:
             amount = f"{_signed(after_uj - before_uj)} of {joules(before_uj / 1e6)}"
         lines = [line(f"+ {grouped(len(below))}{what}", 10, LIGHT["ink"]), line(amount, 10, LIGHT["ink"])]
         if unknown:
-            lines.append(line(f"{grouped(unknown)} of them not known by itself", 9, LIGHT["ink"]))
+            lines.append(line(f"{grouped(unknown)} of them not known one by one", 9, LIGHT["ink"]))
         names = [f"{visible(self.rows[place].name)}  {_told(self.rows[place].total)}" for place in sorted(hidden)]
         left = len(names) - NAMES_TOLD
         told = ["folded here:", *names[:NAMES_TOLD], *([f"and {grouped(left)} more"] if left > 0 else [])]
