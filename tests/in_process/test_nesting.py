@@ -69,8 +69,9 @@ tell(kept=os.environ["PYTHONPATH"])
     assert facts["second"] == ["two"]
     assert facts["warnings"] == []
     assert facts["files"] == 2
-    assert facts["inside"][:4] == [
+    assert facts["inside"][:5] == [
         "ENERGYPROF_INSTRUMENTS",
+        "ENERGYPROF_MAX_OVERHEAD",
         "ENERGYPROF_PACKAGE",
         "ENERGYPROF_PARENT_SPOOL",
         "ENERGYPROF_RUN_DIR",

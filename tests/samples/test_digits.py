@@ -36,7 +36,6 @@ STAGES = {
 }
 PHASES = {
     "train/epoch/backward/Adam.zero_grad": BATCHES,
-    "train/epoch/backward/backward": BATCHES,
     "train/epoch/optimizer/Adam.step": BATCHES,
     "evaluate/evaluation": 1,
     "serve/predict/evaluation": 100,

@@ -44,7 +44,7 @@ def test_large_stages_have_figures_that_hold_the_truth_and_small_ones_one_togeth
     (joint,) = report["unsplit"]
     assert set(joint["members"]) == {"step/load", "step/forward/embed", "step/optimizer"}
     assert abs(joint["energy_j"] - sum(truth[name] for name in joint["members"])) < 0.1 * joint["energy_j"]
-    assert "--repeat" in joint["reason"]
+    assert "each stage repeated for 50 ms" in joint["reason"]
 
 
 def test_steps_in_time_with_the_sensor_are_refused_whole_with_the_cure(tmp_path: Path) -> None:
@@ -52,4 +52,4 @@ def test_steps_in_time_with_the_sensor_are_refused_whole_with_the_cure(tmp_path:
 
     (joint,) = report["unsplit"]
     assert set(joint["members"]) == set(truth)
-    assert "--dephase" in joint["reason"]
+    assert "a random delay of 0 to 20 ms before each step" in joint["reason"]

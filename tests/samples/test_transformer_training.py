@@ -97,6 +97,7 @@ def test_training_feeds_the_evaluation(profiled: Profiled) -> None:
         ("read", "tokenize"),
         ("load", "tokenize"),
         ("load", "train"),
+        ("load", "evaluate"),
         ("tokenize", "train"),
         ("tokenize", "evaluate"),
         ("train", "evaluate"),

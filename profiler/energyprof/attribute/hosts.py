@@ -40,6 +40,7 @@ def seen_on(seen: Sampled, whole: Trace, part: Trace) -> Sampled:
         pid=seen.pid[rows],
         tid=seen.tid[rows],
         entry=seen.entry[rows],
+        stack=seen.stack[rows],
         above=tuple((place[row[rows[row]]], entry[rows[row]]) for row, entry in seen.above),
     )
 
