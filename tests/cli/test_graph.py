@@ -147,3 +147,14 @@ def test_the_help_has_examples(folder):
     for option in ("--level", "--domain", "--focus", "--ignore", "--trim", "--node-fraction", "--edge-fraction",
                    "--node-count", "--metric", "--group-repeats", "--open", "--diff"):  # fmt: skip
         assert option in text
+
+
+def test_the_file_is_opened_on_request(folder):
+    show = folder / "show"
+    show.write_text('#!/bin/sh\necho "$1" > opened\n')
+    show.chmod(0o755)
+
+    done = command(folder, "graph", "new.eprof", "-o", "open me.svg", "--open", BROWSER=f"{show} %s")
+
+    assert done.returncode == 0, done.stderr
+    assert (folder / "opened").read_text().strip() == (folder / "open me.svg").as_uri()

@@ -1,10 +1,15 @@
 """Views of a run: what is chosen keeps its figures, what is added up adds up, what is left out is told."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from energyprof.attribute.regroup import regroup
 from energyprof.errors import InputError
+from energyprof.graph.choose import choose_stages
 from energyprof.model.view import View
 
 
@@ -161,3 +166,66 @@ def test_a_view_loses_no_energy_and_every_total_is_what_stands_below(sample, for
         for one in (row.self_sum, row.total_sum):
             if one.energy_j is not None:
                 assert one.low_j <= one.energy_j <= one.high_j
+
+
+def test_where_nothing_was_read_what_is_shown_is_not_known_and_not_0_j(sample):
+    view = sample.view_report([sample.Part("a"), sample.Part("b")], View(focus="b"), ()).view
+
+    assert (view.shown_j, view.left_out_j) == (None, None)
+
+
+def test_what_cannot_be_told_apart_is_shown_with_its_joint_energy(sample):
+    parts = [sample.Part("a", (5.0,)), sample.Part("b", (7.0,), refused=True)]
+
+    view = sample.view_report(parts, View(focus="b")).view
+
+    assert (view.shown_j, view.left_out_j) == (7, 5)
+
+
+def test_the_backward_pass_of_a_layer_counts_to_the_backward_pass_at_stage_level(sample):
+    stages, _ = sample.attributed(
+        [sample.Part("backward", (1.0,), (sample.Part("Net", (4.0,), kind="backward"),), kind="backward")]
+    )
+    stages = (stages[0], replace(stages[1], facts={"module_class": "Net"}))
+
+    assert [one.name for one in choose_stages(stages, View(level="stage")).stages] == ["backward"]
+
+
+def test_a_stage_keeps_its_known_total_where_layers_in_it_were_never_timed(sample):
+    stages, attribution = sample.attributed(
+        [
+            sample.Part(
+                "forward", (1.0,), (sample.Part("Net", (4.0,), kind="module"), sample.Part("Net.a", kind="module"))
+            )
+        ]
+    )
+    found = attribution.domains[0]
+    gone = np.array([False, False, True])
+    own = replace(found.self_energy, refused=gone, unread=gone)
+    grouping = choose_stages(stages, View(level="stage"))
+
+    kept = regroup(
+        stages, replace(attribution, domains=(replace(found, self_energy=own),)), grouping, frozenset({sample.CPU.id})
+    ).domains[0]
+
+    assert (kept.self_energy.energy_j.tolist(), kept.self_energy.refused.tolist()) == ([5.0], [False])
+    assert kept.unsplit == ()
+
+
+def test_layers_that_count_to_their_parent_leave_nothing_missing_in_a_group_with_it(sample):
+    layers = (
+        sample.Part("Net", (4.0,), (sample.Part("Net.a", kind="module"),), kind="module"),
+        sample.Part("step", (2.0,)),
+    )
+    stages, attribution = sample.attributed([sample.Part("backward", (1.0,), layers)])
+    stages = tuple(replace(one, facts={"folded": "too short"}) if one.name == "Net.a" else one for one in stages)
+    found = attribution.domains[0]
+    gone = np.array([one.name == "Net.a" for one in stages])
+    own = replace(found.self_energy, refused=gone, unread=gone)
+    grouping = choose_stages(stages, View(level="stage"))
+
+    kept = regroup(
+        stages, replace(attribution, domains=(replace(found, self_energy=own),)), grouping, frozenset({sample.CPU.id})
+    ).domains[0]
+
+    assert (kept.self_energy.energy_j.tolist(), kept.self_energy.refused.tolist()) == ([5.0, 2.0], [False, False])

@@ -77,6 +77,7 @@ def regroup_outputs(outputs: Outputs, grouping: Grouping) -> Outputs:
 class _Groups:
     """The members of each stage of a view, and what of it is a whole subtree of the run."""
 
+    run_stages: tuple[Stage, ...]
     grouping: Grouping
     members: Sequence[Ints]
     """Stages of the run whose own energy is that of the stage of the view."""
@@ -97,15 +98,15 @@ class _Groups:
         laid = Subtrees.of(grouping.stages)
         counts = np.array([len(one) for one in members], np.int64)
         below = [np.concatenate([members[k] for k in laid.members(index).tolist()]) for index in range(count)]
-        return _Groups(grouping, members, below, counts == size, laid.sums(counts) == size)
+        return _Groups(stages, grouping, members, below, counts == size, laid.sums(counts) == size)
 
 
 def _domain(found: DomainAttribution, groups: _Groups, shown: FunctionsShown) -> DomainAttribution:
-    joints = Joints.of(found)
+    joints = Joints.of(found, groups.run_stages)
     fit = found.fit if found.fit is not None and not found.fit.refusal else None
     own = _columns(found, groups, fit, joints, is_total=False)
     total = _columns(found, groups, fit, joints, is_total=True)
-    unsplit = joints.of_groups(found.self_energy, groups.grouping, groups.members)
+    unsplit = joints.of_groups(found.self_energy, groups.grouping, groups.members, own.refused)
     functions = None if found.functions is None else shown.energy(found.functions)
     return replace(found, self_energy=own, total_energy=total, unsplit=unsplit, functions=functions, fit=None, ranks=())
 
@@ -120,7 +121,7 @@ def _columns(
         members = groups.below[place] if is_total else groups.members[place]
         is_single = len(members) == 1 and members[0] == origin
         # Its total may be known where a part of it is in a row with others: what is its own is then in that row.
-        is_known = is_total or not (is_single or len(joints.told(found.self_energy, members).cut))
+        is_known = is_total or not (is_single or joints.are_cut(found.self_energy, members))
         if whole[place] and is_known:
             rows.append(_row(found.total_energy, origin))
         else:

@@ -14,7 +14,8 @@ import numpy as np
 from energyprof.attribute.ledger import MICRO
 from energyprof.model.attribution import DomainAttribution, EnergyColumns, Unsplit
 from energyprof.model.ids import DomainId
-from energyprof.model.span import Ints
+from energyprof.model.recorded_names import FOLDED
+from energyprof.model.span import Flags, Ints, Stage
 from energyprof.model.view import Grouping
 
 
@@ -37,15 +38,18 @@ class Joints:
     rows: tuple[Unsplit, ...]
     row_of: Ints
     size: Ints
+    counts: Flags
+    """False: it is not recorded any more, and what it spends counts to its parent."""
 
     @staticmethod
-    def of(found: DomainAttribution) -> Joints:
+    def of(found: DomainAttribution, stages: tuple[Stage, ...]) -> Joints:
         """Return those of a domain."""
         row_of = np.full(len(found.self_energy.energy_j), -1, np.int64)
         for number, row in enumerate(found.unsplit):
             row_of[list(row.members)] = number
         size = np.array([len(row.members) for row in found.unsplit], np.int64)
-        return Joints(found.domain, found.unsplit, row_of, size)
+        counts = np.array([FOLDED not in stage.facts for stage in stages], np.bool_)
+        return Joints(found.domain, found.unsplit, row_of, size, counts)
 
     def told(self, columns: EnergyColumns, members: Ints) -> Told:
         """Return the known energy of stages, with that of the unsplit rows that lie wholly among them."""
@@ -60,15 +64,24 @@ class Joints:
             energy_uj += round(row.energy_j * MICRO)
             low_uj += round(row.low_j * MICRO)
             high_uj += round(row.high_j * MICRO)
-        return Told(energy_uj, low_uj, high_uj, members[refused & ~np.isin(self.row_of[members], whole)])
+        told = np.isin(self.row_of[members], whole)
+        # A layer alone that is not recorded any more is not known: only with its parent does it lack nothing.
+        told |= ~self.counts[members] & bool(len(known))
+        return Told(energy_uj, low_uj, high_uj, members[refused & ~told])
 
-    def of_groups(self, columns: EnergyColumns, grouping: Grouping, members: Sequence[Ints]) -> tuple[Unsplit, ...]:
-        """Return the unsplit rows of a view whose stages have these members."""
+    def are_cut(self, columns: EnergyColumns, members: Ints) -> bool:
+        """Return whether some of these stages cannot be told from others that are not among them."""
+        return bool((self.row_of[self.told(columns, members).cut] >= 0).any())
+
+    def of_groups(
+        self, columns: EnergyColumns, grouping: Grouping, members: Sequence[Ints], refused: Flags
+    ) -> tuple[Unsplit, ...]:
+        """Return the unsplit rows of a view whose stages have these members; `refused`: without a figure."""
         rows = [self._of_view(row, grouping, [len(one) for one in members]) for row in self.rows]
         more: list[Unsplit] = []
         for place, one in enumerate(members):
             told = self.told(columns, one)
-            if not len(told.cut) or len(told.cut) == len(one):
+            if not refused[place] or not len(told.cut) or len(told.cut) == len(one):
                 continue
             held = [number for number in self.row_of[told.cut].tolist() if number >= 0]
             joined = rows[held[0]] if held else None

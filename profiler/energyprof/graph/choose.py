@@ -90,7 +90,8 @@ def _nearest_shown(stages: tuple[Stage, ...], view: View) -> list[int]:
     at = list(range(len(stages)))
     if view.level == "stage":
         for index, stage in enumerate(stages):
-            if stage.parent is not None and stage.kind == "module":
+            # The backward pass of a layer is of another kind, and knows the class of its module, too.
+            if stage.parent is not None and (stage.kind == "module" or "module_class" in stage.facts):
                 at[index] = at[stage.parent]
     return at
 

@@ -17,13 +17,12 @@ def with_view(
     """Return the report of a view with the line that says so; `attribution` is that of the view."""
     stages_j = stages_energy_j(domains, attribution)
     counted = frozenset(row.domain for row in report.domains if row.counts)
-    shown_uj = sum(
-        round(row.energy_j * 1e6)
-        for stage in report.stages
-        for row in stage.self_energy
-        if row.energy_j is not None and row.domain in counted
-    )
-    shown_uj += sum(round(row.energy_j * 1e6) for row in report.unsplit if row.domain in counted)
+    own_j = [row.energy_j for stage in report.stages for row in stage.self_energy if row.domain in counted]
+    joint_j = [row.energy_j for row in report.unsplit if row.domain in counted]
+    known_j = [energy_j for energy_j in [*own_j, *joint_j] if energy_j is not None]
+    if not known_j and report.stages:
+        stages_j = None  # nothing is known of what is shown, which is not nothing
+    shown_uj = sum(round(energy_j * 1e6) for energy_j in known_j)
     whole = set(grouping.place[grouping.is_own & (grouping.place >= 0)].tolist())
     return replace(
         report,

@@ -355,3 +355,30 @@ def test_a_total_at_function_level_is_still_what_is_drawn_below_it(sample):
         folded = fold(functions_report(sample), Wishes(nodes=nodes))
         own = sum(folded.box(place).own.energy_uj for place in folded.shown)
         assert own + sum(rest.energy_uj for rest in folded.rest.values()) == 14_000_000
+
+
+def unknown(report, *names):
+    """Return the report with nothing known of these stages, as where they were counted and never timed."""
+    from dataclasses import replace
+
+    from energyprof.model.report import SumRow
+
+    def gap(row):
+        energies = tuple(replace(one, energy_j=None, low_j=None, high_j=None) for one in row.self_energy)
+        nothing = SumRow(None, None, None, "measured", None)
+        return replace(row, self_energy=energies, total_energy=energies, self_sum=nothing, total_sum=nothing)
+
+    return replace(report, stages=tuple(gap(row) if row.name in names else row for row in report.stages))
+
+
+def test_a_remainder_of_which_nothing_is_known_is_no_remainder_of_0_j(sample):
+    below = tuple(sample.Part(f"part{n}q", (0.0,)) for n in range(3))
+    report = sample.make_report(
+        [sample.Part("net", (90.0,), below), sample.Part("save", (1.0,), (sample.Part("zip", (0.1,)),))]
+    )
+
+    found = boxes(picture(unknown(report, "part0q", "part1q", "part2q"), nodes="3"))
+    partly = boxes(picture(unknown(report, "part0q"), nodes="2"))
+
+    assert texts(found["+ 3: part0q \u2026"][1])[1:] == ["energy not known"]
+    assert texts(partly["+ 3: part0q \u2026"][1])[-1] == "and 1 not known"

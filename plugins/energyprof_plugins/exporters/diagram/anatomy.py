@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from energyprof.model.attribution import PROVENANCES
+from energyprof.model.recorded_names import FOLDED
 from energyprof.model.report import OUTSIDE, Report, StageRow
 from energyprof_plugins.exporters.account import FAMILY_ORDER, Known, is_sampled
 from energyprof_plugins.exporters.diagram.fold import Box, Joint, Rest
@@ -81,7 +82,13 @@ def rest_label(rest: Rest, spent_uj: int, ink: str) -> str:
     more = " \u2026" if rest.count > 1 else ""
     what = "" if not rest.functions else " functions" if rest.functions == rest.count else " parts"
     head = f"+ {grouped(rest.count)}{what}: {fit(first, 10, 110)}{more}"
-    return label(table([line(head, 10, ink), line(_amount(rest.energy_uj, spent_uj), 10, ink)]))
+    if rest.unknown == rest.count:
+        told = "counted to their parent" if rest.folded == rest.count else "energy not known"
+        return label(table([line(head, 10, ink), line(told, 10, ink)]))
+    lines = [line(head, 10, ink), line(_amount(rest.energy_uj, spent_uj), 10, ink)]
+    if rest.unknown > rest.folded:
+        lines.append(line(f"and {grouped(rest.unknown - rest.folded)} not known", 9, ink))
+    return label(table(lines))
 
 
 def joint_label(joint: Joint, spent_uj: int, ink: str) -> str:
@@ -160,12 +167,14 @@ def _energies(report: Report, box: Box) -> list[str]:
     own, whole = box.own, box.total
     if is_sampled(box.rows[0]):
         return _of_function(box, spent_uj)
+    if box.is_around and whole.nothing:
+        return ["energy of what is shown not known"]
     if box.is_around:
         return [f"{joules(whole.energy_j)}{_of(whole.energy_uj, spent_uj)} shown of it"]
     bounds = [(row.self_sum.low_j, row.self_sum.high_j) for row in box.rows]
     known_bounds = [(low, high) for low, high in bounds if low is not None and high is not None]
     if own.nothing and whole.nothing and not known_bounds:
-        return ["energy not known"]
+        return ["counted to its parent" if all(FOLDED in row.facts for row in box.rows) else "energy not known"]
     if own.nothing:
         told = "not separable" if known_bounds else "energy not known"
     else:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from energyprof.model.ids import StageId
+from energyprof.model.recorded_names import FOLDED
 from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import (
     Known,
@@ -57,6 +58,10 @@ class Rest:
     """Rows of the report, those that cannot be told apart left out."""
     functions: int = 0
     """How many of them are sampled functions."""
+    unknown: int = 0
+    """Of how many nothing is known, so that they have no part in the joules."""
+    folded: int = 0
+    """How many of those are counted to their parent: layers too short to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +132,10 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
         if place not in shown:
             part = _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, one.name))
             part.members += one.members
+            part.unknown += sum(
+                energies.own.nothing[member] and energies.total.nothing[member] for member in one.members
+            )
+            part.folded += sum(FOLDED in report.stages[member].facts for member in one.members)
             part.functions += sum(is_sampled(report.stages[member]) for member in one.members)
     joints: dict[int | None, list[Joint]] = {}
     for rank, (joint, holder) in enumerate(zip(joints_found, holders, strict=True)):

@@ -120,7 +120,10 @@ def _view(report: Report) -> list[str]:
         ]
         if chosen:
             said.append(fit(" \u00b7 ".join(chosen), 10, LINE_PT))
-        if (view.focus or view.ignore) and view.shown_j is not None and view.left_out_j is not None:
+        is_partial = bool(view.focus or view.ignore)
+        if is_partial and view.shown_j is None:
+            said.append("the energy of what is shown is not known")
+        elif is_partial and view.shown_j is not None and view.left_out_j is not None:
             said.append(f"shown {joules(view.shown_j)} of stage energy, {joules(view.left_out_j)} left out")
         if view.level == "function" and not any(map(is_sampled, report.stages)):
             said.append("no functions were sampled; run with --stacks")
