@@ -165,8 +165,7 @@ def test_every_stage_stands_where_its_task_was_created(place: Any, words: list[s
     assert {str(row.stage): row.calls for row in report.stages} == expected_calls()
     # Two more items and the end, twice.
     assert {str(row.stage): row.resumes for row in report.stages if row.resumes} == {"all/pages": 6}
-    said = [line for line in report.warnings if "stages" in line or "spans" in line]
-    assert [line for line in said if not line.startswith("recording took")] == []  # of so short a run, on a busy machine
+    assert [line for line in report.warnings if "stages" in line or "spans" in line] == []
 
 
 def test_who_awaits_is_billed_nothing_and_who_runs_without_a_stage_bills_its_creators(place: Any) -> None:
@@ -381,4 +380,6 @@ def test_profiling_may_begin_and_end_within_a_coroutine(place: Any) -> None:
     report = report_of(place)
     assert (done.stdout, done.returncode) == (b"True\n", 0)
     assert {str(row.stage): row.calls for row in report.stages} == {"outer": 1, "outer/work": 2, "second": 1}
-    assert [line for line in report.warnings if "stages" in line or "spans" in line] == []
+    said = [line for line in report.warnings if "stages" in line or "spans" in line]
+    # Of a run of milliseconds the recorder's one calibration is a tenth, and that is said.
+    assert [line for line in said if not line.startswith("recording took")] == []
