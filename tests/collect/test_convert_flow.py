@@ -80,6 +80,14 @@ def test_a_forked_child_knows_what_its_parent_gave_before() -> None:
     assert sums.rows()[0] == [(0, A, 5, B, 1, 0), (5, B, 5, C, 1, 0), (0, A, 0, C, 1, 0)]
 
 
+def test_a_forked_child_may_be_read_before_its_parent() -> None:
+    sums = Sums()
+    sums.take((5, B, TAKE + 1), spool="2-0", parent="1-0")
+    sums.take((0, A, GIVE + 1), spool="1-0")
+
+    assert sums.rows()[0] == [(0, A, 5, B, 1, 0)]
+
+
 def test_lanes_without_number_share_rows_and_nothing_is_lost() -> None:
     sums = Sums()
     for lane in range(10 * LANES_PER_PAIR):

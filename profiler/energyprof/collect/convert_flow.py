@@ -52,6 +52,7 @@ class FlowSums:
         self._known: dict[str, dict[int, _Given]] = {}
         """By process (its spool) and number."""
         self._waiting: dict[str, list[tuple[int, Place]]] = {}
+        self._parents: dict[str, str] = {}
         self._edges: dict[tuple[int, int, int, int], list[int]] = {}
         self._lanes: dict[Place, list[Place]] = {}
         """By pair of stages the pairs of lanes."""
@@ -67,6 +68,9 @@ class FlowSums:
         known = self._known.setdefault(spool, {})
         received = self._read(handled, known, stored)
         self._settle(spool, waiting, received, (known, self._known.get(parent_spool or "", {})))
+        self._parents[spool] = parent_spool or ""
+        for child in [one for one in self._waiting if self._parents.get(one) == spool]:  # it may have been read first
+            self._settle(child, (), self._waiting.pop(child), (self._known.get(child, {}), known))
         for number in list(known)[: max(0, len(known) - KNOWN_LIMIT)]:
             del known[number]
         self._is_changed = True
@@ -118,6 +122,7 @@ class FlowSums:
         """Forget the objects of a process that ended."""
         self._known.pop(spool, None)
         self._waiting.pop(spool, None)
+        self._parents.pop(spool, None)
 
     def tallies(self) -> dict[int, Tally]:
         """Return all sums so far as tallies by number, if they have changed; see `FIRST_NUMBER`."""
