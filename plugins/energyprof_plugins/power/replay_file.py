@@ -254,6 +254,7 @@ def _described(path: str, domain: Domain, options: dict[str, str], per_unit: flo
 
 
 def duration_ns(text: str) -> int:
+    """Return `100ms`, `25us`, ... in ns; raises ValueError for anything else, and for what is not above 0."""
     number = text.rstrip("nums")
     return _positive(round(float(number) * TIMES_NS.get(text[len(number) :], math.nan)))
 

@@ -61,6 +61,17 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for option in sorted(PYTHON_OPTIONS):
         python.add_argument(option, dest="flags", action=keep, help=argparse.SUPPRESS)
     parser.set_defaults(flags=())
+    _add_sensing(parser)
+    _add_recording(parser)
+    add_cures(parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
+    parser.add_argument("--no-flow", action="store_true", help="do not watch which stage receives whose results")
+    parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
+    parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
+
+
+def _add_sensing(parser: argparse.ArgumentParser) -> None:
+    """Add what says in which Python it runs, and how power is read."""
     parser.add_argument("--python", metavar="PATH", help="the interpreter to run it with (default: energyprof's own)")
     parser.add_argument(
         "--source",
@@ -81,12 +92,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="read sensors for S seconds before the program starts, to learn the idle power (default: 0)",
     )
     parser.add_argument(
-        "-o", "--output", metavar="FILE", help="the recording (default: SCRIPT-TIME-PID.eprof in this folder)"
-    )
-    parser.add_argument(
         "--shared",
         action="store_true",
         help="others use this machine: tell their part of the energy apart, by CPU time or by the GPU's processes",
+    )
+
+
+def _add_recording(parser: argparse.ArgumentParser) -> None:
+    """Add what says where and how much is recorded."""
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the recording (default: SCRIPT-TIME-PID.eprof in this folder)"
     )
     parser.add_argument(
         "--max-size",
@@ -114,11 +129,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="find the costly functions by sampling, every 10 ms (by itself only while no stage and no layer is seen)",
     )
     stacks.add_argument("--no-stacks", dest="stacks", action="store_const", const="off", help="never sample functions")
-    add_cures(parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
-    parser.add_argument("--no-flow", action="store_true", help="do not watch which stage receives whose results")
-    parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
-    parser.add_argument("--no-live", action="store_true", help="no line with watts and joules while it runs")
 
 
 def _python_flag() -> type[argparse.Action]:

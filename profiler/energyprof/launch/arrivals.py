@@ -83,6 +83,7 @@ class KernelQueue(Arrivals):
         self._is_open = True
 
     def wait(self, timeout_s: float) -> Arrival | None:
+        """Return the next signal; None: none came in time."""
         info = signal.sigtimedwait(WATCHED, max(0.0, timeout_s))
         if info is None:
             return None
@@ -93,6 +94,7 @@ class KernelQueue(Arrivals):
         return Arrival(info.si_signo, is_from_terminal, 0 if info.si_code > 0 else info.si_pid)
 
     def stop_like(self, signum: int) -> None:
+        """Stop as the program did; returns when we are continued."""
         if signum != signal.SIGTSTP:
             os.kill(os.getpid(), signal.SIGSTOP)
             return
@@ -102,6 +104,7 @@ class KernelQueue(Arrivals):
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
 
     def close(self) -> None:
+        """Let signals act as they did before; a second call does nothing."""
         if self._is_open:
             self._is_open = False
             signal.pthread_sigmask(signal.SIG_SETMASK, self.mask_for_program)
@@ -128,6 +131,7 @@ class WakeupPipe(Arrivals):
         self._waiting: list[int] = []
 
     def wait(self, timeout_s: float) -> Arrival | None:
+        """Return the next signal; None: none came in time."""
         import select
 
         deadline_s = time.monotonic() + timeout_s
@@ -142,9 +146,11 @@ class WakeupPipe(Arrivals):
         return Arrival(number, number in FROM_KEYBOARD and is_in_foreground(), 0)
 
     def stop_like(self, signum: int) -> None:  # noqa: ARG002 - SIGTSTP has a handler here, so the sure one serves
+        """Stop; returns when we are continued."""
         os.kill(os.getpid(), signal.SIGSTOP)
 
     def close(self) -> None:
+        """Let signals act as they did before; a second call does nothing."""
         if self._reader < 0:
             return
         signal.set_wakeup_fd(self._wakeup_before)

@@ -17,7 +17,7 @@ from energyprof_plugins.exporters.pyinstrument_views import (
 
 def tree(*names):
     """Return a tree in which the first function calls the others, 3 J in the second and 1 J in the last."""
-    functions = tuple(Function(name, "/work/job.py", 10 * n) for n, name in enumerate(names, 1))
+    functions = tuple(Function(name, "/srv/job.py", 10 * n) for n, name in enumerate(names, 1))
     node, last = np.array([1, 2], np.int32), len(names) - 1
     return CallTree(
         functions, np.array([-1, 0, 0], np.int32)[: last + 1], np.arange(last + 1, dtype=np.int32), node,

@@ -35,9 +35,11 @@ def test_the_recorder_takes_what_devices_did(tmp_path) -> None:
 
 def test_nothing_is_installed_where_no_driver_is() -> None:
     instrument = TorchCuda(device_files=("/nonexistent/nvidiactl",))
+    before = dict(vars(instrument))
 
     instrument.install(Refusing())  # raises if it listens
-    instrument.remove()
+
+    assert vars(instrument) == before
 
 
 def test_neither_the_instrument_nor_its_clock_starts_cuda() -> None:

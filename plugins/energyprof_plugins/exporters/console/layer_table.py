@@ -37,6 +37,7 @@ class Column:
     left: bool = False
 
     def width(self) -> int:
+        """Return the terminal cells that its widest text takes."""
         return max(cell_len(text) for text in [self.heading, *self.cells])
 
 
