@@ -130,6 +130,11 @@ def await_next_event() -> None:
     local.ext = first
 
 
+def events_held() -> int:
+    """Return how many events wait in the buffers of all threads."""
+    return sum([len(lane.buffer) for lane in lanes]) // 2
+
+
 def forget_events() -> None:
     """Begin anew: the end of a stage that was open when a recorder closed may have been written after that."""
     for lane in list(lanes):

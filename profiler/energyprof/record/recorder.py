@@ -194,14 +194,15 @@ class Recorder:
     def _flush_if_due(self) -> float:
         """Flush if it is time, and return the seconds until the next look."""
         self._ask()
-        held = len(self._announcements) + sum([len(lane.buffer) for lane in lanes.lanes]) // 2
+        held = (events := lanes.events_held()) + len(self._announcements)
         now_s = perf_counter()
         if held < FLUSH_AT_EVENTS and now_s - self._flushed_s < FLUSH_PERIOD_S:
             return LOOK_PERIOD_S
-        self._flushed_s = now_s
+        if events or self._events_written or self._cpu is None:  # a child's first event is written at once
+            self._flushed_s = now_s
         if held or self.stacks or self.cures:
             self.flush()
-        return LOOK_PERIOD_S if held else FLUSH_PERIOD_S
+        return LOOK_PERIOD_S if held or not self._flushed_s else FLUSH_PERIOD_S
 
     def _ask(self) -> None:
         for call in self.on_flush[:]:
@@ -224,7 +225,7 @@ class Recorder:
         except OSError as error:
             self._hold(error)
             if last:
-                self._losses.add(sum([len(lane.buffer) for lane in lanes.lanes]) // 2, reason(error))
+                self._losses.add(lanes.events_held(), reason(error))
             self._losses.state(self._spool, error, self.run_dir)
             return
         self._misses = 0
@@ -263,7 +264,6 @@ class Recorder:
         if unwritten > HELD_EVENTS:
             self._losses.add(unwritten, "the program recorded faster than could be written")
             return
-        self.costs.take([events for _, events in taken])
         try:
             self._announcements.write(self._spool.id, self._write)
             for number, events in taken:
@@ -275,6 +275,7 @@ class Recorder:
                     self._events_written += len(piece) // 2
         except OSError as error:
             self._losses.add(unwritten, reason(error))  # the few words that say so may still fit
+        self.costs.take([events for _, events in taken])  # the first time it measures: not before what is to be kept
 
     def _write(self, frame: bytes) -> None:
         with self._writing:
@@ -289,9 +290,8 @@ class Recorder:
 
     def _write_facts(self, began_ns: int, last: bool) -> None:
         self._losses.write(self._spool, self._write)
-        now_s = perf_counter()
-        if last or self._is_replacing or self._warnings or now_s - self._facts_s > FACTS_PERIOD_S:
-            self._facts_s = now_s
+        if last or self._is_replacing or self._warnings or perf_counter() - self._facts_s > FACTS_PERIOD_S:
+            self._facts_s = perf_counter()
             facts = {
                 "recorder_ns": self._busy_ns + thread_time_ns() - began_ns + self._recording_ns(),
                 "events": self._events_written,
@@ -312,7 +312,7 @@ class Recorder:
 
     def _hold(self, error: OSError) -> None:
         """Keep the events for later as long as they are few."""
-        held = sum([len(lane.buffer) for lane in lanes.lanes]) // 2
+        held = lanes.events_held()
         if held > HELD_WHEN_BLOCKED_EVENTS:
             for lane in list(lanes.lanes):
                 del lane.buffer[:]
