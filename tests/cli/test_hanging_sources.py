@@ -38,12 +38,26 @@ class HangsOpening(Source):
     def open(self, context):
         time.sleep(30)
         return super().open(context)
+
+class KeepsInterpreter(Source):
+    name = "keeps_interpreter"
+    reads = 0
+    def read(self):
+        import ctypes
+        self.reads += 1
+        if self.reads > 3: ctypes.PyDLL(None).sleep(40)  # no other thread of the collector runs meanwhile
+        return super().read()
 """
 ENTRY_POINTS = """
 [energyprof.power_sources]
 good = strange_sensors:Good
 hangs_reading = strange_sensors:HangsReading
 hangs_opening = strange_sensors:HangsOpening
+"""
+ENTRY_POINTS_OF_A_KEEPER = """
+[energyprof.power_sources]
+good = strange_sensors:Good
+keeps_interpreter = strange_sensors:KeepsInterpreter
 """
 PROGRAM = """
 import energyprof, time
@@ -57,13 +71,13 @@ except KeyboardInterrupt:
 PATIENCE_S = 2.0
 
 
-def install(folder: Path) -> dict[str, str]:
-    """Put a stranger's package with three sources on the path; return the environment that has it."""
+def install(folder: Path, entry_points: str = ENTRY_POINTS) -> dict[str, str]:
+    """Put a stranger's package with these sources on the path; return the environment that has it."""
     about = folder / "strange_sensors-1.0.dist-info"
     about.mkdir(parents=True)
     (folder / "strange_sensors.py").write_text(PLUGINS)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strange-sensors\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(ENTRY_POINTS)
+    (about / "entry_points.txt").write_text(entry_points)
     return {"PYTHONPATH": str(folder)}
 
 
@@ -75,9 +89,10 @@ def interrupted(place: Any, environment: dict[str, str], output: str, *sources: 
     time.sleep(2.0)  # what is measured below is the end of a run that had begun to read
     began_s = time.monotonic()
     process.send_signal(signal.SIGINT)
-    stdout, _ = process.communicate(timeout=40)
+    stdout, stderr = process.communicate(timeout=40)
     waited_s = time.monotonic() - began_s
     assert (stdout, process.returncode) == (b"", 5)
+    assert (b"recover" in stderr) == ("keeps_interpreter" in sources)
     return waited_s
 
 
@@ -101,4 +116,21 @@ def test_hanging_drivers_delay_nobody_and_the_others_are_read(place: Any, tmp_pa
         ]
         assert len(lost) == 2, report.warnings
     assert place.leftovers() == []
+    assert place.members() == []
+
+
+def test_a_driver_that_lets_no_thread_of_the_collector_run_delays_the_prompt_no_longer(
+    place: Any, tmp_path: Path
+) -> None:
+    environment = install(tmp_path / "strange", ENTRY_POINTS_OF_A_KEEPER)
+    place.write("job.py", PROGRAM)
+
+    alone_s = interrupted(place, environment, "alone.eprof", "good")
+    kept_s = interrupted(place, environment, "kept.eprof", "keeps_interpreter", "good")
+
+    assert kept_s - alone_s < PATIENCE_S
+    (left,) = place.temporary.glob("energyprof-*")
+    done = place.call(place.command("recover", str(left), "-o", "kept.eprof"))
+    assert done.returncode == 0, done.stderr.decode()
+    assert [stage.name for stage in load(place.folder / "kept.eprof").report().stages] == ["serve"]
     assert place.members() == []

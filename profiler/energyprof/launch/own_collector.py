@@ -16,7 +16,6 @@ from typing import Any
 
 from energyprof.launch.collector import (
     LOG_NAME,
-    LONGEST_LEAD_OUT_S,
     MODULE,
     NO_FOLDER,
     PATIENCE_S,
@@ -56,7 +55,6 @@ class OwnCollector:
         self._read = 0
         self._has_begun = False
         self._is_sampling = False
-        self._lead_out_s = LONGEST_LEAD_OUT_S
         self._commits = 0
         self._committed: tuple[int, str] = (0, "")
         self._result: Result | None = None
@@ -101,7 +99,7 @@ class OwnCollector:
     def finish(self, end: Mapping[str, Any]) -> Result:
         """Tell it how the run ended, wait until the file is complete, and see it off."""
         self._say({"op": END, **end})
-        failure = self._await(lambda: self._result is not None, self._lead_out_s + PATIENCE_S)
+        failure = self._await(lambda: self._result is not None, PATIENCE_S)
         if self._result is None:
             self._result = Result((), failure)
             self._process.end()
@@ -156,8 +154,6 @@ class OwnCollector:
         self._has_begun = True
         if event["event"] == "sampling":
             self._is_sampling = True
-        elif event["event"] == "ready":
-            self._lead_out_s = min(float(event.get("lead_out_s", 0.0)), LONGEST_LEAD_OUT_S)
         elif event["event"] == "warning":
             self.warnings.append(str(event.get("message", "")))
         elif event["event"] == "committed":
