@@ -25,10 +25,12 @@ from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
 from energyprof.model.tally import FLOWS, Tally
+from energyprof.model.told import Metric, Told, UnitCount
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.model.view import View
 
 MS = 1_000_000
+NOTHING = Told()
 NOON_NS = 1_800_000_000 * 10**9
 PARTS = ("measured_j", "stages_j", "idle_j", "outside_j", "others_j", "unattributed_j")
 
@@ -45,12 +47,14 @@ def record(
     domain: str = "cpu",
     pid: int = 100,
     is_finished: bool = True,
+    told: Told = NOTHING,
 ) -> Path:
     """Write a run of 300 ms on a host that started `boot_ns` before it; spans are (stage, start, end) in ms."""
     writer = CaptureWriter(path)
     begin_ns, unix_ns = boot_ns, NOON_NS + late_ms * MS
     writer.set_run(RunFacts(("train.py",), unix_ns, begin_ns, begin_ns + 300 * MS, 0, host, 2))
     writer.set_recorder(RecorderFacts(recorder_s=0.001, spans=len(spans)))
+    writer.set_told(told)
     id_ = DomainId(domain)
     kind = "device" if domain.startswith("gpu") else "cpu"
     writer.add_domains([Domain(id_, "test", "sensor", "energy", 1e-6, kind, period_ns=10 * MS, baseline_w=1.0)])
@@ -208,6 +212,24 @@ def test_times_are_those_of_the_wall_clock_whenever_hosts_were_started(tmp_path:
     rows = report_of(tmp_path / "all.eprof")["hosts"]
     assert [(row["host"], row["start_s"], row["wall_s"]) for row in rows] == [("a", 0.0, 0.3), ("b", 0.12, 0.3)]
     assert all("not checked" in row["clock"] for row in rows)
+
+
+def test_units_of_hosts_add_up_and_the_last_metric_counts(tmp_path: Path) -> None:
+    # b's clock since its start is behind, but by the wall clock its metric is the later one.
+    a = Told((Metric("accuracy", 0.8, 9_000_000_000 + 10 * MS, 1),), (UnitCount("image", 10.0),))
+    b = Told((Metric("accuracy", 0.9, 2_000_000_000 + 20 * MS, 2),), (UnitCount("image", 5.0),))
+    parts = [
+        record(tmp_path / "a.eprof", "a", boot_ns=9_000_000_000, told=a),
+        record(tmp_path / "b.eprof", "b", boot_ns=2_000_000_000, told=b),
+    ]
+
+    merged(tmp_path / "both.eprof", *parts)
+
+    report = energyprof.load(tmp_path / "both.eprof").report()
+    assert [(unit.name, unit.count) for unit in report.units] == [("image", 15.0)]
+    (metric,) = report.metrics
+    assert (metric.value, metric.times) == (0.9, 3)
+    assert metric.at_s == pytest.approx(0.02)
 
 
 def test_an_offset_moves_a_host_and_is_said(tmp_path: Path) -> None:

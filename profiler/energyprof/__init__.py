@@ -9,19 +9,22 @@ if TYPE_CHECKING:
     from energyprof.record.iterations import iterations
     from energyprof.record.repeat import repeat
     from energyprof.record.stage import stage
+    from energyprof.record.told import metric, units
     from energyprof.run import load
 
-__all__ = ["__version__", "iterations", "load", "profile", "repeat", "stage", "torch_hook"]
+__all__ = ["__version__", "iterations", "load", "metric", "profile", "repeat", "stage", "torch_hook", "units"]
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "iterations": "energyprof.record.iterations",
     "load": "energyprof.run",
+    "metric": "energyprof.record.told",
     "profile": "energyprof.in_process.handle",
     "repeat": "energyprof.record.repeat",
     "stage": "energyprof.record.stage",
     "torch_hook": "energyprof.in_process.hook",
+    "units": "energyprof.record.told",
 }
 
 

@@ -164,16 +164,20 @@ class Recording:
         from energyprof.record import lanes
         from energyprof.record.imports import ImportWatcher
         from energyprof.record.recorder import Recorder
+        from energyprof.record.told import TOLD_HERE
 
         lanes.watches_flow = flow
         recorder = Recorder(self.run_dir)
         recorder.on_abandoned = stop
-        recorder.cures = self._cures
+        recorder.tellers = [TOLD_HERE] if self._cures is None else [self._cures, TOLD_HERE]
         if self._bound is not None:
             from energyprof.record.governor import Governor
 
             recorder.costs.governor = Governor(self._bound, recorder.costs)
+        TOLD_HERE.forget()
+        recorder.on_fork.append(TOLD_HERE.forget)
         recorder.start()
+        TOLD_HERE.wake = recorder.wake
         self._recorder = recorder
         if self._dephaser is not None and self._cures is not None:
             recorder.on_fork += (self._dephaser.forget, self._cures.forget)

@@ -327,10 +327,8 @@ class Collection:
     def _tell_live(self) -> None:
         power_w, energy_j, estimated = self._sampler.live()
         elapsed_s = (time.monotonic_ns() - self._start_ns) * 1e-9
-        stage = self._converter.current_stage()
-        self._control.tell(
-            "live", elapsed_s=elapsed_s, power_w=power_w, energy_j=energy_j, estimated=estimated, stage=stage
-        )
+        figures = {"elapsed_s": elapsed_s, "power_w": power_w, "energy_j": energy_j, "estimated": estimated}
+        self._control.tell("live", **figures, stage=self._converter.current_stage())
 
     def _lead_out(self, end_ns: int) -> None:
         """Go on sampling until the slowest sensor has shown the program's last moment."""
@@ -371,7 +369,8 @@ class Collection:
     def _state_costs(self) -> SamplerFacts:
         sampled = self._sampler.facts()
         self._writer.set_sampling(sampled.domains)
-        self._writer.set_cures(self._converter.cures())
+        self._writer.set_cures(self._converter.cures.cures())
+        self._writer.set_told(self._converter.told.told())
         self._writer.set_recorder(
             replace(
                 self._lost.added_to(self._converter.recorder_facts()),

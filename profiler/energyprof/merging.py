@@ -20,6 +20,7 @@ from energyprof.errors import InputError
 from energyprof.model.hosts import HOST_LIMIT, HOST_SHIFT, Host
 from energyprof.model.sampling import Sleep
 from energyprof.model.shell import in_shell
+from energyprof.model.told import Told, joined
 from energyprof.model.trace import RecorderFacts, RunFacts
 
 START_NS = 10**15
@@ -283,6 +284,7 @@ def _write(  # noqa: PLR0913, PLR0917 - all that a merged run is
     writer.set_hosts(hosts)
     writer.set_recorder(_costs([part.recorder for part in parts]))
     modes = {part.stacks for part in parts}
+    writer.set_told(joined(_moved_told(part.told, moves[id(part), 0][1]) for part in parts))
     writer.set_stacks(next((mode for mode in ("on", "auto") if mode in modes), "off"))
     for line in warnings:
         writer.warn(line)
@@ -314,6 +316,10 @@ def _write(  # noqa: PLR0913, PLR0917 - all that a merged run is
         copy_part(writer, part.path, move, base, tell)
     writer.finish()
     return len(names)
+
+
+def _moved_told(told: Told, by_ns: int) -> Told:
+    return replace(told, metrics=tuple(replace(metric, t_ns=metric.t_ns + by_ns) for metric in told.metrics))
 
 
 def _costs(recorders: Sequence[RecorderFacts]) -> RecorderFacts:

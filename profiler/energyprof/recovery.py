@@ -243,7 +243,8 @@ def _finish(found: _Place, stored: Stored | None) -> int:
     converter.finish(facts.end_ns)
     facts_of_recorder = LostStages(Path(found.folder or "")).added_to(converter.recorder_facts())
     writer.set_recorder(facts_of_recorder)
-    writer.set_cures(converter.cures())
+    writer.set_cures(converter.cures.cures())
+    writer.set_told(converter.told.told())
     writer.set_run(facts)
     for line in _warnings(found, stored, facts):
         writer.warn(line)

@@ -114,6 +114,7 @@ class Run:
             facts.sampling,
             facts.cures,
             facts.hosts,
+            facts.told,
         )
 
     def view(self, view: View) -> Report:
@@ -141,6 +142,7 @@ class Run:
             graph,
             facts.sampling,
             hosts=facts.hosts,
+            told=facts.told,
         )
         report = with_view(report, view, grouping, domains, attribution)
         if view.level != "function" or attribution.functions is None:

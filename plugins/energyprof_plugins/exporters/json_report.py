@@ -13,7 +13,7 @@ from typing import Any
 from energyprof.interfaces import RenderContext
 from energyprof.model.cure_rows import RepeatRow
 from energyprof.model.report import LayerRow, Report, StageRow
-from energyprof.model.work_rows import StepRow
+from energyprof.model.work_rows import StepRow, UnitRow
 
 
 class JsonReport:
@@ -37,6 +37,8 @@ class JsonReport:
             "layers": [layer_document(row) for row in report.layers],
             "tokens": [{**_row(row), "total_sum": _row(row.total_sum)} for row in report.tokens],
             "steps": None if report.steps is None else _steps(report.steps),
+            "units": [_unit(row) for row in report.units],
+            "metrics": _rows(report.metrics),
             "unsplit": _rows(report.unsplit),
             "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],
             "edges": _rows(report.edges),
@@ -80,6 +82,10 @@ def _steps(row: StepRow) -> dict[str, Any]:
         for name in ("total", "first", "per_step", "per_sample")
     }
     return {**_row(row), **figures, "course": _rows(row.course)}
+
+
+def _unit(row: UnitRow) -> dict[str, Any]:
+    return {**_row(row), "per_unit": None if row.per_unit is None else _row(row.per_unit)}
 
 
 def _repeat(row: RepeatRow) -> dict[str, Any]:

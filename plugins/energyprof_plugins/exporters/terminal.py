@@ -25,6 +25,7 @@ from energyprof_plugins.exporters.console.rank_table import host_lines, rank_lin
 from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key, stage_table
 from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
 from energyprof_plugins.exporters.console.token_lines import token_lines
+from energyprof_plugins.exporters.console.told_lines import told_lines
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
 
 ROWS: Final = 12
@@ -62,6 +63,9 @@ class Terminal:
                 page.line()
             if report.tokens:
                 page.hanging("generation", token_lines(report, glyphs))
+                page.line()
+            if report.units or report.metrics:
+                page.hanging("work", told_lines(report, glyphs))
                 page.line()
             self._ranks(report, page)
             if report.repeat is not None:

@@ -9,7 +9,17 @@ from typing import Any
 import numpy as np
 
 from energyprof.capture.columns import joined
-from energyprof.capture.facts import cures_of, domains_of, hosts_of, open_of, ranks_of, recorder_of, run_of, sampling_of
+from energyprof.capture.facts import (
+    cures_of,
+    domains_of,
+    hosts_of,
+    open_of,
+    ranks_of,
+    recorder_of,
+    run_of,
+    sampling_of,
+    told_of,
+)
 from energyprof.capture.open_file import read_facts
 from energyprof.capture.schema import ChunkKind, chunk_crc
 from energyprof.capture.stack_store import read_stacks
@@ -56,6 +66,7 @@ class Content:
             raise CaptureError("a domain belongs to no host")
         self.ranks = ranks_of(facts.get("ranks", []))
         self.cures = cures_of(facts.get("cures"))
+        self.told = told_of(facts.get("told"))
         self.warnings: tuple[str, ...] = tuple(facts.get("warnings", ()))
         self.open_spans = open_of([] if self.finished else facts.get("open", []))
         """Spans that were open when the file was last written, cut off at that instant."""

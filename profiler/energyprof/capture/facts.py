@@ -17,6 +17,7 @@ from energyprof.model.ids import DomainId
 from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import SpanChunk
 from energyprof.model.sampling import DomainFacts, Figure, Sleep
+from energyprof.model.told import Metric, Told, UnitCount
 from energyprof.model.trace import RecorderFacts, RunFacts
 
 Made = TypeVar("Made")
@@ -85,6 +86,20 @@ def _visit(value: Any, things: int) -> Visit:
     if not 0 <= visit.thing < things:
         raise CaptureError("the facts of the run are damaged (a visit of nothing)")
     return visit
+
+
+def told_json(told: Told) -> dict[str, Any]:
+    """Return what the program told as JSON values."""
+    return asdict(told)
+
+
+def told_of(value: Any) -> Told:
+    """Return what the program told, nothing where there is none; raises CaptureError where the facts make none."""
+    known = {} if value is None else _known(Told, value)
+    return Told(
+        tuple(_made(Metric, _known(Metric, row)) for row in known.get("metrics", ())),
+        tuple(_made(UnitCount, _known(UnitCount, row)) for row in known.get("units", ())),
+    )
 
 
 def ranks_json(processes: Iterable[RankProcess]) -> list[dict[str, Any]]:

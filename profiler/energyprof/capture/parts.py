@@ -25,6 +25,7 @@ from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LANE_KINDS, Index, Ints
 from energyprof.model.stacks import StackNodes
 from energyprof.model.tally import FLOWS, GIVEN, WORK, Tally
+from energyprof.model.told import Told
 from energyprof.model.trace import RecorderFacts, RunFacts
 
 _DEVICE = LANE_KINDS.index("device")
@@ -51,6 +52,7 @@ class PartFacts:
     """It came near its bound, and a part of it was counted and not stored."""
     stacks: str
     """How functions were sampled, as in `CaptureWriter.set_stacks`."""
+    told: Told
     has_cures: bool
     """Iterations were delayed, or layers repeated after the run."""
 
@@ -100,6 +102,7 @@ def part_facts(path: Path) -> PartFacts:
             is_finished=content.finished,
             is_counted=any(tally.kind not in _PLACES for tally in content.tallies),
             stacks=content.stacks_mode,
+            told=content.told,
             has_cures=content.cures is not None,
         )
 

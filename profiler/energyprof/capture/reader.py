@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,7 @@ from energyprof.model.sampling import DomainFacts
 from energyprof.model.shell import in_shell
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Stage
 from energyprof.model.stacks import Stacks
+from energyprof.model.told import Told
 from energyprof.model.trace import Flows, Outputs, RecorderFacts, RunFacts, Trace
 
 _UNFINISHED = (
@@ -54,6 +55,7 @@ class RunSummary:
     cures: Cures | None
     outputs: Outputs
     hosts: tuple[Host, ...] = ()
+    told: Told = field(default_factory=Told)
 
 
 def read_run(path: str | Path) -> RunSummary:
@@ -82,6 +84,7 @@ def read_run(path: str | Path) -> RunSummary:
         cures=content.cures,
         outputs=composed.outputs,
         hosts=content.hosts,
+        told=content.told,
     )
 
 
@@ -99,6 +102,7 @@ def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
         cures=trace.cures,
         outputs=trace.outputs,
         hosts=trace.hosts,
+        told=trace.told,
     )
 
 
@@ -155,6 +159,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         device_use=device_use,
         counted=counted,
         cures=content.cures,
+        told=content.told,
         ranks=content.ranks,
         hosts=content.hosts,
         hosts_use=content.hosts_use(),

@@ -26,6 +26,7 @@ from energyprof.capture.facts import (
     run_json,
     sampling_json,
     to_ascii,
+    told_json,
 )
 from energyprof.capture.open_file import opened, read_facts
 from energyprof.capture.progress import drop_progress, forget_progress, store_progress
@@ -52,6 +53,7 @@ from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
 from energyprof.model.tally import PowerSums, Tally
+from energyprof.model.told import Told
 from energyprof.model.trace import RecorderFacts, RunFacts
 
 AGE_NS = 4_000_000_000
@@ -159,6 +161,11 @@ class CaptureWriter:
         """State what was delayed and repeated so far so that stages can be told apart; None: nothing was."""
         if cures is not None:
             self._set("cures", cures_json(cures))
+
+    def set_told(self, told: Told) -> None:
+        """State what the program has told of its work so far."""
+        if told:
+            self._set("told", told_json(told))
 
     def warn(self, message: str) -> None:
         """Keep a warning for the report; the same one only once."""

@@ -34,9 +34,10 @@ from energyprof.collect.convert_sampled import SampledStacks
 from energyprof.collect.convert_spans import LaneEvents, convert_events
 from energyprof.collect.convert_stages import PATH_LIMIT, StageTable
 from energyprof.collect.convert_times import ThreadTimes
+from energyprof.collect.convert_told import ToldLog
 from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
-from energyprof.model.cures import Cures
+from energyprof.model.frame import TOLD
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, RANK, Frame, read_frames
 from energyprof.model.trace import RecorderFacts
@@ -81,7 +82,8 @@ class Converter:
         self._own_cpu = OwnReadings()
         self._sampled = SampledStacks(sink, self._out, signalled_ns, limit_bytes)
         self._times = None if self._counter is None else ThreadTimes(self._counter, self._open.innermost, self._lanes)
-        self._cures = CureLog()
+        self.cures, self.told = CureLog(), ToldLog()
+        self._logs: dict[int, CureLog | ToldLog] = {CURES: self.cures, TOLD: self.told}
         self._handed = HandedOver(lambda stage: self._stages.stages[stage].parent)
         self._ranks = RankLog(sink.add_rank)
         self._main = self._latest = -1
@@ -234,10 +236,6 @@ class Converter:
         counted = 0 if self._counter is None else self._counter.counted
         return facts_of(self._processes.values(), self._gone, self._out.count, counted)
 
-    def cures(self) -> Cures | None:
-        """Return what was delayed and repeated so that stages can be told apart; None: nothing was asked for."""
-        return self._cures.cures()
-
     def processes(self) -> Collection[Process]:
         """Return the processes that are known, but for ended ones long ago."""
         return self._processes.values()
@@ -308,8 +306,8 @@ class Converter:
                     self._place_main_thread(process, main)
                 elif "pid" in entry or "base" in entry:
                     self._out.origins += self._children.told(process, entry)
-        elif frame.kind == CURES:
-            self._cures.take(process, content)
+        elif frame.kind in self._logs:
+            self._logs[frame.kind].take(process, content)
         elif frame.kind == LOSS:
             process.dropped += content["dropped"]
             process.lost_because = content["reason"]

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from energyprof.model.recording import Announced
-from energyprof.model.spool import CODES, CURES, HEAD, LANES, NAMES, RANK, STACKS, Frame, pack_frame
+from energyprof.model.spool import CODES, CURES, HEAD, LANES, NAMES, RANK, STACKS, TOLD, Frame, pack_frame
 
-ANNOUNCING = frozenset({HEAD, NAMES, LANES, CODES, CURES, RANK, STACKS})
+ANNOUNCING = frozenset({HEAD, NAMES, LANES, CODES, CURES, RANK, STACKS, TOLD})
 WHOLE = ""
 """Name of the state that belongs to no spool."""
 

@@ -62,6 +62,11 @@ RANK: Final = 12
 """JSON object: rank, world_size and, where it is known, local_rank: which rank of a distributed program this is. A
 later frame replaces an earlier one; a process that tells none is of its parent's rank."""
 
+TOLD: Final = 13
+"""JSON object of what the program told of its work so far, all of it each time: `metrics`, a list of [name, value,
+perf_counter_ns of the last one, how often one was told], `units`, a list of [name, count]; values and counts are texts
+of floats."""
+
 SPOOL_VERSION: Final = 1
 SPOOL_SUFFIX: Final = ".spool"
 LOSS_SUFFIX: Final = ".lost"

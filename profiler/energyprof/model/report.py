@@ -13,7 +13,7 @@ from energyprof.model.ids import DomainId, StageId
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.span import Facts, StageKind
 from energyprof.model.view import Level
-from energyprof.model.work_rows import StepRow, TokenRow
+from energyprof.model.work_rows import MetricRow, StepRow, TokenRow, UnitRow
 
 SCHEMA = "energyprof-report/1"
 OUTSIDE: Final = StageId("<outside any stage>")
@@ -365,6 +365,9 @@ class Report:
     """Of a run that was merged of several; empty: there is one host, that of `run`."""
     steps: StepRow | None = None
     """None: no loop was seen, or not all of it was stored."""
+    units: tuple[UnitRow, ...] = ()
+    """Empty, as `metrics`: the program told none."""
+    metrics: tuple[MetricRow, ...] = ()
     costliest_path: tuple[StageId, ...] = ()
     """Outermost stages along the flow of data whose totals add up to most; empty: no flow is known."""
     view: ViewRow | None = None

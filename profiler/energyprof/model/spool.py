@@ -33,6 +33,7 @@ from energyprof.model.frame import (
     SPOOL_SUFFIX,
     SPOOL_VERSION,
     STACKS,
+    TOLD,
     pack_frame,
 )
 
@@ -55,6 +56,7 @@ __all__ = [
     "SPOOL_SUFFIX",
     "SPOOL_VERSION",
     "STACKS",
+    "TOLD",
     "Frame",
     "pack_frame",
     "pack_json",

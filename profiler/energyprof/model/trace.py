@@ -17,6 +17,7 @@ from energyprof.model.sampling import DomainFacts, Sleep
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
 from energyprof.model.stacks import Stacks
 from energyprof.model.tally import Counted
+from energyprof.model.told import Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,8 @@ class Trace:
     outputs: Outputs = field(default_factory=Outputs.none)
     cures: Cures | None = None
     """What was delayed and repeated so that stages can be told apart; None: nothing was asked for."""
+    told: Told = field(default_factory=Told)
+    """What the program said of its work itself."""
     ranks: tuple[RankProcess, ...] = ()
     """Which process is which rank of a distributed program; empty: it is none, as far as is known."""
     hosts: tuple[Host, ...] = ()

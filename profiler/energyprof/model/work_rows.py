@@ -73,3 +73,27 @@ class StepRow:
     """In less time the slowest sensor that counts tells nothing apart."""
     course: tuple[BoundedJ, ...]
     """Joules a step, group by group in order of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRow:
+    """A kind of work that the program counted itself, over all domains that count: idle power included."""
+
+    name: str
+    count: float
+    per_s: float | None
+    """Over the wall time of the run; None: it took none."""
+    provenance: Provenance
+    per_unit: BoundedJ | None
+    """None: nothing was read, or nothing was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRow:
+    """A figure of merit that the program told of itself."""
+
+    name: str
+    value: float
+    at_s: float
+    """When it was told last, since the start of the run."""
+    times: int

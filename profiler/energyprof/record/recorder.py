@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from energyprof.record.cure_frames import CureFrames
+    from energyprof.record.frame_source import FrameSource
     from energyprof.record.stack_rows import StackRows
 
 PARENT_SPOOL = "ENERGYPROF_PARENT_SPOOL"
@@ -63,8 +63,8 @@ class Recorder:
         """Called when the run folder is gone, and with it everybody who could read what is recorded."""
         self.stacks: StackRows | None = None
         """Samples of stacks to be written as well."""
-        self.cures: CureFrames | None = None
-        """What was delayed and repeated, to be written as well."""
+        self.tellers: list[FrameSource] = []
+        """Who has more to be written: what was delayed and repeated, what the program told."""
         self.costs = CallCosts()
         self.look_aside: Callable[[], bool] = lambda: False
         """Called by the flusher; True: it wants to be called again in ASIDE_PERIOD_S."""
@@ -145,7 +145,7 @@ class Recorder:
 
     def _has_something(self) -> bool:
         """Return whether there is anything to write, or a reader who waits for the end."""
-        return bool(self._spool.is_begun or self.stacks or self.cures or any(lane.buffer for lane in lanes.lanes))
+        return bool(self._spool.is_begun or self.stacks or any(self.tellers) or lanes.events_held())
 
     def _is_free(self) -> bool:
         """Wait until nobody else flushes; False: no headway is made, and a hanging disk is not waited for."""
@@ -200,7 +200,7 @@ class Recorder:
             return LOOK_PERIOD_S
         if events or self._events_written or self._cpu is None:  # a child's first event is written at once
             self._flushed_s = now_s
-        if held or self.stacks or self.cures:
+        if held or self.stacks or any(self.tellers):
             self.flush()
         return LOOK_PERIOD_S if held or not self._flushed_s else FLUSH_PERIOD_S
 
@@ -237,9 +237,9 @@ class Recorder:
                 frame = self._cpu.frame([lane.tid for lane in list(lanes.lanes) if lane.kind == "thread"], last)
                 if frame:
                     self._write(frame)
-            for source in (self.stacks, self.cures):
-                for frame in () if source is None else source.frames():
-                    self._write(frame)
+            sources: list[FrameSource] = [*self.tellers, *(() if self.stacks is None else (self.stacks,))]
+            for frame in (frame for source in sources for frame in source.frames()):
+                self._write(frame)
             self._write_facts(began_ns, last)
         except OSError as error:
             self._losses.state(self._spool, error, self.run_dir)

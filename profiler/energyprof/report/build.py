@@ -13,6 +13,7 @@ from energyprof.model.ids import DomainId
 from energyprof.model.report import Report
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import Stage
+from energyprof.model.told import Told
 from energyprof.model.trace import RecorderFacts, RunFacts
 from energyprof.report import rows
 from energyprof.report.cautions import cautions
@@ -23,7 +24,10 @@ from energyprof.report.rankings import ranking_rows
 from energyprof.report.ranks import imbalance, rank_rows
 from energyprof.report.steps import step_row
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
+from energyprof.report.told import metric_rows, unit_rows
 from energyprof.report.work import token_rows
+
+NOTHING_TOLD = Told()
 
 
 def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report needs, none of them optional
@@ -37,6 +41,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
     sampling: Mapping[DomainId, DomainFacts] | None = None,
     cures: Cures | None = None,
     hosts: tuple[Host, ...] = (),
+    told: Told = NOTHING_TOLD,
 ) -> Report:
     """Return the rows of all formats; `warnings` are those of recording, to which those of analysis are added."""
     by_id, counted = {domain.id: domain for domain in domains}, counted_domains(domains, attribution)
@@ -83,5 +88,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         ranks=ranks,
         imbalance=imbalance(ranks),
         hosts=tuple(rows.host_row(host, run) for host in hosts),
+        units=unit_rows(told, measured, this_run.wall_s),
+        metrics=metric_rows(told, run.start_ns),
         steps=step_row(stage_rows, attribution, measured.provenance),
     )

@@ -1,0 +1,102 @@
+"""`metric` and `units`: the program tells how good its work came out, and how much of it there was.
+
+Nothing is done with either unless the program is recorded. Sums are kept by name, in bounded memory, and written at
+most every PERIOD_S and at the end.
+"""
+
+from __future__ import annotations
+
+import math
+from _thread import RLock
+from time import perf_counter, perf_counter_ns
+
+from energyprof.model.frame import TOLD, pack_frame
+from energyprof.model.json_text import to_json
+from energyprof.record import lanes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NAME_LIMIT = 1_000
+"""At most so many names of each kind are kept; what comes under further ones is not."""
+PERIOD_S = 1.0
+
+
+def metric(name: str, value: float) -> None:
+    """Tell a figure of merit of this run, which `energyprof compare` sets against joules: `metric("accuracy", 0.93)`.
+
+    Of several values under one name the last one counts. A value that is not finite is not kept. Raises TypeError or
+    ValueError if `value` is no number, recorded or not.
+    """
+    figure = float(value)
+    if lanes.is_recording and math.isfinite(figure):
+        TOLD_HERE.tell_metric(str(name), figure)
+
+
+def units(name: str, count: float = 1.0) -> None:
+    """Count units of work done, which reports give the joules for each of: `units("request")`, `units("image", 64)`.
+
+    Counts under one name add up, over threads and processes. Raises ValueError if `count` is negative or not finite,
+    TypeError if it is no number, recorded or not.
+    """
+    amount = float(count)
+    if not 0 <= amount < math.inf:
+        raise ValueError(f"energyprof.units({name!r}, {count!r}): a count of work is a finite number from 0 on")
+    if lanes.is_recording:
+        TOLD_HERE.add_units(str(name), amount)
+
+
+class ToldHere:
+    """What this process has told so far, on its way into the spool."""
+
+    def __init__(self) -> None:
+        self.wake: Callable[[], None] = lanes.nothing
+        """Called when something was told: it may be the first that there is to write."""
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew: in a forked child what was told so far is the parent's, and so may be the lock."""
+        self._lock = RLock()  # re-entrant: a signal handler may tell something too
+        self._metrics: dict[str, tuple[float, int, int]] = {}
+        self._units: dict[str, float] = {}
+        self._is_new = False
+        self._written_s = -math.inf
+
+    def tell_metric(self, name: str, value: float) -> None:
+        """Keep the value as the last one told under this name."""
+        with self._lock:
+            before = self._metrics.get(name)
+            if before is None and len(self._metrics) >= NAME_LIMIT:
+                return
+            self._metrics[name] = (value, perf_counter_ns(), 1 if before is None else before[2] + 1)
+            self._is_new = True
+        self.wake()
+
+    def add_units(self, name: str, amount: float) -> None:
+        """Add to the units of this name."""
+        with self._lock:
+            before = self._units.get(name)
+            if before is None and len(self._units) >= NAME_LIMIT:
+                return
+            self._units[name] = amount + (before or 0.0)
+            self._is_new = True
+        self.wake()
+
+    def __bool__(self) -> bool:
+        return self._is_new
+
+    def frames(self) -> Iterator[bytes]:
+        """Yield one frame with all so far if something is new and it is time, or recording is over."""
+        now_s = perf_counter()
+        if not self._is_new or (lanes.is_recording and now_s - self._written_s < PERIOD_S):
+            return
+        with self._lock:
+            metrics = [[name, repr(value), t_ns, times] for name, (value, t_ns, times) in self._metrics.items()]
+            units = [[name, repr(count)] for name, count in self._units.items()]
+            self._is_new = False
+        self._written_s = now_s
+        yield pack_frame(TOLD, 0, to_json({"metrics": metrics, "units": units}))
+
+
+TOLD_HERE = ToldHere()
