@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.report import Report
     from energyprof.model.trace import Trace
+    from energyprof.model.variants import Variants
 
 
 # --- power sources (run in the collector) -------------------------------------------------------------------------
@@ -316,6 +317,8 @@ class RenderContext:
     """Return the sampled stacks with their joules, read only when asked for; None: no stacks were sampled."""
     comparison: Comparison | None = None
     """What changed from another run to this one, for formats that show that instead; None: nothing is compared."""
+    variants: Variants | None = None
+    """Ways to do the same thing, for formats that set them beside each other; None: nothing is compared."""
     options: dict[str, str] = field(default_factory=dict)
     """Exporter-specific settings by name."""
 

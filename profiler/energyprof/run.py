@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,7 @@ from energyprof.model.layer_record import flat_layers
 from energyprof.model.report import LayerPhase, Report
 from energyprof.model.span import Stage
 from energyprof.model.trace import Trace
+from energyprof.model.variants import Variants
 from energyprof.model.view import View
 from energyprof.probe.remarks import remarks
 
@@ -236,3 +237,18 @@ def exporter(name: str) -> Exporter:
     """Return what writes a format; raises PluginError for an unknown one."""
     spec = discover.find(discover.EXPORTERS, name)
     return cast(Exporter, spec.load()())  # the contract tests hold every exporter to the door
+
+
+def compare_ways(
+    runs: Sequence[tuple[str, Report]], unit: str | None, metric: str | None, *, lower_is_better: bool = False
+) -> Variants:
+    """Return ways to do the same thing set beside each other, each run with the name of the way it is of."""
+    from energyprof.report.variants import compare_variants, names_of
+
+    grouped = names_of([name for name, _ in runs], [report for _, report in runs])
+    return compare_variants(grouped, unit, metric, lower_is_better=lower_is_better)
+
+
+def render_ways(name: str, report: Report, ways: Variants, **context: Any) -> str | bytes:
+    """Return the table in a format, `variants` or one of those; `context` as `RenderContext` has it."""
+    return exporter(name).render(report, RenderContext(variants=ways, **context))

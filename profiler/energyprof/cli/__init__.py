@@ -24,6 +24,8 @@ COMMANDS = {
     "report": ("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
     "graph": ("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
     "layers": ("energyprof.cli.layers_command", "list the layers of the models that a run called, with their joules"),
+    "compare": ("energyprof.cli.compare_command", "compare ways to do the same thing, joules for each unit of work"),
+    "sweep": ("energyprof.cli.sweep_command", "run a program in several ways, in turns, and compare them"),
     "import": ("energyprof.cli.import_command", "make a run of a trace and a power log of other programs"),
     "merge": ("energyprof.cli.merge_command", "join the recordings that several hosts made at the same time"),
     "recover": ("energyprof.cli.recover_command", "finish a run whose collector was killed"),
@@ -39,6 +41,7 @@ examples:
   energyprof report                         the newest run in this folder once more
   energyprof graph RUN.eprof -o hot.png     its hotspot diagram
   energyprof layers --top 10                the costliest layers of its models
+  energyprof sweep --set batch=1,4 S.py     run S.py in two ways, in turns, and compare them
   energyprof import --chrome T --power P    a trace and a power log that you have
   energyprof merge A.eprof B.eprof          the recordings of two hosts as one
   energyprof recover FOLDER                 finish a run that was cut off

@@ -1,0 +1,183 @@
+"""Ways to do the same thing beside each other: a table for people, JSON, and a picture of joules against quality."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Final
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.report import Report
+from energyprof.model.variants import Mean, VariantRow, Variants
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.stage_table import LETTERS, fit_path
+from energyprof_plugins.exporters.figures import column_unit, grouped, half_width, in_column, percent, seconds
+from energyprof_plugins.exporters.terminal import Page
+from energyprof_plugins.exporters.variants_picture import picture
+from energyprof_plugins.exporters.visible import visible
+
+NOTHING: Final = "nothing is compared here; see: energyprof compare A.eprof B.eprof"
+OPTIONAL: Final = ("time", "metric bounds", "runs", "bounds")
+"""What a narrow table leaves out, in this order."""
+NAME: Final = 40
+"""Characters of a name for which other columns are left out."""
+ELLIPSIS: Final = "\u2026"
+SCHEMA: Final = "energyprof-variants-1"
+
+
+class VariantTable:
+    """Format ways to do the same thing as text of 60 to 200 columns."""
+
+    name = "variants"
+    suffix = ".txt"
+    summary = "what `energyprof compare` prints: joules for each unit of work, way by way"
+
+    def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
+        """Return the table, what it says, and why it may not."""
+        page = Page(context.width, context)
+        found = context.variants
+        if found is None:
+            page.line(Text(NOTHING))
+            return page.text()
+        page.console.print(_table(found, page.glyphs, page.width))
+        page.line()
+        for line in _conclusions(found):
+            page.wrapped(page.glyphs.name(page.glyphs.text(line)), indent=2)
+        page.wrapped(page.glyphs.text(_legend(found)), indent=2, style="dim")
+        if found.cautions:
+            page.line()
+            page.hanging("not comparable without care", [page.glyphs.name(line) for line in found.cautions])
+        return page.text()
+
+
+class VariantJson:
+    """Format ways to do the same thing as one JSON document."""
+
+    name = "variants-json"
+    suffix = ".json"
+    summary = "the same for scripts, one JSON document"
+
+    def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
+        """Return the document, of `null` where nothing is compared."""
+        found = None if context.variants is None else {"schema": SCHEMA, **asdict(context.variants)}
+        return json.dumps(found, indent=1, allow_nan=False) + "\n"
+
+
+class VariantPicture:
+    """Draw joules against quality, with intervals and the Pareto front."""
+
+    name = "variants-svg"
+    suffix = ".svg"
+    summary = "the same as a picture: joules against a metric, with the Pareto front (any browser)"
+
+    def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
+        """Return the picture; without a metric, joules alone."""
+        return picture(context.variants, NOTHING)
+
+
+def _table(found: Variants, glyphs: Glyphs, width: int) -> Table:
+    """Return the table; where it is too wide, columns and bounds are left out until names have their room."""
+    known = [row.energy_j for row in found.rows if row.energy_j is not None]
+    unit = column_unit(max((mean.value for mean in known), default=0.0))
+    wanted = min(max(cell_len(glyphs.name(row.name)) for row in found.rows), NAME)
+    for left_out in range(len(OPTIONAL) + 1):
+        columns = _columns(found, unit, frozenset(OPTIONAL[left_out:]))
+        columns = [[glyphs.text(cell) for cell in column] for column in columns]
+        room = width - sum(max(map(cell_len, column)) + 2 for column in columns) - 2
+        if room >= wanted:
+            break
+    table = Table(box=glyphs.rule(), padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True, overflow="crop")
+    for heading, *_ in columns:
+        table.add_column(Text(glyphs.name(heading) if heading else ""), justify="right", no_wrap=True, overflow="crop")
+    table.columns[-1].justify = "left"
+    for row, *cells in zip(found.rows, *(column[1:] for column in columns), strict=True):
+        table.add_row(Text(fit_path((row.name,), max(room, 8), glyphs)), *map(Text, cells))
+    return table
+
+
+def _columns(found: Variants, unit: tuple[str, float], details: frozenset[str]) -> list[list[str]]:
+    """Return the columns, their heading first."""
+    unit_name, unit_j = unit
+    figures = [_in_unit(row.energy_j, unit_j) for row in found.rows]
+    what = visible(found.unit) or "run"
+    columns = [["runs", *(str(row.runs) for row in found.rows)]] if "runs" in details else []
+    what = what if len(what) <= 8 else what[:7] + ELLIPSIS
+    columns.append([f"{unit_name}/{what}", *(value for value, _ in figures)])
+    columns.append(["", *(half and f"\u00b1{half}" for _, half in figures)])
+    columns.append(["ratio", *(_ratio(row, "bounds" in details) for row in found.rows)])
+    if found.metric:
+        name = visible(found.metric)
+        name = name if len(name) <= 10 else name[:9] + ELLIPSIS
+        columns.append([name, *(_merit(row, "metric bounds" in details) for row in found.rows)])
+    columns += [["time", *(seconds(row.wall_s.value) for row in found.rows)]] if "time" in details else []
+    letter = LETTERS[found.provenance]
+    columns.append(["", *(f"{letter} {row.verdict}{' *' if row.is_best else ''}" for row in found.rows)])
+    return columns
+
+
+def _in_unit(mean: Mean | None, unit_j: float) -> tuple[str, str]:
+    if mean is None:
+        return "not known", ""
+    half = 0.0 if mean.low is None or mean.high is None else half_width(mean.value, mean.low, mean.high)
+    return in_column(mean.value / unit_j, half / unit_j)
+
+
+def _ratio(row: VariantRow, has_bounds: bool) -> str:
+    if row.ratio is None:
+        return ""
+    if row.ratio.low is None or row.ratio.high is None or not has_bounds:
+        return f"{row.ratio.value:.2f}" if row.verdict != "cheapest" else "1"
+    return f"{row.ratio.value:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})"
+
+
+def _merit(row: VariantRow, has_bounds: bool) -> str:
+    if row.metric is None:
+        return ""
+    mean = row.metric
+    half = 0.0 if mean.low is None or mean.high is None else half_width(mean.value, mean.low, mean.high)
+    return f"{mean.value:.4g}" + (f" ±{half:.2g}" if half and has_bounds else "")
+
+
+def _conclusions(found: Variants) -> list[str]:
+    """Return what the table says, in sentences."""
+    cheapest = next((row for row in found.rows if row.verdict == "cheapest"), None)
+    if cheapest is None or len(found.rows) < 2:
+        return []
+    dearer = [row for row in found.rows if row.verdict == "dearer"]
+    unclear = [row.name for row in found.rows if row.verdict == "unclear"]
+    unsure = [row for row in found.rows if row.verdict == "cannot tell"]
+    lines = []
+    if dearer:
+        lines.append(f"{cheapest.name} takes less than {_listed([row.name for row in dearer])}, 95 % sure.")
+    if unclear:
+        lines.append(f"Whether it takes less than {_listed(unclear)} is not clear: more runs of each tell.")
+    if unsure:
+        names = _listed([row.name for row in unsure])
+        lines.append(
+            f"Whether {names} {'is' if len(unsure) == 1 else 'are'} dearer cannot be told: it takes two runs of each "
+            "way or more, each of which was read; energyprof sweep makes them."
+        )
+    front = [row.name for row in found.rows if row.is_best]
+    if front:
+        better = "lower" if found.lower_is_better else "higher"
+        lines.append(f"* On the front of joules and {found.metric} ({better} is better): {_listed(front)}.")
+    return lines
+
+
+def _legend(found: Variants) -> str:
+    below, above = found.gain_error
+    common = ""
+    if below or above:
+        reach = f"\N{MINUS SIGN}{percent(below, 0)} to +{percent(above, 0)}"
+        common = f"; all joules together may be off by {reach}, which ratios do not see"
+    return f"{LETTERS[found.provenance]}  {found.provenance}; \u00b1  95 % interval by the spread of runs{common}"
+
+
+def _listed(names: list[str]) -> str:
+    shown = names if len(names) <= 5 else [*names[:4], f"{grouped(len(names) - 4)} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,0 +1,90 @@
+"""`energyprof compare`: set ways to do the same thing beside each other, joules for each unit of work."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from energyprof.cli import terminal
+from energyprof.cli.report_command import columns, write_file
+from energyprof.errors import InputError
+
+NAME = "compare"
+SUMMARY = "Compare ways to do the same thing: joules for each unit of work, and how good it came out."
+EXAMPLES = """\
+examples:
+  energyprof compare fp32=a1.eprof fp32=a2.eprof int8=b1.eprof int8=b2.eprof
+  energyprof compare sweep-train/                             all runs of an `energyprof sweep`
+  energyprof compare sweep-train/ --metric accuracy -o front.svg
+  energyprof compare small.eprof large.eprof --unit request --format json
+
+Runs of one NAME are repeats of one way; without a name it is that of the file, less a final `-run2`. Repeat each way at
+least twice: the spread between its runs says which difference may be chance. A program counts its work with
+energyprof.units("request") and tells how good it came out with energyprof.metric("accuracy", 0.93).
+"""
+FORMATS = {"table": "variants", "json": "variants-json", "svg": "variants-svg"}
+_REPEAT = re.compile(r"-run\d+$")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("runs", metavar="[NAME=]RUN", nargs="+", help="a .eprof file, or a folder of them")
+    add_wishes(parser)
+    parser.add_argument("-f", "--format", choices=tuple(FORMATS), help="default: table; of a FILE.svg or .json, that")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE; an .svg is the picture")
+    parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
+    parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
+
+
+def add_wishes(parser: argparse.ArgumentParser) -> None:
+    """Add what the comparison goes by."""
+    parser.add_argument("--unit", metavar="NAME", help="joules for each of these (default: the one unit that all tell)")
+    parser.add_argument("--metric", metavar="NAME", help="set joules against this (default: the one that all tell)")
+    parser.add_argument("--lower-is-better", action="store_true", help="of the metric: a loss, a latency")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the table; 0, or an error's own status."""
+    from energyprof.run import compare_ways, load, render_ways
+
+    named = [one for text in args.runs for one in runs_of(text)]
+    if len(named) < 2:
+        raise InputError("one run is nothing to compare; name two or more, or a folder of them")
+    reports = [(name, load(path).report()) for name, path in named]
+    ways = compare_ways(reports, args.unit, args.metric, lower_is_better=args.lower_is_better)
+    to_file = args.output is not None
+    by_suffix = {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix.lower(), "table")
+    content = render_ways(
+        FORMATS[args.format or by_suffix],
+        reports[0][1],
+        ways,
+        width=terminal.width(args.width),
+        color=not to_file and terminal.color(args.color, sys.stdout),
+        unicode=to_file or terminal.unicode(sys.stdout),
+    )
+    if to_file:
+        write_file(Path(args.output), content)
+    else:
+        terminal.write(content, sys.stdout)
+    return 0
+
+
+def runs_of(text: str) -> list[tuple[str, Path]]:
+    """Return the runs that a word names, each with its way's name; a file whose own name has a `=` is that file."""
+    name, mark, place = text.partition("=")
+    path, given = (Path(place), name) if mark and name and not Path(text).exists() else (Path(text), "")
+    if path.is_dir():
+        found = sorted(path.glob("*.eprof"))
+        if not found:
+            raise InputError(f"no .eprof file in {path}; energyprof sweep fills such a folder")
+        return [(given or way_of(one), one) for one in found]
+    if not path.exists():
+        raise InputError(f"no file {path}; name a .eprof file, NAME=FILE, or a folder of them")
+    return [(given or way_of(path), path)]
+
+
+def way_of(path: Path) -> str:
+    """Return the name of a run's way as its file tells it."""
+    return _REPEAT.sub("", path.stem) or path.stem

@@ -1,0 +1,228 @@
+"""`energyprof sweep`: run a program in several ways, in turns, and compare them."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import random
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from energyprof.cli import terminal
+from energyprof.cli.compare_command import add_wishes
+from energyprof.errors import InputError
+from energyprof.model.shell import in_shell
+
+NAME = "sweep"
+SUMMARY = "Run a program in several ways, repeated in turns with a pause between, and compare their joules."
+EXAMPLES = """\
+examples:
+  energyprof sweep --set batch=1,4,16 serve.py                runs: serve.py --batch 1, --batch 4, --batch 16
+  energyprof sweep --set n=8,64 serve.py --size={n} --fast    {n} says where it goes
+  energyprof sweep --env OMP_NUM_THREADS=1,2 train.py         by environment
+  energyprof sweep --set bits=8,32 --repeats 5 --metric accuracy train.py
+  energyprof compare sweep-serve/                             the table once more
+
+Every way is run once before any is run again, each time in another order, so that a machine that warms up or slows down
+decides nothing. What was recorded stays in the folder; --resume goes on where a sweep was stopped.
+"""
+COOL_DOWN_S = 3.0
+_UNSAFE = re.compile(r"[^\w.,=+@-]+")
+_LONGEST = 120
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument(
+        "--set", metavar="NAME=A,B,...", action="append", default=[], type=_values, help="values of an argument"
+    )
+    parser.add_argument(
+        "--env", metavar="NAME=A,B,...", action="append", default=[], type=_values, help="values of a variable"
+    )
+    parser.add_argument("--repeats", type=_count, default=3, metavar="N", help="runs of each way (default: 3)")
+    parser.add_argument(
+        "--cool-down",
+        type=_pause,
+        default=COOL_DOWN_S,
+        metavar="S",
+        help=f"pause before a run (default: {COOL_DOWN_S:g} s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order of runs (default: 0)")
+    parser.add_argument("-o", "--output", metavar="FOLDER", help="default: sweep-SCRIPT in this folder")
+    parser.add_argument("--resume", action="store_true", help="keep what the folder has, and run what is missing")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but the table and errors")
+    add_wishes(parser)
+    parser.add_argument(
+        "command", metavar="SCRIPT", nargs=argparse.REMAINDER, help="a script (or -m MODULE) and arguments"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One combination of values."""
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run all, print the table; 1 if a run failed, 130 if it was interrupted, 0 or an error's own status else."""
+    ways = ways_of(args.set, args.env, args.command)
+    folder = Path(args.output or f"sweep-{_script_of(args.command)}")
+    plan = [
+        (way, folder / f"{_file_name(way.name)}-run{number}.eprof")
+        for number, way in planned(ways, args.repeats, args.seed)
+    ]
+    _prepare(folder, plan, args.resume)
+    failed: list[str] = []
+    status = 0
+    try:
+        for at, (way, path) in enumerate(plan, 1):
+            if path.exists():
+                continue
+            if not args.quiet:
+                print(f"energyprof: {at}/{len(plan)} {way.name} -> {path}", file=sys.stderr, flush=True)
+            time.sleep(args.cool_down)
+            code = _run_once(way, path)
+            if code:
+                failed.append(f"{way.name} ended with status {code}")
+    except KeyboardInterrupt:
+        status = 130
+        print(f"energyprof: interrupted; go on with --resume -o {in_shell(str(folder))}", file=sys.stderr)
+    for line in failed:
+        print(f"energyprof: {line}", file=sys.stderr)
+    done = [(way.name, path) for way in ways for other, path in plan if other is way and path.exists()]
+    if len(done) > 1:
+        _print_table(args, done)
+    return status or (1 if failed else 0)
+
+
+def ways_of(
+    settings: Sequence[tuple[str, Sequence[str]]],
+    variables: Sequence[tuple[str, Sequence[str]]],
+    command: Sequence[str],
+) -> list[Way]:
+    """Return all combinations; a setting replaces `{name}` in the arguments, else it is added as `--name value`."""
+    words = list(command[1:]) if command[:1] == ["--"] else list(command)
+    if not words or words == ["-m"]:
+        raise InputError("no script to run; try: energyprof sweep --set batch=1,4 serve.py")
+    if not settings and not variables:
+        raise InputError("nothing is varied; say what is, with --set batch=1,4,16 or --env OMP_NUM_THREADS=1,2")
+    names = [name for name, _ in (*settings, *variables)]
+    if len(set(names)) < len(names):
+        raise InputError("a name is varied twice; give all of its values at once: --set batch=1,4,16")
+    ways = []
+    for values in itertools.product(*(values for _, values in (*settings, *variables))):
+        chosen = dict(zip(names, values, strict=True))
+        own = {name: chosen[name] for name, _ in settings}
+        ways.append(
+            Way(
+                name=",".join(f"{name}={value}" for name, value in chosen.items()),
+                command=tuple(_filled(words, own)),
+                environment={name: chosen[name] for name, _ in variables},
+            )
+        )
+    return ways
+
+
+def _filled(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    text = list(words)
+    for name, value in values.items():
+        place = f"{{{name}}}"
+        if any(place in word for word in text[1:]):
+            text = [text[0], *(word.replace(place, value) for word in text[1:])]
+        else:
+            text += [f"-{name}" if len(name) == 1 else f"--{name}", value]
+    return text
+
+
+def planned(ways: Sequence[Way], repeats: int, seed: int) -> list[tuple[int, Way]]:
+    """Return the number of the repeat and the way of every run: each way once in every round, in another order."""
+    chance = random.Random(seed)
+    return [(number, way) for number in range(1, repeats + 1) for way in chance.sample(list(ways), len(ways))]
+
+
+def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool) -> None:
+    paths = [path for _, path in plan]
+    if len(set(paths)) < len(paths):
+        raise InputError("two ways would have one file name; choose values that differ in letters or digits")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be made ({error.strerror}); choose another place with -o") from error
+    there = sorted(folder.glob("*.eprof"))
+    if there and not is_resumed:
+        raise InputError(
+            f"{folder} has {len(there)} runs already; keep them and run what is missing with --resume, or choose "
+            "another place with -o"
+        )
+
+
+def _run_once(way: Way, path: Path) -> int:
+    """Record one run; its output is the program's own."""
+    words = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "-o", str(path), *way.command]
+    process = subprocess.Popen(words, env={**os.environ, **way.environment}, stdin=subprocess.DEVNULL)
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # it has it from the terminal too, and keeps what it has recorded
+            process.wait()
+            raise
+
+
+def _print_table(args: argparse.Namespace, done: Sequence[tuple[str, Path]]) -> None:
+    from energyprof.run import compare_ways, load, render_ways
+
+    reports = [(name, load(path).report()) for name, path in done]
+    ways = compare_ways(reports, args.unit, args.metric, lower_is_better=args.lower_is_better)
+    content = render_ways(
+        "variants",
+        reports[0][1],
+        ways,
+        width=terminal.width(),
+        color=terminal.color("auto", sys.stdout),
+        unicode=terminal.unicode(sys.stdout),
+    )
+    terminal.write(content, sys.stdout)
+
+
+def _script_of(command: Sequence[str]) -> str:
+    words = [word for word in command if word != "--"]
+    if words[:1] == ["-m"]:
+        return _file_name(words[1]) if len(words) > 1 else "module"
+    return _file_name(Path(words[0]).stem) if words else "program"
+
+
+def _file_name(name: str) -> str:
+    return _UNSAFE.sub("_", name).lstrip(".-")[:_LONGEST] or "way"
+
+
+def _values(text: str) -> tuple[str, tuple[str, ...]]:
+    name, mark, values = text.partition("=")
+    found = tuple(dict.fromkeys(values.split(",")))
+    if not mark or not name or not values:
+        raise argparse.ArgumentTypeError(f"{text} is not NAME=A,B,...; try: batch=1,4,16")
+    return name, found
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of runs; 1 or more")
+    return int(text)
+
+
+def _pause(text: str) -> float:
+    try:
+        pause_s = float(text)
+    except ValueError:
+        pause_s = -1.0
+    if not 0 <= pause_s <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is no pause in seconds; 0 to 86400")
+    return pause_s

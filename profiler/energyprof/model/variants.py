@@ -1,0 +1,57 @@
+"""Ways to do the same thing, set beside each other: joules for each unit of work, and how good it came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from energyprof.model.domain import Provenance
+
+Verdict = Literal["cheapest", "dearer", "unclear", "cannot tell"]
+"""Against the cheapest: significantly dearer; perhaps; or there are too few runs to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """A mean over runs and its 95 % interval by their spread; without bounds where one run tells of no spread."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class VariantRow:
+    """One way, over all of its runs."""
+
+    name: str
+    runs: int
+    energy_j: Mean | None
+    """For each unit of work (or each run); None: a run was not read, or did none."""
+    units: float
+    """Done in each run, on average; 1 where runs themselves are compared."""
+    wall_s: Mean
+    metric: Mean | None
+    """None: none was asked for, or a run told none."""
+    ratio: Mean | None
+    """To the cheapest, 1: the same; the interval holds for all comparisons of a table together."""
+    verdict: Verdict
+    is_best: bool | None
+    """No other is at once cheaper and better; None: there is no metric."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variants:
+    """The table, in the order in which the ways were named."""
+
+    rows: tuple[VariantRow, ...]
+    unit: str
+    """What joules are for each of; empty: of a run."""
+    metric: str
+    """Empty: none."""
+    lower_is_better: bool
+    provenance: Provenance
+    gain_error: tuple[float, float]
+    """Relative error (below, above) of all joules of the table together; it cancels in ratios."""
+    cautions: tuple[str, ...]
+    """Why joules of these runs may not be comparable."""

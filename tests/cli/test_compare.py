@@ -1,0 +1,159 @@
+"""`energyprof sweep` runs ways in turns, `energyprof compare` sets them beside each other."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyprof.cli import compare_command, sweep_command
+from energyprof.cli.sweep_command import planned, ways_of
+from energyprof.errors import InputError
+
+SERVER = """
+import argparse, os, time
+import energyprof
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--batch", type=int)
+batch = parser.parse_args().batch
+done = 0
+with energyprof.stage("serve"):
+    while done < 32:
+        until_s = time.process_time() + 0.01
+        while time.process_time() < until_s:
+            pass
+        done += batch
+        energyprof.units("request", batch)
+energyprof.metric("accuracy", 1 - 0.01 * batch)
+print("threads", os.environ.get("OMP_NUM_THREADS"), flush=True)
+raise SystemExit(7 if batch == 2 else 0)
+"""
+
+
+def test_a_sweep_runs_every_way_in_turns_and_shows_which_is_cheapest(place: Any) -> None:
+    place.write("serve.py", SERVER)
+
+    done = place.call(
+        place.command(
+            "sweep",
+            "--set",
+            "batch=1,16",
+            "--env",
+            "OMP_NUM_THREADS=3",
+            "--repeats",
+            "2",
+            "--cool-down",
+            "0",
+            "serve.py",
+        )
+    )
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.decode().count("threads 3") == 4
+    names = sorted(path.name for path in (place.folder / "sweep-serve").iterdir())
+    assert names == [f"batch={batch},OMP_NUM_THREADS=3-run{number}.eprof" for batch in (1, 16) for number in (1, 2)]
+    shown = place.call(place.command("compare", "sweep-serve", "--format", "json"))
+    table = json.loads(shown.stdout)
+    assert (table["unit"], table["metric"]) == ("request", "accuracy")
+    one, many = table["rows"]
+    assert (one["runs"], one["units"], many["units"]) == (2, 32, 32)
+    assert many["verdict"] == "cheapest"
+    assert one["energy_j"]["value"] > 2 * many["energy_j"]["value"]  # 16 times the work for each request
+    assert [row["is_best"] for row in table["rows"]] == [True, True]
+    drawn = place.call(place.command("compare", "sweep-serve", "-o", "front.svg"))
+    assert drawn.returncode == 0, drawn.stderr.decode()
+    assert (place.folder / "front.svg").read_text().startswith("<svg")
+
+    again = place.call(place.command("sweep", "--set", "batch=1,16", "serve.py"))
+
+    assert again.returncode == 2
+    assert b"--resume" in again.stderr
+
+
+def test_a_run_that_fails_is_said_and_the_others_are_made(place: Any) -> None:
+    place.write("serve.py", SERVER)
+
+    done = place.call(place.command("sweep", "--set", "batch=2,16", "--repeats", "1", "--cool-down", "0", "serve.py"))
+
+    assert done.returncode == 1
+    assert b"batch=2 ended with status 7" in done.stderr
+    assert b"1 of 2 runs ended with an error" in done.stdout
+    (place.folder / "sweep-serve" / "batch=16-run1.eprof").unlink()
+
+    resumed = place.call(
+        place.command("sweep", "--set", "batch=2,16", "--repeats", "1", "--cool-down", "0", "--resume", "serve.py")
+    )
+
+    assert resumed.returncode == 0, resumed.stderr.decode()
+    assert resumed.stderr.count(b" -> ") == 1  # what is there is not run again
+
+
+def test_settings_go_where_the_arguments_say_or_to_their_end() -> None:
+    ways = ways_of([("n", ("1", "2")), ("fast", ("yes",))], [("T", ("4",))], ["s.py", "--size={n}"])
+
+    assert [way.command for way in ways] == [
+        ("s.py", "--size=1", "--fast", "yes"),
+        ("s.py", "--size=2", "--fast", "yes"),
+    ]
+    assert [way.name for way in ways] == ["n=1,fast=yes,T=4", "n=2,fast=yes,T=4"]
+    assert ways[0].environment == {"T": "4"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "said"),
+    [
+        ([], ["s.py"], "nothing is varied"),
+        ([("a", ("1",))], [], "no script"),
+        ([("a", ("1",)), ("a", ("2",))], ["s.py"], "varied twice"),
+    ],
+)
+def test_a_sweep_of_nothing_is_refused_with_an_example(settings: Any, command: list[str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        ways_of(settings, [], command)
+
+
+def test_every_round_has_every_way_once_in_an_order_of_its_own() -> None:
+    ways = ways_of([("n", tuple(map(str, range(6))))], [], ["s.py"])
+
+    plan = planned(ways, 4, seed=0)
+
+    rounds = [[way.name for number, way in plan if number == wanted] for wanted in range(1, 5)]
+    assert [sorted(names) for names in rounds] == [[way.name for way in ways]] * 4
+    assert len({tuple(names) for names in rounds}) > 1
+    assert plan == planned(ways, 4, seed=0)
+
+
+@pytest.mark.parametrize("text", ["batch", "=1", "batch=", "batch=1,4=2,,"])
+def test_what_is_no_list_of_values_is_refused(text: str) -> None:
+    if text == "batch=1,4=2,,":
+        assert sweep_command._values(text) == ("batch", ("1", "4=2", ""))
+        return
+    with pytest.raises(argparse.ArgumentTypeError, match="NAME=A,B"):
+        sweep_command._values(text)
+
+
+def test_runs_are_named_by_the_user_or_by_their_files(tmp_path: Path) -> None:
+    for name in ("batch=4-run1.eprof", "batch=4-run2.eprof", "other.eprof"):
+        (tmp_path / name).touch()
+
+    assert [name for name, _ in compare_command.runs_of(str(tmp_path))] == ["batch=4", "batch=4", "other"]
+    assert compare_command.runs_of(f"mine={tmp_path / 'other.eprof'}") == [("mine", tmp_path / "other.eprof")]
+    assert compare_command.runs_of(str(tmp_path / "batch=4-run1.eprof"))[0][0] == "batch=4"
+    with pytest.raises(InputError, match="no file"):
+        compare_command.runs_of("nowhere.eprof")
+
+
+def test_file_names_of_ways_are_harmless() -> None:
+    chance = random.Random(1)
+    for _ in range(200):
+        name = "".join(chance.choice('ab=,/\\.\n\0 "<>') for _ in range(chance.randint(0, 300)))
+        made = sweep_command._file_name(name)
+        assert made
+        assert len(made) <= 120
+        assert "/" not in made
+        assert made not in {".", ".."}

@@ -1,0 +1,144 @@
+"""The table, the JSON and the picture of ways to do the same thing."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.variants import Mean, VariantRow, Variants
+from energyprof_plugins.exporters.variants import NOTHING, VariantJson, VariantPicture, VariantTable
+
+HOSTILE = '<script>alert(1)</script>\x1b[31m"]]>\n&'
+
+
+def way(name: str, energy_j: float | None, metric: float, verdict: Any, *, is_best: bool) -> VariantRow:
+    energy = None if energy_j is None else Mean(energy_j, 0.9 * energy_j, 1.1 * energy_j)
+    ratio = None if energy_j is None else Mean(energy_j, 0.8 * energy_j, 1.2 * energy_j)
+    merit = Mean(metric, metric - 0.01, metric + 0.01)
+    return VariantRow(name, 3, energy, 100.0, Mean(2.0, None, None), merit, ratio, verdict, is_best)
+
+
+TABLE = Variants(
+    rows=(
+        way("int8", 1.0, 0.90, "cheapest", is_best=True),
+        way("fp32", 3.2, 0.93, "dearer", is_best=True),
+        way("fp64", 3.4, 0.92, "unclear", is_best=False),
+        way("fp128", None, 0.92, "cannot tell", is_best=False),
+    ),
+    unit="request",
+    metric="accuracy",
+    lower_is_better=False,
+    provenance="estimated (model)",
+    gain_error=(0.47, 0.87),
+    cautions=("the hosts differ (a; b): record all on one machine",),
+)
+
+
+def text(found: Variants | None, sample: Any, **context: Any) -> str:
+    return VariantTable().render(sample.one_stage(), RenderContext(variants=found, **context))
+
+
+def test_the_table_says_what_is_cheap_what_is_sure_and_what_is_on_the_front(sample: Any) -> None:
+    shown = text(TABLE, sample)
+
+    lines = [line.split() for line in shown.splitlines()]
+    assert [
+        "fp32",
+        "3",
+        "3.2",
+        "±0.3",
+        "3.20",
+        "(2.56",
+        "to",
+        "3.84)",
+        "0.93",
+        "±0.01",
+        "2",
+        "s",
+        "E",
+        "dearer",
+        "*",
+    ] in lines
+    assert ["fp128", "3", "not", "known", "0.92", "±0.01", "2", "s", "E", "cannot", "tell"] in lines
+    assert "int8 takes less than fp32, 95 % sure." in shown
+    assert "Whether it takes less than fp64 is not clear" in shown
+    assert "* On the front of joules and accuracy (higher is better): int8 and fp32." in shown
+    assert "−47 % to +87 %, which ratios do not see" in " ".join(shown.split())
+    assert "the hosts differ (a; b)" in shown
+
+
+@pytest.mark.parametrize("width", [60, 61, 80, 100, 200])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_it_keeps_to_the_width_and_to_ascii_where_asked(sample: Any, width: int, *, unicode: bool) -> None:
+    longest = replace(TABLE, rows=(*TABLE.rows, way("x" * 300, 2.0, 0.5, "dearer", is_best=False)), unit="u" * 50)
+
+    shown = text(longest, sample, width=width, unicode=unicode)
+
+    assert max(map(cell_len, shown.splitlines())) <= width
+    assert shown.isascii() or unicode
+    assert "cheapest *" in shown
+
+
+def test_json_has_every_figure(sample: Any) -> None:
+    document = json.loads(VariantJson().render(sample.one_stage(), RenderContext(variants=TABLE)))
+
+    assert document["schema"] == "energyprof-variants-1"
+    assert document["provenance"] == "estimated (model)"
+    assert document["rows"][1]["energy_j"] == {"value": 3.2, "low": pytest.approx(2.88), "high": pytest.approx(3.52)}
+    assert [row["verdict"] for row in document["rows"]] == ["cheapest", "dearer", "unclear", "cannot tell"]
+
+
+def picture(found: Variants | None, sample: Any) -> ET.Element:
+    return ET.fromstring(VariantPicture().render(sample.one_stage(), RenderContext(variants=found)))
+
+
+def circles(root: ET.Element) -> list[tuple[float, float]]:
+    return [(float(one.attrib["cx"]), float(one.attrib["cy"])) for one in root.iter() if one.tag.endswith("circle")]
+
+
+def test_the_picture_has_cheap_to_the_left_and_good_above(sample: Any) -> None:
+    int8, fp32, fp64 = circles(picture(TABLE, sample))
+
+    assert int8[0] < fp32[0] < fp64[0]
+    assert fp32[1] < fp64[1] < int8[1]
+
+
+def test_without_a_metric_ways_stand_below_each_other(sample: Any) -> None:
+    rows = tuple(replace(row, metric=None, is_best=None) for row in TABLE.rows)
+
+    places = circles(picture(replace(TABLE, rows=rows, metric=""), sample))
+
+    assert [y for _, y in places] == sorted({y for _, y in places})
+
+
+@pytest.mark.parametrize("energies", [(0.0, 0.0), (1e-6, 1e-6), (5.0, 5.0), (1e-3, 1e7)])
+def test_any_range_can_be_drawn(sample: Any, energies: tuple[float, float]) -> None:
+    rows = tuple(way(f"w{energy}", energy, 0.5, "cheapest", is_best=True) for energy in energies)
+
+    for x, y in circles(picture(replace(TABLE, rows=rows), sample)):
+        assert 0 < x < 760
+        assert 0 < y < 460
+
+
+@pytest.mark.parametrize("kind", [VariantTable, VariantJson, VariantPicture])
+def test_hostile_names_do_nothing(sample: Any, kind: Any) -> None:
+    rows = (way(HOSTILE, 1.0, 0.5, "cheapest", is_best=True), way("other", 2.0, 0.5, "dearer", is_best=False))
+    hostile = replace(TABLE, rows=rows, unit=HOSTILE, metric=HOSTILE, cautions=(HOSTILE,))
+
+    content = kind().render(sample.one_stage(), RenderContext(variants=hostile))
+
+    assert "\x1b" not in content
+    if kind is VariantPicture:
+        assert "<script>" not in content
+        assert ET.fromstring(content) is not None
+
+
+def test_where_nothing_is_compared_the_command_is_named(sample: Any) -> None:
+    assert text(None, sample).strip() == NOTHING
+    assert NOTHING in "".join(picture(None, sample).itertext())

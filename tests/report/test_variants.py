@@ -1,0 +1,156 @@
+"""Ways to do the same thing: means, ratios and what may be said of them, against figures worked out apart."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import mean, stdev
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from energyprof.errors import InputError
+from energyprof.model.report import Report, SumRow
+from energyprof.model.variants import Mean
+from energyprof.model.work_rows import MetricRow, UnitRow
+from energyprof.report.variants import compare_variants, names_of
+
+
+def run(
+    sample: Any,
+    energy_j: float | None,
+    units: float | None = None,
+    accuracy: float | None = None,
+    **facts: Any,
+) -> Report:
+    report: Report = sample.one_stage()
+    measured = SumRow(energy_j, energy_j and 0.9 * energy_j, energy_j and 1.2 * energy_j, "measured", None)
+    return replace(
+        report,
+        measured=measured,
+        units=() if units is None else (UnitRow("request", units, None, "measured", None),),
+        metrics=() if accuracy is None else (MetricRow("accuracy", accuracy, 1.0, 1),),
+        run=replace(report.run, **facts),
+    )
+
+
+def test_the_mean_of_runs_has_the_interval_of_student(sample: Any) -> None:
+    runs = {"a": [run(sample, 10.0), run(sample, 12.0), run(sample, 11.0)]}
+
+    (row,) = compare_variants(runs, None, None).rows
+
+    low, high = stats.t.interval(0.95, 2, 11.0, 1.0 / np.sqrt(3))
+    assert row.energy_j is not None
+    assert (row.energy_j.value, row.energy_j.low, row.energy_j.high) == pytest.approx((11.0, low, high))
+    assert (row.runs, row.units, row.verdict) == (3, 1.0, "cheapest")
+
+
+def test_joules_are_for_each_unit_that_all_tell(sample: Any) -> None:
+    runs = {"one": [run(sample, 10.0, 5)], "many": [run(sample, 12.0, 60)]}
+
+    found = compare_variants(runs, None, None)
+
+    assert found.unit == "request"
+    assert [row.energy_j for row in found.rows] == [Mean(2.0, None, None), Mean(0.2, None, None)]
+    assert compare_variants(runs, "", None).rows[0].energy_j == Mean(10.0, None, None)
+
+
+def test_a_ratio_has_the_interval_of_welch_and_all_comparisons_hold_together(sample: Any) -> None:
+    costs = {"a": [10.0, 10.4, 9.6], "b": [12.0, 12.3, 11.7, 12.1], "c": [30.0, 31.0]}
+    found = compare_variants({name: [run(sample, cost) for cost in of] for name, of in costs.items()}, None, None)
+
+    for name, row in zip(costs, found.rows, strict=True):
+        assert row.ratio is not None
+        own, other = costs[name], costs["a"]
+        assert row.ratio.value == pytest.approx(mean(own) / mean(other))
+        if name == "a":
+            continue
+        parts = [(stdev(one) / mean(one)) ** 2 / len(one) for one in (own, other)]
+        degrees = sum(parts) ** 2 / sum(part**2 / (len(one) - 1) for part, one in zip(parts, (own, other), strict=True))
+        half = stats.t.ppf(1 - 0.05 / 2 / 2, degrees) * np.sqrt(sum(parts))
+        assert row.ratio.low == pytest.approx(row.ratio.value * np.exp(-half))
+        assert row.ratio.high == pytest.approx(row.ratio.value * np.exp(half))
+    assert [row.verdict for row in found.rows] == ["cheapest", "dearer", "dearer"]
+
+
+def test_equal_ways_are_called_dearer_in_5_of_100_tables_at_most(sample: Any) -> None:
+    rng = np.random.default_rng(7)
+    wrong = 0
+    for _ in range(300):
+        runs = {name: [run(sample, cost) for cost in rng.normal(10.0, 0.5, 4)] for name in "abc"}
+        wrong += any(row.verdict == "dearer" for row in compare_variants(runs, None, None).rows)
+
+    # Each is tested against whichever looks cheapest, which is more than one comparison chosen beforehand.
+    assert wrong / 300 < 0.09
+
+
+def test_single_runs_tell_no_difference(sample: Any) -> None:
+    found = compare_variants({"a": [run(sample, 1.0)], "b": [run(sample, 9.0)]}, None, None)
+
+    assert [(row.verdict, row.ratio) for row in found.rows] == [
+        ("cheapest", Mean(1.0, None, None)),
+        ("cannot tell", Mean(9.0, None, None)),
+    ]
+
+
+def test_a_way_that_was_not_read_or_did_nothing_has_no_figure(sample: Any) -> None:
+    runs = {"read": [run(sample, 1.0, 5)], "unread": [run(sample, None, 5)], "idle": [run(sample, 1.0, 0)]}
+
+    found = compare_variants(runs, None, None)
+
+    assert [row.energy_j is None for row in found.rows] == [False, True, True]
+    assert [row.verdict for row in found.rows] == ["cheapest", "cannot tell", "cannot tell"]
+
+
+@pytest.mark.parametrize(("lower", "front"), [(False, [True, True, False]), (True, [True, False, False])])
+def test_the_front_has_who_is_beaten_by_nobody(sample: Any, front: list[bool], *, lower: bool) -> None:
+    runs = {
+        "cheap": [run(sample, 1.0, None, 0.5)],
+        "good": [run(sample, 3.0, None, 0.9)],
+        "neither": [run(sample, 4.0, None, 0.8)],
+    }
+
+    found = compare_variants(runs, None, None, lower_is_better=lower)
+
+    assert found.metric == "accuracy"
+    assert [row.is_best for row in found.rows] == front
+
+
+def test_what_not_every_run_tells_is_refused_with_what_is_told(sample: Any) -> None:
+    runs = {"a": [run(sample, 1.0, 5)], "b": [run(sample, 1.0)]}
+
+    assert compare_variants(runs, None, None).unit == ""
+    with pytest.raises(InputError, match=r"not every run tells the unit 'request' \(told in some: request\)"):
+        compare_variants(runs, "request", None)
+    with pytest.raises(InputError, match=r"the metric 'f1' \(none is told\)"):
+        compare_variants(runs, None, "f1")
+
+
+def test_runs_that_differ_in_more_than_their_way_are_pointed_out(sample: Any) -> None:
+    runs = {"a": [run(sample, 1.0, host="one")], "b": [run(sample, 1.0, host="two", exit_code=3)]}
+
+    cautions = compare_variants(runs, None, None).cautions
+
+    assert cautions[0] == "the hosts differ (one; two): record all on one machine"
+    assert any(line.startswith("1 of 2 runs ended with an error") for line in cautions)
+    assert compare_variants({"a": runs["a"] * 2}, None, None).cautions == ()
+
+
+def test_gain_errors_of_all_runs_are_told_once(sample: Any) -> None:
+    found = compare_variants({"a": [run(sample, 1.0)], "b": [run(sample, 2.0)]}, None, None)
+
+    assert found.gain_error == pytest.approx((0.1, 0.2))
+
+
+def test_runs_are_put_together_by_name_in_the_order_of_names(sample: Any) -> None:
+    reports = [run(sample, float(energy)) for energy in range(4)]
+
+    found = names_of(["b", "a", "b", "c"], reports)
+
+    assert {name: [report.measured.energy_j for report in of_one] for name, of_one in found.items()} == {
+        "b": [0.0, 2.0],
+        "a": [1.0],
+        "c": [3.0],
+    }
+    assert list(found) == ["b", "a", "c"]
