@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     from energyprof.record.repeat import repeat
     from energyprof.record.stage import stage
     from energyprof.record.told import metric, units
+    from energyprof.record.trials import trial
     from energyprof.run import load
 
-__all__ = ["__version__", "iterations", "load", "metric", "profile", "repeat", "stage", "torch_hook", "units"]
+__all__ = ["__version__", "iterations", "load", "metric", "profile", "repeat", "stage", "torch_hook", "trial", "units"]
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ _HOMES = {
     "repeat": "energyprof.record.repeat",
     "stage": "energyprof.record.stage",
     "torch_hook": "energyprof.in_process.hook",
+    "trial": "energyprof.record.trials",
     "units": "energyprof.record.told",
 }
 

@@ -13,6 +13,7 @@ from typing import Any
 from energyprof.interfaces import RenderContext
 from energyprof.model.cure_rows import RepeatRow
 from energyprof.model.report import LayerRow, Report, StageRow
+from energyprof.model.trial_rows import Trials
 from energyprof.model.work_rows import StepRow, UnitRow
 
 
@@ -37,6 +38,7 @@ class JsonReport:
             "layers": [layer_document(row) for row in report.layers],
             "tokens": [{**_row(row), "total_sum": _row(row.total_sum)} for row in report.tokens],
             "steps": None if report.steps is None else _steps(report.steps),
+            "trials": None if report.trials is None else _trials(report.trials),
             "units": [_unit(row) for row in report.units],
             "metrics": _rows(report.metrics),
             "unsplit": _rows(report.unsplit),
@@ -82,6 +84,23 @@ def _steps(row: StepRow) -> dict[str, Any]:
         for name in ("total", "first", "per_step", "per_sample")
     }
     return {**_row(row), **figures, "course": _rows(row.course)}
+
+
+def _trials(found: Trials) -> dict[str, Any]:
+    sums = {
+        name: {"count": kind.count, "energy": None if kind.energy is None else _row(kind.energy)}
+        for name, kind in (
+            ("all", found.all),
+            ("pruned", found.pruned),
+            ("failed", found.failed),
+            ("repeated", found.repeated),
+        )
+    }
+    rows = [
+        {**_row(row), "total_sum": _row(row.total_sum), "up_to": None if row.up_to is None else _row(row.up_to)}
+        for row in found.rows
+    ]
+    return {"provenance": found.provenance, **sums, "rows": rows}
 
 
 def _unit(row: UnitRow) -> dict[str, Any]:

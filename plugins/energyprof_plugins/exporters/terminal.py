@@ -26,6 +26,7 @@ from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key,
 from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
 from energyprof_plugins.exporters.console.token_lines import token_lines
 from energyprof_plugins.exporters.console.told_lines import told_lines
+from energyprof_plugins.exporters.console.trial_lines import trial_lines
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
 
 ROWS: Final = 12
@@ -63,6 +64,9 @@ class Terminal:
                 page.line()
             if report.tokens:
                 page.hanging("generation", token_lines(report, glyphs))
+                page.line()
+            if report.trials is not None:
+                page.hanging("search", trial_lines(report, glyphs))
                 page.line()
             if report.units or report.metrics:
                 page.hanging("work", told_lines(report, glyphs))

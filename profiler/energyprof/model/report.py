@@ -12,6 +12,7 @@ from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.span import Facts, StageKind
+from energyprof.model.trial_rows import Trials
 from energyprof.model.view import Level
 from energyprof.model.work_rows import MetricRow, StepRow, TokenRow, UnitRow
 
@@ -368,6 +369,8 @@ class Report:
     units: tuple[UnitRow, ...] = ()
     """Empty, as `metrics`: the program told none."""
     metrics: tuple[MetricRow, ...] = ()
+    trials: Trials | None = None
+    """None: the program made none."""
     costliest_path: tuple[StageId, ...] = ()
     """Outermost stages along the flow of data whose totals add up to most; empty: no flow is known."""
     view: ViewRow | None = None

@@ -25,6 +25,7 @@ from energyprof.report.ranks import imbalance, rank_rows
 from energyprof.report.steps import step_row
 from energyprof.report.sums import mean_power_w, measured_sum, stages_energy_j, stages_sum
 from energyprof.report.told import metric_rows, unit_rows
+from energyprof.report.trials import trials_of
 from energyprof.report.work import token_rows
 
 NOTHING_TOLD = Told()
@@ -88,6 +89,7 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         ranks=ranks,
         imbalance=imbalance(ranks),
         hosts=tuple(rows.host_row(host, run) for host in hosts),
+        trials=trials_of(stage_rows),
         units=unit_rows(told, measured, this_run.wall_s),
         metrics=metric_rows(told, run.start_ns),
         steps=step_row(stage_rows, attribution, measured.provenance),

@@ -1,0 +1,99 @@
+"""The trials of a search as a table: what each took and found, and how many joules it was up to there."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.report import Report
+from energyprof.model.trial_rows import TrialRow, Trials
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.interval_columns import Interval, IntervalColumns
+from energyprof_plugins.exporters.console.stage_table import LETTERS
+from energyprof_plugins.exporters.console.trial_lines import bounded, trial_sums
+from energyprof_plugins.exporters.figures import column_unit, grouped, in_column
+from energyprof_plugins.exporters.terminal import Page
+
+ROWS: Final = 20
+"""Trials listed unless option `rows` says otherwise: the best first."""
+NOTHING: Final = (
+    "no trials: mark them with `with energyprof.trial(params) as trial:`; those of Optuna's Study.optimize are known"
+)
+
+
+class TrialTable:
+    """Format the trials; options: `rows`, `target`, `lower_is_better` (any text: yes)."""
+
+    name = "trials"
+    suffix = ".txt"
+    summary = "text for people: the trials of a search, as `energyprof trials` prints them"
+
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return the table, and what it took to the best and to the target."""
+        page, found = Page(context.width, context), report.trials
+        if found is None:
+            page.wrapped(page.glyphs.text(NOTHING), indent=2)
+            return page.text()
+        lower = bool(context.options.get("lower_is_better"))
+        limit = int(context.options.get("rows", ROWS))
+        sign = 1.0 if lower else -1.0
+        order = sorted(found.rows, key=lambda row: (row.value is None, sign * (row.value or 0.0), row.number))
+        page.console.print(_table(order[:limit], found, page.glyphs, page.width))
+        if len(order) > limit:
+            page.line(Text(f"+ {grouped(len(order) - limit)} more: --rows {len(order)}"))
+        page.line()
+        for line in [*trial_sums(found), *_conclusions(found, context.options.get("target", ""), lower)]:
+            page.wrapped(page.glyphs.text(line), indent=2)
+        return page.text()
+
+
+def _table(rows: list[TrialRow], found: Trials, glyphs: Glyphs, width: int) -> Table:
+    unit, unit_j = column_unit(max((row.up_to.energy_j for row in found.rows if row.up_to is not None), default=0.0))
+    table = Table(box=glyphs.rule(), padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
+    intervals = [_interval(row, unit_j) for row in rows if row.total_sum.energy_j is not None]
+    figures = IntervalColumns.of(unit, intervals)
+    has_bounds = width >= 80
+    own = figures.headings() if has_bounds else [unit]
+    for heading in ("trial", "value", *own, f"{unit} up to it", "how"):
+        table.add_column(glyphs.text(heading), justify="right", no_wrap=True, overflow="crop")
+    table.add_column("", no_wrap=True, overflow="crop")
+    room = max(width - 52 - 14 * has_bounds, 8)
+    for row in rows:
+        is_known, up_to = row.total_sum.energy_j is not None, row.up_to
+        energy = figures.cells(*_interval(row, unit_j)) if is_known else figures.value_only("?")
+        told = "" if row.state == "complete" else f"{row.state}  "
+        repeats = "" if row.repeats is None else f"as {row.repeats}  "
+        words = glyphs.name(f"{told}{repeats}{row.params}") if told or repeats or row.params else ""
+        table.add_row(
+            str(row.number),
+            "" if row.value is None else f"{row.value:.6g}",
+            *(glyphs.text(cell) for cell in (energy if has_bounds else energy[:1])),
+            "?" if up_to is None else in_column(up_to.energy_j / unit_j, 0.0)[0],
+            LETTERS[row.total_sum.provenance],
+            Text(words if len(words) <= room else words[: room - 2] + ".."),
+        )
+    return table
+
+
+def _interval(row: TrialRow, unit_j: float) -> Interval:
+    energy = row.total_sum
+    return (energy.energy_j or 0.0) / unit_j, (energy.low_j or 0.0) / unit_j, (energy.high_j or 0.0) / unit_j
+
+
+def _conclusions(found: Trials, target: str, lower: bool) -> list[str]:
+    best = found.best(lower_is_better=lower)
+    if best is None:
+        return ["none told a value: trial.tell(accuracy) does"]
+    lines = [f"best: {best.value:.6g} in trial {best.number}{_after(best)}"]
+    if target:
+        first = found.reaching(float(target), lower_is_better=lower)
+        reached = "no trial reached it" if first is None else f"trial {first.number} reached it{_after(first)}"
+        lines.append(f"target {float(target):.6g}: {reached}")
+    return lines
+
+
+def _after(row: TrialRow) -> str:
+    return "" if row.up_to is None else f", after {bounded(row.up_to)} in all trials up to it"

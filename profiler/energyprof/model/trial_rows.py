@@ -1,0 +1,68 @@
+"""Rows of a report on the trials of a search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from energyprof.model.domain import Provenance
+from energyprof.model.ids import StageId
+from energyprof.model.work_rows import BoundedJ
+
+if TYPE_CHECKING:
+    from energyprof.model.report import SumRow
+    from energyprof.model.trials import TrialState
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One trial."""
+
+    stage: StageId
+    number: int
+    params: str
+    state: TrialState
+    value: float | None
+    """None: it told none."""
+    wall_s: float
+    total_sum: SumRow
+    """With all it called."""
+    up_to: BoundedJ | None
+    """All trials up to this one; None: one of them is not known."""
+    repeats: int | None
+    """Number of the first trial with the same parameters; None: it is the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialSum:
+    """Trials of a kind together."""
+
+    count: int
+    energy: BoundedJ | None
+    """None: one of them is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trials:
+    """The trials of a run, by number."""
+
+    rows: tuple[TrialRow, ...]
+    all: TrialSum
+    pruned: TrialSum
+    failed: TrialSum
+    """Those whose end was never seen included."""
+    repeated: TrialSum
+    """Of the parameters of an earlier one, whatever became of it."""
+    provenance: Provenance
+
+    def best(self, *, lower_is_better: bool = False) -> TrialRow | None:
+        """Return the complete trial with the best value, the first of equals; None: none told one."""
+        sign = -1.0 if lower_is_better else 1.0
+        known = [row for row in self.rows if row.state == "complete" and row.value is not None]
+        return max(known, key=lambda row: sign * (row.value or 0.0), default=None)
+
+    def reaching(self, target: float, *, lower_is_better: bool = False) -> TrialRow | None:
+        """Return the first complete trial whose value is as good as `target`; None: there is none."""
+        sign = -1.0 if lower_is_better else 1.0
+        known = (row for row in self.rows if row.state == "complete" and row.value is not None)
+        return next((row for row in known if sign * (row.value or 0.0) >= sign * target), None)

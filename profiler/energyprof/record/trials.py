@@ -1,0 +1,78 @@
+"""`trial`: mark one trial of a search, with its parameters and what came of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from itertools import count
+
+from energyprof.model.trials import trial_facts
+from energyprof.record import lanes
+from energyprof.record.names import NAMES
+from energyprof.record.stage import Stage, stage_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from energyprof.model.trials import TrialState
+
+_numbers = count()
+_first_pid = os.getpid()
+
+
+def trial(params: Mapping[str, object] | None = None, *, number: int | None = None) -> Trial:
+    """Mark one trial of a search: `with energyprof.trial({"lr": 1e-3}) as trial: ...; trial.tell(accuracy)`.
+
+    It is a stage of its own, so that reports know the joules of each trial, of pruned and failed ones, and of those
+    that repeat the parameters of another. An exception that leaves the block makes it failed, `prune()` pruned.
+    `number`: as the search counts; default: one after the other. Trials of Optuna's `Study.optimize` are marked by
+    themselves.
+    """
+    return Trial(params or {}, number)
+
+
+class Trial:
+    """One trial; a context manager to be entered once."""
+
+    def __init__(self, params: Mapping[str, object], number: int | None) -> None:
+        self._params = dict(params)
+        self.number = next(_numbers) if number is None else number
+        """Of this trial."""
+        self._is_numbered = number is not None
+        self._value: float | None = None
+        self._state: TrialState = "complete"
+        self._stage: Stage | None = None
+        self._code = 0
+
+    def tell(self, value: float) -> None:
+        """Tell the figure that the search goes by; the last one counts. Raises TypeError, ValueError for no number."""
+        self._value = float(value)
+
+    def prune(self) -> None:
+        """Say that it is given up for being hopeless; leave the block after that."""
+        self._state = "pruned"
+
+    def __enter__(self) -> Trial:  # noqa: PYI034 - Self is no part of Python 3.10's typing
+        if self._stage is not None:
+            raise RuntimeError("a trial is entered once; make another with energyprof.trial(...)")
+        # Processes that a search forks count for themselves: their numbers alone would name two trials alike.
+        pid = os.getpid()
+        where = "" if self._is_numbered or pid == _first_pid else f" of {pid}"
+        name = NAMES.intern(f"trial {self.number}{where}")
+        self._stage, self._code = stage_of(name), name.code
+        if lanes.is_recording:
+            NAMES.tell(self._code, trial_facts(self.number, self._params, "open", None))
+        self._stage.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._stage is None:
+            return
+        self._stage.__exit__(kind, error, traceback)
+        if kind is not None and self._state != "pruned":
+            self._state = "failed"
+        if lanes.is_recording:
+            NAMES.tell(self._code, trial_facts(self.number, self._params, self._state, self._value))

@@ -1,0 +1,74 @@
+"""What the trials of a search took: each, up to each, and those that were pruned, failed, or done before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from energyprof.model.report import StageRow, SumRow
+from energyprof.model.trial_rows import TrialRow, Trials, TrialSum
+from energyprof.model.trials import FINGERPRINT, NUMBER, PARAMS, STATE, VALUE
+from energyprof.model.work_rows import BoundedJ
+from energyprof.report.sums import exact_sum, weakest
+
+if TYPE_CHECKING:
+    from energyprof.model.trials import TrialState
+
+STATES = ("complete", "pruned", "failed", "open")
+
+
+def trials_of(stages: Sequence[StageRow]) -> Trials | None:
+    """Return the trials among the stages; None: there are none. Bounds of sums are sums of bounds: never too narrow."""
+    found = sorted((row for row in stages if NUMBER in row.facts), key=lambda row: (int(row.facts[NUMBER]), row.stage))
+    if not found:
+        return None
+    first: dict[str, int] = {}
+    rows: list[TrialRow] = []
+    so_far: BoundedJ | None = BoundedJ(0.0, 0.0, 0.0)
+    for row in found:
+        number, params = int(row.facts[NUMBER]), str(row.facts.get(FINGERPRINT, ""))
+        repeats = first.get(params)
+        first.setdefault(params, number)
+        so_far = _added(so_far, row.total_sum)
+        state = str(row.facts.get(STATE, "open"))
+        rows.append(
+            TrialRow(
+                stage=row.stage,
+                number=number,
+                params=str(row.facts.get(PARAMS, "")),
+                state=cast("TrialState", state if state in STATES else "open"),
+                value=float(row.facts[VALUE]) if VALUE in row.facts else None,
+                wall_s=row.wall_s,
+                total_sum=row.total_sum,
+                up_to=so_far,
+                repeats=repeats if row.facts.get(PARAMS) else None,
+            )
+        )
+    return Trials(
+        rows=tuple(rows),
+        all=_sum(rows),
+        pruned=_sum(row for row in rows if row.state == "pruned"),
+        failed=_sum(row for row in rows if row.state in {"failed", "open"}),
+        repeated=_sum(row for row in rows if row.repeats is not None),
+        provenance=weakest([row.total_sum.provenance for row in rows]),
+    )
+
+
+def _sum(rows: Iterable[TrialRow]) -> TrialSum:
+    total = TrialSum(0, BoundedJ(0.0, 0.0, 0.0))
+    for row in rows:
+        total = replace(total, count=total.count + 1, energy=_added(total.energy, row.total_sum))
+    return total
+
+
+def _added(so_far: BoundedJ | None, more: SumRow) -> BoundedJ | None:
+    if so_far is None or more.energy_j is None:
+        return None
+    low_j = more.energy_j if more.low_j is None else more.low_j
+    high_j = more.energy_j if more.high_j is None else more.high_j
+    return BoundedJ(
+        exact_sum([so_far.energy_j, more.energy_j]),
+        exact_sum([so_far.low_j, low_j]),
+        exact_sum([so_far.high_j, high_j]),
+    )
