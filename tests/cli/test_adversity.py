@@ -179,6 +179,27 @@ def test_a_run_folder_that_a_cleaner_deletes_is_made_again(place: Any) -> None:
     assert place.leftovers() == []
 
 
+DELETED_LATE = """
+import os, shutil, time
+import energyprof
+
+with energyprof.stage("first"): time.sleep(0.3)
+shutil.rmtree(os.environ["ENERGYPROF_RUN_DIR"])
+while not os.path.isdir(os.path.join(os.environ["ENERGYPROF_RUN_DIR"], "spool")):
+    time.sleep(0.01)
+"""
+
+
+def test_what_the_collector_finds_just_before_the_end_is_said_too(place: Any) -> None:
+    place.write("job.py", DELETED_LATE)
+
+    done = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py")
+
+    assert done.returncode == 0
+    (line,) = done.stderr.decode().splitlines()
+    assert "somebody deleted" in line
+
+
 def test_sixteen_descriptors_are_enough(place: Any) -> None:
     place.write("job.py", BUSY)
     words = " ".join(place.command("run", "--no-graph", "-o", "a.eprof", "job.py"))

@@ -97,8 +97,10 @@ class Collector:
         """End it: there is no program."""
         self._see_off()
 
-    def finish(self, ending: Ending, is_given_up: Callable[[], bool]) -> Result:
-        """Tell it how the program ended, wait until the file is complete, and see it off.
+    def finish(
+        self, ending: Ending, is_given_up: Callable[[], bool], hear: Callable[[Mapping[str, Any]], None]
+    ) -> Result:
+        """Tell it how the program ended, wait until the file is complete, and see it off; `hear` is told all it says.
 
         It has PATIENCE_S, and as much again whenever it says that it is still at work, as it does in the lead-out too:
         a hung one costs no more than that. Once the lead-out is over the user, asked through `is_given_up`, may rather
@@ -115,8 +117,9 @@ class Collector:
                 self._result = Result((), "interrupted before the collector had finished")
             else:
                 select.select([self._status], [], [], min(_GLANCE_S, deadline_s - now_s))
-                if self.events():
+                for event in self.events():
                     deadline_s = time.monotonic() + PATIENCE_S
+                    hear(event)
         return self._see_off()
 
     def _see_off(self) -> Result:

@@ -172,12 +172,19 @@ class _Watch:
             if event["event"] == "live":
                 self._audience.live(event)
             elif event["event"] in {"failed", "warning"}:
-                self._audience.say(str(event.get("message", "the collector failed")))
+                self._say(event)
         return _LIVE_TICK_S if self._is_live else _TICK_S
+
+    def _say(self, event: Mapping[str, Any]) -> None:
+        self._audience.say(str(event.get("message", "the collector failed")))
+
+    def _hear(self, event: Mapping[str, Any]) -> None:
+        if event["event"] == "warning":  # since the last tick; why it failed is in the result
+            self._say(event)
 
     def finish(self, ending: Ending, is_given_up: Callable[[], bool]) -> Result:
         collector = self._collector
-        result = Result((), self._failure) if collector is None else collector.finish(ending, is_given_up)
+        result = Result((), self._failure) if collector is None else collector.finish(ending, is_given_up, self._hear)
         if result.failure:
             note_ending(self._run_dir, ending._asdict())
         return result
