@@ -86,13 +86,14 @@ def run(args: argparse.Namespace | RunWords) -> int:
     try:
         run_dir = make_run_folder()
         if args.lead_in:
-            lead_in = _begin_lead_in(args, _Places(run_dir, output.path, output.remark), sources)
+            lead_in = _lead_in(args, _Places(run_dir, output.path, output.remark), sources)
+            _begin(lead_in)
             lead_in.wait(args.lead_in, _live_line(args))
         told = {**cures, FLOW: "off"} if args.no_flow else cures
         started = start(program, run_dir, discover.instrument_specs(), args.stacks, told)
     except BaseException:  # nothing runs: leave nothing behind
         if lead_in is not None:
-            lead_in.collector.cancel()
+            lead_in.cancel()
         if os.path.exists(output.path):
             os.unlink(output.path)
         if run_dir:
@@ -137,14 +138,16 @@ def _see_to_its_end(
     return end_like(outcome.ending.exit_code)
 
 
-def _begin_lead_in(
-    args: argparse.Namespace | RunWords, places: _Places, sources: tuple[tuple[str, str], ...]
-) -> LeadIn:
+def _lead_in(args: argparse.Namespace | RunWords, places: _Places, sources: tuple[tuple[str, str], ...]) -> LeadIn:
     from energyprof.launch.session import LeadIn, Settings
 
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return LeadIn(Settings(places.run_dir, places.output, sources, args.max_hz), package)
+
+
+def _begin(lead_in: LeadIn) -> None:
     try:
-        return LeadIn(Settings(places.run_dir, places.output, sources, args.max_hz), package)
+        lead_in.begin()
     except OSError as error:
         raise InputError(f"the collector cannot be started: {error.strerror}; free processes or memory") from error
 

@@ -20,6 +20,7 @@ from energyprof.launch.start import Started
 _LIVE_TICK_S = 0.2
 _TICK_S = 1.0
 _LEAD_IN_TICK_S = 0.05
+_HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LEAD_IN_PATIENCE_S = 5.0
 """Until the collector says that it reads sensors it loads Python; a program is not kept waiting for ever."""
 _GIVING_UP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
@@ -71,7 +72,21 @@ class LeadIn:
     """A collector that reads the sensors before there is a program."""
 
     def __init__(self, settings: Settings, package: str) -> None:
-        """Start it; raises OSError."""
+        """Have it ready to be begun."""
+        self._settings = settings
+        self._package = package
+        self._collector: Collector | None = None
+        self.lead_in_s = 0.0
+
+    @property
+    def collector(self) -> Collector:
+        """The collector, once it has begun."""
+        assert self._collector is not None
+        return self._collector
+
+    def begin(self) -> None:
+        """Start it; raises OSError. Ctrl-C comes through when it is known which process is to be ended then."""
+        settings = self._settings
         config = {
             "run_dir": settings.run_dir,
             "output": settings.output,
@@ -79,11 +94,18 @@ class LeadIn:
             "max_hz": settings.max_hz,
             "parent_pid": os.getpid(),
         }
-        environment = collector_environment(os.environ, package)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ()) if hasattr(signal, "pthread_sigmask") else set()
-        numbers = {int(number) for number in mask}
-        self.collector = Collector(config, settings.run_dir, environment, numbers, settings.collector_module)
-        self.lead_in_s = 0.0
+        environment = collector_environment(os.environ, self._package)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+        try:
+            numbers = {int(number) for number in mask}
+            self._collector = Collector(config, settings.run_dir, environment, numbers, settings.collector_module)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    def cancel(self) -> None:
+        """End it, if it has begun: there is no program."""
+        if self._collector is not None:
+            self._collector.cancel()
 
     def wait(self, lead_in_s: float, audience: Audience) -> None:
         """Return when sensors have been read for so long, or cannot be; Ctrl-C comes through."""
