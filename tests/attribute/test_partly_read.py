@@ -11,7 +11,7 @@ from energyprof.model.attribution import PROVENANCES
 from energyprof.model.domain import ReadStatus
 
 INFERRED = PROVENANCES.index("inferred")
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_stage_read_for_half_its_time_may_have_used_twice_what_was_read(make):
