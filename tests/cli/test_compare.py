@@ -93,6 +93,13 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(place: Any) -> None:
     assert resumed.stderr.count(b" -> ") == 1  # what is there is not run again
 
 
+def test_a_program_that_cannot_be_started_is_tried_once(place: Any) -> None:
+    done = place.call(place.command("sweep", "--set", "a=1,2", "--cool-down", "0", "nowhere.py"))
+
+    assert done.returncode == 2
+    assert done.stderr.count(b"no script nowhere.py") == 1
+
+
 def test_settings_go_where_the_arguments_say_or_to_their_end() -> None:
     ways = ways_of([("n", ("1", "2")), ("fast", ("yes",))], [("T", ("4",))], ["s.py", "--size={n}"])
 

@@ -104,7 +104,7 @@ def _columns(found: Variants, unit: tuple[str, float], details: frozenset[str]) 
     """Return the columns, their heading first."""
     unit_name, unit_j = unit
     figures = [_in_unit(row.energy_j, unit_j) for row in found.rows]
-    what = visible(found.unit) or "run"
+    what = visible(found.unit) if found.unit else "run"
     columns = [["runs", *(str(row.runs) for row in found.rows)]] if "runs" in details else []
     what = what if len(what) <= 8 else what[:7] + ELLIPSIS
     columns.append([f"{unit_name}/{what}", *(value for value, _ in figures)])

@@ -93,6 +93,9 @@ def run(args: argparse.Namespace) -> int:
             code = _run_once(way, path)
             if code:
                 failed.append(f"{way.name} ended with status {code}")
+            if code and not path.exists():  # it could not even be started, and neither will the others be
+                status = code
+                break
     except KeyboardInterrupt:
         status = 130
         print(f"energyprof: interrupted; go on with --resume -o {in_shell(str(folder))}", file=sys.stderr)

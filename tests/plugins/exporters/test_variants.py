@@ -85,6 +85,10 @@ def test_it_keeps_to_the_width_and_to_ascii_where_asked(sample: Any, width: int,
     assert "cheapest *" in shown
 
 
+def test_joules_of_whole_runs_are_called_so(sample: Any) -> None:
+    assert " J/run " in text(replace(TABLE, unit=""), sample)
+
+
 def test_json_has_every_figure(sample: Any) -> None:
     document = json.loads(VariantJson().render(sample.one_stage(), RenderContext(variants=TABLE)))
 
