@@ -16,7 +16,7 @@ from typing import Any
 from energyprof import __version__, discover
 from energyprof.collect.beginning import Beginning
 from energyprof.collect.followed_program import FollowedProgram
-from energyprof.collect.open_sources import Opened, lead_out_ns
+from energyprof.collect.open_sources import Opened, lead_out_ns, said_of
 from energyprof.collect.sampler import SamplerFacts
 from energyprof.collect.sleeps import SleepWatch
 from energyprof.errors import CaptureError, EnergyprofError
@@ -184,7 +184,7 @@ class Collection:
 
     def run(self) -> None:
         """Record until the foreground says that the program has ended, then finish the capture."""
-        self._control.tell("ready", lead_out_s=lead_out_ns(self._sensors.opened) * 1e-9)
+        self._control.tell("ready", **said_of(self._sensors.opened))
         message = self._until_the_end()
         is_lost = message["op"] == LOST
         if is_lost:
@@ -294,7 +294,7 @@ class Collection:
             self._sensors.add(opened)
             self._use.add([one.source for one in opened])
             self._writer.add_domains([domain for one in opened for domain in one.domains])
-            self._control.tell("ready", lead_out_s=lead_out_ns(self._sensors.opened) * 1e-9)
+            self._control.tell("ready", **said_of(self._sensors.opened))
 
     def _look_for_deletion(self) -> None:
         """Make the run folder again where it is gone: what was recorded in it is lost, what follows need not be."""

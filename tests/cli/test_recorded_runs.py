@@ -14,6 +14,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = """\
 import energyprof
 with energyprof.stage("load"):
@@ -59,6 +61,29 @@ def test_report_prints_the_newest_run_of_the_folder(started: Any, energyprof: An
 def test_a_report_of_a_stored_fit_waits_for_no_scipy(energyprof: Any, place: Any) -> None:
     done = place.call([sys.executable, "-X", "importtime", "-m", "energyprof", "report", "job.eprof"])
 
+    assert b" energyprof.run\n" in done.stderr
+    assert b"scipy" not in done.stderr
+
+
+def test_to_attribute_what_a_model_says_waits_for_no_scipy(energyprof: Any, place: Any) -> None:
+    code = """
+import sys
+from energyprof.attribute import attribute
+from energyprof.capture import read_trace
+attribute(read_trace("job.eprof"))
+print("scipy" in sys.modules)
+"""
+
+    assert place.call([sys.executable, "-c", code]).stdout == b"False\n"
+
+
+def test_a_run_that_only_a_model_watches_waits_for_no_scipy(place: Any) -> None:
+    place.write("job.py", "import time\ntime.sleep(2.5)  # a program that ends before leaves no time to import it\n")
+    words = ("run", "-q", "--no-graph", "--source", "load_model", "job.py")
+
+    done = place.call([sys.executable, "-X", "importtime", "-m", "energyprof", *words])
+
+    assert done.returncode == 0
     assert b" energyprof.run\n" in done.stderr
     assert b"scipy" not in done.stderr
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from energyprof.collect.devices import open_source
-from energyprof.collect.open_sources import Opened, Opening, lead_out_ns
+from energyprof.collect.open_sources import Opened, Opening, lead_out_ns, said_of
 from energyprof.errors import PluginError
 from energyprof.interfaces import PowerSource, Reading, SourceContext
 from energyprof.model.domain import Domain
@@ -316,3 +316,12 @@ def test_the_lead_out_is_the_slowest_sensors_lag_and_period_up_to_a_bound() -> N
     assert lead_out(model) == 0
     assert lead_out(Source("s", "sensor", quick), model) == 150_000_000
     assert lead_out(Source("s", "sensor", quick, slow)) == 1_200_000_000
+
+
+def test_the_foreground_is_told_when_only_models_are_read() -> None:
+    def reads_sensors(*sources: Source) -> bool:
+        return bool(said_of([open_source(source, source.domains) for source in sources])["reads_sensors"])
+
+    assert not reads_sensors(Source("model", "model", CPU))
+    assert reads_sensors(Source("model", "model", CPU), Source("nvml", "sensor", GPU))
+    assert reads_sensors()  # nothing has answered so far

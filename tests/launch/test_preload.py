@@ -50,6 +50,17 @@ def test_a_program_that_has_ended_waits_for_nothing_but_the_first() -> None:
     assert done == ["report"]
 
 
+def test_what_turns_out_to_be_unneeded_is_left_out() -> None:
+    done: list[str] = []
+
+    def start(*loads: Callable[[], None]) -> Preload:
+        return Preload(*loads, is_needed=lambda: not done, delay_s=0.01)
+
+    loaded_by(start, lambda: done.append("report"), lambda: done.append("fit"), is_hurried=False)
+
+    assert done == ["report"]
+
+
 def test_what_cannot_be_imported_ends_it() -> None:
     done: list[str] = []
 

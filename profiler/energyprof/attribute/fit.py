@@ -288,12 +288,12 @@ def _fitted(
     known: tuple[float | None, FoundWindow | None],
 ) -> _Fit | None:
     """Return the statistical fit, its columns, and why it may name no stage; None where there can be none."""
-    from energyprof.attribute.inference.sensor import fit_sensor
-
     baseline, window = known
     posed = _posed(ground, lanes, domain, recovered, baseline)
     if posed is None:
         return None
+    from energyprof.attribute.inference.sensor import fit_sensor
+
     problem = posed if window is None else replace(posed, window_sd_ns=window.sd_ns)
     fitted = fit_sensor(problem)
     return (

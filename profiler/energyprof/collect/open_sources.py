@@ -188,3 +188,12 @@ def lead_out_ns(opened: Opened) -> int:
     sensors = [domain for domain in offered if domain.provenance == "sensor" and domain.id in counted]
     longest_ns = max((domain.settled_ns() + (domain.period_ns or 0) for domain in sensors), default=0)
     return min(longest_ns, LONGEST_LEAD_OUT_NS)
+
+
+def said_of(opened: Opened) -> dict[str, float | bool]:
+    """Return what the foreground is told once sources are read: how long they speak of the end, and whether any senses.
+
+    Of models alone no energy is fitted, so that it need not import what a fit takes.
+    """
+    is_model = [domain.provenance == "model" for one in opened for domain in one.domains]
+    return {"lead_out_s": lead_out_ns(opened) * 1e-9, "reads_sensors": not is_model or not all(is_model)}

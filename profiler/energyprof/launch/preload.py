@@ -18,9 +18,15 @@ class Preload:
     are left to those that come to need them.
     """
 
-    def __init__(self, *loads: Callable[[], None], delay_s: float = DELAY_S) -> None:
-        """Begin to wait. To be called once signals are held back, for a thread takes over the mask of its maker."""
+    def __init__(
+        self, *loads: Callable[[], None], is_needed: Callable[[], bool] = lambda: True, delay_s: float = DELAY_S
+    ) -> None:
+        """Begin to wait. To be called once signals are held back, for a thread takes over the mask of its maker.
+
+        `is_needed` is asked before each but the first.
+        """
         self._loads = loads
+        self._is_needed = is_needed
         self._delay_s = delay_s
         self._hurried = threading.Event()
         threading.Thread(target=self._run, name="energyprof preload", daemon=True).start()
@@ -32,6 +38,8 @@ class Preload:
     def _run(self) -> None:
         for number, load in enumerate(self._loads):
             if self._hurried.wait(self._delay_s) and number:
+                return
+            if number and not self._is_needed():
                 return
             try:
                 load()

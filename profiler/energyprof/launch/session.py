@@ -153,7 +153,7 @@ def follow(
         watch.start(config, settings, started.package, arrivals.mask_for_program)
     else:
         watch.take_over(lead_in.collector, config, settings)
-    loading = Preload(*preloads)
+    loading = Preload(*preloads, is_needed=lambda: watch.reads_sensors)
     canary = Canary()
     try:
         ending = Pump(started.pid, arrivals, canary, on_tick=watch.tick, on_stop=audience.clear).run()
@@ -173,6 +173,8 @@ class _Watch:
         self._collector: Collector | None = None
         self._failure = ""
         self._run_dir = ""
+        self.reads_sensors = True
+        """False once the collector has said that models are all it has: their energy takes no fit."""
 
     def start(self, config: Mapping[str, Any], settings: Settings, package: str, mask: set[int]) -> None:
         environment = collector_environment(os.environ, package)
@@ -193,6 +195,8 @@ class _Watch:
         for event in self._collector.events() if self._collector else ():
             if event["event"] == "live":
                 self._audience.live(event)
+            elif event["event"] == "ready":
+                self.reads_sensors = bool(event.get("reads_sensors", True))
             elif event["event"] in {"failed", "warning"}:
                 self._say(event)
         return _LIVE_TICK_S if self._is_live else _TICK_S
