@@ -17,8 +17,24 @@ pytestmark = pytest.mark.slow
 pytest.importorskip("torch.distributed")
 
 LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+QUICK_LAUNCH = """
+import os, subprocess, sys, time
+
+def started(rank):
+    environment = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    return subprocess.Popen([sys.executable, *sys.argv[1:]], env={**os.environ, **environment})
+
+ranks = [started("0"), started("1")]
+while None in [one.poll() for one in ranks]:
+    if any(one.returncode for one in ranks):
+        for one in ranks:
+            one.terminate()
+    time.sleep(0.02)
+sys.exit(any(one.returncode for one in ranks))
+"""
+"""Does what torchrun does, without its import of torch: for tests that look at the ranks only."""
 DDP = """
-import os, time, torch, torch.distributed as dist
+import os, sys, time, torch, torch.distributed as dist
 from torch import nn
 import energyprof
 
@@ -43,44 +59,44 @@ with energyprof.stage("train"):
     dist.barrier()
 told = f"rank {rank} {[round(float(p.sum()), 9) for p in model.parameters()]} {total.tolist()}\\n"
 os.write(1, told.encode())  # at once: both ranks write into one pipe
-dist.destroy_process_group()
 """
 FSDP = """
-import torch, torch.distributed as dist
-from torch import nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
-import energyprof
+if "sharded" in sys.argv:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
 
-torch.set_num_threads(1)
-dist.init_process_group("gloo")
-mesh = init_device_mesh("cpu", (dist.get_world_size(),))
-model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
-for layer in model:
-    if list(layer.parameters()):
-        fully_shard(layer, mesh=mesh)
-fully_shard(model, mesh=mesh)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-with energyprof.stage("train"):
-    for _ in range(3):
-        optimizer.zero_grad()
-        model(torch.randn(8, 64)).square().mean().backward()
-        optimizer.step()
-dist.destroy_process_group()
+    mesh = init_device_mesh("cpu", (dist.get_world_size(),))
+    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 4))
+    for layer in model:
+        if list(layer.parameters()):
+            fully_shard(layer, mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    with energyprof.stage("sharded"):
+        for _ in range(3):
+            optimizer.zero_grad()
+            model(torch.randn(8, 64)).square().mean().backward()
+            optimizer.step()
 """
+END = "dist.destroy_process_group()\n"
 SPAWN = """
-import os, torch, torch.distributed as dist
-import torch.multiprocessing as mp
+import multiprocessing, os
 import energyprof
 
 def work(rank, folder):
+    import torch, torch.distributed as dist
     dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     with energyprof.stage("step"):
         dist.all_reduce(torch.ones(4))
     dist.destroy_process_group()
 
 if __name__ == "__main__":
-    mp.spawn(work, args=(os.getcwd(),), nprocs=2)
+    spawn = multiprocessing.get_context("spawn")
+    ranks = [spawn.Process(target=work, args=(rank, os.getcwd())) for rank in range(2)]
+    for rank in ranks:
+        rank.start()
+    for rank in ranks:
+        rank.join()
 """
 KILLED = """
 import os, signal, time, torch, torch.distributed as dist
@@ -98,10 +114,16 @@ with energyprof.stage("after"):
 """
 
 
-def report_of(place: Any, path: Path) -> dict[str, Any]:
-    shown = place.call(place.command("report", str(path), "--format", "json"))
-    document: dict[str, Any] = json.loads(shown.stdout)
+def report_of(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(energyprof.load(path).render("json"))
     return document
+
+
+def meeting() -> dict[str, str]:
+    """Return where ranks that no torchrun brings together meet: at a port that is free."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(listener.getsockname()[1])}
 
 
 def stages_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -110,17 +132,18 @@ def stages_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def ddp_run(tmp_path_factory: pytest.TempPathFactory, cache: Path, workplace_class: Any) -> tuple[Any, Any, Path]:
-    """Two ranks that train together, rank 1 having more to do."""
+    """Two ranks that train together, rank 1 having more to do, and then once more with all weights sharded."""
     place = workplace_class(tmp_path_factory.mktemp("ddp"), cache, tmp_path_factory.mktemp("t"))
-    place.write("train.py", DDP)
-    done = place.run("-q", "-o", "ranks.eprof", *LAUNCH, "train.py")
+    place.write("train.py", DDP + FSDP + END)
+    place.write("launch.py", QUICK_LAUNCH)
+    done = place.run("-q", "--no-graph", "-o", "ranks.eprof", *LAUNCH, "train.py", "sharded")
     return place, done, place.folder / "ranks.eprof"
 
 
 def test_all_ranks_of_a_host_stand_in_one_recording_with_the_same_stages(ddp_run: tuple[Any, Any, Path]) -> None:
-    place, done, path = ddp_run
+    _, done, path = ddp_run
 
-    document = report_of(place, path)
+    document = report_of(path)
 
     assert done.returncode == 0, done.stderr.decode()
     assert [(row["rank"], row["processes"]) for row in document["ranks"]] == [(0, 1), (1, 1)]
@@ -133,9 +156,9 @@ def test_all_ranks_of_a_host_stand_in_one_recording_with_the_same_stages(ddp_run
 
 
 def test_energies_of_ranks_add_up_to_those_of_the_stages(ddp_run: tuple[Any, Any, Path]) -> None:
-    place, _, path = ddp_run
+    _, _, path = ddp_run
 
-    document = report_of(place, path)
+    document = report_of(path)
 
     of_ranks_uj = sum(round(row["energy_sum"]["energy_j"] * 1e6) for row in document["ranks"])
     assert of_ranks_uj == round(document["stages_sum"]["energy_j"] * 1e6)
@@ -145,9 +168,9 @@ def test_energies_of_ranks_add_up_to_those_of_the_stages(ddp_run: tuple[Any, Any
 
 
 def test_a_rank_that_waits_for_a_slower_one_is_told_from_it(ddp_run: tuple[Any, Any, Path]) -> None:
-    place, _, path = ddp_run
+    _, _, path = ddp_run
 
-    document = report_of(place, path)
+    document = report_of(path)
 
     quick, slow = document["ranks"]
     assert quick["waiting_s"] > slow["waiting_s"]
@@ -161,9 +184,9 @@ def test_a_rank_that_waits_for_a_slower_one_is_told_from_it(ddp_run: tuple[Any, 
 
 
 def test_the_report_for_people_has_a_table_of_ranks(ddp_run: tuple[Any, Any, Path]) -> None:
-    place, _, path = ddp_run
+    _, _, path = ddp_run
 
-    shown = place.call(place.command("report", str(path))).stdout.decode()
+    shown = str(energyprof.load(path))
 
     assert "rank 0" in shown
     assert "rank 1" in shown
@@ -173,7 +196,7 @@ def test_the_report_for_people_has_a_table_of_ranks(ddp_run: tuple[Any, Any, Pat
 def test_training_with_ranks_gives_the_same_with_and_without_us(ddp_run: tuple[Any, Any, Path]) -> None:
     place, done, _ = ddp_run
 
-    bare = place.call([sys.executable, *LAUNCH, "train.py"])
+    bare = place.call([sys.executable, "launch.py", "train.py"], environment=meeting())
 
     def told(output: bytes) -> list[str]:
         return sorted(line for line in output.decode().splitlines() if line.startswith("rank"))
@@ -182,35 +205,34 @@ def test_training_with_ranks_gives_the_same_with_and_without_us(ddp_run: tuple[A
     assert told(done.stdout) == told(bare.stdout)
 
 
-def test_collectives_of_fully_sharded_training_are_stages(place: Any) -> None:
-    place.write("sharded.py", FSDP)
+def test_collectives_of_fully_sharded_training_are_stages(ddp_run: tuple[Any, Any, Path]) -> None:
+    _, _, path = ddp_run
 
-    done = place.run("-q", "-o", "sharded.eprof", *LAUNCH, "sharded.py")
+    stages = report_of(path)["stages"]
 
-    assert done.returncode == 0, done.stderr.decode()
-    document = report_of(place, place.folder / "sharded.eprof")
-    names = {row["name"] for row in document["stages"] if row["kind"] == "communication"}
-    assert {"all_gather", "reduce_scatter"} <= names
-    assert [row["rank"] for row in document["ranks"]] == [0, 1]
+    sharded = [row for row in stages if row["stage"].startswith("sharded/") and row["kind"] == "communication"]
+    assert {"all_gather", "reduce_scatter"} <= {row["name"] for row in sharded}
 
 
 def test_ranks_that_no_launcher_names_are_known_once_they_meet(place: Any) -> None:
     place.write("spawn.py", SPAWN)
 
-    done = place.run("-q", "-o", "spawn.eprof", "spawn.py")
+    done = place.run("-q", "--no-graph", "-o", "spawn.eprof", "spawn.py")
 
     assert done.returncode == 0, done.stderr.decode()
-    document = report_of(place, place.folder / "spawn.eprof")
+    document = report_of(place.folder / "spawn.eprof")
     assert [row["rank"] for row in document["ranks"]] == [0, 1]
 
 
 def test_a_killed_rank_leaves_the_rest_of_the_recording(place: Any) -> None:
+    place.write("launch.py", QUICK_LAUNCH)
     place.write("killed.py", KILLED)
 
-    done = place.run("-q", "-o", "killed.eprof", *LAUNCH, "killed.py")
+    words = ("-q", "--no-graph", "-o", "killed.eprof", "launch.py", "killed.py")
+    done = place.run(*words, environment=meeting())
 
     assert done.returncode not in {0, 2}
-    document = report_of(place, place.folder / "killed.eprof")
+    document = report_of(place.folder / "killed.eprof")
     assert stages_of(document)["before"]["calls"] == 2
     assert stages_of(document)["after"]["calls"] == 1
     assert [row["rank"] for row in document["ranks"]] == [0, 1]
@@ -240,41 +262,33 @@ def test_the_one_rank_of_a_host_names_its_recording_after_itself(place: Any) -> 
     assert [path.name.split("-2")[0] for path in place.recordings()] == ["train-rank3"]
 
 
-def recorded_on(place: Any, host: int, port: int) -> subprocess.Popen[bytes]:
+def recorded_on(place: Any, host: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     folder = place.folder / f"host{host}"
     folder.mkdir()
-    words = ("-m", "torch.distributed.run", "--nnodes", "2", "--node-rank", str(host), "--nproc-per-node", "1")
-    meeting = ("--rdzv-backend", "static", "--master-addr", "127.0.0.1", "--master-port", str(port))
-    command = place.command("run", "-q", "-o", "run.eprof", *words, *meeting, str(place.folder / "train.py"))
-    process: subprocess.Popen[bytes] = place.start(command, cwd=folder)
+    ranks = {"RANK": str(host), "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "1"}
+    command = place.command("run", "-q", "--no-graph", "-o", "run.eprof", str(place.folder / "train.py"))
+    process: subprocess.Popen[bytes] = place.start(command, {**environment, **ranks}, cwd=folder)
     return process
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def test_recordings_of_two_hosts_become_one_run_of_all_ranks(place: Any) -> None:
-    place.write("train.py", DDP)
-    port = free_port()
-    hosts = [recorded_on(place, host, port) for host in (0, 1)]
+def test_recordings_of_two_hosts_become_one_run_of_all_ranks(place: Any, command_here: Any) -> None:
+    place.write("train.py", DDP.replace("range(20)", "range(5)") + END)
+    together = meeting()
+    hosts = [recorded_on(place, host, together) for host in (0, 1)]
     for process in hosts:
         _, stderr = process.communicate(timeout=120)
         assert process.returncode == 0, stderr.decode()
 
-    done = place.call(place.command("merge", "a/b=host0/run.eprof", "c=host1/run.eprof", "-o", "all.eprof"))
+    done = command_here("merge", "a/b=host0/run.eprof", "c=host1/run.eprof", "-o", "all.eprof")
 
     assert done.returncode == 0, done.stderr.decode()
-    document = report_of(place, place.folder / "all.eprof")
+    document = report_of(place.folder / "all.eprof")
     assert [(row["rank"], row["host"]) for row in document["ranks"]] == [(0, "a/b"), (1, "c")]
     assert [row["domain"] for row in document["domains"]] == ["a%2Fb/cpu", "c/cpu"]
     assert stages_of(document)["train"]["calls"] == 2
     for row, folder in zip(document["ledger"], ("host0", "host1"), strict=True):
-        (alone,) = report_of(place, place.folder / folder / "run.eprof")["ledger"]
+        (alone,) = report_of(place.folder / folder / "run.eprof")["ledger"]
         names = ("measured_j", "stages_j", "idle_j", "outside_j", "others_j", "unattributed_j")
         assert {name: row[name] for name in names} == pytest.approx({name: alone[name] for name in names}, abs=2e-6)
     for words in (("layers", "all.eprof"), ("graph", "all.eprof", "-o", "all.svg")):
-        assert place.call(place.command(*words)).returncode == 0
+        assert command_here(*words).returncode == 0
