@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from energyprof.capture import read_trace
 from energyprof_plugins.power.load_model import machine_model
 
 # Who has not got a core is not sampled.
@@ -49,15 +48,10 @@ def functions(place: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def samples(folder: Path, name: str = "job.eprof") -> int:
-    """Return how many samples a recording holds."""
-    return len(read_trace(folder / name).stacks.samples)
-
-
 def test_shares_of_known_functions_are_within_five_points(place: Any) -> None:
     place.write("known.py", FUNCTIONS + KNOWN)
 
-    done = place.run("-q", "-o", "job.eprof", "known.py")
+    done = place.run("-q", "--no-graph", "-o", "job.eprof", "known.py")
 
     spent = json.loads(done.stdout)
     every = functions(place)
@@ -114,7 +108,7 @@ print(json.dumps(spent))
 """,
     )
 
-    done = place.run("-o", "job.eprof", "job.py")
+    done = place.run("--no-graph", "-o", "job.eprof", "job.py")
 
     model = machine_model("/", "/nowhere")
     baseline_w, dynamic_w = model.idle_w, model.busy_w(1.0)
@@ -152,7 +146,7 @@ wait_for(multiprocessing.get_context("fork").Process(target=child))
 """,
     )
 
-    done = place.run("-q", "-o", "job.eprof", "job.py")
+    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
 
     model = machine_model("/", "/nowhere")
     baseline_w, dynamic_w = model.idle_w, model.busy_w(1.0)
@@ -164,125 +158,6 @@ wait_for(multiprocessing.get_context("fork").Process(target=child))
     assert rows["busy"]["total_j"] == pytest.approx(whole_j, rel=0.05)
     true = child_j / (thread_j + child_j)
     assert rows["in_child"]["total_j"] / whole_j == pytest.approx(true, abs=0.1)
-
-
-WAITING = """\
-import os, select, signal, socket, subprocess, sys, threading, time
-def lasted(what):
-    began = time.monotonic()
-    result = what()
-    print(what.__name__, .2 <= time.monotonic() - began < 5, result)
-def sleep(): return time.sleep(.2)
-def selects(): return select.select([pipe[0]], [], [], .2)
-def poll():
-    poll = select.poll()
-    poll.register(pipe[0], select.POLLIN)
-    return poll.poll(200)
-def event(): return threading.Event().wait(.2)
-def receive():
-    try:
-        ends[0].recv(1)
-    except OSError as error:
-        return type(error).__name__
-def child(): return subprocess.run(["sleep", ".2"]).returncode
-def shell(): return os.system("sleep .2; exit 3")
-def sigwait(): return signal.sigtimedwait([signal.SIGUSR1], .2)
-def alarm():
-    # Once it waits for a signal, samples stop, for `pause` would end with any.
-    def rung(number, frame): pass
-    signal.signal(signal.SIGALRM, rung)
-    signal.setitimer(signal.ITIMER_REAL, .2)
-    return signal.pause()
-pipe, ends = os.pipe(), socket.socketpair()
-ends[0].settimeout(.2)
-for what in (sleep, selects, poll, event, receive, child, shell, sigwait, alarm):
-    lasted(what)
-print(sys.stdin.readline().strip(), os.isatty(1))
-sys.exit(7)
-"""
-
-
-def test_waiting_and_children_are_as_without_sampling(place: Any) -> None:
-    place.write("job.py", WAITING)
-    bare = place.call([place.command()[0].replace("energyprof", "python"), "job.py"], stdin=b"a line\n")
-
-    done = place.run("-q", "--stacks", "-o", "job.eprof", "job.py", stdin=b"a line\n")
-
-    assert (done.returncode, done.stdout, done.stderr) == (bare.returncode, bare.stdout, bare.stderr)
-    assert done.returncode == 7
-    assert done.stdout.count(b" True ") == 9
-    assert samples(place.folder) > 30
-
-
-BUSY = """\
-import os, signal, socket, sys, time
-def busy(seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        sum(range(1_000))
-def gates(): return os.listdir(os.path.join(os.environ["ENERGYPROF_RUN_DIR"], "stacks"))
-def sampled():
-    stacks = os.path.join(os.environ["ENERGYPROF_RUN_DIR"], "stacks")
-    until = time.monotonic() + 20
-    touched = [os.stat(os.path.join(stacks, gate)).st_mtime_ns for gate in gates()]
-    while touched and touched == [os.stat(os.path.join(stacks, gate)).st_mtime_ns for gate in gates()]:
-        busy(.02)
-        if time.monotonic() > until: sys.exit("never sampled")
-    return bool(touched)
-"""
-
-
-@pytest.mark.parametrize(
-    ("script", "told"),
-    [
-        (
-            """\
-print(sampled())
-got = []
-print(signal.signal(signal.SIGURG, lambda number, frame: got.append(number)))
-busy(.3)
-print(len(got), gates())
-os.kill(os.getpid(), signal.SIGURG)
-print(len(got))
-""",
-            "True\n0\n0 []\n1\n",
-        ),
-        (
-            """\
-ours, theirs = socket.socketpair()
-for end in (ours, theirs): end.setblocking(False)
-print(sampled(), signal.set_wakeup_fd(theirs.fileno()))
-busy(.3)
-print(gates())
-try:
-    print(ours.recv(10))
-except BlockingIOError:
-    print("silent")
-""",
-            "True -1\n[]\nsilent\n",
-        ),
-        (
-            """\
-import cProfile
-print(gates())
-profile = cProfile.Profile()
-profile.enable()
-busy(.2)
-profile.disable()
-print(any("energyprof" in str(entry.code) for entry in profile.getstats()))
-""",
-            "[]\nFalse\n",
-        ),
-    ],
-    ids=["handler", "wakeup", "profiler"],
-)
-def test_sampling_steps_aside_for_the_programs_own(place: Any, script: str, told: str) -> None:
-    place.write("job.py", BUSY + script)
-
-    done = place.run("-q", "-o", "job.eprof", "job.py")
-
-    assert done.stdout.decode().replace("Handlers.SIG_DFL", "0") == told
-    assert done.stderr == b""
 
 
 STAGED = """\
@@ -302,7 +177,7 @@ with energyprof.stage("training"):
 def test_functions_of_stages_are_sampled_when_asked_for(place: Any) -> None:
     place.write("job.py", STAGED)
 
-    place.run("-q", "--stacks", "-o", "job.eprof", "job.py")
+    place.run("-q", "--no-graph", "--stacks", "-o", "job.eprof", "job.py")
 
     rows = {row["function"]: row for row in functions(place)}
     report = place.report()
@@ -311,45 +186,3 @@ def test_functions_of_stages_are_sampled_when_asked_for(place: Any) -> None:
     assert rows["train"]["energy_j"] == pytest.approx(training["self_sum"]["energy_j"], rel=0.25)
     assert rows["train"]["energy_j"] <= training["self_sum"]["energy_j"]
     assert "prepare" not in rows or rows["prepare"]["stage"] is None
-
-
-def test_by_itself_sampling_ends_with_the_first_stage(place: Any) -> None:
-    place.write("job.py", STAGED)
-
-    done = place.run("-o", "job.eprof", "job.py")
-
-    assert functions(place) == []
-    assert b"functions (sampled" not in done.stderr
-
-
-def test_no_stacks_leaves_the_signal_alone(place: Any) -> None:
-    place.write(
-        "job.py", "import signal\nprint(signal.getsignal(signal.SIGURG) == signal.SIG_DFL)\nsum(range(10**7))\n"
-    )
-
-    done = place.run("-q", "--no-stacks", "-o", "job.eprof", "job.py")
-
-    assert done.stdout == b"True\n"
-    assert functions(place) == []
-
-
-def test_the_stacks_of_a_function_have_its_energy(place: Any) -> None:
-    import numpy as np
-
-    from energyprof.run import load
-
-    place.write("known.py", FUNCTIONS + KNOWN)
-    place.run("-q", "--stacks", "-o", "job.eprof", "known.py")
-    run = load(place.folder / "job.eprof")
-    table, nodes = run.attribution.functions, run.trace.stacks.nodes
-
-    assert table is not None
-    innermost = [run.trace.stacks.functions[function] for function in nodes.function[table.stack_node].tolist()]
-    for found in run.attribution.domains:
-        assert found.functions is not None
-        assert len(table.stack_node) == len(found.functions.stack_j)
-        for row, (function, stage) in enumerate(zip(table.functions, table.stage.tolist(), strict=True)):
-            mine = [one == function and at == stage for one, at in zip(innermost, table.stack_stage, strict=True)]
-            # Each is rounded down to a whole microjoule.
-            parts_j = found.functions.stack_j[np.array(mine, np.bool_)]
-            assert abs(parts_j.sum() - found.functions.energy_j[row]) <= 1e-6 * (len(parts_j) + 1)
