@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _HERE = Path(__file__).parent
 
@@ -25,6 +26,10 @@ sys.path.insert(0, str(_HERE / "benchmarks" / "attribution"))
 # energyprof again: a third of the time that they take.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A busy machine makes an example late, not wrong. Where 50 examples find nothing, 100 seldom do.
+settings.register_profile("suite", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 # Under nohup, or in the background of a script, signals are ignored, and every program a test starts inherits that.
 for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTSTP):

@@ -120,7 +120,7 @@ HOSTS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(hosts=HOSTS, order=st.randoms(use_true_random=False))
 def test_each_host_keeps_its_ledger_and_sums_are_those_of_the_parts(hosts: list[Any], order: Any) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -13,6 +13,8 @@ from energyprof.collect.open_sources import lead_out_ns
 from energyprof.collect.sampler import Sampler
 from energyprof.testing import SECOND, FakeClock, SimulatedSensor
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 RUN_NS = 10 * SECOND
 IDLE_W = 20.0
@@ -72,7 +74,7 @@ def sampled(make, habits, seed, idle_ns):
     return attribute(trace).domains[0], sensor.true_energy_j(0, RUN_NS)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("habit", FULL_TIME)
 def test_sensor_that_sees_all_the_time_is_right_within_half_a_percent(make, habit, seed):
     habits = FULL_TIME[habit]

@@ -13,6 +13,8 @@ from cells import Cell
 from scipy.stats import binom
 from settings import Setting, run
 
+pytestmark = pytest.mark.slow
+
 SEEDS = (20, 21)
 RUN_S = 16.0
 

@@ -11,6 +11,8 @@ from energyprof.attribute import attribute
 from energyprof.model.power import Readings
 from energyprof.testing import SECOND, SimulatedSensor
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 RUN_MS = 4000.0
 IDLE_W = 20.0
@@ -55,7 +57,7 @@ def test_interval_of_a_counter_holds_the_true_energy_and_is_no_wider_than_it_mus
     rng = np.random.default_rng(period_ms + lag_ms[1])
     held, widths = [], []
 
-    for _ in range(25):
+    for _ in range(15):
         own, truth = found_of(make, rng, period_ms * MS, (lag_ms[0] * MS, lag_ms[1] * MS))
         held += ((own.low_j <= truth + 2e-3) & (truth <= own.high_j + 2e-3)).tolist()
         widths.append(float((own.high_j - own.low_j).sum() / truth.sum()))

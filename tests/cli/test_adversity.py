@@ -15,6 +15,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 STEPS = 40
 BUSY = f"""
 import energyprof, sys, time

@@ -11,6 +11,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 NET = """
 import hashlib, random, sys
 import torch

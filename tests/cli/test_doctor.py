@@ -11,6 +11,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 PLUGINS = """
 import time
 from energyprof.interfaces import Reading, ReadFailure

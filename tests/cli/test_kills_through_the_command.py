@@ -13,6 +13,8 @@ import pytest
 from energyprof.capture import read_trace
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 # The clock after the latest stage outlives the kill in a file that is mapped into memory.
 STEPPING = """
 import mmap, os, struct, sys, time

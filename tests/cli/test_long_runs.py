@@ -17,6 +17,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 LIMIT = 300 << 10
 BUSY = """
 import asyncio, energyprof, json, os, sys, threading, time

@@ -10,6 +10,8 @@ import pytest
 from energyprof.capture import read_trace
 from energyprof.model.ids import UNSEEN_CHILDREN
 
+pytestmark = pytest.mark.slow
+
 LAUNCHES = """\
 import multiprocessing, os, shlex, subprocess, sys
 import energyprof

@@ -13,6 +13,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 STAGED = "import energyprof\nwith energyprof.stage('child'):\n    sum(range(3_000_000))\n"
 
 

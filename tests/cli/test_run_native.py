@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SEEN_OF_ITSELF = """
 import dataclasses, json, os, pickle, sys
 @dataclasses.dataclass

@@ -19,6 +19,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 PATIENT = """
 import energyprof, signal, sys, time
 seen = []

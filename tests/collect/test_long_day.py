@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 LIMIT = 512 << 10
 STEPS = 520
 QUARTER = STEPS // 4
-LOOK_EVERY = 5
+LOOK_EVERY = 10
 """Steps from one look at the memory to the next."""
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_block_is_a_run_with_a_file_and_a_report(programs: Any) -> None:
     outcome = programs.run("""

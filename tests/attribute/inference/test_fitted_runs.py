@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 COUNTER = {"period_ns": 100 * MS, "scale": 1e-3}
 FAST = {"quantity": "power", "period_ns": 20 * MS, "window_ns": 10 * MS, "scale": 1e-3}
