@@ -1,10 +1,13 @@
 """`energyprof graph`: its options through the command itself."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
+
+from energyprof.cli import main
 
 PROGRAM = """
 import time
@@ -34,48 +37,64 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("graph")
     (place / "job.py").write_text(PROGRAM)
     for name in ("old", "new"):
-        done = command(place, "run", "--stacks", "--no-graph", "-q", "-o", f"{name}.eprof", "job.py")
+        done = started(place, "run", "--stacks", "--no-graph", "-q", "-o", f"{name}.eprof", "job.py")
         assert done.returncode == 0, done.stderr
     return place
 
 
-def command(folder, *arguments, **environment):
-    import os
-
+def started(folder, *arguments, **environment):
+    """Start the command as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "energyprof", *arguments], cwd=folder, capture_output=True, text=True, timeout=120,
         env={**os.environ, **environment}, check=False,
     )  # fmt: skip
 
 
-def graph(folder, *arguments):
+@pytest.fixture
+def command(folder, monkeypatch, capfd):
+    """Do in this process what the command does there, at a tenth of the time."""
+    monkeypatch.chdir(folder)
+
+    def call(*arguments):
+        status = main(list(arguments))
+        return subprocess.CompletedProcess(arguments, status, *capfd.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def graph(folder, command):
     """Return the JSON of a view."""
-    done = command(folder, "graph", "new.eprof", *arguments, "-o", "view.json")
-    assert done.returncode == 0, done.stderr
-    return json.loads((folder / "view.json").read_text())
+
+    def view(*arguments):
+        done = command("graph", "new.eprof", *arguments, "-o", "view.json")
+        assert done.returncode == 0, done.stderr
+        return json.loads((folder / "view.json").read_text())
+
+    return view
 
 
 def names(document):
     return [node["name"] for node in document["nodes"]]
 
 
-def test_focus_and_ignore_choose_stages(folder):
-    assert names(graph(folder, "--focus", "layer")) == ["train", "layer.0", "layer.1", "layer.2"]
-    assert names(graph(folder, "--ignore", "layer|save")) == ["load", "train"]
+def test_focus_and_ignore_choose_stages(graph):
+    assert names(graph("--focus", "layer")) == ["train", "layer.0", "layer.1", "layer.2"]
+    assert names(graph("--ignore", "layer|save")) == ["load", "train"]
 
 
-def test_like_siblings_become_one_node(folder):
-    grouped = names(graph(folder, "--group-repeats"))
+def test_like_siblings_become_one_node(graph):
+    grouped = names(graph("--group-repeats"))
 
     assert "layer.*" in grouped or len(grouped) < 6  # one of three may be dear enough to stay single
 
 
-def test_one_domain_alone(folder):
-    assert graph(folder, "--domain", "cpu")["graph"]["domain"] == "cpu"
+def test_one_domain_alone(graph):
+    assert graph("--domain", "cpu")["graph"]["domain"] == "cpu"
 
 
-def test_functions_stand_below_their_stages(folder):
-    document = graph(folder, "--level", "function")
+def test_functions_stand_below_their_stages(graph):
+    document = graph("--level", "function")
 
     functions = [node for node in document["nodes"] if node["kind"] == "function"]
     assert {"load", "work"} <= {node["name"] for node in functions}
@@ -84,27 +103,29 @@ def test_functions_stand_below_their_stages(folder):
     assert all(node["self_provenance"] == "estimated (model)" for node in functions)
 
 
-def test_what_changed_is_drawn_and_written(folder):
-    done = command(folder, "graph", "new.eprof", "--diff", "old.eprof", "-o", "change.json")
+def test_what_changed_is_drawn_and_written(folder, command):
+    done = command("graph", "new.eprof", "--diff", "old.eprof", "-o", "change.json")
 
     assert done.returncode == 0, done.stderr
     document = json.loads((folder / "change.json").read_text())
     assert document["graph"]["schema"] == "energyprof-comparison/1"
     assert {node["presence"] for node in document["nodes"]} == {"both"}
-    assert command(folder, "graph", "new.eprof", "--diff", "old.eprof", "-o", "change.svg").stdout == "change.svg\n"
+    assert command("graph", "new.eprof", "--diff", "old.eprof", "-o", "change.svg").stdout == "change.svg\n"
     assert "within noise" in (folder / "change.svg").read_text()
 
 
 @pytest.mark.parametrize("suffix", ["svg", "dot", "graphml", "json"])
 def test_the_same_run_gives_the_same_bytes(folder, suffix):
     for name in ("first", "second"):
-        assert command(folder, "graph", "new.eprof", "-o", f"{name}.{suffix}").returncode == 0
+        assert started(folder, "graph", "new.eprof", "-o", f"{name}.{suffix}").returncode == 0
 
     assert (folder / f"first.{suffix}").read_bytes() == (folder / f"second.{suffix}").read_bytes()
 
 
-def test_without_a_renderer_the_source_is_written_and_the_command_said(folder):
-    done = command(folder, "graph", "new.eprof", "-o", "none.svg", ENERGYPROF_DOT="/nowhere/dot")
+def test_without_a_renderer_the_source_is_written_and_the_command_said(folder, command, monkeypatch):
+    monkeypatch.setenv("ENERGYPROF_DOT", "/nowhere/dot")
+
+    done = command("graph", "new.eprof", "-o", "none.svg")
 
     assert done.stdout.startswith("none.dot (not drawn: ")
     assert "draw it with: dot -Tsvg none.dot -o none.svg" in done.stdout
@@ -124,16 +145,16 @@ def test_without_a_renderer_the_source_is_written_and_the_command_said(folder):
         (("-o", "x.bmp"), "end it in .svg, .png, .dot, .pdf, .json, .graphml"),
     ],
 )
-def test_a_wrong_option_is_refused_in_one_line(folder, arguments, complaint):
-    done = command(folder, "graph", "new.eprof", *arguments)
+def test_a_wrong_option_is_refused_in_one_line(command, arguments, complaint):
+    done = command("graph", "new.eprof", *arguments)
 
     assert done.returncode == 2
     assert complaint in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_pyinstrument_shows_the_stacks(folder):
-    done = command(folder, "report", "new.eprof", "--format", "pyinstrument")
+def test_pyinstrument_shows_the_stacks(command):
+    done = command("report", "new.eprof", "--format", "pyinstrument")
 
     assert done.returncode == 0, done.stderr
     assert " in sampled functions, " in done.stdout
@@ -141,7 +162,7 @@ def test_pyinstrument_shows_the_stacks(folder):
 
 
 def test_the_help_has_examples(folder):
-    text = command(folder, "graph", "--help").stdout
+    text = started(folder, "graph", "--help").stdout
 
     assert "examples:" in text
     for option in ("--level", "--domain", "--focus", "--ignore", "--trim", "--node-fraction", "--edge-fraction",
@@ -154,7 +175,7 @@ def test_the_file_is_opened_on_request(folder):
     show.write_text('#!/bin/sh\necho "$1" > opened\n')
     show.chmod(0o755)
 
-    done = command(folder, "graph", "new.eprof", "-o", "open me.svg", "--open", BROWSER=f"{show} %s")
+    done = started(folder, "graph", "new.eprof", "-o", "open me.svg", "--open", BROWSER=f"{show} %s")
 
     assert done.returncode == 0, done.stderr
     assert (folder / "opened").read_text().strip() == (folder / "open me.svg").as_uri()

@@ -33,19 +33,21 @@ for _ in range(20):
 def place(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Any:
     place = workplace_class(*map(tmp_path_factory.mktemp, ("layers", "cache", "t")))
     place.write("net.py", SCRIPT)
-    done = place.run("-o", "net.eprof", "net.py")
+    done = place.run("-q", "--no-graph", "-o", "net.eprof", "net.py")
     assert done.returncode == 0, done.stderr
     place.write("plain.py", "import energyprof\nwith energyprof.stage('a'):\n    sum(range(10_000))\n")
-    assert place.run("-o", "plain.eprof", "plain.py").returncode == 0
+    assert place.run("-q", "--no-graph", "-o", "plain.eprof", "plain.py").returncode == 0
     return place
 
 
-def layers(place: Any, *words: str) -> Any:
-    return place.call(place.command("layers", *words))
+@pytest.fixture
+def layers(command_here: Any) -> Any:
+    """Return what does in this process what `energyprof layers` does."""
+    return lambda *words: command_here("layers", *words)
 
 
-def test_every_module_stands_under_its_name_with_what_is_known_of_it(place: Any) -> None:
-    rows = json.loads(layers(place, "net.eprof", "--format", "json", "--phase", "forward").stdout)
+def test_every_module_stands_under_its_name_with_what_is_known_of_it(layers: Any) -> None:
+    rows = json.loads(layers("net.eprof", "--format", "json", "--phase", "forward").stdout)
 
     by_name = {row["layer"]: row for row in rows}
     assert list(by_name) == ["Net", "Net.features", "Net.features.0", "Net.features.1", "Net.head"]
@@ -57,8 +59,8 @@ def test_every_module_stands_under_its_name_with_what_is_known_of_it(place: Any)
     assert own == pytest.approx(by_name["Net"]["total_sum"]["energy_j"], abs=1e-5)
 
 
-def test_the_table_is_the_tree(place: Any) -> None:
-    done = layers(place, "net.eprof", "--width", "100")
+def test_the_table_is_the_tree(layers: Any) -> None:
+    done = layers("net.eprof", "--width", "100")
 
     text = done.stdout.decode()
     assert done.returncode == 0, done.stderr
@@ -66,8 +68,8 @@ def test_the_table_is_the_tree(place: Any) -> None:
     assert [line.split()[0] for line in text.splitlines()[4:9]] == ["Net", "features", "0", "1", "head"]
 
 
-def test_csv_goes_to_a_file(place: Any) -> None:
-    done = layers(place, "net.eprof", "--format", "csv", "--top", "2", "-o", "layers.csv")
+def test_csv_goes_to_a_file(place: Any, layers: Any) -> None:
+    done = layers("net.eprof", "--format", "csv", "--top", "2", "-o", "layers.csv")
 
     assert (done.returncode, done.stdout) == (0, b"")
     rows = list(csv.DictReader(io.StringIO((place.folder / "layers.csv").read_text())))
@@ -75,8 +77,8 @@ def test_csv_goes_to_a_file(place: Any) -> None:
     assert float(rows[0]["self_j"]) >= float(rows[1]["self_j"])
 
 
-def test_html_goes_to_a_file_with_the_layers_asked_for(place: Any) -> None:
-    done = layers(place, "net.eprof", "--format", "html", "--depth", "1", "-o", "layers.html")
+def test_html_goes_to_a_file_with_the_layers_asked_for(place: Any, layers: Any) -> None:
+    done = layers("net.eprof", "--format", "html", "--depth", "1", "-o", "layers.html")
 
     assert (done.returncode, done.stdout) == (0, b"")
     page = (place.folder / "layers.html").read_text()
@@ -94,8 +96,8 @@ def test_html_goes_to_a_file_with_the_layers_asked_for(place: Any) -> None:
         (("net.eprof", "-o", "plain.eprof"), b"never overwritten"),
     ],
 )
-def test_what_cannot_be_listed_is_said_in_one_line(place: Any, words: tuple[str, ...], says: bytes) -> None:
-    done = layers(place, *words)
+def test_what_cannot_be_listed_is_said_in_one_line(layers: Any, words: tuple[str, ...], says: bytes) -> None:
+    done = layers(*words)
 
     assert done.returncode == 2
     assert says in done.stderr
@@ -103,12 +105,14 @@ def test_what_cannot_be_listed_is_said_in_one_line(place: Any, words: tuple[str,
 
 
 def test_the_help_has_examples(place: Any) -> None:
-    assert b"energyprof layers RUN.eprof --top 10" in layers(place, "--help").stdout
+    done = place.call(place.command("layers", "--help"))
+
+    assert b"energyprof layers RUN.eprof --top 10" in done.stdout
 
 
-def test_a_copy_elsewhere_is_listed_alike(place: Any, tmp_path: Path) -> None:
+def test_a_copy_elsewhere_is_listed_alike(place: Any, layers: Any, tmp_path: Path) -> None:
     copy = tmp_path / "copy.eprof"
     copy.write_bytes((place.folder / "net.eprof").read_bytes())
     copy.chmod(0o444)
 
-    assert layers(place, str(copy)).stdout == layers(place, "net.eprof").stdout
+    assert layers(str(copy)).stdout == place.call(place.command("layers", "net.eprof")).stdout

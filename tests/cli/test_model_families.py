@@ -103,10 +103,10 @@ class Trained:
 def trained(place: Any, root: str, program: str) -> Trained:
     header = f"STEPS, BATCH = {STEPS}, {BATCH}\n"
     place.write("train.py", header + program)
-    done = place.run("-o", "run.eprof", "train.py")
+    done = place.run("-q", "--no-graph", "-o", "run.eprof", "train.py")
     assert done.returncode == 0, done.stderr
     modules, parameters = (json.loads(line) for line in done.stdout.decode().splitlines()[-2:])
-    listed = json.loads(place.call(place.command("report", "run.eprof", "--format", "json")).stdout)
+    listed = place.report("run.eprof")
     rows = {(row["layer"], row["phase"]): row for row in listed["layers"]}
     return Trained(root, modules, parameters, rows, {row["stage"]: row for row in listed["stages"]})
 

@@ -8,6 +8,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.slow
+
 MODEL = """
 import torch
 from torch import nn
@@ -84,8 +86,59 @@ tell(twins=[hook.name for hook in hooks])
 for hook in hooks:
     hook.remove()
 """,
+    "after the run and in a fork": """
+with energyprof.profile() as first:
+    hook = energyprof.torch_hook(net, name="bert", depth=0)
+    work()
+with energyprof.profile() as second:
+    work()
+    joined = energyprof.torch_hook(net, name="gpt", depth=0)
+    work()
+    hook.remove()
+    pid = os.fork()
+    if not pid:
+        work(times=5)
+        joined.remove()
+        work(times=1)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    work()
+    joined.remove()
+tell(first=names(hook.layers()), second=[[row["layer"], row["calls"]] for row in second.layers()])
+""",
+    "without the instrument": """
+import warnings
+from energyprof_plugins.instruments.torch_modules import TorchModules
+def refuse(self, sink):
+    raise RuntimeError("no patching here")
+install, TorchModules.install = TorchModules.install, refuse
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    with energyprof.torch_hook(net, name="bert") as hook:
+        work()
+TorchModules.install = install
+tell(said=[str(one.message) for one in caught], where=os.path.basename(caught[0].filename), rows=hook.layers())
+tell(why=[line for line in hook.report().warnings if "no patching here" in line], text=str(hook.report()))
+""",
+    "in a folder that is gone": """
+import tempfile
+here = os.getcwd()
+gone = tempfile.mkdtemp(dir=".")
+os.chdir(gone)
+os.rmdir(os.getcwd())
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    hook = energyprof.torch_hook(net, name="bert")
+    work()
+    hook.remove()
+os.chdir(here)
+tell(where=[[os.path.basename(one.filename), one.category.__name__] for one in caught])
+tell(rows=names(hook.layers()))
+if hook.path:
+    os.unlink(hook.path)
+""",
 }
-"""Programs that need nothing but the model, one after another in one process."""
+"""Programs that need the model and no process of their own, one after another in one."""
 EACH_TELLS = """
 plainly = tell
 def tell(**facts):
@@ -262,55 +315,17 @@ tell(depth=error_of(net, depth=-1), part=error_of(net, depth=0.5), truth=error_o
     assert programs.place.recordings() == []
 
 
-def test_a_hook_outlives_neither_the_run_nor_a_fork(programs: Any) -> None:
-    outcome = programs.run(
-        MODEL
-        + """
-with energyprof.profile() as first:
-    hook = energyprof.torch_hook(net, name="bert", depth=0)
-    work()
-with energyprof.profile() as second:
-    work()
-    joined = energyprof.torch_hook(net, name="gpt", depth=0)
-    work()
-    hook.remove()
-    pid = os.fork()
-    if not pid:
-        work(times=5)
-        joined.remove()
-        work(times=1)
-        os._exit(0)
-    os.waitpid(pid, 0)
-    work()
-    joined.remove()
-tell(first=names(hook.layers()), second=[[row["layer"], row["calls"]] for row in second.layers()])
-"""
-    )
+def test_a_hook_outlives_neither_the_run_nor_a_fork(told: Any) -> None:
+    facts = told["after the run and in a fork"]
 
-    assert outcome.facts["first"] == ["bert"]
+    assert facts["first"] == ["bert"]
     own = [[name.replace("bert", "Net"), 31] for name in LAYERS]
-    assert sorted(outcome.facts["second"]) == sorted([*own, ["gpt", 65]])
+    assert sorted(facts["second"]) == sorted([*own, ["gpt", 65]])
 
 
-def test_without_the_instrument_one_warning_says_that_no_layer_is_recorded(programs: Any) -> None:
-    outcome = programs.run(
-        MODEL
-        + """
-import warnings
-from energyprof_plugins.instruments.torch_modules import TorchModules
-def refuse(self, sink):
-    raise RuntimeError("no patching here")
-TorchModules.install = refuse
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    with energyprof.torch_hook(net, name="bert") as hook:
-        work()
-tell(said=[str(one.message) for one in caught], where=os.path.basename(caught[0].filename), rows=hook.layers())
-tell(why=[line for line in hook.report().warnings if "no patching here" in line], text=str(hook.report()))
-"""
-    )
+def test_without_the_instrument_one_warning_says_that_no_layer_is_recorded(told: Any) -> None:
+    facts = told["without the instrument"]
 
-    facts = outcome.facts
     assert len(facts["said"]) == 1
     assert facts["said"][0].startswith("the layers of bert are not recorded")
     assert facts["where"] == "job.py"
@@ -319,25 +334,8 @@ tell(why=[line for line in hook.report().warnings if "no patching here" in line]
     assert facts["text"] == "bert was not called while it was recorded"
 
 
-def test_a_warning_of_the_run_that_it_starts_names_the_programs_own_line(programs: Any) -> None:
-    outcome = programs.run(
-        MODEL
-        + """
-import tempfile, warnings
-gone = tempfile.mkdtemp(dir=".")
-os.chdir(gone)
-os.rmdir(os.getcwd())
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    hook = energyprof.torch_hook(net, name="bert")
-    work()
-    hook.remove()
-tell(where=[[os.path.basename(one.filename), one.category.__name__] for one in caught])
-tell(rows=names(hook.layers()))
-if hook.path:
-    os.unlink(hook.path)
-"""
-    )
+def test_a_warning_of_the_run_that_it_starts_names_the_programs_own_line(told: Any) -> None:
+    facts = told["in a folder that is gone"]
 
-    assert outcome.facts["where"] == [["job.py", "EnergyprofWarning"]]
-    assert outcome.facts["rows"] == LAYERS
+    assert facts["where"] == [["job.py", "EnergyprofWarning"]]
+    assert facts["rows"] == LAYERS

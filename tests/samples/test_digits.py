@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from energyprof.run import load
+
 pytestmark = pytest.mark.slow
 
 PIPELINE = Path(__file__).parents[2] / "samples/digits/pipeline.py"
@@ -64,13 +66,22 @@ class Profiled:
 @pytest.fixture(scope="module")
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> Profiled:
     folder = tmp_path_factory.mktemp("digits")
-    energyprof = [sys.executable, "-m", "energyprof"]
-    run = [*energyprof, "run", "--source", "load_model", "-o", "digits.eprof", str(PIPELINE), "--quick"]
+    run = [
+        sys.executable,
+        "-m",
+        "energyprof",
+        "run",
+        "--source",
+        "load_model",
+        "-o",
+        "digits.eprof",
+        str(PIPELINE),
+        "--quick",
+    ]
     done = subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
-    report = [*energyprof, "report", "digits.eprof", "--format", "json"]
-    printed = subprocess.run(report, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
-    return Profiled(done.stdout, json.loads(printed), folder)
+    report = load(folder / "digits.eprof").render("json")
+    return Profiled(done.stdout, json.loads(report), folder)
 
 
 def test_program_prints_what_it_prints_without_a_profiler(profiled: Profiled) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from energyprof.run import load
+
 pytestmark = pytest.mark.slow
 
 PIPELINE = Path(__file__).parents[2] / "samples/gpt_generation/pipeline.py"
@@ -39,13 +41,23 @@ class Profiled:
 @pytest.fixture(scope="module")
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> Profiled:
     folder = tmp_path_factory.mktemp("gpt")
-    energyprof = [sys.executable, "-m", "energyprof"]
-    run = [*energyprof, "run", "--no-graph", "--source", "load_model", "-o", "gpt.eprof", str(PIPELINE), "--quick"]
+    run = [
+        sys.executable,
+        "-m",
+        "energyprof",
+        "run",
+        "--no-graph",
+        "--source",
+        "load_model",
+        "-o",
+        "gpt.eprof",
+        str(PIPELINE),
+        "--quick",
+    ]
     done = subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
-    report = [*energyprof, "report", "gpt.eprof", "--format", "json"]
-    printed = subprocess.run(report, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
-    return Profiled(done.stdout, json.loads(printed))
+    report = load(folder / "gpt.eprof").render("json")
+    return Profiled(done.stdout, json.loads(report))
 
 
 def test_program_says_how_many_tokens_it_read_and_wrote(profiled: Profiled) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from energyprof.run import load
+
 SAMPLE = Path(__file__).parents[2] / "samples" / "short_stages" / "make_recording.py"
 
 
@@ -19,14 +21,11 @@ def recorded(folder: Path, *options: str) -> tuple[dict[str, float], dict[str, A
         [sys.executable, SAMPLE, *options], cwd=folder, capture_output=True, text=True, check=True, timeout=120
     )
     truth = {f"step/{line.split()[0]}": float(line.split()[1]) for line in made.stdout.splitlines()}
-    energyprof = [sys.executable, "-m", "energyprof"]
     files = ["--spans", "spans.csv", "--power", "power.csv", "--measured", "-o", "run.eprof"]
-    subprocess.run([*energyprof, "import", *files], cwd=folder, capture_output=True, check=True, timeout=120)
-    told = subprocess.run(
-        [*energyprof, "report", "run.eprof", "--format", "json"],
-        cwd=folder, capture_output=True, check=True, timeout=120,
-    )  # fmt: skip
-    return truth, json.loads(told.stdout)
+    subprocess.run(
+        [sys.executable, "-m", "energyprof", "import", *files], cwd=folder, capture_output=True, check=True, timeout=120
+    )
+    return truth, json.loads(load(folder / "run.eprof").render("json"))
 
 
 @pytest.mark.parametrize("options", [(), ("--dephase",)], ids=["as it is", "with delays"])

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from energyprof.run import load
+
 pytestmark = pytest.mark.slow
 
 PIPELINE = Path(__file__).parents[2] / "samples/transformer_training/pipeline.py"
@@ -42,13 +44,23 @@ class Profiled:
 @pytest.fixture(scope="module")
 def profiled(tmp_path_factory: pytest.TempPathFactory) -> Profiled:
     folder = tmp_path_factory.mktemp("transformer")
-    energyprof = [sys.executable, "-m", "energyprof"]
-    run = [*energyprof, "run", "--no-graph", "--source", "load_model", "-o", "bert.eprof", str(PIPELINE), "--quick"]
+    run = [
+        sys.executable,
+        "-m",
+        "energyprof",
+        "run",
+        "--no-graph",
+        "--source",
+        "load_model",
+        "-o",
+        "bert.eprof",
+        str(PIPELINE),
+        "--quick",
+    ]
     done = subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
-    report = [*energyprof, "report", "bert.eprof", "--format", "json"]
-    printed = subprocess.run(report, cwd=folder, capture_output=True, text=True, timeout=60, check=True).stdout
-    return Profiled(done.stdout, done.stderr, json.loads(printed))
+    report = load(folder / "bert.eprof").render("json")
+    return Profiled(done.stdout, done.stderr, json.loads(report))
 
 
 def test_program_runs_offline_and_says_how_right_the_model_is(profiled: Profiled) -> None:
