@@ -31,6 +31,10 @@ COMMANDS = {
     "merge": ("energyprof.cli.merge_command", "join the recordings that several hosts made at the same time"),
     "recover": ("energyprof.cli.recover_command", "finish a run whose collector was killed"),
     "doctor": ("energyprof.cli.doctor_command", "say which power sources this machine has, and what to mend"),
+    "estimate": (
+        "energyprof.cli.estimate_command",
+        "estimate what a training takes from a description of it",
+    ),
     "calibrate": ("energyprof.cli.calibrate_command", "fit the power model of this machine to a meter"),
 }
 """Module and summary of each command."""
@@ -46,6 +50,8 @@ examples:
   energyprof import --chrome T --power P    a trace and a power log that you have
   energyprof merge A.eprof B.eprof          the recordings of two hosts as one
   energyprof recover FOLDER                 finish a run that was cut off
+  energyprof estimate --hardware A100-SXM --count 8 --hours 24
+                                            a training that has not been run
   energyprof doctor                         what can be measured here
   energyprof calibrate --meter-csv F        let a smart plug teach the model of this machine
 

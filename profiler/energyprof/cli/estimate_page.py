@@ -1,0 +1,199 @@
+"""What `energyprof estimate` prints: a page for people, and a document for programs."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable
+from typing import Any
+
+from energyprof.cli.footprint_text import footprint_document, footprint_lines, range_document
+from energyprof.footprint import strubell, training
+from energyprof.footprint.accelerators import Accelerator
+from energyprof.footprint.estimate import Estimate
+from energyprof.footprint.strubell import Reproduced
+from energyprof.model import amounts
+from energyprof.model.range import Range
+
+SCHEMA = "energyprof-estimate/1"
+PROVENANCE = "estimated (model)"
+
+
+def page(found: Estimate, width: int) -> str:
+    """Return the estimate for people."""
+    lines = [f"{PROVENANCE}: worked out from a description, nothing was measured", ""]
+    lines += textwrap.wrap(_heading(found), width)
+    rows = [
+        ("power", amounts.power(found.power_w), found.power_basis),
+        *_work_rows(found),
+        *footprint_lines(found.footprint, pue_basis=_pue_basis(found)),
+    ]
+    if found.rent_usd is not None:
+        rows.append(("rent", amounts.money(found.rent_usd, "USD"), found.rent_basis))
+    lines += _table(rows, width)
+    lines += ["", *textwrap.wrap(_bounds_said(found), width)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def document(found: Estimate) -> str:
+    """Return the estimate as JSON, schema `energyprof-estimate/1`; energies in joules, masses in grams."""
+    described = found.description
+    accelerator = described.accelerator
+    content: dict[str, Any] = {  # JSON
+        "schema": SCHEMA,
+        "provenance": PROVENANCE,
+        "formula": "energy = PUE * duration * (p_cpu + p_dram + g * p_gpu)",
+        "hardware": None if accelerator is None else {"name": accelerator.name, "source": accelerator.source},
+        "count": found.count,
+        "device_hours": range_document(found.work.device_hours),
+        "hours": range_document(found.hours),
+        "flops": found.work.flops,
+        "utilisation": None if found.work.utilisation is None else range_document(found.work.utilisation),
+        "power_w": range_document(found.power_w),
+        "power_basis": found.power_basis,
+        "rent_usd": None if found.rent_usd is None else range_document(found.rent_usd),
+        "rent_basis": found.rent_basis,
+        **footprint_document(found.footprint),
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def reproduction_page(rows: Iterable[Reproduced]) -> str:
+    """Return the rows of the paper's table beside what comes out here."""
+    lines = [
+        f"{strubell.SOURCE}: printed there -> worked out here",
+        f"kWh = {strubell.PUE} * hours * W / 1000, CO2e = {strubell.LB_PER_KWH} lb * kWh",
+        "",
+        f"{'model':17} {'hardware':13} {'W':>9} {'h':>8}  {'kWh':19}  {'CO2e, lb':19}  cloud USD",
+    ]
+    notes = []
+    for done in rows:
+        row = done.row
+        mark = ""
+        if row.reason:
+            notes.append(row.reason)
+            mark = "*" * len(notes)
+        watts = "-" if row.power_w is None else f"{row.power_w:.2f}"
+        kwh, pounds = _beside(row.kwh, done.kwh), _beside(row.lb, done.lb)
+        usd = f"{_span(*row.usd)} -> {_span(*done.usd)}"
+        hardware = f"{row.accelerator.removesuffix('-PCIE').removesuffix('-SXM2')} x{row.count}"
+        lines.append(
+            f"{row.model:17} {hardware:13} {watts:>9} {f'{row.hours:.0f}{mark}':>8}  {kwh:19}  {pounds:19}  {usd}"
+        )
+    lines += ["", *(f"{'*' * (place + 1)} {note}" for place, note in enumerate(notes))]
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def reproduction_document(rows: Iterable[Reproduced]) -> str:
+    """Return the same as JSON."""
+    told = [
+        {
+            "model": done.row.model,
+            "hardware": done.row.accelerator,
+            "count": done.row.count,
+            "power_w": done.row.power_w,
+            "hours": done.row.hours,
+            "hours_used": done.row.hours if done.row.hours_used is None else done.row.hours_used,
+            "printed": {"kwh": done.row.kwh, "lb": done.row.lb, "usd": done.row.usd},
+            "here": {"kwh": done.kwh, "lb": done.lb, "usd": done.usd},
+            "reason": done.row.reason,
+        }
+        for done in rows
+    ]
+    return json.dumps({"schema": SCHEMA, "source": strubell.SOURCE, "rows": told}, indent=1, allow_nan=False) + "\n"
+
+
+def hardware_page(table: Iterable[Accelerator]) -> str:
+    """Return the table of accelerators."""
+    lines = [f"{'name':15} {'year':4}  {'board W':>7}  {'16-bit TFLOP/s':>14}  {'W, host included':22}  source"]
+    lines += [
+        f"{one.name:15} {one.year}  {one.board_w:7g}  {one.peak_flops / 1e12:14g}  "
+        f"{_plain_watts(one.power_w):22}  {one.source}"
+        for one in table
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def hardware_document(table: Iterable[Accelerator]) -> str:
+    """Return the table of accelerators as JSON."""
+    rows = [
+        {
+            "name": one.name,
+            "year": one.year,
+            "board_w": one.board_w,
+            "peak_flops": one.peak_flops,
+            "power_w": range_document(one.power_w),
+            "power_basis": one.power_basis,
+            "usd_per_hour": one.usd_per_hour,
+            "price_year": one.price_year,
+            "source": one.source,
+            "further": one.further,
+        }
+        for one in table
+    ]
+    return json.dumps({"schema": SCHEMA, "accelerators": rows}, indent=1, allow_nan=False) + "\n"
+
+
+def _heading(found: Estimate) -> str:
+    described = found.description
+    name = "one system" if described.accelerator is None else f"{found.count} x {described.accelerator.name}"
+    if found.work.flops is None:
+        return f"{name} for {amounts.count(found.hours)} h"
+    assert described.parameters is not None  # else there would be no operations
+    assert described.tokens is not None
+    return f"{name}: {_scaled(described.parameters)} parameters, {_scaled(described.tokens)} tokens"
+
+
+def _work_rows(found: Estimate) -> Iterable[tuple[str, str, str]]:
+    if found.work.flops is not None and found.work.utilisation is not None:
+        given = found.description.utilisation is not None
+        basis = "as given" if given else training.UTILISATION_SOURCE
+        yield "operations", f"{found.work.flops:.3g} FLOP", "6 * parameters * tokens (arXiv 2001.08361)"
+        yield "utilisation", amounts.with_bounds(found.work.utilisation, lambda part: f"{part * 100:.3g} %"), basis
+        yield "duration", f"{amounts.count(found.hours)} h", f"with {found.count} of them at once"
+    if found.count > 1:
+        yield "device time", f"{amounts.count(found.work.device_hours)} h", "hours times accelerators"
+
+
+def _pue_basis(found: Estimate) -> str:
+    origins = dict(found.footprint.assumptions.origins)
+    return origins.get("pue", training.PUE_SOURCE)
+
+
+def _bounds_said(found: Estimate) -> str:
+    if found.footprint.facility_j.is_exact:
+        return "No bounds: every figure was given as if it were exact."
+    return (
+        "In brackets: every assumption at its lower, and every one at its upper end. "
+        "A measured run of the same program tells more: energyprof run SCRIPT."
+    )
+
+
+def _table(rows: Iterable[tuple[str, str, str]], width: int) -> list[str]:
+    lines = []
+    for name, figure, basis in rows:
+        lines.append(f"  {name:11} {figure}")
+        lines += textwrap.wrap(basis, width, initial_indent=" " * 16, subsequent_indent=" " * 16)
+    return lines
+
+
+def _beside(printed: float | None, here: float | None) -> str:
+    if printed is None or here is None:
+        return "-"
+    return f"{_thousands(printed)} -> {_thousands(here)}"
+
+
+def _span(low: float, high: float) -> str:
+    return f"{_thousands(low)} to {_thousands(high)}"
+
+
+def _thousands(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _plain_watts(power_w: Range) -> str:
+    return amounts.with_bounds(power_w, lambda watts: f"{watts:.0f}")
+
+
+def _scaled(value: float) -> str:
+    return amounts.in_units(Range.exactly(value), (("T", 1e12), ("B", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0))).strip()

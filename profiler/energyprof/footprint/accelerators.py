@@ -1,0 +1,121 @@
+"""The accelerators of the shipped table, and the power that a training draws with each of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+from energyprof.errors import InputError
+from energyprof.model.range import Range
+
+LOWEST_OF_BOARD: Final = 0.54
+"""Least mean power of a whole system relative to its accelerators' board power that a training was measured with:
+Switch Transformer on TPUv3, 245 W of 450 W (Patterson et al. 2021, arXiv 2104.10350, table 4)."""
+HIGHEST_OF_BOARD: Final = 2.03
+"""Largest rating of a whole machine relative to its accelerators' board power in the table: DGX A100, 6.5 kW with eight
+of 400 W. Of accelerators whose own machine is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accelerator:
+    """One line of the table; None: not known."""
+
+    name: str
+    year: int
+    board_w: float
+    """Board, chip or thermal design power, as its maker calls it."""
+    peak_flops: float
+    """Operations a second, dense, 16-bit floating point."""
+    machine_w: float | None
+    """Largest power of the maker's machine, by its accelerators."""
+    system_w: tuple[float, float] | None
+    """Lowest and highest mean power of a whole system, by its accelerators, measured in published trainings."""
+    usd_per_hour: tuple[float, float] | None
+    """Preemptible and on demand."""
+    price_year: int | None
+    source: str
+    further: str
+
+    @property
+    def power_w(self) -> Range:
+        """Mean power in a training, its part of the host included.
+
+        Board power, kept between what was measured; the upper bound is never less than board power. Where nobody has
+        measured: from the least part of board power that any training was measured with up to the rating of the
+        maker's own machine.
+        """
+        if self.system_w is not None:
+            low_w, high_w = self.system_w
+            return Range(min(max(self.board_w, low_w), high_w), low_w, max(high_w, self.board_w))
+        return Range(self.board_w, LOWEST_OF_BOARD * self.board_w, self.machine_w or HIGHEST_OF_BOARD * self.board_w)
+
+    @property
+    def power_basis(self) -> str:
+        """What `power_w` rests on, in words."""
+        if self.system_w is not None:
+            return (
+                f"whole systems measured in published trainings ({self.further.removeprefix('measured: ')}), at most "
+                f"that or its board power of {self.board_w:g} W"
+            )
+        upper = (
+            f"the rating of its maker's machine ({self.further.removeprefix('machine: ')})"
+            if self.machine_w is not None
+            else f"{HIGHEST_OF_BOARD:.2f} of it, the highest rating of a machine in the table (DGX A100)"
+        )
+        return (
+            f"its board power of {self.board_w:g} W; bounds from {LOWEST_OF_BOARD:.2f} of it, the least a training "
+            f"was measured with (arXiv 2104.10350 table 4), to {upper}"
+        )
+
+
+def shipped() -> tuple[Accelerator, ...]:
+    """Return the table that comes with energyprof, oldest first within each maker."""
+    return read_table(files("energyprof.footprint").joinpath("accelerators.csv").read_text("utf-8").splitlines())
+
+
+def read_table(lines: Iterable[str]) -> tuple[Accelerator, ...]:
+    """Return the rows of a table in the shipped form; comment lines begin with `#`."""
+    rows = csv.DictReader(line for line in lines if not line.startswith("#"))
+    return tuple(map(_accelerator, rows))
+
+
+def find(name: str, table: Iterable[Accelerator]) -> Accelerator:
+    """Return the one of this name, whatever its case, or the only one that begins so; raises InputError."""
+    wanted = _key(name)
+    known = tuple(table)
+    for one in known:
+        if _key(one.name) == wanted:
+            return one
+    alike = [one for one in known if _key(one.name).startswith(wanted)] if wanted else []
+    if len(alike) == 1:
+        return alike[0]
+    if alike:
+        raise InputError(f"{name} may be {' or '.join(one.name for one in alike)}; name one of them")
+    names = ", ".join(one.name for one in known)
+    raise InputError(f"no accelerator {name!r} in the table; it has {names}; for another: --watts and --peak-tflops")
+
+
+def _accelerator(row: dict[str, str]) -> Accelerator:
+    return Accelerator(
+        name=row["name"],
+        year=int(row["year"]),
+        board_w=float(row["board_w"]),
+        peak_flops=float(row["peak_tflops"]) * 1e12,
+        machine_w=float(row["machine_w"]) if row["machine_w"] else None,
+        system_w=_pair(row["system_low_w"], row["system_high_w"]),
+        usd_per_hour=_pair(row["usd_low"], row["usd_high"]),
+        price_year=int(row["price_year"]) if row["price_year"] else None,
+        source=row["source"],
+        further=row["further"],
+    )
+
+
+def _pair(low: str, high: str) -> tuple[float, float] | None:
+    return (float(low), float(high)) if low and high else None
+
+
+def _key(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower())).removeprefix("nvidia").removeprefix("amd").removeprefix("tesla")

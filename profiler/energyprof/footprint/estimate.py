@@ -1,0 +1,119 @@
+"""A training described in a few figures, and the energy, carbon and rent that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from energyprof.errors import InputError
+from energyprof.footprint import training
+from energyprof.footprint.accelerators import Accelerator
+from energyprof.footprint.footprint import ESTIMATED, footprint
+from energyprof.footprint.training import Work
+from energyprof.model.footprint_rows import Assumptions, FootprintRow
+from energyprof.model.range import Range
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What is known of a training; None: not said."""
+
+    accelerator: Accelerator | None = None
+    count: int | None = None
+    hours: float | None = None
+    parameters: float | None = None
+    tokens: float | None = None
+    utilisation: Range | None = None
+    """Of the peak, 0..1."""
+    peak_flops: float | None = None
+    system_w: Range | None = None
+    """Of everything together: p_cpu + p_dram + g * p_gpu."""
+    device_w: Range | None = None
+    """p_gpu."""
+    cpu_w: float = 0.0
+    dram_w: float = 0.0
+    usd_per_hour: Range | None = None
+    """For one accelerator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What follows, and what it rests on."""
+
+    description: Description
+    count: int
+    work: Work
+    power_w: Range
+    """Of everything together."""
+    power_basis: str
+    footprint: FootprintRow
+    rent_usd: Range | None
+    """None: no price of an accelerator is known."""
+    rent_basis: str
+
+    @property
+    def hours(self) -> Range:
+        """How long it takes with all its accelerators."""
+        return self.work.device_hours.times(1 / self.count)
+
+
+def estimate(described: Description, assumptions: Assumptions) -> Estimate:
+    """Return what follows from a description; raises InputError for one that says too little or contradicts itself."""
+    count = described.count or 1
+    work = _work(described, count)
+    power_w, basis = _power(described, count)
+    energy_j = power_w.times(work.device_hours).times(training.SECONDS_PER_HOUR / count)
+    rent_usd, rent_basis = _rent(described, work)
+    return Estimate(
+        description=described,
+        count=count,
+        work=work,
+        power_w=power_w,
+        power_basis=basis,
+        footprint=footprint(energy_j, ESTIMATED, assumptions),
+        rent_usd=rent_usd,
+        rent_basis=rent_basis,
+    )
+
+
+def _work(described: Description, count: int) -> Work:
+    if described.hours is not None:
+        if described.parameters is not None or described.tokens is not None:
+            raise InputError("--hours and --parameters with --tokens say the same twice; give one of them")
+        return training.given_hours(described.hours, count)
+    if described.parameters is None or described.tokens is None:
+        raise InputError("how long it runs is not known; give --hours, or --parameters and --tokens")
+    peak_flops = described.peak_flops or (described.accelerator and described.accelerator.peak_flops)
+    if not peak_flops:
+        raise InputError("the accelerator's speed is not known; give --hardware (list: all) or --peak-tflops")
+    flops = training.training_flops(described.parameters, described.tokens)
+    return training.of_operations(flops, peak_flops, described.utilisation or training.UTILISATION)
+
+
+def _power(described: Description, count: int) -> tuple[Range, str]:
+    parts = described.cpu_w + described.dram_w
+    if described.system_w is not None:
+        if described.device_w is not None or parts:
+            raise InputError("--watts is the power of everything; leave out --device-watts, --cpu-watts, --dram-watts")
+        return described.system_w, "as given, of everything together"
+    if described.device_w is not None:
+        power_w = training.system_power_w(described.cpu_w, described.dram_w, count, described.device_w)
+        return power_w, "as given, p_cpu + p_dram + g * p_gpu"
+    if described.accelerator is None:
+        raise InputError("its power is not known; give --hardware (list: all), --device-watts or --watts")
+    if parts:
+        raise InputError(
+            f"the table's power of {described.accelerator.name} has its host in it; "
+            "with --cpu-watts or --dram-watts give --device-watts too"
+        )
+    return described.accelerator.power_w.times(count), described.accelerator.power_basis
+
+
+def _rent(described: Description, work: Work) -> tuple[Range | None, str]:
+    if described.usd_per_hour is not None:
+        return work.device_hours.times(described.usd_per_hour), "as given"
+    if described.accelerator is None or described.accelerator.usd_per_hour is None:
+        return None, ""
+    low, high = described.accelerator.usd_per_hour
+    year = described.accelerator.price_year
+    basis = f"{low:g} (preemptible) to {high:g} USD (on demand) an hour in {year}, arXiv 1906.02243"
+    return work.device_hours.times(Range(high, low, high)), basis

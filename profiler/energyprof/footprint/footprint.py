@@ -1,0 +1,40 @@
+"""From an energy to grams of CO2e, money and everyday equivalences."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from energyprof.footprint import equivalents
+from energyprof.model.amounts import JOULES_PER_KWH
+from energyprof.model.domain import Provenance
+from energyprof.model.footprint_rows import Assumptions, FootprintRow
+from energyprof.model.range import Range
+
+ESTIMATED: Final[Provenance] = "estimated (model)"
+
+
+def footprint(energy_j: Range, provenance: Provenance, assumptions: Assumptions) -> FootprintRow:
+    """Return an energy with what it comes with; no figure is better known than the energy it is of.
+
+    A PUE is a mean of a data centre, so that what includes it is an estimate, and so is all CO2e.
+    """
+    facility_j = energy_j if assumptions.pue is None else energy_j.times(assumptions.pue)
+    of_facility = provenance if assumptions.pue is None else ESTIMATED
+    kwh = facility_j.times(1 / JOULES_PER_KWH)
+    carbon_g = None if assumptions.grid is None else kwh.times(assumptions.grid.g_per_kwh)
+    cost = None if assumptions.price is None else kwh.times(assumptions.price.per_kwh)
+    return FootprintRow(
+        energy_j=energy_j,
+        energy_provenance=provenance,
+        facility_j=facility_j,
+        facility_provenance=of_facility,
+        assumptions=assumptions,
+        carbon_g=carbon_g,
+        carbon_provenance=ESTIMATED,
+        cost=cost,
+        cost_provenance=of_facility,
+        equivalents=(
+            *(() if carbon_g is None else equivalents.of_carbon(carbon_g)),
+            *equivalents.of_energy(facility_j),
+        ),
+    )

@@ -1,0 +1,111 @@
+"""`energyprof estimate`: what it prints, and what it says of a description that does not do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from energyprof.cli import main
+
+
+def estimate(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(["estimate", *words])
+    written = capsys.readouterr()
+    return status, written.out, written.err
+
+
+def document(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    status, out, err = estimate(capsys, *words, "--format", "json")
+    assert (status, err) == (0, "")
+    found = json.loads(out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_it_says_first_that_nothing_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = estimate(capsys, "--hardware", "H100-SXM", "--count", "8", "--hours", "24", "--width", "100")
+
+    assert status == 0
+    assert out.splitlines()[0] == "estimated (model): worked out from a description, nothing was measured"
+    assert "8 x H100-SXM for 24 h" in out
+    assert "energy      134 kWh (72.6 to 245)" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_the_document_has_every_figure_with_bounds_and_provenance(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "--watts", "1415.78", "--hours", "12", "--pue", "1.58", "--carbon", "432.727")
+
+    assert found["schema"] == "energyprof-estimate/1"
+    assert found["provenance"] == found["energy_provenance"] == found["carbon_provenance"] == "estimated (model)"
+    assert found["facility_j"]["value"] == pytest.approx(26.843 * 3.6e6, rel=1e-4)
+    assert found["carbon_g"]["value"] == pytest.approx(25.608 * 453.592, rel=1e-4)
+    assert found["assumptions"]["origins"] == {"carbon": "--carbon", "pue": "--pue"}
+    assert found["cost"] is None
+
+
+def test_parameters_tokens_and_bounds_of_utilisation_give_bounds_of_hours(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(
+        capsys, "--hardware", "a100-sxm", "--parameters", "1B", "--tokens", "0.1T", "--utilization", "40%..50%"
+    )
+
+    at_peak_h = 6 * 1e9 * 1e11 / 312e12 / 3600
+    assert found["device_hours"]["low"] == pytest.approx(at_peak_h / 0.5)
+    assert found["device_hours"]["high"] == pytest.approx(at_peak_h / 0.4)
+
+
+def test_the_paper_is_reproduced_in_both_formats(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = estimate(capsys, "--reproduce", "strubell2019")
+    rows = document(capsys, "--reproduce", "strubell2019")["rows"]
+
+    assert status == 0
+    assert "656 347 -> 656 347" in out
+    assert "the text has 79.2 h" in out
+    assert len(rows) == 8
+    assert round(rows[0]["here"]["kwh"]) == rows[0]["printed"]["kwh"] == 27
+
+
+def test_the_accelerators_are_listed_with_their_sources(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = estimate(capsys, "--hardware", "list")
+    rows = document(capsys, "--hardware", "list")["accelerators"]
+
+    assert "https://www.nvidia.com/en-us/data-center/h100/" in out
+    assert all(row["source"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--hardware", "H100-SXM"], "give --hours, or --parameters and --tokens"),
+        (["--hours", "3"], "give --hardware (list: all), --device-watts or --watts"),
+        (["--hardware", "T4", "--hours", "3", "--tokens", "1T"], "say the same twice"),
+        (["--watts", "100", "--device-watts", "3", "--hours", "1"], "leave out --device-watts"),
+        (["--hardware", "T4", "--hours", "3", "--cpu-watts", "9"], "has its host in it"),
+        (["--parameters", "7B", "--tokens", "1T", "--watts", "900"], "give --hardware (list: all) or --peak-tflops"),
+        (["--hardware", "T4", "--hours", "3", "--pue", "0.9"], "a PUE is 1 or more"),
+        (["--hardware", "T4", "--hours", "many"], "many is no number; write 1200, 1.2e3 or 1.2k"),
+        (["--hardware", "T4", "--hours", "0"], "it must be more than 0"),
+        (["--hardware", "T4", "--hours", "3", "--carbon", "clean"], "--carbon: clean is no number"),
+        (["--hardware", "T4", "--parameters", "1B", "--tokens", "1B", "--utilization", "3"], "no part of a whole"),
+        (["--hardware", "T4", "--parameters", "1B", "--tokens", "1B", "--utilization", "0.5..0.3"], "ends before"),
+        (["--hardware", "T4", "--hours", "1", "--count", "1.5"], "1.5 is no whole number"),
+    ],
+)
+def test_what_does_not_do_is_said_with_a_remedy(
+    capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    status, out, err = estimate(capsys, *words)
+
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_it_is_written_to_a_file(capsys: pytest.CaptureFixture[str], tmp_path: Any) -> None:
+    target = tmp_path / "estimate.json"
+
+    status, out, _ = estimate(capsys, "--hardware", "T4", "--hours", "1", "--format", "json", "-o", str(target))
+
+    assert (status, out) == (0, "")
+    assert json.loads(target.read_text())["count"] == 1

@@ -1,0 +1,50 @@
+"""The table of accelerators: every row has its source, and names are found as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from energyprof.errors import InputError
+from energyprof.footprint.accelerators import HIGHEST_OF_BOARD, Accelerator, find, read_table, shipped
+
+
+@pytest.mark.parametrize("row", shipped(), ids=lambda row: row.name)
+def test_every_row_names_its_source_and_year(row: Accelerator) -> None:
+    assert row.source.startswith("https://")
+    assert 2010 < row.year < 2030
+    assert row.board_w > 0
+    assert row.peak_flops > 1e12
+    assert (row.usd_per_hour is None) == (row.price_year is None)
+    assert row.further or (row.machine_w is None and row.system_w is None)
+
+
+def test_no_machine_of_the_table_is_rated_above_the_bound_of_those_without_one() -> None:
+    parts = [row.machine_w / row.board_w for row in shipped() if row.machine_w is not None]
+
+    assert max(parts) == pytest.approx(HIGHEST_OF_BOARD, abs=0.005)
+
+
+@pytest.mark.parametrize("written", ["H100-SXM", "h100 sxm", "NVIDIA H100 SXM", "h100_s"])
+def test_a_name_is_found_as_people_write_it(written: str) -> None:
+    assert find(written, shipped()).name == "H100-SXM"
+
+
+def test_a_name_that_may_be_two_is_asked_for() -> None:
+    with pytest.raises(InputError, match="H100 may be H100-PCIE or H100-SXM; name one of them"):
+        find("H100", shipped())
+
+
+def test_an_unknown_name_gets_those_that_are_known() -> None:
+    with pytest.raises(InputError, match=r"no accelerator 'abacus' in the table; it has P100.*for another: --watts"):
+        find("abacus", shipped())
+
+
+def test_what_is_not_known_is_not_zero() -> None:
+    head = (
+        "name,year,board_w,peak_tflops,machine_w,system_low_w,system_high_w,usd_low,usd_high,price_year,source,further"
+    )
+
+    (row,) = read_table(["# said first", head, "X1,2020,100,10,,,,,,,https://example.org,"])
+
+    assert (row.machine_w, row.system_w, row.usd_per_hour) == (None, None, None)
+    assert (row.power_w.value, row.power_w.low, row.power_w.high) == pytest.approx((100, 54, 203))
