@@ -17,10 +17,12 @@ from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
 from energyprof.errors import CaptureError
+from energyprof.footprint.footprint import footprint_of_sum
 from energyprof.interfaces import Exporter, RenderContext
 from energyprof.model.attribution import Attribution
 from energyprof.model.call_tree import CallTree
 from energyprof.model.comparison import Comparison
+from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.graph import StageGraph
 from energyprof.model.layer_record import flat_layers
 from energyprof.model.report import LayerPhase, Report
@@ -50,6 +52,8 @@ class Run:
         `is_new`: it has just been recorded, so that the fit will need all of it and its facts need not be read apart.
         """
         self.path = path
+        self.assumptions = Assumptions()
+        """What turns its energy into CO2e and money in its reports; nothing, unless somebody sets it."""
         self._progress: Progress | None = None
         self._so_far = read_trace(path, is_live=True) if is_live else None
         self._read = read_trace(path) if is_new else self._so_far
@@ -97,7 +101,9 @@ class Run:
 
     def report(self) -> Report:
         """Return every row and figure that a report prints."""
-        return self._report
+        if self.assumptions.is_empty:
+            return self._report
+        return replace(self._report, footprint=footprint_of_sum(self._report.measured, self.assumptions))
 
     @cached_property
     def _report(self) -> Report:

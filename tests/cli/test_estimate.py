@@ -83,7 +83,7 @@ def test_the_accelerators_are_listed_with_their_sources(capsys: pytest.CaptureFi
         (["--watts", "100", "--device-watts", "3", "--hours", "1"], "leave out --device-watts"),
         (["--hardware", "T4", "--hours", "3", "--cpu-watts", "9"], "has its host in it"),
         (["--parameters", "7B", "--tokens", "1T", "--watts", "900"], "give --hardware (list: all) or --peak-tflops"),
-        (["--hardware", "T4", "--hours", "3", "--pue", "0.9"], "a PUE is 1 or more"),
+        (["--hardware", "T4", "--hours", "3", "--pue", "0.9"], "--pue: 0.9 cannot be"),
         (["--hardware", "T4", "--hours", "many"], "many is no number; write 1200, 1.2e3 or 1.2k"),
         (["--hardware", "T4", "--hours", "0"], "it must be more than 0"),
         (["--hardware", "T4", "--hours", "3", "--carbon", "clean"], "--carbon: clean is no number"),

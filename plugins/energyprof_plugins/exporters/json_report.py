@@ -12,6 +12,7 @@ from typing import Any
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.cure_rows import RepeatRow
+from energyprof.model.footprint_document import footprint_document
 from energyprof.model.report import LayerRow, Report, StageRow
 from energyprof.model.trial_rows import Trials
 from energyprof.model.work_rows import StepRow, UnitRow
@@ -53,6 +54,7 @@ class JsonReport:
             "ranks": [{**_row(row), "energy_sum": _row(row.energy_sum)} for row in report.ranks],
             "imbalance": None if report.imbalance is None else _row(report.imbalance),
             "hosts": _rows(report.hosts),
+            "footprint": None if report.footprint is None else footprint_document(report.footprint),
             "warnings": list(report.warnings),
         }
         return "{\n" + ",\n".join(f'"{name}": {_written(value)}' for name, value in document.items()) + "\n}\n"

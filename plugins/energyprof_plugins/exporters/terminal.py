@@ -18,6 +18,7 @@ from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
 from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
+from energyprof_plugins.exporters.console.footprint_lines import footprint_lines
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -77,6 +78,8 @@ class Terminal:
                 page.line()
             for line in ledger_lines(report, glyphs, page.wide):
                 page.wrapped(line, indent=8)
+        if report.footprint is not None:
+            page.hanging("footprint", footprint_lines(report.footprint, glyphs))
         if report.delays is not None:
             page.wrapped(glyphs.text(delay_line(report)), indent=9)
         if report.hosts:

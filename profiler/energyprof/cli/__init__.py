@@ -35,6 +35,7 @@ COMMANDS = {
         "energyprof.cli.estimate_command",
         "estimate what a training takes from a description of it",
     ),
+    "carbon": ("energyprof.cli.carbon_command", "list or renew the carbon intensities that --region looks up"),
     "calibrate": ("energyprof.cli.calibrate_command", "fit the power model of this machine to a meter"),
 }
 """Module and summary of each command."""

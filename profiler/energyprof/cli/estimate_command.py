@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from energyprof.cli import terminal
-from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
+from energyprof.cli.footprint_options import HELP, add_footprint_options, assumptions_of
 from energyprof.cli.given_numbers import bounds, positive, share, whole
 from energyprof.cli.report_command import columns, write_file
 
 NAME = "estimate"
 SUMMARY = "Estimate the energy, carbon and rent of a training from a description of it; nothing is measured."
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples:
   energyprof estimate --hardware H100-SXM --count 8 --hours 24 --region FR
   energyprof estimate --hardware A100-SXM --parameters 7B --tokens 1T --utilization 40%
@@ -24,7 +24,8 @@ examples:
   energyprof estimate --reproduce strubell2019    table 3 of that paper, row by row
 
 energy = PUE * hours * (p_cpu + p_dram + g * p_gpu). Bounds may stand for a figure: --device-watts 300..400.
-"""
+
+{HELP}"""
 PAPERS = ("strubell2019",)
 
 

@@ -7,12 +7,13 @@ import textwrap
 from collections.abc import Iterable
 from typing import Any
 
-from energyprof.cli.footprint_text import footprint_document, footprint_lines, range_document
 from energyprof.footprint import strubell, training
 from energyprof.footprint.accelerators import Accelerator
 from energyprof.footprint.estimate import Estimate
 from energyprof.footprint.strubell import Reproduced
 from energyprof.model import amounts
+from energyprof.model.footprint_document import footprint_document, range_document
+from energyprof.model.footprint_text import footprint_lines
 from energyprof.model.range import Range
 
 SCHEMA = "energyprof-estimate/1"

@@ -1,52 +1,168 @@
-"""What turns joules into grams and money: flags."""
+"""What turns joules into grams and money: flags, else the environment, else `[tool.energyprof]`; never the network."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from energyprof.cli.carbon_table import current_table
 from energyprof.cli.given_numbers import number
 from energyprof.errors import InputError
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
 from energyprof.model.range import Range
 
+SETTINGS = ("region", "carbon", "price", "pue")
+HELP = """\
+carbon and cost: --region, --carbon, --price, --pue; else ENERGYPROF_REGION, ENERGYPROF_CARBON, ENERGYPROF_PRICE,
+ENERGYPROF_PUE; else region, carbon, price, pue under [tool.energyprof] of pyproject.toml here or in a folder above.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What somebody said, and where."""
+
+    value: str
+    origin: str
+
 
 def add_footprint_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--carbon`, `--price` and `--pue`."""
+    """Add `--region`, `--carbon`, `--price` and `--pue`."""
     group = parser.add_argument_group("carbon and cost")
-    group.add_argument("--carbon", metavar="G_PER_KWH", help="CO2e of a kilowatt-hour of its electricity, in grams")
+    group.add_argument("--region", metavar="CODE", help="country of its electricity: FR (energyprof carbon list: all)")
+    group.add_argument("--carbon", metavar="G_PER_KWH", help="instead: CO2e of a kilowatt-hour, in grams")
     group.add_argument("--price", metavar="PRICE", help="of a kilowatt-hour: 0.30, or '0.30 EUR'")
     group.add_argument("--pue", metavar="FACTOR", help="power of the data centre by that of its computers: 1.2")
 
 
 def assumptions_of(args: argparse.Namespace) -> Assumptions:
-    """Return what was said; raises InputError for what is no figure."""
-    grid = None if args.carbon is None else GridIntensity(_figure("--carbon", args.carbon), "", "", None, "as given")
-    price = None if args.price is None else price_of("--price", args.price)
-    pue = None if args.pue is None else pue_of("--pue", args.pue)
-    given = {"carbon": args.carbon, "price": args.price, "pue": args.pue}
-    origins = tuple((name, f"--{name}") for name, value in given.items() if value is not None)
+    """Return what was said in the flags, and besides; raises InputError for what is no figure or region."""
+    return _assumptions({name: getattr(args, name) for name in SETTINGS})
+
+
+def assumptions_here() -> Assumptions:
+    """Return what the environment and the nearest pyproject.toml say; raises InputError as `assumptions_of`."""
+    return _assumptions({})
+
+
+def settings(
+    flags: Mapping[str, str | None], environment: Mapping[str, str], project: Mapping[str, Setting]
+) -> dict[str, Setting]:
+    """Return each setting as the first of the three that has it says; region and carbon are one setting.
+
+    Raises InputError where one of them says both.
+    """
+    levels = (
+        {name: Setting(value, f"--{name}") for name in SETTINGS if (value := flags.get(name)) is not None},
+        {
+            name: Setting(value, f"ENERGYPROF_{name.upper()}")
+            for name in SETTINGS
+            if (value := environment.get(f"ENERGYPROF_{name.upper()}", "").strip())
+        },
+        dict(project),
+    )
+    found: dict[str, Setting] = {}
+    for level in levels:
+        if {"region", "carbon"} <= level.keys():
+            raise InputError(
+                f"{level['region'].origin} and {level['carbon'].origin} both say what a kilowatt-hour comes with; "
+                "leave out one of them"
+            )
+        has_grid = "region" in found or "carbon" in found
+        found |= {
+            name: setting
+            for name, setting in level.items()
+            if name not in found and not (has_grid and name in {"region", "carbon"})
+        }
+    return found
+
+
+def project_settings(folder: Path) -> dict[str, Setting]:
+    """Return what `[tool.energyprof]` says in the nearest pyproject.toml that has it; raises InputError."""
+    for place in (folder, *folder.parents):
+        path = place / "pyproject.toml"
+        if not path.is_file():
+            continue
+        table = _table(path)
+        if table is None:
+            continue
+        unknown = sorted(set(table) - set(SETTINGS))
+        if unknown:
+            raise InputError(f"{path}: [tool.energyprof] has no {unknown[0]!r}; it may have {', '.join(SETTINGS)}")
+        for name, value in table.items():
+            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+                raise InputError(f"{path}: {name} is no figure or text; write {name} = 1.2 or {name} = '...'")
+        return {name: Setting(str(value), f"{name} in {path}") for name, value in table.items()}
+    return {}
+
+
+def _assumptions(flags: Mapping[str, str | None]) -> Assumptions:
+    try:
+        folder = Path.cwd()
+    except OSError:  # it has been deleted
+        project = {}
+    else:
+        project = project_settings(folder)
+    found = settings(flags, os.environ, project)
+    grid = price = pue = None
+    if "region" in found:
+        grid = _in_region(found["region"])
+    elif "carbon" in found:
+        figure = found["carbon"]
+        grid = GridIntensity(_figure(figure.origin, figure.value), "", "", None, f"as {figure.origin} says")
+    if "price" in found:
+        price = price_of(found["price"].origin, found["price"].value)
+    if "pue" in found:
+        pue = pue_of(found["pue"].origin, found["pue"].value)
+    origins = tuple((name, found[name].origin) for name in SETTINGS if name in found)
     return Assumptions(grid, price, pue, origins)
 
 
-def price_of(name: str, text: str) -> EnergyPrice:
-    """Return a price and its currency."""
+def _in_region(region: Setting) -> GridIntensity:
+    try:
+        return current_table().find(region.value)
+    except InputError as error:
+        raise InputError(f"{region.origin}: {error}") from None
+
+
+def price_of(origin: str, text: str) -> EnergyPrice:
+    """Return a price and its currency; raises InputError."""
     figure, _, currency = text.strip().partition(" ")
     currency = currency.strip()
-    if len(currency) > 8:
-        raise InputError(f"{name} {text}: no currency has so long a name; write it as '0.30 EUR'")
-    return EnergyPrice(_figure(name, figure), currency)
+    if len(currency) > 8 or not currency.isprintable():
+        raise InputError(f"{origin}: no currency is called {currency!r}; write the price as '0.30 EUR'")
+    return EnergyPrice(_figure(origin, figure), currency)
 
 
-def pue_of(name: str, text: str) -> Range:
-    """Return a PUE, which is 1 at least."""
-    pue = _figure(name, text)
+def pue_of(origin: str, text: str) -> Range:
+    """Return a PUE, which is 1 at least; raises InputError."""
+    pue = _figure(origin, text)
     if pue < 1:
-        raise InputError(f"{name} {text}: a data centre takes no less than its computers; a PUE is 1 or more")
+        raise InputError(f"{origin}: {text} cannot be, a data centre takes no less than its computers; give 1 or more")
     return Range.exactly(pue)
 
 
-def _figure(name: str, text: str) -> float:
+def _figure(origin: str, text: str) -> float:
     try:
         return number(text)
     except argparse.ArgumentTypeError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise InputError(f"{origin}: {error}") from None
+
+
+def _table(path: Path) -> dict[str, Any] | None:  # TOML
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path} cannot be read ({error}); mend it, or say everything with flags elsewhere") from None
+    tool = document.get("tool")
+    table = tool.get("energyprof") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None

@@ -7,18 +7,21 @@ import sys
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.footprint_options import HELP, add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 from energyprof.errors import InputError
 
 NAME = "report"
 SUMMARY = "Print the report of a recorded run: where the joules went, how sure that is, and the ledger that closes."
-EXAMPLES = """\
+EXAMPLES = f"""\
 examples:
   energyprof report                             the newest run in this folder
   energyprof report RUN.eprof --format json     every figure, schema energyprof-report/1
   energyprof report RUN.eprof --format json -o report.json
+  energyprof report --region FR --price '0.25 EUR'   grams of CO2e and money besides joules
   energyprof report --format list               the formats, and what opens each
-"""
+
+{HELP}"""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
+    add_footprint_options(parser)
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
 
@@ -41,7 +45,9 @@ def run(args: argparse.Namespace) -> int:
             print(f"{exporter.name:10} {exporter.suffix:6} {exporter.summary}")
         return 0
     path = resolve_run(args.run)
+    assumptions = assumptions_of(args)
     recorded = load(path)
+    recorded.assumptions = assumptions
     to_file = args.output is not None
     content = recorded.render(
         args.format,

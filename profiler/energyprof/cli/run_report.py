@@ -15,6 +15,7 @@ from energyprof.cli.analysis_bar import AnalysisBar
 from energyprof.errors import EnergyprofError
 
 if TYPE_CHECKING:
+    from energyprof.model.footprint_rows import Assumptions
     from energyprof.run import Run
 
 
@@ -28,7 +29,7 @@ class Wishes(NamedTuple):
 def show_report(path: str, wishes: Wishes) -> str:
     """Analyse the run, print its report and draw its diagram; return one line saying what went wrong, or nothing."""
     try:
-        _show(Path(path), wishes)
+        return _show(Path(path), wishes)
     except KeyboardInterrupt:
         return f"interrupted; the recording is kept: energyprof report {_shown(path)}"
     except EnergyprofError as error:
@@ -42,7 +43,6 @@ def show_report(path: str, wishes: Wishes) -> str:
             f"internal error in the analysis: {type(error).__name__}: {error}; the recording is kept in "
             f"{_shown(path)}; please report it with the output under ENERGYPROF_DEBUG=1"
         )
-    return ""
 
 
 def preloads(wishes: Wishes) -> tuple[Callable[[], None], ...]:
@@ -67,14 +67,17 @@ def _load_fit() -> None:
     from energyprof.attribute.inference import sensor  # noqa: F401
 
 
-def _show(path: Path, wishes: Wishes) -> None:
+def _show(path: Path, wishes: Wishes) -> str:
+    """Show what is wished for; return what is wrong with the figures for carbon and cost, or nothing."""
     from energyprof.run import analyse
 
     gc.disable()  # nothing of what comes is garbage before we end, and looking for it costs a tenth of the time
     is_shown = not wishes.is_quiet
     with AnalysisBar(sys.stderr, is_shown and terminal.is_terminal(sys.stderr)) as bar:
         run = analyse(path, bar.tell)
+    fault = ""
     if is_shown:
+        run.assumptions, fault = _assumptions()
         text = run.render(
             "terminal",
             width=terminal.width(),
@@ -87,6 +90,18 @@ def _show(path: Path, wishes: Wishes) -> None:
     if is_shown:
         places = [f"recording {_shown(path)}", *([f"diagram {' and '.join(drawn)}"] if drawn else [])]
         terminal.write(f"{' · '.join(places)}\n", sys.stderr)
+    return fault
+
+
+def _assumptions() -> tuple[Assumptions, str]:
+    """Return what turns joules into grams and money, or what is wrong with it: the report is shown all the same."""
+    from energyprof.cli.footprint_options import assumptions_here
+    from energyprof.model.footprint_rows import Assumptions
+
+    try:
+        return assumptions_here(), ""
+    except EnergyprofError as error:
+        return Assumptions(), f"no carbon and cost in the report: {error}"
 
 
 def _draw(run: Run, path: Path) -> list[str]:

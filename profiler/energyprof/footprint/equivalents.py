@@ -25,11 +25,11 @@ def of_carbon(carbon_g: Range) -> tuple[EquivalentRow, ...]:
     """Return what comes with as much CO2e."""
     per_litre_g, per_km_g = G_PER_GALLON / LITRES_PER_GALLON, G_PER_MILE / KM_PER_MILE
     return (
-        EquivalentRow("km by an average US car", carbon_g.times(1 / per_km_g), EPA),
-        EquivalentRow("l of petrol burnt", carbon_g.times(1 / per_litre_g), EPA),
+        EquivalentRow("km", "by an average US car", carbon_g.times(1 / per_km_g), EPA),
+        EquivalentRow("l", "of petrol burnt", carbon_g.times(1 / per_litre_g), EPA),
     )
 
 
 def of_energy(energy_j: Range) -> tuple[EquivalentRow, ...]:
     """Return what takes as much energy."""
-    return (EquivalentRow("phone charges", energy_j.times(1 / (KWH_PER_PHONE_CHARGE * JOULES_PER_KWH)), EPA),)
+    return (EquivalentRow("", "phone charges", energy_j.times(1 / (KWH_PER_PHONE_CHARGE * JOULES_PER_KWH)), EPA),)

@@ -9,6 +9,7 @@ from energyprof.model.amounts import JOULES_PER_KWH
 from energyprof.model.domain import Provenance
 from energyprof.model.footprint_rows import Assumptions, FootprintRow
 from energyprof.model.range import Range
+from energyprof.model.report import SumRow
 
 ESTIMATED: Final[Provenance] = "estimated (model)"
 
@@ -38,3 +39,12 @@ def footprint(energy_j: Range, provenance: Provenance, assumptions: Assumptions)
             *equivalents.of_energy(facility_j),
         ),
     )
+
+
+def footprint_of_sum(energy: SumRow, assumptions: Assumptions) -> FootprintRow | None:
+    """Return the footprint of a figure of a report with its interval; None where the figure is not known."""
+    if energy.energy_j is None:
+        return None
+    low_j = energy.energy_j if energy.low_j is None else min(energy.low_j, energy.energy_j)
+    high_j = energy.energy_j if energy.high_j is None else max(energy.high_j, energy.energy_j)
+    return footprint(Range(energy.energy_j, low_j, high_j), energy.provenance, assumptions)

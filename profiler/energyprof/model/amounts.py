@@ -16,6 +16,9 @@ YEARS: Final = (("years", 365.25),)
 DAYS: Final = (("days", 1.0),)
 POWERS: Final = (("MW", 1e6), ("kW", 1e3), ("W", 1.0), ("mW", 1e-3))
 
+SMALLEST: Final = 1e-4
+"""Below it a figure has more noughts than anybody counts and is written with an exponent."""
+
 Units = tuple[tuple[str, float], ...]
 
 
@@ -24,9 +27,9 @@ def energy(amount_j: Range) -> str:
     return in_units(amount_j, ENERGIES)
 
 
-def mass(amount_g: Range) -> str:
-    """Return a mass: `1.21 kg`."""
-    return in_units(amount_g, MASSES)
+def carbon(amount_g: Range) -> str:
+    """Return a mass of CO2 equivalent: `1.21 kg CO2e (0.9 to 1.5)`."""
+    return in_units(amount_g, tuple((f"{name} CO2e", factor) for name, factor in MASSES))
 
 
 def power(amount_w: Range) -> str:
@@ -72,6 +75,8 @@ def digits(value: float) -> str:
     """Return three digits, thousands set apart by a space."""
     if value == 0:
         return "0"
+    if abs(value) < SMALLEST:
+        return f"{value:.2e}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     if round(abs(value), decimals) >= 10.0 ** (3 - decimals):
         decimals = max(0, decimals - 1)  # 9.996 is 10.0, not 10.00

@@ -51,8 +51,9 @@ class Assumptions:
 class EquivalentRow:
     """An everyday thing that comes with as much CO2e or energy."""
 
+    unit: str
+    """Of the amount: `km`; empty: things are counted."""
     name: str
-    """What is counted: `km by car`."""
     amount: Range
     source: str
 

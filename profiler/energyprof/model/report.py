@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from energyprof.model.cure_rows import DelayRow, RepeatRow
 from energyprof.model.domain import Provenance
+from energyprof.model.footprint_rows import FootprintRow
 from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
@@ -375,4 +376,6 @@ class Report:
     """Outermost stages along the flow of data whose totals add up to most; empty: no flow is known."""
     view: ViewRow | None = None
     """None: all of the run, down to layers."""
+    footprint: FootprintRow | None = None
+    """Of `measured`, as CO2e and money; None: nobody said with which electricity, or its energy is not known."""
     schema: str = SCHEMA

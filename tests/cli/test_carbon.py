@@ -1,0 +1,157 @@
+"""Where region, price and PUE come from, `energyprof carbon`, and what a recorded run says with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyprof.cli import main
+from energyprof.cli.footprint_options import Setting, price_of, project_settings, settings
+from energyprof.errors import InputError
+from energyprof.model.footprint_rows import EnergyPrice
+
+SCRIPT = "import energyprof\nwith energyprof.stage('a'):\n    sum(range(200_000))\n"
+CHART = "Entity,Code,Year,Carbon intensity of electricity - gCO2/kWh\nFrance,FRA,2025,33.3\n"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def test_a_flag_comes_before_the_environment_and_that_before_the_file() -> None:
+    project = {"region": Setting("PL", "file"), "price": Setting("0.1", "file"), "pue": Setting("1.1", "file")}
+
+    found = settings({"price": "0.3"}, {"ENERGYPROF_PRICE": "0.2", "ENERGYPROF_PUE": "1.2"}, project)
+
+    assert found == {
+        "price": Setting("0.3", "--price"),
+        "pue": Setting("1.2", "ENERGYPROF_PUE"),
+        "region": Setting("PL", "file"),
+    }
+
+
+def test_a_figure_of_the_flags_replaces_the_region_of_the_file() -> None:
+    found = settings({"carbon": "10"}, {"ENERGYPROF_REGION": "FR"}, {"region": Setting("PL", "file")})
+
+    assert found == {"carbon": Setting("10", "--carbon")}
+
+
+def test_region_and_carbon_at_once_contradict_each_other() -> None:
+    with pytest.raises(InputError, match="--region and --carbon both say"):
+        settings({"carbon": "10", "region": "FR"}, {}, {})
+
+
+def test_an_empty_variable_says_nothing() -> None:
+    assert settings({}, {"ENERGYPROF_REGION": " "}, {}) == {}
+
+
+def test_the_nearest_pyproject_that_speaks_of_us_counts(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.energyprof]\nregion = 'FR'\nprice = 0.25\n")
+    folder = tmp_path / "a" / "b"
+    folder.mkdir(parents=True)
+    (tmp_path / "a" / "pyproject.toml").write_text("[project]\nname = 'other'\n")
+
+    found = project_settings(folder)
+
+    assert {name: setting.value for name, setting in found.items()} == {"region": "FR", "price": "0.25"}
+    assert found["price"].origin == f"price in {tmp_path / 'pyproject.toml'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[tool.energyprof]\nregoin = 'FR'\n", r"has no 'regoin'; it may have region, carbon, price, pue"),
+        ("[tool.energyprof]\npue = true\n", "pue is no figure or text"),
+        ("[tool.energyprof\n", "cannot be read"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+
+    with pytest.raises(InputError, match=said):
+        project_settings(tmp_path)
+
+
+def test_a_price_may_have_a_currency() -> None:
+    assert price_of("--price", "0.30 EUR") == EnergyPrice(0.3, "EUR")
+    assert price_of("--price", "0.30") == EnergyPrice(0.3, "")
+    with pytest.raises(InputError, match=r"--price: EUR is no number"):
+        price_of("--price", "EUR 0.30")
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_imported_table_counts_until_it_is_forgotten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "owid.csv").write_text(CHART)
+
+    assert main(["carbon", "import", str(tmp_path / "owid.csv")]) == 0
+    assert main(["carbon", "show", "FR"]) == 0
+    said = capsys.readouterr().out
+    assert main(["carbon", "forget"]) == 0
+    assert main(["carbon", "show", "FR"]) == 0
+
+    assert "1 regions, 2025 to 2025" in said
+    assert "not in it: Afghanistan" in said
+    assert "FR: 33.3 g/kWh, France 2025 (Ember; Our World in Data, CC BY 4.0)" in said
+    assert "FR: 44.2 g/kWh, France 2024" in capsys.readouterr().out
+
+
+def test_a_broken_imported_table_is_told_with_the_way_back(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (cache / "energyprof").mkdir(parents=True)
+    (cache / "energyprof" / "carbon_intensity.csv").write_text("something else\n")
+
+    assert main(["carbon", "list"]) == 2
+
+    assert "cannot be read" in (said := capsys.readouterr().err)
+    assert "energyprof carbon forget" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show"], "show needs a region"),
+        (["import"], "import needs a file"),
+        (["import", "nowhere.csv"], "nowhere.csv cannot be read"),
+        (["list", "FR"], "leave out FR"),
+    ],
+)
+@pytest.mark.usefixtures("cache")
+def test_what_will_not_do_is_told(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    assert main(["carbon", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_run_and_its_reports_tell_carbon_and_cost(place: Any) -> None:
+    place.write("job.py", SCRIPT)
+    place.write("pyproject.toml", "[tool.energyprof]\nregion = 'PL'\nprice = '0.25 EUR'\n")
+
+    done = place.run("-o", "job.eprof", "job.py")
+    report = place.call(place.command("report", "job.eprof", "--region", "FR", "--format", "json"))
+    refused = place.call(place.command("report", "job.eprof", "--region", "Atlantis"))
+
+    assert done.returncode == 0, done.stderr
+    assert "Poland 2024 (Ember; Our World in Data" in " ".join(done.stderr.decode().split())
+    row = json.loads(report.stdout)["footprint"]
+    measured = json.loads(report.stdout)["measured"]
+    assert row["assumptions"]["grid"]["country"] == "France"
+    assert row["energy_provenance"] == measured["provenance"]
+    assert row["carbon_g"]["high"] == pytest.approx(
+        measured["high_j"] / 3.6e6 * row["assumptions"]["grid"]["g_per_kwh"]
+    )
+    assert row["cost"]["value"] == pytest.approx(measured["energy_j"] / 3.6e6 * 0.25)
+    assert refused.returncode == 2
+    assert b"no region 'Atlantis'" in refused.stderr
+
+
+def test_a_wrong_setting_never_costs_a_run_its_report(place: Any) -> None:
+    place.write("job.py", SCRIPT)
+
+    done = place.run("-o", "job.eprof", "job.py", environment={"ENERGYPROF_REGION": "Atlantis"})
+
+    assert done.returncode == 0
+    assert b"ledger" in done.stderr
+    assert b"no carbon and cost in the report: ENERGYPROF_REGION: no region 'Atlantis'" in done.stderr
