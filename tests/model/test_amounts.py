@@ -70,4 +70,5 @@ def test_money_has_cents_and_its_currency() -> None:
 
 def test_days_become_years() -> None:
     assert amounts.days(Range.exactly(12.5)) == "12.5 days"
+    assert [amounts.days(Range.exactly(float(days))) for days in (1, 30)] == ["1 day", "30 days"]
     assert amounts.days(Range(1461.0, 730.5, 1826.25)) == "4.00 years (2.00 to 5.00)"

@@ -35,6 +35,7 @@ COMMANDS = {
         "energyprof.cli.estimate_command",
         "estimate what a training takes from a description of it",
     ),
+    "project": ("energyprof.cli.project_command", "project when serving a model overtakes training it"),
     "carbon": ("energyprof.cli.carbon_command", "list or renew the carbon intensities that --region looks up"),
     "calibrate": ("energyprof.cli.calibrate_command", "fit the power model of this machine to a meter"),
 }
@@ -53,6 +54,8 @@ examples:
   energyprof recover FOLDER                 finish a run that was cut off
   energyprof estimate --hardware A100-SXM --count 8 --hours 24
                                             a training that has not been run
+  energyprof project train.eprof 3.2J --clients 1M --requests-per-client-day 2 --days 365
+                                            when serving overtakes training
   energyprof doctor                         what can be measured here
   energyprof calibrate --meter-csv F        let a smart plug teach the model of this machine
 

@@ -10,6 +10,7 @@ from energyprof.model.range import Range
 
 JOULES_PER_KWH: Final = 3.6e6
 ENERGIES: Final = (("GWh", 3.6e12), ("MWh", 3.6e9), ("kWh", 3.6e6), ("Wh", 3.6e3), ("mWh", 3.6))
+JOULES: Final = (("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("\u00b5J", 1e-6))
 MASSES: Final = (("kt", 1e9), ("t", 1e6), ("kg", 1e3), ("g", 1.0), ("mg", 1e-3), ("\u00b5g", 1e-6))
 """Of CO2e, in grams."""
 YEARS: Final = (("years", 365.25),)
@@ -25,6 +26,11 @@ Units = tuple[tuple[str, float], ...]
 def energy(amount_j: Range) -> str:
     """Return an energy as a meter counts it: `27.3 kWh (14.8 to 55.5)`."""
     return in_units(amount_j, ENERGIES)
+
+
+def small_energy(amount_j: Range) -> str:
+    """Return an energy in joules, as the unit of what is done often: `3.20 J`."""
+    return in_units(amount_j, JOULES)
 
 
 def carbon(amount_g: Range) -> str:
@@ -54,6 +60,8 @@ def count(amount: Range) -> str:
 
 def days(amount: Range) -> str:
     """Return days, or years where they are many: `12.5 days`, `3.4 years`."""
+    if amount.is_exact and amount.value == int(amount.value) and amount.value < 2 * 365.25:
+        return "1 day" if amount.value == 1 else f"{int(amount.value)} days"
     return in_units(amount, YEARS if amount.value >= 2 * 365.25 else DAYS)
 
 

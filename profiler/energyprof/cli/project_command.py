@@ -1,0 +1,171 @@
+"""`energyprof project`: when serving a model has taken more energy than training it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from energyprof.cli import terminal
+from energyprof.cli.footprint_options import HELP, add_footprint_options, assumptions_of
+from energyprof.cli.given_numbers import bounds
+from energyprof.cli.report_command import columns, write_file
+from energyprof.errors import InputError
+from energyprof.model.range import Range
+from energyprof.model.report import Report, SumRow
+from energyprof.model.shell import in_shell
+
+NAME = "project"
+SUMMARY = "Project when serving a model takes more energy than training it did: curves, bounds, what matters most."
+EXAMPLES = f"""\
+examples:
+  energyprof project train.eprof serve.eprof --requests-in-run 200 --clients 5000 --requests-per-client-day 8 --days 365
+  energyprof project train.eprof serve.eprof --request-stage answer --clients 5000 --requests-per-client-day 8 --days 99
+  energyprof project 1200kWh 3.2J --clients 1M --requests-per-client-day 2..5 --days 365 --trainings 40 --region FR
+  energyprof project 1200kWh 3.2J --clients 1M --requests-per-client-day 3 --days 365 -o curves.svg
+
+Numbers stand for runs (1200kWh, 40..60MJ; 3.2J is a request's), and bounds (2..5) for any figure. All trainings come
+before the first day of serving, and everything stays as it is: a projection, not a forecast.
+
+{HELP}"""
+
+
+class Energy(NamedTuple):
+    """An energy and where it is from."""
+
+    joules: Range
+    provenance: str
+    basis: str
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("training", metavar="TRAIN", help="the recording of a training, or its energy: 1200kWh")
+    parser.add_argument("serving", metavar="SERVE", help="the recording of serving, or the energy of a request: 3.2J")
+    what = parser.add_argument_group("the load")
+    what.add_argument("--clients", type=bounds, required=True, metavar="N", help="how many ask")
+    what.add_argument("--requests-per-client-day", type=bounds, required=True, metavar="R", help="how often each asks")
+    what.add_argument("--days", type=bounds, required=True, metavar="D", help="for how long it is served")
+    what.add_argument(
+        "--trainings",
+        type=bounds,
+        default=Range.exactly(1.0),
+        metavar="T",
+        help="how often it was trained (default: 1)",
+    )
+    requests = parser.add_argument_group("requests of a recording").add_mutually_exclusive_group()
+    requests.add_argument("--requests-in-run", type=bounds, metavar="K", help="that SERVE answered: its energy by K")
+    requests.add_argument("--request-stage", metavar="STAGE", help="of SERVE, each call of which answers one")
+    add_footprint_options(parser)
+    parser.add_argument("-f", "--format", choices=("table", "json", "svg"), help="default: table, or what FILE ends in")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the projection; 0, or an error's own status."""
+    from energyprof.cli import project_page
+    from energyprof.footprint import projection_chart
+    from energyprof.footprint.projection import Assumed, project
+
+    assumptions = assumptions_of(args)
+    training, request = _training(args.training), _request(args)
+    for name, figure in (("--days", args.days), ("--trainings", args.trainings)):
+        if figure.low <= 0:
+            raise InputError(f"{name} is {figure.low:g} at least; it must be more than 0")
+    found = project(
+        Assumed(
+            training_j=training.joules,
+            trainings=args.trainings,
+            request_j=request.joules,
+            clients=args.clients,
+            requests_per_client_day=args.requests_per_client_day,
+            days=args.days,
+        )
+    )
+    kind = args.format or {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix, "table")
+    told = project_page.Told(found, training, request, assumptions)
+    if kind == "svg":
+        content = projection_chart.svg(found)
+    elif kind == "json":
+        content = project_page.document(told)
+    else:
+        content = project_page.page(told, terminal.width(args.width))
+    if args.output is not None:
+        write_file(Path(args.output), content)
+    else:
+        terminal.write(content if terminal.unicode(sys.stdout) else content.replace("\u00b5", "u"), sys.stdout)
+    return 0
+
+
+def _training(text: str) -> Energy:
+    given = _given(text)
+    if given is not None:
+        return given
+    report = _report(text)
+    joules = _joules(report.measured, f"{text}: no reading covers it, so that its energy is not known")
+    return Energy(joules, report.measured.provenance, f"all of {text}")
+
+
+def _request(args: argparse.Namespace) -> Energy:
+    text: str = args.serving
+    given = _given(text)
+    if given is not None:
+        if args.requests_in_run is not None or args.request_stage is not None:
+            raise InputError(f"{text} is the energy of a request; leave out --requests-in-run and --request-stage")
+        return given
+    report = _report(text)
+    if args.request_stage is not None:
+        return _of_stage(report, text, args.request_stage)
+    if args.requests_in_run is None:
+        raise InputError(
+            f"{text} does not say how many requests it answered; add --requests-in-run K, "
+            f"or --request-stage STAGE ({_stages(report)})"
+        )
+    if args.requests_in_run.low <= 0:
+        raise InputError("--requests-in-run must be more than 0")
+    joules = _joules(report.measured, f"{text}: no reading covers it, so that its energy is not known")
+    number = f"{args.requests_in_run.value:g}"
+    return Energy(joules.over(args.requests_in_run), report.measured.provenance, f"all of {text} by {number}")
+
+
+def _of_stage(report: Report, text: str, name: str) -> Energy:
+    rows = [row for row in report.stages if row.stage == name] or [row for row in report.stages if row.name == name]
+    if len(rows) != 1:
+        which = "no stage" if not rows else "several stages"
+        raise InputError(f"{text} has {which} {name!r}; there are {_stages(report)}")
+    row = rows[0]
+    if row.calls < 1:
+        raise InputError(f"{name} of {text} was never called; choose another stage, or --requests-in-run K")
+    joules = _joules(row.total_sum, f"{name} of {text} cannot be told apart from others; use --requests-in-run K")
+    return Energy(joules.times(1 / row.calls), row.total_sum.provenance, f"stage {name} of {text} by {row.calls} calls")
+
+
+def _given(text: str) -> Energy | None:
+    from energyprof.footprint.given_energy import parse
+
+    joules = None if os.path.exists(text) else parse(text)
+    return None if joules is None else Energy(joules, "as given", "as given")
+
+
+def _report(text: str) -> Report:
+    from energyprof.run import load
+
+    if not Path(text).is_file():
+        raise InputError(f"{text} is neither a recording here nor an energy; write TRAIN.eprof, 1200kWh or 3.2J")
+    return load(text).report()
+
+
+def _joules(row: SumRow, fault: str) -> Range:
+    if row.energy_j is None:
+        raise InputError(fault)
+    low_j = row.energy_j if row.low_j is None else min(row.low_j, row.energy_j)
+    high_j = row.energy_j if row.high_j is None else max(row.high_j, row.energy_j)
+    return Range(row.energy_j, low_j, high_j)
+
+
+def _stages(report: Report) -> str:
+    names = [in_shell(row.stage) for row in report.stages if row.parent is None][:6]
+    return ", ".join(names) or "none was recorded"

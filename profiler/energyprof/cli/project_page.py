@@ -1,0 +1,149 @@
+"""What `energyprof project` prints: verdict, curves, sums and what matters most; and a document for programs."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from energyprof.footprint.footprint import ESTIMATED, footprint
+from energyprof.footprint.projection import Projection, Sensitivity
+from energyprof.footprint.projection_chart import characters, span_days, verdict
+from energyprof.model import amounts
+from energyprof.model.footprint_document import footprint_document, range_document
+from energyprof.model.footprint_rows import Assumptions, FootprintRow
+from energyprof.model.footprint_text import footprint_lines
+from energyprof.model.range import Range
+
+if TYPE_CHECKING:
+    from energyprof.cli.project_command import Energy
+
+SCHEMA = "energyprof-projection/1"
+NAMES = {
+    "training_j": "energy of a training",
+    "trainings": "trainings",
+    "request_j": "energy of a request",
+    "clients": "clients",
+    "requests_per_client_day": "requests per client and day",
+    "days": "days",
+}
+
+
+class Told(NamedTuple):
+    """A projection with where its energies are from and what turns them into grams and money."""
+
+    found: Projection
+    training: Energy
+    request: Energy
+    assumptions: Assumptions
+
+
+def page(told: Told, width: int) -> str:
+    """Return the projection for people."""
+    found = told.found
+    lines = [*textwrap.wrap(verdict(found), width), "estimated (model): a linear projection of", ""]
+    lines += [f"  {line}" for line in _grounds(told)]
+    lines += ["", *characters(found, width), ""]
+    lines += ["  -  all trainings   *  serving so far   .  between its bounds", ""]
+    share = found.serving_j.value / found.total_j.value if found.total_j.value > 0 else 0.0
+    after = amounts.days(found.assumed.days)
+    lines += [
+        f"after {after}",
+        f"  training    {amounts.energy(found.training_j)}",
+        f"  serving     {amounts.energy(found.serving_j)}",
+        f"  both        {amounts.energy(found.total_j)}",
+        f"  serving is  {share * 100:.0f} % of both",
+    ]
+    for name, figure, basis in _footprint_rows(told):
+        lines.append(f"  {name:11} {figure}")
+        lines += textwrap.wrap(basis, width, initial_indent=" " * 16, subsequent_indent=" " * 16)
+    lines += ["", "what matters most, one assumption moved and the others as they are"]
+    lines += list(_sensitivity(found))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def document(told: Told) -> str:
+    """Return the projection as JSON, schema `energyprof-projection/1`; energies in joules."""
+    found = told.found
+    days = span_days(found)
+    content: dict[str, Any] = {  # JSON
+        "schema": SCHEMA,
+        "provenance": ESTIMATED,
+        "formula": "serving = clients * requests_per_client_day * request_j * days; training = trainings * training_j",
+        "grounds": {
+            "training": {"provenance": told.training.provenance, "basis": told.training.basis},
+            "request": {"provenance": told.request.provenance, "basis": told.request.basis},
+        },
+        "assumed": {name: range_document(getattr(found.assumed, name)) for name in NAMES},
+        "overtaking_days": {
+            "value": found.overtaking.days,
+            "earliest": found.overtaking.earliest_days,
+            "latest": found.overtaking.latest_days,
+        },
+        "training_j": range_document(found.training_j),
+        "serving_j": range_document(found.serving_j),
+        "total_j": range_document(found.total_j),
+        "curves": [
+            {
+                "day": days * step / 50,
+                "training_j": range_document(found.training_j),
+                "serving_j": range_document(found.assumed.per_day_j.times(days * step / 50)),
+            }
+            for step in range(51)
+        ],
+        "sensitivity": [
+            {
+                "assumption": row.name,
+                "low": row.low,
+                "high": row.high,
+                "has_bounds": row.has_bounds,
+                "overtaking_days": row.days,
+                "total_j": row.total_j,
+            }
+            for row in found.sensitivity
+        ],
+        "footprint": None if told.assumptions.is_empty else footprint_document(_footprint(told)),
+    }
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def _grounds(told: Told) -> Iterator[str]:
+    assumed = told.found.assumed
+    yield f"training    {amounts.energy(assumed.training_j)}, {_said(told.training)}"
+    yield f"trainings   {amounts.count(assumed.trainings)}, all before the first day"
+    yield f"request     {amounts.small_energy(assumed.request_j)}, {_said(told.request)}"
+    yield f"clients     {amounts.count(assumed.clients)}"
+    yield f"requests    {amounts.count(assumed.requests_per_client_day)} of a client and day"
+
+
+def _said(energy: Energy) -> str:
+    return energy.basis if energy.provenance == energy.basis else f"{energy.provenance}: {energy.basis}"
+
+
+def _footprint(told: Told) -> FootprintRow:
+    return footprint(told.found.total_j, ESTIMATED, told.assumptions)
+
+
+def _footprint_rows(told: Told) -> Iterator[tuple[str, str, str]]:
+    if told.assumptions.is_empty:
+        return
+    origin = dict(told.assumptions.origins).get("pue", "")
+    yield from (row for row in footprint_lines(_footprint(told), pue_basis=origin) if row[0] != "energy")
+
+
+def _sensitivity(found: Projection) -> Iterator[str]:
+    yield f"  {'assumption':27} {'from .. to':22} {'overtaking after':26} energy of both"
+    for row in found.sensitivity:
+        moved = f"{_figure(row, row.low)} .. {_figure(row, row.high)}"
+        days = " .. ".join("never" if end is None else amounts.days(Range.exactly(end)) for end in row.days)
+        total = " .. ".join(amounts.energy(Range.exactly(end)) for end in row.total_j)
+        yield f"  {NAMES[row.name]:27} {moved:22} {days:26} {total}{'' if row.has_bounds else ' *'}"
+    if not all(row.has_bounds for row in found.sensitivity):
+        yield "  * it had no bounds: halved and doubled"
+
+
+def _figure(row: Sensitivity, value: float) -> str:
+    if row.name == "request_j":
+        return amounts.small_energy(Range.exactly(value))
+    return amounts.energy(Range.exactly(value)) if row.name == "training_j" else amounts.count(Range.exactly(value))

@@ -1,0 +1,109 @@
+"""`energyprof project`: from numbers and from recordings, and what it says where either will not do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyprof.cli import main
+
+SERVE = """\
+import energyprof
+with energyprof.stage("load"):
+    rows = sum(range(200_000))
+for _ in range(5):
+    with energyprof.stage("answer"):
+        rows = sum(range(300_000))
+"""
+LOAD = ["--clients", "1000", "--requests-per-client-day", "2..5", "--days", "365"]
+
+
+def project(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(["project", *words])
+    written = capsys.readouterr()
+    return status, written.out, written.err
+
+
+def test_numbers_stand_for_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = project(capsys, "1kWh", "3.6J", *LOAD, "--trainings", "7", "--width", "80")
+
+    assert status == 0
+    assert out.startswith(
+        "Serving overtakes training after 5.48 years (3.83 to 9.58), later than the 365\ndays asked for."
+    )
+    assert "estimated (model)" in out
+    assert "energy of a training" in out
+    assert max(map(len, out.splitlines())) <= 110
+
+
+def test_the_document_has_curves_bounds_and_what_matters(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = project(capsys, "1kWh", "3..4J", *LOAD, "--format", "json", "--carbon", "100")
+    found = json.loads(out)
+
+    assert found["schema"] == "energyprof-projection/1"
+    assert found["provenance"] == "estimated (model)"
+    assert found["overtaking_days"]["value"] == pytest.approx(3.6e6 / (3.5 * 3500))
+    assert found["overtaking_days"]["earliest"] == pytest.approx(3.6e6 / (4 * 5000))
+    assert found["overtaking_days"]["latest"] == pytest.approx(3.6e6 / (3 * 2000))
+    assert found["curves"][-1]["serving_j"]["value"] == pytest.approx(
+        found["curves"][-1]["day"] * found["serving_j"]["value"] / 365
+    )
+    assert found["footprint"]["carbon_g"]["value"] == pytest.approx(found["total_j"]["value"] / 3.6e6 * 100)
+    assert {row["assumption"] for row in found["sensitivity"]} == set(found["assumed"])
+
+
+def test_the_ending_of_the_file_says_what_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    target = tmp_path / "curves.svg"
+
+    status, out, _ = project(capsys, "1kWh", "3J", *LOAD, "-o", str(target))
+
+    assert (status, out) == (0, "")
+    assert target.read_text().startswith("<svg ")
+
+
+def test_recordings_give_their_energies_with_interval_and_provenance(place: Any) -> None:
+    place.write("serve.py", SERVE)
+    assert place.run("-o", "serve.eprof", "serve.py").returncode == 0
+
+    def projected(*words: str) -> Any:
+        return place.call(place.command("project", "serve.eprof", "serve.eprof", *LOAD, *words, "--format", "json"))
+
+    by_number = json.loads(projected("--requests-in-run", "5").stdout)
+    by_stage = json.loads(projected("--request-stage", "answer").stdout)
+    unsaid = projected()
+    unknown = projected("--request-stage", "reply")
+
+    report = place.report("serve.eprof")
+    measured = report["measured"]
+    (answer,) = [row for row in report["stages"] if row["name"] == "answer"]
+    assert by_number["assumed"]["training_j"]["high"] == pytest.approx(measured["high_j"])
+    assert by_number["assumed"]["request_j"]["low"] == pytest.approx(measured["low_j"] / 5)
+    assert by_stage["assumed"]["request_j"]["value"] == pytest.approx(answer["total_sum"]["energy_j"] / 5)
+    assert by_number["grounds"]["training"]["provenance"] == measured["provenance"]
+    assert b"does not say how many requests it answered" in unsaid.stderr
+    assert b"(load, answer)" in unsaid.stderr
+    assert b"no stage 'reply'; there are load, answer" in unknown.stderr
+    assert (unsaid.returncode, unknown.returncode) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["1kWh", "3J", "--clients", "1"], "required"),
+        (["nowhere.eprof", "3J", *LOAD], "neither a recording here nor an energy"),
+        (["1kWh", "3", *LOAD], "3 is neither a recording here nor an energy"),
+        (["1kWh", "3J", *LOAD, "--requests-in-run", "4"], "leave out --requests-in-run"),
+        (["1kWh", "3J", *LOAD[:-1], "0"], "--days is 0 at least"),
+        (["1kWh", "9..3J", *LOAD], "ends before it begins"),
+        (["1kWh", "3J", *LOAD, "--region", "Atlantis"], "no region 'Atlantis'"),
+    ],
+)
+def test_what_will_not_do_is_told(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
+    status, out, err = project(capsys, *words)
+
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1

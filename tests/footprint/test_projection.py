@@ -1,0 +1,154 @@
+"""When serving overtakes training: the day, its bounds, what each assumption moves, and the two pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from energyprof.errors import InputError
+from energyprof.footprint.given_energy import parse
+from energyprof.footprint.projection import Assumed, Overtaking, project
+from energyprof.footprint.projection_chart import characters, svg, verdict
+from energyprof.model.range import Range
+
+PLAIN = Assumed(
+    training_j=Range.exactly(1000.0),
+    trainings=Range.exactly(2.0),
+    request_j=Range.exactly(5.0),
+    clients=Range.exactly(10.0),
+    requests_per_client_day=Range.exactly(4.0),
+    days=Range.exactly(30.0),
+)
+UNSURE = replace(PLAIN, request_j=Range(5.0, 4.0, 8.0), training_j=Range(1000.0, 800.0, 1600.0))
+
+
+def test_serving_overtakes_when_it_has_taken_as_much() -> None:
+    found = project(PLAIN)
+
+    assert found.overtaking == Overtaking(10.0, 10.0, 10.0)
+    assert found.training_j == Range.exactly(2000.0)
+    assert found.serving_j == Range.exactly(6000.0)
+    assert found.total_j == Range.exactly(8000.0)
+
+
+def test_bounds_are_carried_through() -> None:
+    found = project(UNSURE)
+
+    assert found.overtaking == Overtaking(10.0, 1600 / 320, 3200 / 160)
+    assert found.serving_j == Range(6000.0, 4800.0, 9600.0)
+
+
+@given(st.lists(st.floats(0, 1), min_size=5, max_size=5))
+def test_whatever_lies_within_the_bounds_overtakes_within_its_bounds(parts: list[float]) -> None:
+    wide = Assumed(
+        Range(1000.0, 700.0, 1500.0),
+        Range(2.0, 1.0, 4.0),
+        Range(5.0, 3.0, 9.0),
+        Range(10.0, 8.0, 20.0),
+        Range(4.0, 1.0, 6.0),
+        Range.exactly(30.0),
+    )
+
+    def within(figure: Range, part: float) -> float:
+        return figure.low + part * (figure.high - figure.low)
+
+    training_j, trainings, request_j, clients, requests = (
+        within(figure, part)
+        for figure, part in zip(
+            (wide.training_j, wide.trainings, wide.request_j, wide.clients, wide.requests_per_client_day),
+            parts,
+            strict=True,
+        )
+    )
+    day = training_j * trainings / (request_j * clients * requests)
+
+    found = project(wide).overtaking
+    assert found.earliest_days is not None
+    assert found.latest_days is not None
+    assert found.earliest_days * (1 - 1e-9) <= day <= found.latest_days * (1 + 1e-9)
+
+
+def test_what_may_not_be_served_at_all_may_never_overtake() -> None:
+    found = project(replace(PLAIN, clients=Range(10.0, 0.0, 20.0)))
+    never = project(replace(PLAIN, clients=Range.exactly(0.0)))
+
+    assert found.overtaking == Overtaking(10.0, 5.0, None)
+    assert "perhaps never" in verdict(found)
+    assert never.overtaking == Overtaking(None, None, None)
+    assert verdict(never) == "Nothing is served: training is all there is."
+
+
+def test_each_assumption_is_moved_alone_within_its_bounds_or_by_half_and_double() -> None:
+    rows = {row.name: row for row in project(UNSURE).sensitivity}
+
+    assert (rows["request_j"].low, rows["request_j"].high, rows["request_j"].has_bounds) == (4.0, 8.0, True)
+    assert rows["request_j"].days == (2000 / 160, 2000 / 320)
+    assert rows["request_j"].total_j == (2000 + 4800, 2000 + 9600)
+    assert (rows["clients"].low, rows["clients"].high, rows["clients"].has_bounds) == (5.0, 20.0, False)
+    assert rows["clients"].days == (20.0, 5.0)
+    assert rows["trainings"].total_j == (7000.0, 10000.0)
+
+
+def test_what_matters_most_comes_first() -> None:
+    swings = [row.swing_j for row in project(UNSURE).sensitivity]
+
+    assert swings == sorted(swings, reverse=True)
+
+
+def test_the_characters_show_both_curves_meeting_on_the_day() -> None:
+    lines = characters(project(PLAIN), width=74, height=10)
+
+    (meeting,) = [line for line in lines[:-2] if "-" in line and "*" in line]
+    first, last = meeting.index("*") - 12, meeting.rindex("*") - 12
+    assert first <= round(59 * 10 / 30) <= last
+    assert max(map(len, lines)) == 12 + 60
+    assert lines[-1].endswith("30 days")
+    assert all(line.isascii() for line in lines)
+
+
+def test_the_picture_is_svg_with_both_curves_bands_and_a_description() -> None:
+    root = ElementTree.fromstring(svg(project(UNSURE)))
+
+    name = "{http://www.w3.org/2000/svg}"
+    classes = [one.get("class") for one in root.iter() if one.tag in {f"{name}polygon", f"{name}polyline"}]
+    assert sorted(filter(None, classes)) == ["axis", "serving", "servingband", "training", "trainingband"]
+    assert root.findtext(f"{name}desc") == verdict(project(UNSURE))
+    assert len(list(root.iter(f"{name}circle"))) == 1
+
+
+def test_no_mark_is_drawn_where_they_do_not_meet() -> None:
+    root = ElementTree.fromstring(svg(project(replace(PLAIN, clients=Range.exactly(0.01)))))
+
+    assert not list(root.iter("{http://www.w3.org/2000/svg}circle"))
+
+
+@pytest.mark.parametrize(
+    ("text", "joules"),
+    [
+        ("1200kWh", Range.exactly(4.32e9)),
+        ("3.2 J", Range.exactly(3.2)),
+        ("5mJ", Range.exactly(0.005)),
+        ("5MJ", Range.exactly(5e6)),
+        ("2e3Wh", Range.exactly(7.2e6)),
+        ("40..60MJ", Range(50e6, 40e6, 60e6)),
+        ("train.eprof", None),
+        ("12", None),
+    ],
+)
+def test_an_energy_is_read_as_people_write_it(text: str, joules: Range | None) -> None:
+    found = parse(text)
+
+    if joules is None or found is None:
+        assert found is joules
+    else:
+        assert (found.value, found.low, found.high) == pytest.approx((joules.value, joules.low, joules.high))
+
+
+@pytest.mark.parametrize("text", ["9..3J", "-4J"])
+def test_an_energy_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(InputError):
+        parse(text)
