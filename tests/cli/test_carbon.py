@@ -62,6 +62,12 @@ def test_the_nearest_pyproject_that_speaks_of_us_counts(tmp_path: Path) -> None:
     assert found["price"].origin == f"price in {tmp_path / 'pyproject.toml'}"
 
 
+def test_a_broken_file_that_does_not_speak_of_us_is_none_of_our_business(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[project\n")
+
+    assert project_settings(tmp_path) == {}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from energyprof.cli.carbon_table import current_table
 from energyprof.cli.given_numbers import number
 from energyprof.errors import InputError
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
@@ -124,6 +123,8 @@ def _assumptions(flags: Mapping[str, str | None]) -> Assumptions:
 
 
 def _in_region(region: Setting) -> GridIntensity:
+    from energyprof.cli.carbon_table import current_table  # here: most runs say no region and need no table
+
     try:
         return current_table().find(region.value)
     except InputError as error:
@@ -155,14 +156,21 @@ def _figure(origin: str, text: str) -> float:
 
 
 def _table(path: Path) -> dict[str, Any] | None:  # TOML
+    try:
+        text = path.read_text(encoding="utf-8")
+        if "energyprof" not in text:
+            return None  # the usual one: it need not be understood, and cannot be wrong
+        document = _toml(text)
+    except (OSError, ValueError) as error:  # what is no UTF-8 or no TOML is a ValueError
+        raise InputError(f"{path} cannot be read ({error}); mend it, or run in another folder") from None
+    tool = document.get("tool")
+    table = tool.get("energyprof") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def _toml(text: str) -> dict[str, Any]:  # TOML
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path} cannot be read ({error}); mend it, or say everything with flags elsewhere") from None
-    tool = document.get("tool")
-    table = tool.get("energyprof") if isinstance(tool, dict) else None
-    return table if isinstance(table, dict) else None
+    return tomllib.loads(text)

@@ -55,6 +55,7 @@ def _load_analysis() -> None:
 
 
 def _load_report() -> None:
+    import energyprof.cli.footprint_options
     import energyprof.graph.build
     import energyprof.report.build  # noqa: F401
     from energyprof.run import formats

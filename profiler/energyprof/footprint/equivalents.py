@@ -14,7 +14,7 @@ G_PER_GALLON: Final = 8887.0
 LITRES_PER_GALLON: Final = 3.785411784
 """US gallon, by definition."""
 G_PER_MILE: Final = 393.0
-"""CO2e of an average US passenger vehicle: 3.93e-4 t a mile, EPA, ibid. (2024)."""
+"""CO2e of an average US passenger vehicle: 3.93e-4 t a mile, EPA, ibid."""
 KM_PER_MILE: Final = 1.609344
 """International mile, by definition."""
 KWH_PER_PHONE_CHARGE: Final = 0.012

@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from importlib.resources import files
 from typing import Final
 
@@ -49,6 +48,8 @@ class IntensityTable:
         )
 
     def _alike(self, wanted: str) -> str:
+        from difflib import get_close_matches  # here: only who mistypes waits for it
+
         names = {row.country.casefold(): row for row in self.rows}
         alike = [names[name] for name in get_close_matches(wanted, names, n=3)]
         return f" (alike: {', '.join(f'{row.country} {row.alpha2 or row.alpha3}' for row in alike)})" if alike else ""
