@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from energyprof.assumptions import Setting, price_of, project_settings, settings
 from energyprof.cli import main
-from energyprof.cli.footprint_options import Setting, price_of, project_settings, settings
 from energyprof.errors import InputError
 from energyprof.model.footprint_rows import EnergyPrice
 
@@ -151,6 +152,26 @@ def test_a_run_and_its_reports_tell_carbon_and_cost(place: Any) -> None:
     assert row["cost"]["value"] == pytest.approx(measured["energy_j"] / 3.6e6 * 0.25)
     assert refused.returncode == 2
     assert b"no region 'Atlantis'" in refused.stderr
+
+
+def test_a_block_profiled_in_a_program_tells_them_and_a_mistake_is_a_warning(place: Any) -> None:
+    place.write(
+        "job.py",
+        "import energyprof\n"
+        "with energyprof.profile() as run:\n"
+        "    with energyprof.stage('a'):\n"
+        "        sum(range(200_000))\n"
+        "print(run)\n",
+    )
+
+    told = place.call([sys.executable, "job.py"], environment={"ENERGYPROF_REGION": "PL"})
+    mistaken = place.call([sys.executable, "job.py"], environment={"ENERGYPROF_REGION": "Atlantis"})
+
+    assert "Poland 2024 (Ember; Our World in Data" in " ".join(told.stdout.decode().split())
+    assert mistaken.returncode == 0
+    assert b"ledger" in mistaken.stdout
+    assert b"footprint" not in mistaken.stdout
+    assert b"no region 'Atlantis'" in mistaken.stderr
 
 
 def test_a_wrong_setting_never_costs_a_run_its_report(place: Any) -> None:

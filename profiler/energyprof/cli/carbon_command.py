@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(_what: str | None) -> str:
-    from energyprof.cli.carbon_table import current_table
+    from energyprof.intensities import current_table
 
     table = current_table()
     lines = [f"g CO2e/kWh of electricity, mean of the year; {table.source}", ""]
@@ -56,7 +56,7 @@ def _list(_what: str | None) -> str:
 
 
 def _show(region: str) -> str:
-    from energyprof.cli.carbon_table import current_table
+    from energyprof.intensities import current_table
     from energyprof.model.footprint_text import grid_text
 
     grid = current_table().find(region)
@@ -64,7 +64,7 @@ def _show(region: str) -> str:
 
 
 def _import(name: str) -> str:
-    from energyprof.cli import carbon_table
+    from energyprof import intensities
     from energyprof.footprint import intensity
     from energyprof.footprint.intensity_import import import_table
 
@@ -77,7 +77,7 @@ def _import(name: str) -> str:
         raise InputError(f"{name} is no text in UTF-8; download the CSV, not the spreadsheet") from None
     shipped = intensity.shipped()
     table = intensity.IntensityTable(intensity.with_short_codes(table.rows, shipped), table.source)
-    path = carbon_table.keep(table)
+    path = intensities.keep(table)
     years = sorted({row.year for row in table.rows})
     lost = sorted({row.country for row in shipped.rows if row.alpha3 not in {one.alpha3 for one in table.rows}})
     said = f"{len(table.rows)} regions, {years[0]} to {years[-1]}, {table.source}: kept in {path}\n"
@@ -87,7 +87,7 @@ def _import(name: str) -> str:
 
 
 def _forget(_what: str | None) -> str:
-    from energyprof.cli.carbon_table import forget
+    from energyprof.intensities import forget
 
     was = forget()
     return "the imported table is removed; the shipped one counts\n" if was else "there was no imported table\n"

@@ -1,33 +1,16 @@
-"""What turns joules into grams and money: flags, else the environment, else `[tool.energyprof]`; never the network."""
+"""The flags that turn joules into grams and money; what they leave out, the environment and pyproject.toml may say."""
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from energyprof.cli.given_numbers import number
-from energyprof.errors import InputError
-from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
-from energyprof.model.range import Range
+from energyprof.assumptions import SETTINGS, assumptions_said
+from energyprof.model.footprint_rows import Assumptions
 
-SETTINGS = ("region", "carbon", "price", "pue")
 HELP = """\
 carbon and cost: --region, --carbon, --price, --pue; else ENERGYPROF_REGION, ENERGYPROF_CARBON, ENERGYPROF_PRICE,
 ENERGYPROF_PUE; else region, carbon, price, pue under [tool.energyprof] of pyproject.toml here or in a folder above.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What somebody said, and where."""
-
-    value: str
-    origin: str
 
 
 def add_footprint_options(parser: argparse.ArgumentParser) -> None:
@@ -41,136 +24,4 @@ def add_footprint_options(parser: argparse.ArgumentParser) -> None:
 
 def assumptions_of(args: argparse.Namespace) -> Assumptions:
     """Return what was said in the flags, and besides; raises InputError for what is no figure or region."""
-    return _assumptions({name: getattr(args, name) for name in SETTINGS})
-
-
-def assumptions_here() -> Assumptions:
-    """Return what the environment and the nearest pyproject.toml say; raises InputError as `assumptions_of`."""
-    return _assumptions({})
-
-
-def settings(
-    flags: Mapping[str, str | None], environment: Mapping[str, str], project: Mapping[str, Setting]
-) -> dict[str, Setting]:
-    """Return each setting as the first of the three that has it says; region and carbon are one setting.
-
-    Raises InputError where one of them says both.
-    """
-    levels = (
-        {name: Setting(value, f"--{name}") for name in SETTINGS if (value := flags.get(name)) is not None},
-        {
-            name: Setting(value, f"ENERGYPROF_{name.upper()}")
-            for name in SETTINGS
-            if (value := environment.get(f"ENERGYPROF_{name.upper()}", "").strip())
-        },
-        dict(project),
-    )
-    found: dict[str, Setting] = {}
-    for level in levels:
-        if {"region", "carbon"} <= level.keys():
-            raise InputError(
-                f"{level['region'].origin} and {level['carbon'].origin} both say what a kilowatt-hour comes with; "
-                "leave out one of them"
-            )
-        has_grid = "region" in found or "carbon" in found
-        found |= {
-            name: setting
-            for name, setting in level.items()
-            if name not in found and not (has_grid and name in {"region", "carbon"})
-        }
-    return found
-
-
-def project_settings(folder: Path) -> dict[str, Setting]:
-    """Return what `[tool.energyprof]` says in the nearest pyproject.toml that has it; raises InputError."""
-    for place in (folder, *folder.parents):
-        path = place / "pyproject.toml"
-        if not path.is_file():
-            continue
-        table = _table(path)
-        if table is None:
-            continue
-        unknown = sorted(set(table) - set(SETTINGS))
-        if unknown:
-            raise InputError(f"{path}: [tool.energyprof] has no {unknown[0]!r}; it may have {', '.join(SETTINGS)}")
-        for name, value in table.items():
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                raise InputError(f"{path}: {name} is no figure or text; write {name} = 1.2 or {name} = '...'")
-        return {name: Setting(str(value), f"{name} in {path}") for name, value in table.items()}
-    return {}
-
-
-def _assumptions(flags: Mapping[str, str | None]) -> Assumptions:
-    try:
-        folder = Path.cwd()
-    except OSError:  # it has been deleted
-        project = {}
-    else:
-        project = project_settings(folder)
-    found = settings(flags, os.environ, project)
-    grid = price = pue = None
-    if "region" in found:
-        grid = _in_region(found["region"])
-    elif "carbon" in found:
-        figure = found["carbon"]
-        grid = GridIntensity(_figure(figure.origin, figure.value), "", "", None, f"as {figure.origin} says")
-    if "price" in found:
-        price = price_of(found["price"].origin, found["price"].value)
-    if "pue" in found:
-        pue = pue_of(found["pue"].origin, found["pue"].value)
-    origins = tuple((name, found[name].origin) for name in SETTINGS if name in found)
-    return Assumptions(grid, price, pue, origins)
-
-
-def _in_region(region: Setting) -> GridIntensity:
-    from energyprof.cli.carbon_table import current_table  # here: most runs say no region and need no table
-
-    try:
-        return current_table().find(region.value)
-    except InputError as error:
-        raise InputError(f"{region.origin}: {error}") from None
-
-
-def price_of(origin: str, text: str) -> EnergyPrice:
-    """Return a price and its currency; raises InputError."""
-    figure, _, currency = text.strip().partition(" ")
-    currency = currency.strip()
-    if len(currency) > 8 or not currency.isprintable():
-        raise InputError(f"{origin}: no currency is called {currency!r}; write the price as '0.30 EUR'")
-    return EnergyPrice(_figure(origin, figure), currency)
-
-
-def pue_of(origin: str, text: str) -> Range:
-    """Return a PUE, which is 1 at least; raises InputError."""
-    pue = _figure(origin, text)
-    if pue < 1:
-        raise InputError(f"{origin}: {text} cannot be, a data centre takes no less than its computers; give 1 or more")
-    return Range.exactly(pue)
-
-
-def _figure(origin: str, text: str) -> float:
-    try:
-        return number(text)
-    except argparse.ArgumentTypeError as error:
-        raise InputError(f"{origin}: {error}") from None
-
-
-def _table(path: Path) -> dict[str, Any] | None:  # TOML
-    try:
-        text = path.read_text(encoding="utf-8")
-        if "energyprof" not in text:
-            return None  # the usual one: it need not be understood, and cannot be wrong
-        document = _toml(text)
-    except (OSError, ValueError) as error:  # what is no UTF-8 or no TOML is a ValueError
-        raise InputError(f"{path} cannot be read ({error}); mend it, or run in another folder") from None
-    tool = document.get("tool")
-    table = tool.get("energyprof") if isinstance(tool, dict) else None
-    return table if isinstance(table, dict) else None
-
-
-def _toml(text: str) -> dict[str, Any]:  # TOML
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    return tomllib.loads(text)
+    return assumptions_said({name: getattr(args, name) for name in SETTINGS})

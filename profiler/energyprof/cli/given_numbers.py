@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import math
-import re
 
+from energyprof.model.given_number import parse_number
 from energyprof.model.range import Range
-
-SCALES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
-_NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKmMgGbBtT]?)")
 
 
 def number(text: str) -> float:
     """Return a number of 0 or more, `7B` being 7e9; raises ArgumentTypeError, which argparse tells with the option."""
-    match = _NUMBER.fullmatch(text.strip().replace("_", ""))
-    value = float(match[1]) * SCALES[match[2].lower()] if match else math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"{text} is no number; write 1200, 1.2e3 or 1.2k")
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is less than 0")
-    return value
+    try:
+        return parse_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive(text: str) -> float:

@@ -55,7 +55,7 @@ def _load_analysis() -> None:
 
 
 def _load_report() -> None:
-    import energyprof.cli.footprint_options
+    import energyprof.assumptions
     import energyprof.graph.build
     import energyprof.report.build  # noqa: F401
     from energyprof.run import formats
@@ -96,11 +96,11 @@ def _show(path: Path, wishes: Wishes) -> str:
 
 def _assumptions() -> tuple[Assumptions, str]:
     """Return what turns joules into grams and money, or what is wrong with it: the report is shown all the same."""
-    from energyprof.cli.footprint_options import assumptions_here
+    from energyprof.assumptions import assumptions_said
     from energyprof.model.footprint_rows import Assumptions
 
     try:
-        return assumptions_here(), ""
+        return assumptions_said(), ""
     except EnergyprofError as error:
         return Assumptions(), f"no carbon and cost in the report: {error}"
 

@@ -24,6 +24,7 @@ from energyprof.model.overhead_bound import DEFAULT, bound_of
 from energyprof.sources import parsed_source
 
 if TYPE_CHECKING:
+    from energyprof.model.footprint_rows import Assumptions
     from energyprof.model.report import LayerPhase, Report
     from energyprof.run import Run
 
@@ -186,7 +187,10 @@ class Profile:
 
     def render(self, name: str = "terminal", **options: Any) -> str | bytes:
         """Return the report in a format, as `energyprof report --format NAME` does."""
-        return self._run().render(name, **options)
+        run = self._run()
+        if not isinstance(run, Part):
+            run.assumptions = self._assumptions()
+        return run.render(name, **options)
 
     def stages(self) -> list[dict[str, Any]]:
         """Return one row for each stage, ready for a table: `pandas.DataFrame(run.stages())`."""
@@ -226,6 +230,18 @@ class Profile:
         """Return what a notebook shows of a cell's value."""
         text = str(self) if self._part or not (self.running or self._session is None) else repr(self)
         return f"<pre>{html.escape(text)}</pre>"
+
+    @staticmethod
+    def _assumptions() -> Assumptions:
+        """Return what the environment and pyproject.toml say of carbon and cost; a mistake there costs no report."""
+        from energyprof.assumptions import assumptions_said
+        from energyprof.model.footprint_rows import Assumptions
+
+        try:
+            return assumptions_said()
+        except EnergyprofError as error:
+            warnings.warn(f"no carbon and cost in the report: {error}", EnergyprofWarning, stacklevel=3)
+            return Assumptions()
 
     def _run(self) -> Run | Part:
         if self._part is not None:
