@@ -85,6 +85,7 @@ def test_the_accelerators_are_listed_with_their_sources(capsys: pytest.CaptureFi
         (["--parameters", "7B", "--tokens", "1T", "--watts", "900"], "give --hardware (list: all) or --peak-tflops"),
         (["--hardware", "T4", "--hours", "3", "--pue", "0.9"], "--pue: 0.9 cannot be"),
         (["--hardware", "T4", "--hours", "many"], "many is no number; write 1200, 1.2e3 or 1.2k"),
+        (["--hardware", "T4", "--hours", "1e300"], "1e300 is beyond anything"),
         (["--hardware", "T4", "--hours", "0"], "it must be more than 0"),
         (["--hardware", "T4", "--hours", "3", "--carbon", "clean"], "--carbon: clean is no number"),
         (["--hardware", "T4", "--parameters", "1B", "--tokens", "1B", "--utilization", "3"], "no part of a whole"),

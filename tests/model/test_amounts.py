@@ -68,6 +68,12 @@ def test_money_has_cents_and_its_currency() -> None:
     assert amounts.money(Range.exactly(1234567.0), "USD") == "1 230 000 USD"
 
 
+def test_what_has_too_many_noughts_has_an_exponent() -> None:
+    assert [amounts.digits(value) for value in (9.71e-8, 1e-4, 123456.0, 1e15)] == [
+        "9.71e-08", "0.000100", "123 000", "1.00e+15",
+    ]  # fmt: skip
+
+
 def test_days_become_years() -> None:
     assert amounts.days(Range.exactly(12.5)) == "12.5 days"
     assert [amounts.days(Range.exactly(float(days))) for days in (1, 30)] == ["1 day", "30 days"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Final
 
@@ -10,6 +9,8 @@ from energyprof.errors import InputError
 from energyprof.model.range import Range
 
 PREFIXES: Final = {"": 1.0, "u": 1e-6, "\u00b5": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9}
+LARGEST_J: Final = 1e24
+"""More than mankind has used so far."""
 BASES: Final = {"J": 1.0, "Wh": 3600.0}
 _ENERGY = re.compile(r"\s*([\d._eE+-]+?)\s*(?:\.\.\s*([\d._eE+-]+?)\s*)?([u\u00b5mkMG]?)(J|Wh)\s*")
 
@@ -24,8 +25,8 @@ def parse(text: str) -> Range | None:
         ends = [float(end) * unit_j for end in (match[1], match[2]) if end is not None]
     except ValueError:
         return None
-    if not all(math.isfinite(end) and end >= 0 for end in ends):
-        raise InputError(f"{text} is no energy; write 1200kWh, 3.2J or 40..60MJ")
+    if not all(0 <= end <= LARGEST_J for end in ends):
+        raise InputError(f"{text} is no energy that can be spent; write 1200kWh, 3.2J or 40..60MJ")
     if len(ends) > 1 and ends[0] > ends[1]:
         raise InputError(f"{text} ends before it begins; write the smaller one first")
     return Range(sum(ends) / len(ends), ends[0], ends[-1])

@@ -99,7 +99,7 @@ def verdict(found: Projection) -> str:
     """Return the one sentence: when serving overtakes training."""
     overtaking, days = found.overtaking, found.assumed.days
     if overtaking.days is None:
-        return "Nothing is served: training is all there is."
+        return "Serving takes nothing: training is all there is."
     when = amounts.days(Range.exactly(overtaking.days))
     if overtaking.earliest_days is not None and overtaking.latest_days is not None:
         when = amounts.days(Range(overtaking.days, overtaking.earliest_days, overtaking.latest_days))

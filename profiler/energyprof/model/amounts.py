@@ -19,6 +19,8 @@ POWERS: Final = (("MW", 1e6), ("kW", 1e3), ("W", 1.0), ("mW", 1e-3))
 
 SMALLEST: Final = 1e-4
 """Below it a figure has more noughts than anybody counts and is written with an exponent."""
+LARGEST: Final = 1e12
+"""So has one above it."""
 
 Units = tuple[tuple[str, float], ...]
 
@@ -83,7 +85,7 @@ def digits(value: float) -> str:
     """Return three digits, thousands set apart by a space."""
     if value == 0:
         return "0"
-    if abs(value) < SMALLEST:
+    if not SMALLEST <= abs(value) < LARGEST:
         return f"{value:.2e}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
     if round(abs(value), decimals) >= 10.0 ** (3 - decimals):

@@ -7,6 +7,8 @@ import re
 from typing import Final
 
 SCALES: Final = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "b": 1e9, "t": 1e12}
+LARGEST: Final = 1e18
+"""A product of all figures that anything here multiplies stays finite."""
 _NUMBER: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kKmMgGbBtT]?)")
 
 
@@ -16,6 +18,8 @@ def parse_number(text: str) -> float:
     value = float(match[1]) * SCALES[match[2].lower()] if match else math.nan
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number; write 1200, 1.2e3 or 1.2k")
+    if value > LARGEST:
+        raise ValueError(f"{text} is beyond anything that can be reckoned with; {LARGEST:g} at most")
     if value < 0:
         raise ValueError(f"{text} is less than 0")
     return value
