@@ -36,6 +36,7 @@ COMMANDS = {
         "estimate what a training takes from a description of it",
     ),
     "project": ("energyprof.cli.project_command", "project when serving a model overtakes training it"),
+    "scale": ("energyprof.cli.scale_command", "estimate a larger shape of a model from recordings of smaller ones"),
     "carbon": ("energyprof.cli.carbon_command", "list or renew the carbon intensities that --region looks up"),
     "calibrate": ("energyprof.cli.calibrate_command", "fit the power model of this machine to a meter"),
 }

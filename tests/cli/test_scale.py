@@ -1,0 +1,69 @@
+"""`energyprof scale` on recorded torch models of several shapes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+SCRIPT = """\
+import sys
+import torch
+from torch import nn
+
+layers, width = map(int, sys.argv[1:])
+torch.set_num_threads(1)
+net = nn.Sequential(*(nn.Linear(width, width) for _ in range(layers)))
+with torch.no_grad():
+    for _ in range(int(3e9 / (layers * width * width * 512))):
+        net(torch.zeros(256, width))
+"""
+SHAPES = ((2, 128), (2, 256), (4, 256), (4, 384))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Any:
+    place = workplace_class(*map(tmp_path_factory.mktemp, ("scale", "cache", "t")))
+    place.write("net.py", SCRIPT)
+    for layers, width in SHAPES:
+        done = place.run("-q", "-o", f"{layers}x{width}.eprof", "net.py", str(layers), str(width))
+        assert done.returncode == 0, done.stderr
+    return place
+
+
+def scale(place: Any, *words: str) -> Any:
+    return place.call(place.command("scale", *words))
+
+
+@pytest.mark.slow
+def test_the_document_has_the_figure_its_bounds_and_the_miss(place: Any) -> None:
+    runs = [f"{layers}x{width}.eprof@layers={layers},width={width}" for layers, width in SHAPES]
+
+    done = scale(place, *runs, "--scale-to", "layers=8,width=512", "--format", "json")
+    table = scale(place, *runs, "--scale-to", "layers=8,width=512")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["provenance"] == "estimated (model)"
+    assert found["error"]["left_out"] in {f"{layers}x{width}.eprof" for layers, width in SHAPES}
+    assert found["energy_j"]["low"] <= found["energy_j"]["value"] <= found["energy_j"]["high"]
+    assert found["energy_j"]["value"] > max(row["energy_j"] for row in found["runs"])
+    assert found["not_powers"] == []
+    assert table.stdout.decode().startswith("estimated (model): one call of the model with layers 8, width 512")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["2x128.eprof", "--scale-to", "layers=8"], "2x128.eprof does not say its shape"),
+        (["no.eprof@layers=2", "--scale-to", "layers=8"], "no file no.eprof"),
+        (["2x128.eprof@layers", "--scale-to", "layers=8"], "'layers' is no dimension"),
+        (["2x128.eprof@layers=2", "--scale-to", "layers=big"], "--scale-to: layers: big is no number"),
+    ],
+)
+def test_what_will_not_do_is_told(place: Any, words: list[str], said: str) -> None:
+    done = scale(place, *words)
+
+    assert done.returncode == 2
+    assert said in done.stderr.decode()

@@ -1,0 +1,130 @@
+"""Larger shapes from smaller ones: exact where layers follow the law, an error where they do not, refusals by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from energyprof.errors import InputError
+from energyprof.footprint.scaling import ShapedRun, predict, shaped_run
+from energyprof.model.report import LayerPhase, LayerRow, SumRow
+
+CALLS = 10
+SHAPES = {"a": (2, 64), "b": (2, 128), "c": (4, 128), "d": (4, 256)}
+
+
+def rows(
+    name: str, parent: str | None, kind: str, energy_j: float | None, flops: int, parameters: int
+) -> tuple[LayerRow, LayerRow]:
+    """Return a layer in the two phases that are looked at; flops and parameters with those of the layers it calls."""
+
+    def in_phase(phase: LayerPhase) -> LayerRow:
+        figure = SumRow(energy_j, energy_j, energy_j, "inferred", None)
+        return LayerRow(
+            layer=name, phase=phase, parent=parent, depth=0 if parent is None else 1, module_class=kind, calls=CALLS,
+            wall_s=1.0, self_wall_s=1.0, off_cpu_s=0.0, self_sum=figure, total_sum=figure, per_call_j=None,
+            per_sample_j=None, mean_power_w=None, parameters=parameters, flops=flops if phase == "forward" else None,
+            joules_per_gflop=None,
+        )  # fmt: skip
+
+    return in_phase("forward"), in_phase("total")
+
+
+def model(layers: int, width: int, cost: Callable[[float, float], float]) -> list[LayerRow]:
+    """Return a net of linear layers and norms; a linear layer costs what `cost` makes of its operations and bytes."""
+    found: list[LayerRow] = []
+    flops, parameters = 2 * width * width * 100, width * width
+    for place in range(layers):
+        found += rows(
+            f"Net.{place}.fc", "Net", "Linear", cost(flops, 4 * parameters) * CALLS, flops * CALLS, parameters
+        )
+        found += rows(f"Net.{place}.norm", "Net", "LayerNorm", 1e-6 * width * CALLS, 0, width)
+    whole = rows("Net", None, "Net", 0.5 * CALLS, flops * layers * CALLS, (parameters + width) * layers)
+    return [*whole, *found]
+
+
+def linear(flops: float, size: float) -> float:
+    return 2e-9 * flops + 1e-7 * size + 0.01
+
+
+def recorded(name: str, cost: Callable[[float, float], float] = linear) -> ShapedRun:
+    layers, width = SHAPES[name]
+    return shaped_run(name, {"layers": layers, "width": width}, model(layers, width, cost))
+
+
+def energy_of(layers: int, width: int) -> float:
+    return 0.5 + layers * (linear(200.0 * width * width, 4.0 * width * width) + 1e-6 * width)
+
+
+def test_a_shape_that_follows_the_law_is_met_exactly() -> None:
+    found = predict([recorded(name) for name in SHAPES], {"layers": 48, "width": 1600})
+
+    assert found.energy_j.value == pytest.approx(energy_of(48, 1600), rel=1e-6)
+    assert found.miss == pytest.approx(0.0, abs=1e-6)
+    assert found.left_out == "d"
+    assert found.not_powers == ()
+    assert dict(found.by_kind_j)["LayerNorm"] == pytest.approx(48 * 1600e-6, rel=1e-6)
+
+
+def test_the_miss_of_the_largest_recording_is_the_bound() -> None:
+    runs = [recorded("a"), recorded("b"), recorded("c"), recorded("d", lambda flops, size: 1.5 * linear(flops, size))]
+
+    found = predict(runs, {"layers": 48, "width": 1600})
+
+    assert found.miss is not None
+    assert found.miss == pytest.approx(energy_of(4, 256) / runs[3].energy_j - 1)
+    assert found.miss < -0.1
+    assert found.energy_j.high == pytest.approx(found.energy_j.value * (1 - found.miss))
+    assert found.energy_j.low == pytest.approx(found.energy_j.value / (1 - found.miss))
+
+
+def test_with_too_few_recordings_the_error_is_not_known() -> None:
+    found = predict([recorded(name) for name in "abc"], {"layers": 48, "width": 1600})
+
+    assert (found.miss, found.left_out) == (None, "")
+    assert found.energy_j.value == pytest.approx(energy_of(48, 1600), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("names", "target", "said"),
+    [
+        ("ac", {"layers": 8, "width": 512}, "2 recordings do not tell apart what layers and width do"),
+        ("ab", {"layers": 8, "width": 512}, "layers is 2 in all recordings: record one in which it differs"),
+        ("abc", {"layers": 8}, "width differs among the recordings; say with --scale-to which"),
+        ("abc", {"layers": 8, "width": 512, "batch": 4}, "a does not say its batch"),
+    ],
+)
+def test_what_the_recordings_do_not_say_is_refused(names: str, target: dict[str, float], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        predict([recorded(name) for name in names], target)
+
+
+def test_another_family_is_refused() -> None:
+    other = model(2, 128, linear) + list(rows("Net.0.gate", "Net", "Linear", 1.0, 100, 10))
+    runs = [recorded("a"), shaped_run("x", {"layers": 2, "width": 128}, other), recorded("c")]
+
+    with pytest.raises(InputError, match=r"x is not of the family of a: only one has Net\.\*\.gate"):
+        predict(runs, {"layers": 8, "width": 512})
+
+
+def test_what_grows_by_no_power_is_told() -> None:
+    runs = []
+    for place, name in enumerate("abcd"):
+        layers, width = SHAPES[name]
+        more = rows("Net.odd", "Net", "Odd", 1.0, 1000 * (7, 2, 9, 1)[place] * CALLS, 10)
+        runs.append(shaped_run(name, {"layers": layers, "width": width}, [*model(layers, width, linear), *more]))
+
+    assert predict(runs, {"layers": 8, "width": 512}).not_powers == ("Net.odd",)
+
+
+def test_a_layer_that_cannot_be_told_apart_is_refused_and_not_counted_as_nothing() -> None:
+    layers = model(2, 64, linear) + list(rows("Net.9.fc", "Net", "Linear", None, 100, 10))
+
+    with pytest.raises(InputError, match=r"a: the energy of 1 layers cannot be told apart \(Net.9.fc\)"):
+        shaped_run("a", {"layers": 2}, layers)
+
+
+def test_a_recording_without_modules_is_refused() -> None:
+    with pytest.raises(InputError, match="has no call of a torch module"):
+        shaped_run("a", {"layers": 2}, [])
