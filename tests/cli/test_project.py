@@ -74,6 +74,9 @@ def test_recordings_give_their_energies_with_interval_and_provenance(place: Any)
     by_number = json.loads(projected("--requests-in-run", "5").stdout)
     by_stage = json.loads(projected("--request-stage", "answer").stdout)
     unsaid = projected()
+    place.write("count.py", SERVE + "energyprof.units('request', 40)\n")
+    assert place.run("-o", "count.eprof", "count.py").returncode == 0
+    counted = place.call(place.command("project", "1kWh", "count.eprof", *LOAD, "--format", "json"))
     unknown = projected("--request-stage", "reply")
 
     report = place.report("serve.eprof")
@@ -83,6 +86,9 @@ def test_recordings_give_their_energies_with_interval_and_provenance(place: Any)
     assert by_number["assumed"]["request_j"]["low"] == pytest.approx(measured["low_j"] / 5)
     assert by_stage["assumed"]["request_j"]["value"] == pytest.approx(answer["total_sum"]["energy_j"] / 5)
     assert by_number["grounds"]["training"]["provenance"] == measured["provenance"]
+    assert json.loads(counted.stdout)["assumed"]["request_j"]["value"] == pytest.approx(
+        place.report("count.eprof")["measured"]["energy_j"] / 40
+    )
     assert b"does not say how many requests it answered" in unsaid.stderr
     assert b"(load, answer)" in unsaid.stderr
     assert b"no stage 'reply'; there are load, answer" in unknown.stderr

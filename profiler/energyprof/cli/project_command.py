@@ -26,6 +26,7 @@ examples:
   energyprof project 1200kWh 3.2J --clients 1M --requests-per-client-day 2..5 --days 365 --trainings 40 --region FR
   energyprof project 1200kWh 3.2J --clients 1M --requests-per-client-day 3 --days 365 -o curves.svg
 
+A program that counts its requests, energyprof.units("request", 1), needs neither of the two options for them.
 Numbers stand for runs (1200kWh, 40..60MJ; 3.2J is a request's), and bounds (2..5) for any figure. All trainings come
 before the first day of serving, and everything stays as it is: a projection, not a forecast.
 
@@ -120,15 +121,26 @@ def _request(args: argparse.Namespace) -> Energy:
     if args.request_stage is not None:
         return _of_stage(report, text, args.request_stage)
     if args.requests_in_run is None:
-        raise InputError(
-            f"{text} does not say how many requests it answered; add --requests-in-run K, "
-            f"or --request-stage STAGE ({_stages(report)})"
-        )
+        return _counted(report, text)
     if args.requests_in_run.low <= 0:
         raise InputError("--requests-in-run must be more than 0")
     joules = _joules(report.measured, f"{text}: no reading covers it, so that its energy is not known")
     number = f"{args.requests_in_run.value:g}"
     return Energy(joules.over(args.requests_in_run), report.measured.provenance, f"all of {text} by {number}")
+
+
+def _counted(report: Report, text: str) -> Energy:
+    """Return the energy of a request where the program counted them: its only unit of work, or that called request."""
+    counted = [row for row in report.units if row.count > 0]
+    rows = [row for row in counted if row.name == "request"] or counted
+    if len(rows) != 1:
+        raise InputError(
+            f"{text} does not say how many requests it answered; add --requests-in-run K, or --request-stage STAGE "
+            f'({_stages(report)}), or count them in the program: energyprof.units("request", 1)'
+        )
+    joules = _joules(report.measured, f"{text}: no reading covers it, so that its energy is not known")
+    basis = f"all of {text} by {rows[0].count:g} {rows[0].name}"
+    return Energy(joules.times(1 / rows[0].count), report.measured.provenance, basis)
 
 
 def _of_stage(report: Report, text: str, name: str) -> Energy:
