@@ -45,8 +45,9 @@ def make({names}):
         _ep_here = _ep_mine.here
         _ep_outer = _ep_here.call
         _ep_call = _ep_here.call = (_ep_outer, _ep_code, 0 if _ep_outer is None else _ep_outer[2] + 1)
-        if _ep_made() != _ep_here.made:
-            _ep_arrive(_ep_here, _ep_outer, args, kwargs)
+        _ep_so_far = _ep_made()
+        if _ep_so_far != _ep_here.made:
+            _ep_arrive(_ep_here, _ep_outer, args, kwargs, _ep_so_far)
         _ep_result = None
         if _ep_code in _ep_entrances:
             _ep_around = _ep_enter(_ep_code, self, args, kwargs)
@@ -61,8 +62,10 @@ def make({names}):
             if _ep_around:
                 _ep_leave_around(_ep_around)
             _ep_here.call = _ep_outer
-            if _ep_result is not None and _ep_made() != _ep_here.made:
-                _ep_leave(_ep_here, _ep_call, _ep_result)
+            if _ep_result is not None:
+                _ep_so_far = _ep_made()
+                if _ep_so_far != _ep_here.made:
+                    _ep_leave(_ep_here, _ep_call, _ep_result, _ep_so_far)
     def silence(quiet):
         nonlocal _ep_local, _ep_wants_gradients, _ep_entrances
         _ep_local, _ep_wants_gradients, _ep_entrances = quiet, bool, ()

@@ -10,6 +10,7 @@ from time import perf_counter_ns as now_ns
 from energyprof.model.recorded_names import FOLDED
 from energyprof_plugins.instruments.torch_backward import Here, TorchBackward
 from energyprof_plugins.instruments.torch_call import recording_call
+from energyprof_plugins.instruments.torch_inputs import is_watched
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
 
 MARKS = 1.0
 """Marks that autograd comes across for each call of a module, about: 96 for 109 modules of a transformer encoder."""
-HOOK_NS = 600.0
-"""What it takes autograd to call one of them and to build what it hands over: an estimate, not measured by itself."""
 
 
 class TorchFolding:
@@ -46,15 +45,31 @@ class TorchFolding:
     def __init__(
         self, names: FoldedNames, backward: TorchBackward, original: Callable[..., Any], added_ns: Added
     ) -> None:
-        """Measure what recording costs here: 3 ms. `original` is torch's `Module.__call__`."""
+        """Measure what recording costs here: 2 ms. `original` is torch's `Module.__call__`."""
         self._names = names
         self._backward = backward
-        self._plain_ns, self._marked_ns, self._reached_ns = _costs_ns(original, added_ns)
+        self._added_ns = added_ns
+        self._plain_ns, self._marked_ns = _costs_ns(original, added_ns)
+        self._reached_ns = self._marked_ns
+        """What autograd does for a mark that it comes across; as much as making it, until the first pass is over."""
+        backward.after_pass = self._measure_reached
+
+    def _measure_reached(self) -> bool:
+        """Be called after a backward pass; return whether another one must be waited for.
+
+        Not before the program's own first: autograd starts its threads then, and asks for devices.
+        """
+        import torch
+
+        if is_watched() or torch.autograd._profiler_enabled() or torch.is_anomaly_enabled():
+            return True
+        self._reached_ns = _reached_ns(self._added_ns)
+        return False
 
     def cost_ns(self, code: int) -> float:
         """Return what it costs to record one call of this stage; 0: it is none of a module."""
         if code in self._backward.forward_codes:
-            return MARKS * (self._reached_ns + HOOK_NS)
+            return MARKS * self._reached_ns
         if not self._names.name_of(code):
             return 0.0
         return self._marked_ns if self._backward.has_marked else self._plain_ns
@@ -90,8 +105,8 @@ class _NoSink:
         return 1
 
 
-def _costs_ns(original: Callable[..., Any], added_ns: Added) -> tuple[float, float, float]:
-    """Return what recording adds to a call without gradients, to one with, and to a mark that autograd comes across."""
+def _costs_ns(original: Callable[..., Any], added_ns: Added) -> tuple[float, float]:
+    """Return what recording adds to a call of a module without gradients, and to one with."""
     import torch
 
     module = torch.nn.Identity()
@@ -120,17 +135,32 @@ def _costs_ns(original: Callable[..., Any], added_ns: Added) -> tuple[float, flo
         twice = given.view(0)
 
         def marked() -> None:
-            here.made = -1  # as if what it is given had been made since
+            here.made = -1  # as if what it is given had been made since, and never met
+            here.marks.clear()
             marking(module, twice)
 
         marked_ns = added_ns(marked, lambda: original(module, twice))
         plain_ns = added_ns(lambda: plain(module, given), lambda: original(module, given))
+    return plain_ns, marked_ns
+
+
+def _reached_ns(added_ns: Added) -> float:
+    """Return what it takes autograd to come across a mark: hand it the gradient, and record what it says. 1 ms."""
+    import torch
+
+    sink: Any = _NoSink()
+    backward = TorchBackward(sink, lambda _code: 1)
+    here: Here = backward.mine.here
     here.depth = 1
-    calls = [(None, 1, 0), (None, 1, 0)]
-    keys = iter(range(1 << 30))
+    with torch.inference_mode(False), torch.enable_grad():
+        given, gradient = torch.empty(0, device="cpu").requires_grad_(), torch.empty(0, device="cpu")
+        inner = given.view(0)
+        outer, plain = inner.view(0), given.view(0).view(0)
+        for tensor in (inner, outer):  # each begins a stretch, and ends the other's
+            backward._mark(here, tensor.grad_fn, (None, 1, 0), 0)
 
-    def reached() -> None:
-        key = next(keys)
-        backward._reached(calls[key % 2], key, None)
+    def go_back(tensor: Any) -> object:
+        run = torch.autograd.Variable._execution_engine.run_backward
+        return run((tensor,), (gradient,), True, False, (given,), allow_unreachable=False, accumulate_grad=False)
 
-    return plain_ns, marked_ns, added_ns(reached, lambda: None)
+    return added_ns(lambda: go_back(outer), lambda: go_back(plain)) / 2

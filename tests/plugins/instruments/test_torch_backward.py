@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from energyprof_plugins.instruments.torch_backward import TorchBackward
+from energyprof_plugins.instruments.torch_backward import MARKS_TOGETHER, TorchBackward
 from energyprof_plugins.instruments.torch_modules import TorchModules
 
 X = torch.ones(2, 4)
@@ -309,14 +309,20 @@ def test_a_device_thread_of_autograds_has_a_backward_of_its_own(events: Any) -> 
     original = TorchBackward._reached
 
     class Watched(TorchBackward):
-        def _reached(self, call: Any, key: int, gradient: object) -> None:
-            seen.append(lambda g: original(self, call, key, g))
+        def _reached(self, marks: Any, place: int, gradient: object) -> None:
+            node = torch._C._current_autograd_node()
+
+            def later(gradient: object) -> None:
+                self._node_reached = lambda: node
+                original(self, marks, place, gradient)
+
+            seen.append(later)
 
     backward = Watched(events, lambda code: events.stage_code(events.stages[code][0], kind="backward"))
     backward.install()
     here = backward.mine.here
     out = net(X)
-    backward.leave(here, (None, events.stage_code("Sequential", kind="module"), 0), out)
+    backward.leave(here, (None, events.stage_code("Sequential", kind="module"), 0), out, backward.made())
     out.sum().backward(retain_graph=True)
     Elsewhere.marks = dict(enumerate(seen))
     events.told()
@@ -325,6 +331,36 @@ def test_a_device_thread_of_autograds_has_a_backward_of_its_own(events: Any) -> 
 
     backward.remove()
     assert events.told(Elsewhere.ident) == ["+~backward", "+~Sequential", "-~Sequential", "-~backward"]
+
+
+def test_where_autograd_does_not_say_where_it_is_the_same_is_recorded(events: Any) -> None:
+    net = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 1))
+    others = type(events)()
+
+    older = TorchBackward(others, lambda code: others.stage_code(others.stages[code][0], kind="backward"))
+    older._node_reached = None
+    older.install()
+    here = older.mine.here
+    x = X
+    for at, layer in enumerate(net):
+        call = (None, others.stage_code(f"Sequential.{at}", kind="module"), 0)
+        older.arrive(here, None, (x,), {}, older.made())
+        x = nn.Module.__call__(layer, x)
+        older.leave(here, call, x, older.made())
+    x.sum().backward()
+    older.remove()
+
+    layers = [f"{sign}Sequential.{at}" for at in (2, 1, 0) for sign in "+-"]
+    assert others.backward() == ["+backward", *layers, "-backward"]
+
+
+def test_more_nodes_than_share_a_hook_are_each_known(events: Any) -> None:
+    net = nn.Sequential(*(nn.Linear(4, 4) for _ in range(2 * MARKS_TOGETHER)))
+
+    net(X).sum().backward()
+
+    names = [word[1:] for word in events.backward() if word.startswith("+Sequential.")]
+    assert names == [f"Sequential.{at}" for at in reversed(range(2 * MARKS_TOGETHER))]
 
 
 def test_marks_left_on_a_graph_do_nothing_once_removed(events: Any) -> None:
