@@ -55,6 +55,17 @@ class FoldSource(Protocol):
         ...
 
 
+class StepSource(FoldSource, Protocol):
+    """A `FoldSource` that can record layers in some steps only: calls of modules that are not made within others."""
+
+    def sample_steps(self, part: float, reason: str) -> None:
+        """Record layers in this part of the steps from now on, 0..1, drawn at random; called as `fold` is.
+
+        In the others the model itself is recorded, and inside it a stage that bears the fact `PASSED_OVER`.
+        """
+        ...
+
+
 @runtime_checkable
 class GovernedSink(Protocol):
     """A `SpanSink` that keeps the cost of recording below a bound; ask with `isinstance`, others know nothing of it."""

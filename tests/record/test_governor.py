@@ -9,7 +9,7 @@ import pytest
 
 from energyprof.record.call_costs import CallCosts
 from energyprof.record.call_tree import calls_in
-from energyprof.record.governor import Governor, percent
+from energyprof.record.governor import FEWEST_STEPS, Governor, percent
 
 US = 1_000
 MS = 1_000_000
@@ -24,6 +24,8 @@ class Layers:
     def __init__(self) -> None:
         self.folded: list[int] = []
         self.reasons: set[str] = set()
+        self.parts: list[float] = []
+        """Parts of the steps that were asked for, in turn."""
 
     def cost_ns(self, code: int) -> float:
         return 1.0 * US if code > STEP else 0.0
@@ -36,6 +38,10 @@ class Layers:
 
     def fold(self, codes: Sequence[int], reason: str) -> None:
         self.folded += codes
+        self.reasons.add(reason)
+
+    def sample_steps(self, part: float, reason: str) -> None:
+        self.parts.append(part)
         self.reasons.add(reason)
 
 
@@ -51,6 +57,7 @@ class Program:
         self.costs.governor = self.governor
         self.events: list[int] = []
         self.flushing_ns = 0
+        self.drawn = 0.0
         self.call(STEP, 1 * MS)
         self.flush()
 
@@ -66,6 +73,19 @@ class Program:
     def _record(self, code: int) -> None:
         if self.layers.layer_of(abs(code)) not in self.layers.folded:
             self.events += (code, self.cpu_ns)
+
+    def nested_steps(self, count: int) -> None:
+        """Call a block that does little but call a layer; as many steps are recorded as was asked for."""
+        for _ in range(count):
+            self.drawn += self.layers.parts[-1] if self.layers.parts else 1.0
+            is_drawn, self.drawn = self.drawn >= 1.0, self.drawn % 1.0
+            begun_ns = self.cpu_ns
+            self._record(STEP)
+            if is_drawn:
+                self.call(BLOCK, 98 * US, (LINEAR, 96 * US))
+            self.cpu_ns = self.wall_ns = begun_ns + 100 * US
+            self._record(-STEP)
+        self.flush()
 
     def flush(self) -> None:
         self.costs.take([self.events])
@@ -110,6 +130,7 @@ def test_after_folding_the_cost_is_below_the_bound() -> None:
     assert program.governor.told() == {
         "bound_ppm": 15100,
         "folded": 1,
+        "steps_ppm": 1_000_000,
         "share_ppm": round(program.governor.share * 1e6),
     }
 
@@ -134,6 +155,42 @@ def test_a_layer_that_is_long_enough_is_never_folded() -> None:
     assert program.layers.folded == []
 
 
+def test_steps_are_sampled_where_layers_cost_too_much_only_together() -> None:
+    program = Program(bound=0.015)  # 2.5 us for 100 us, and each layer 1 us for 96 us or more
+
+    for _ in range(20):
+        program.nested_steps(1000)
+
+    assert program.layers.folded == []
+    # 0.5 us for the step itself, and 0.8 times the bound allows 1.2 us at first.
+    assert program.layers.parts[0] == pytest.approx((0.8 * 0.015 * 97.5 - 0.5) / 2, rel=0.05)
+    assert program.governor.share < 0.015
+    assert program.governor.told()["steps_ppm"] == round(1e6 * program.layers.parts[-1])
+    assert program.layers.reasons == {"layers are recorded in some calls only, to stay within 1.5 %"}
+
+
+def test_fewer_steps_are_recorded_as_long_as_they_cost_too_much_but_never_none() -> None:
+    program = Program(bound=0.0105)
+
+    for _ in range(30):
+        program.nested_steps(1000)
+        program.events += [code for code in (STEP, -STEP) * 1_200 for code in (code, program.cpu_ns)]
+
+    assert program.layers.parts == sorted(program.layers.parts, reverse=True)
+    assert program.layers.parts[-1] == FEWEST_STEPS
+
+
+def test_layers_seen_too_rarely_to_be_folded_are_waited_for_before_steps_are_sampled() -> None:
+    program = Program(bound=0.0151)
+
+    program.call(STEP, 60 * MS, (DROPOUT, 5 * US), (DROPOUT, 5 * US))
+    program.events += [code for code in (STEP, -STEP) * 10_000 for code in (code, program.cpu_ns)]
+    program.flush()
+
+    assert program.governor.share > 0.0151
+    assert (program.layers.folded, program.layers.parts) == ([], [])
+
+
 @pytest.mark.parametrize(("backward_ns", "folded"), [(80 * US, []), (20 * US, [DROPOUT])])
 def test_the_time_of_a_layer_is_that_of_forward_and_backward(backward_ns: int, folded: list[int]) -> None:
     program = Program(bound=0.03)
@@ -144,7 +201,7 @@ def test_the_time_of_a_layer_is_that_of_forward_and_backward(backward_ns: int, f
             program.call(STEP, 1 * US)
     program.flush()
 
-    assert program.governor.share > 0.03 or program.layers.folded
+    assert program.governor.share > 0.03 or program.layers.folded or program.layers.parts
     assert program.layers.folded == folded
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _TEMPLATE = """
 def make({names}):
     def call(self, *args, **kwargs):
-        if _ep_is_traced():
+        if _ep_is_traced() or (_ep_steps and _ep_steps.get(_ep_thread()) == 0):
             _body_
         try:
             _ep_code = _ep_codes[id(self)]
@@ -30,7 +30,7 @@ def make({names}):
             _body_
         _ep_ext = _ep_local.ext
         if not _ep_wants_gradients():
-            if _ep_code in _ep_entrances:
+            if _ep_code in _ep_entrances or (_ep_steps and _ep_steps.get(_ep_thread()) == 1):
                 _ep_around = _ep_enter(_ep_code, self, args, kwargs)
             else:
                 _ep_around = 0
@@ -39,9 +39,10 @@ def make({names}):
                 _body_
             {handler}
             finally:
-                _ep_ext((-_ep_code, _ep_now_ns()))
                 if _ep_around:
-                    _ep_leave_around(_ep_around)
+                    _ep_leave_around(_ep_code, _ep_around)
+                else:
+                    _ep_ext((-_ep_code, _ep_now_ns()))
         _ep_here = _ep_mine.here
         _ep_outer = _ep_here.call
         _ep_call = _ep_here.call = (_ep_outer, _ep_code, 0 if _ep_outer is None else _ep_outer[2] + 1)
@@ -49,8 +50,9 @@ def make({names}):
         if _ep_so_far != _ep_here.made:
             _ep_arrive(_ep_here, _ep_outer, args, kwargs, _ep_so_far)
         _ep_result = None
-        if _ep_code in _ep_entrances:
+        if _ep_code in _ep_entrances or (_ep_steps and _ep_steps.get(_ep_thread()) == 1):
             _ep_around = _ep_enter(_ep_code, self, args, kwargs)
+            _ep_call = _ep_here.call
         else:
             _ep_around = 0
             _ep_ext((_ep_code, _ep_now_ns()))
@@ -58,17 +60,18 @@ def make({names}):
             _kept_body_
         {handler}
         finally:
-            _ep_ext((-_ep_code, _ep_now_ns()))
             if _ep_around:
-                _ep_leave_around(_ep_around)
+                _ep_leave_around(_ep_code, _ep_around)
+            else:
+                _ep_ext((-_ep_code, _ep_now_ns()))
             _ep_here.call = _ep_outer
             if _ep_result is not None:
                 _ep_so_far = _ep_made()
                 if _ep_so_far != _ep_here.made:
                     _ep_leave(_ep_here, _ep_call, _ep_result, _ep_so_far)
     def silence(quiet):
-        nonlocal _ep_local, _ep_wants_gradients, _ep_entrances
-        _ep_local, _ep_wants_gradients, _ep_entrances = quiet, bool, ()
+        nonlocal _ep_local, _ep_wants_gradients, _ep_entrances, _ep_steps
+        _ep_local, _ep_wants_gradients, _ep_entrances, _ep_steps = quiet, bool, (), ()
     return call, silence
 """
 _HANDLER = """except BaseException as _ep_error:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Protocol, TypeAlias
 
+    from energyprof_plugins.instruments.torch_steps import Steps
+
     Added: TypeAlias = Callable[[Callable[[], object], Callable[[], object]], float]
     """Measures by how much a call of the first takes longer than one of the second."""
 
@@ -40,14 +42,20 @@ MARKS = 1.0
 
 
 class TorchFolding:
-    """A `FoldSource` of all modules."""
+    """A `StepSource` of all modules."""
 
     def __init__(
-        self, names: FoldedNames, backward: TorchBackward, original: Callable[..., Any], added_ns: Added
+        self,
+        names: FoldedNames,
+        backward: TorchBackward,
+        steps: Steps,
+        original: Callable[..., Any],
+        added_ns: Added,
     ) -> None:
         """Measure what recording costs here: 2 ms. `original` is torch's `Module.__call__`."""
         self._names = names
         self._backward = backward
+        self._steps = steps
         self._added_ns = added_ns
         self._plain_ns, self._marked_ns = _costs_ns(original, added_ns)
         self._reached_ns = self._marked_ns
@@ -90,6 +98,10 @@ class TorchFolding:
         self._names.fold(codes, reason)
         self._backward.tell(codes, {FOLDED: reason})
 
+    def sample_steps(self, part: float, reason: str) -> None:
+        """Record the layers of this part of the steps only, drawn at random."""
+        self._steps.sample(part, reason)
+
 
 class _NoSink:
     """Takes the events of the calls that are measured."""
@@ -126,6 +138,8 @@ def _costs_ns(original: Callable[..., Any], added_ns: Added) -> tuple[float, flo
         "entrances": (),
         "enter": None,
         "leave_around": None,
+        "steps": (),
+        "thread": None,
     }
     plain, _ = recording_call(original, scope)
     marking, _ = recording_call(original, {**scope, "wants_gradients": torch.is_grad_enabled})

@@ -7,23 +7,25 @@ Nothing is written to a module: `torch.save`, `deepcopy`, `state_dict` and pickl
 
 from __future__ import annotations
 
+from _thread import get_ident
 from threading import RLock
 from time import perf_counter_ns as now_ns
 from weakref import ref
 
-from energyprof.model.recorded_names import FOLDED
+from energyprof.model.recorded_names import FOLDED, PASSED_OVER, UNRECORDED_LAYERS
 from energyprof.sink_doors import GovernedSink
 from energyprof_plugins.instruments.torch_backward import TorchBackward
 from energyprof_plugins.instruments.torch_call import recording_call
 from energyprof_plugins.instruments.torch_entrance import Entrances
+from energyprof_plugins.instruments.torch_facts import FLOPS, OF_FORWARD, facts_of
 from energyprof_plugins.instruments.torch_folding import TorchFolding
 from energyprof_plugins.instruments.torch_generation import GENERATE
 from energyprof_plugins.instruments.torch_opaque import (
     DynamoPassesBy,
     is_being_compiled,
     is_running_compiled,
-    why_opaque,
 )
+from energyprof_plugins.instruments.torch_steps import Steps
 from energyprof_plugins.instruments.torch_tree import copied_from, tree, wrapped
 
 TYPE_CHECKING = False
@@ -35,11 +37,6 @@ if TYPE_CHECKING:
 
 VAIN_SEARCHES = 8
 """After so many of a class that were in no known tree, new ones are not looked for: a loss made anew at every step."""
-
-
-FLOPS = "flops_of_first_call"
-_OF_FORWARD = frozenset({FLOPS, "flops_of_prefill_call", "flops_of_decode_call"})
-"""Facts that say nothing of a module's backward."""
 
 
 class TorchModules:
@@ -67,12 +64,15 @@ class TorchModules:
         sink.on_fork(names.renew_lock)
         self._module_class, self._original = Module, Module.__call__
         self._backward = TorchBackward(sink, names.backward_code)
-        self._call, self._silence = _recording_call(sink, names, self._original, self._backward)
+        entrances = Entrances(sink, self._backward.passes, names.relearn)
+        names.phase = entrances.phase
+        steps = Steps(sink, names, entrances, self._backward)
+        self._call, self._silence = _recording_call(sink, names, self._original, self._backward, steps)
         repeats = getattr(sink, "repeats", None)  # a door that a sink need not have
         if repeats is not None:
             self._keep_calls(repeats, names)
         if isinstance(sink, GovernedSink):
-            sink.governs(TorchFolding(names, self._backward, self._original, sink.added_ns))
+            sink.governs(TorchFolding(names, self._backward, steps, self._original, sink.added_ns))
         Module.__call__ = self._call
         self._backward.install()
         self._compiling.install()
@@ -108,13 +108,11 @@ class TorchModules:
 
 
 def _recording_call(
-    sink: SpanSink, names: ModuleNames, original: Callable[..., Any], backward: TorchBackward
+    sink: SpanSink, names: ModuleNames, original: Callable[..., Any], backward: TorchBackward, steps: Steps
 ) -> tuple[Callable[..., Any], Callable[[], None]]:
     """Return the function to put in place of `Module.__call__`, and one that makes it stop recording."""
     from torch import compiler, is_grad_enabled
 
-    entrances = Entrances(sink, backward.passes, names.relearn)
-    names.phase = entrances.phase
     scope = {
         "local": sink.local(),
         "codes": names.codes,
@@ -128,28 +126,18 @@ def _recording_call(
         "arrive": backward.arrive,
         "leave": backward.leave,
         "entrances": names.entrances,
-        "enter": entrances.enter,
-        "leave_around": entrances.leave,
+        "enter": steps.enter,
+        "leave_around": steps.leave,
+        "steps": steps.at,
+        "thread": get_ident,
     }
     call, silence = recording_call(original, scope)
-    return call, lambda: silence(_Silent)
 
+    def stop() -> None:
+        silence(_Silent)
+        steps.stop()
 
-def _facts(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], parts: Iterable[Any]) -> dict[str, str | int]:
-    """Return what the report says of a module beside its energy, operations of the call it was met in among it.
-
-    `parts` are those folded into it.
-    """
-    from torch._C import DisableTorchFunction
-
-    from energyprof_plugins.instruments.torch_operations import operations, parameters
-
-    with DisableTorchFunction():  # modes and tensor subclasses of the program's do not hear of our questions
-        own = sum(parameters(part) for part in (module, *parts))
-        facts: dict[str, str | int] = {"module_class": type(module).__name__, "parameters": own}
-        facts |= why_opaque(module)
-        flops = operations(module, args, kwargs)
-    return facts if flops is None else {**facts, FLOPS: flops}
+    return call, stop
 
 
 class _Silent:
@@ -223,7 +211,7 @@ class ModuleNames:
             file = None if forward is None else forward.co_filename
             line = None if forward is None else forward.co_firstlineno
             code = self._sink.stage_code(name, kind="module", file=file, line=line, module=True)
-            facts = _facts(module, args, kwargs or {}, self._folded_into(module))
+            facts = facts_of(module, args, kwargs or {}, self._folded_into(module))
             phase = self.phase()
             if phase and FLOPS in facts:
                 facts[f"flops_of_{phase}_call"] = facts.pop(FLOPS)
@@ -267,9 +255,18 @@ class ModuleNames:
     def backward_code(self, code: int) -> int:
         """Return the code of the backward stage of the module whose forward stage has this one."""
         file, line, facts = self._told[code]
-        backward = self._sink.stage_code(self._stages[code], kind="backward", file=file, line=line, module=True)
-        self._sink.tell(backward, {key: fact for key, fact in facts.items() if key not in _OF_FORWARD})
+        name = self._stages.get(code, UNRECORDED_LAYERS)
+        backward = self._sink.stage_code(name, kind="backward", file=file, line=line, module=True)
+        self._sink.tell(backward, {key: fact for key, fact in facts.items() if key not in OF_FORWARD})
         return backward
+
+    def unrecorded_code(self, reason: str) -> int:
+        """Return the code of the stage that stands for all layers of a step whose layers are not recorded."""
+        code = self._sink.stage_code(UNRECORDED_LAYERS, kind="module", module=True)
+        facts: dict[str, str | int] = {PASSED_OVER: reason}
+        self._sink.tell(code, facts)
+        self._told[code] = (None, None, facts)
+        return code
 
     def name_of(self, code: int) -> str:
         """Return the name of a stage that stands for a module; nothing for others."""

@@ -19,6 +19,7 @@ def facts_of(processes: Collection[Process], gone: Mapping[str, int], spans: int
         counted=counted,
         max_overhead=min((one["bound_ppm"] for one in governed), default=0) * 1e-6,
         folded=max((one["folded"] for one in governed), default=0),
+        steps=min((one.get("steps_ppm", 1_000_000) for one in governed), default=1_000_000) * 1e-6,
         overhead=max((one["share_ppm"] for one in governed), default=0) * 1e-6,
     )
 

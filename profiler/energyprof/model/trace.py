@@ -72,6 +72,8 @@ class RecorderFacts:
     """What recording was allowed to cost, relative to the program's own time; 0: anything."""
     folded: int = 0
     """Layers that were not recorded any more, in the process that had most of them."""
+    steps: float = 1.0
+    """Part of the steps whose layers were recorded in the end, in the process where it was least."""
     overhead: float = 0.0
     """What recording was found to cost after that, in the process where it was most."""
 

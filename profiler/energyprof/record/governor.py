@@ -5,6 +5,9 @@ had: its CPU time, or the wall time where that is shorter, our own part taken of
 layers are folded into those that call them, the shortest first, as many as it takes. A layer can be folded if recording
 a call of it costs more than the bound allows for the time that it takes: those that are left then cost less than the
 bound, whatever they are. Folded is folded: a layer that came and went would have figures of nothing.
+
+Layers that are left may still cost too much together, one inside the other. Then steps are sampled: layers are recorded
+in a part of a model's calls, drawn at random, and fewer of them as long as it is too much.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ LOOKED_AT = 8_000
 LONGEST_WAIT_NS = 10_000_000_000
 FEWEST_CALLS = 3
 """A layer that was called less often may have been slow or fast by chance."""
+FEWEST_STEPS = 0.02
+"""Part of the steps that is recorded at least: where other stages cost too much, layers must not pay for it."""
 
 
 class Layers:
@@ -64,8 +69,10 @@ class Governor:
         """`bound`: what recording may cost, relative to what the program takes without, as in 0.03."""
         self.bound = bound
         self._folded: set[tuple[int, int]] = set()
+        self.steps = 1.0
+        """Part of the steps whose layers are recorded."""
         self.share = 0.0
-        """What recording has cost, relative to the program's own time; since the last fold."""
+        """What recording has cost, relative to the program's own time; since less was recorded for the last time."""
         self._costs = costs
         self._cpu_ns = cpu_ns
         self._wall_ns = wall_ns
@@ -93,8 +100,13 @@ class Governor:
         """Why a layer is not recorded."""
         return f"folded into its parent: too short to record within {percent(self.bound)}"
 
+    @property
+    def sampling_reason(self) -> str:
+        """Why the layers of a step are not recorded."""
+        return f"layers are recorded in some calls only, to stay within {percent(self.bound)}"
+
     def look(self, taken: Sequence[Sequence[int]], recorded_ns: float, flushed_ns: float) -> None:
-        """Look at what was taken since the last look, and fold layers if it was too much.
+        """Look at what was taken since the last look, and have less recorded if it was too much.
 
         `recorded_ns` and `flushed_ns`: what recording and flushing have cost since the process began to record.
         """
@@ -111,7 +123,7 @@ class Governor:
             return
         share = self._own_ns / max(spent_ns - self._own_ns, 1.0)
         if share > self.bound and self._wall_ns() >= self._try_ns:
-            if self._fold(taken, 1 - AIM * self.bound / share):
+            if self._record_less(taken, AIM * self.bound / share):
                 self._begin_window()
                 return
             self._wait_ns = min(2 * self._wait_ns, LONGEST_WAIT_NS)
@@ -123,16 +135,23 @@ class Governor:
             self._since = cpu_ns + half[0], wall_ns + half[1]
             self._own_ns, self._flushing_ns, self._events = self._own_ns / 2, self._flushing_ns / 2, self._events / 2
 
-    def _fold(self, taken: Sequence[Sequence[int]], part: float) -> bool:
-        """Fold layers until so much of the cost is saved, or no more are too short; return whether any was."""
+    def _record_less(self, taken: Sequence[Sequence[int]], part: float) -> bool:
+        """Have recording cost this part of what it has; return whether anything could be done."""
         known: dict[str, Layers] = {}
         whole_ns = sum([self._add(known, calls_in(events, LOOKED_AT)) for events in taken])
-        short = [one for one in known.values() if one.calls >= FEWEST_CALLS and self._is_short(one)]
-        short.sort(key=Layers.each_ns)
+        short = [one for one in known.values() if one.calls and self._is_short(one)]
+        sure = [one for one in short if one.calls >= FEWEST_CALLS]
+        if sure:
+            self._fold(known, sure, (1 - part) * whole_ns)
+            return True
+        return not short and self._sample(known, whole_ns, part * whole_ns)
+
+    def _fold(self, known: dict[str, Layers], short: list[Layers], needed_ns: float) -> None:
+        """Fold layers until so much of the cost is saved, or no more are too short."""
         chosen: dict[str, Layers] = {}
         saved_ns = 0.0
-        for one in short:
-            if saved_ns >= part * whole_ns:
+        for one in sorted(short, key=Layers.each_ns):
+            if saved_ns >= needed_ns:
                 break
             for kin in (one.kin, *sorted(one.inside)):
                 if kin not in chosen:
@@ -141,7 +160,23 @@ class Governor:
         for one in chosen.values():
             one.source.fold(sorted(one.codes), self.reason)
             self._folded.update((id(one.source), code) for code in one.codes)
-        return bool(chosen)
+
+    def _sample(self, known: dict[str, Layers], whole_ns: float, allowed_ns: float) -> bool:
+        """Have layers recorded in so few steps that they cost no more than is allowed; return whether it is fewer."""
+        sample_steps: dict[int, Callable[[float, str], None]] = {}
+        of_layers_ns = 0.0
+        for one in known.values():
+            sample = getattr(one.source, "sample_steps", None)  # a `StepSource`
+            if sample is not None:
+                sample_steps[id(one.source)] = sample
+                of_layers_ns += one.cost_ns
+        if not of_layers_ns or self.steps <= FEWEST_STEPS:
+            return False
+        left_ns = max(allowed_ns - (whole_ns - of_layers_ns), 0.0)
+        self.steps = max(self.steps * min(left_ns / of_layers_ns, 1.0), FEWEST_STEPS)
+        for sample in sample_steps.values():
+            sample(self.steps, self.sampling_reason)
+        return True
 
     def _is_short(self, layers: Layers) -> bool:
         return layers.spent_ns * self.bound < layers.cost_ns
@@ -187,8 +222,13 @@ class Governor:
         return found
 
     def told(self) -> dict[str, int]:
-        """Return what the report says of it: the bound, how many layers are folded, what recording costs since."""
-        return {"bound_ppm": round(self.bound * 1e6), "folded": self.folded, "share_ppm": round(self.share * 1e6)}
+        """Return what the report says of it: the bound, what is left out to keep it, and what recording costs since."""
+        return {
+            "bound_ppm": round(self.bound * 1e6),
+            "folded": self.folded,
+            "steps_ppm": round(self.steps * 1e6),
+            "share_ppm": round(self.share * 1e6),
+        }
 
 
 def percent(part: float) -> str:

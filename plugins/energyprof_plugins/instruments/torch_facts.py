@@ -1,0 +1,30 @@
+"""What the report says of a module beside its energy: its class, parameters, operations, and whether it is opaque."""
+
+from __future__ import annotations
+
+from energyprof_plugins.instruments.torch_opaque import why_opaque
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+FLOPS = "flops_of_first_call"
+OF_FORWARD = frozenset({FLOPS, "flops_of_prefill_call", "flops_of_decode_call"})
+"""Facts that say nothing of a module's backward."""
+
+
+def facts_of(
+    module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], parts: Iterable[Any] = ()
+) -> dict[str, str | int]:
+    """Return the facts of a module, operations of the call it was met in among them; `parts` are folded into it."""
+    from torch._C import DisableTorchFunction
+
+    from energyprof_plugins.instruments.torch_operations import operations, parameters
+
+    with DisableTorchFunction():  # modes and tensor subclasses of the program's do not hear of our questions
+        own = sum(parameters(part) for part in (module, *parts))
+        facts: dict[str, str | int] = {"module_class": type(module).__name__, "parameters": own}
+        facts |= why_opaque(module)
+        flops = operations(module, args, kwargs)
+    return facts if flops is None else {**facts, FLOPS: flops}
