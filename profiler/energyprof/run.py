@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from energyprof import discover
 from energyprof.attribute.fit import attribute
 from energyprof.attribute.folded import as_folded, without_folded
+from energyprof.attribute.passed_over import as_sampled
 from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
 from energyprof.attribute.repeats import with_repeats
 from energyprof.attribute.unvouched import as_vouched
@@ -75,13 +76,15 @@ class Run:
     def attribution(self) -> Attribution:
         """Who spent the energy, with intervals and the ledger."""
         if self._so_far is not None:
-            so_far = as_folded(attribute(without_folded(self._so_far)), self._so_far)
+            trace = without_folded(self._so_far)
+            so_far = as_folded(as_sampled(attribute(trace), trace), self._so_far)
             return as_vouched(so_far, self._so_far.domains)
         stored = read_attribution(self.path)
         if stored is not None:
             return stored
         trace = without_folded(self.trace)
-        fitted = as_folded(with_repeats(trace, attribute(trace, self._progress), attribute), self.trace)
+        fitted = with_repeats(trace, attribute(trace, self._progress), attribute)
+        fitted = as_folded(as_sampled(fitted, trace), self.trace)
         fitted = as_vouched(fitted, self.trace.domains)
         fitted = replace(fitted, warnings=(*fitted.warnings, *remarks(self.trace.domains, self.trace.readings)))
         try:

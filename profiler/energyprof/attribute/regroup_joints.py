@@ -14,7 +14,7 @@ import numpy as np
 from energyprof.attribute.ledger import MICRO
 from energyprof.model.attribution import DomainAttribution, EnergyColumns, Unsplit
 from energyprof.model.ids import DomainId
-from energyprof.model.recorded_names import FOLDED
+from energyprof.model.recorded_names import FOLDED, PASSED_OVER
 from energyprof.model.span import Flags, Ints, Stage
 from energyprof.model.view import Grouping
 
@@ -39,7 +39,7 @@ class Joints:
     row_of: Ints
     size: Ints
     counts: Flags
-    """False: it is not recorded any more, and what it spends counts to its parent."""
+    """False: what it spends counts to others, for it is not recorded any more, or stands for layers that are not."""
 
     @staticmethod
     def of(found: DomainAttribution, stages: tuple[Stage, ...]) -> Joints:
@@ -48,7 +48,7 @@ class Joints:
         for number, row in enumerate(found.unsplit):
             row_of[list(row.members)] = number
         size = np.array([len(row.members) for row in found.unsplit], np.int64)
-        counts = np.array([FOLDED not in stage.facts for stage in stages], np.bool_)
+        counts = np.array([not {FOLDED, PASSED_OVER} & stage.facts.keys() for stage in stages], np.bool_)
         return Joints(found.domain, found.unsplit, row_of, size, counts)
 
     def told(self, columns: EnergyColumns, members: Ints) -> Told:

@@ -310,6 +310,8 @@ class Overhead:
     """What recording was allowed to cost, relative to the program's own time; None: anything."""
     folded: int = 0
     """Layers that were not recorded any more to keep that bound, in the process that had most of them."""
+    steps_share: float = 1.0
+    """Part of the calls of models whose layers were recorded in the end, to keep it, where that was least."""
     governed_share: float | None = None
     """What recording cost after that, as calibrated, in the process where it was most; None: there was no bound."""
 

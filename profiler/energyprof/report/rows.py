@@ -185,6 +185,7 @@ def overhead(recorder: RecorderFacts, wall_s: float) -> Overhead:
         late_polls=recorder.late_polls,
         bound_share=recorder.max_overhead or None,
         folded=recorder.folded,
+        steps_share=recorder.steps,
         governed_share=recorder.overhead if recorder.max_overhead else None,
     )
 

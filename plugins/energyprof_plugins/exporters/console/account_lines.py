@@ -129,9 +129,14 @@ def overhead_line(report: Report) -> str:
 
 def _governed(cost: Overhead) -> str:
     """Return what was done to keep the bound; nothing where nothing was."""
-    if cost.bound_share is None or not cost.folded:
+    done = []
+    if cost.folded:
+        done.append(f"{grouped(cost.folded)} too short layers folded")
+    if cost.steps_share < 1:
+        done.append(f"layers recorded in {percent(cost.steps_share)} of the calls")
+    if cost.bound_share is None or not done:
         return ""
-    return f" (kept below {percent(cost.bound_share)}: {grouped(cost.folded)} too short layers folded)"
+    return f" (kept below {percent(cost.bound_share)}: {', '.join(done)})"
 
 
 def _error(row: DomainRow) -> str:

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from energyprof.model.ids import StageId
-from energyprof.model.recorded_names import FOLDED
+from energyprof.model.recorded_names import FOLDED, PASSED_OVER
 from energyprof.model.report import Report, UnsplitRow
 from energyprof_plugins.exporters.account import counted_domains, ledger, microjoules, stage_energies
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -113,6 +113,10 @@ def key(report: Report, listing: Listing) -> str:
     if folded:
         them = "1 stage is" if folded == 1 else f"{grouped(folded)} stages are"
         lines.append(f"{them} too short to be recorded and counted to those that call them")
+    if any(PASSED_OVER in row.facts for row in report.stages):
+        lines.append(
+            "layers were recorded in some calls of their models only, drawn at random, and are inferred from those"
+        )
     missing = uncovered(report)
     if missing:
         stages = "no reading covers 1 stage" if missing == 1 else f"no reading covers {grouped(missing)} stages"
@@ -121,12 +125,13 @@ def key(report: Report, listing: Listing) -> str:
 
 
 def uncovered(report: Report) -> int:
-    """Return how many stages have no figure at all, not even together with others, and are not folded."""
+    """Return how many stages have no figure at all, not even together with others, and count to no others."""
     counted = counted_domains(report)
     together = {member for row in report.unsplit if row.domain in counted for member in row.members}
     own = stage_energies([row.self_energy for row in report.stages], counted)
     unknown = zip(report.stages, own.nothing, strict=True)
-    return sum(nothing and row.stage not in together and FOLDED not in row.facts for row, nothing in unknown)
+    elsewhere = {FOLDED, PASSED_OVER}
+    return sum(nothing and row.stage not in together and not elsewhere & row.facts.keys() for row, nothing in unknown)
 
 
 def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) -> Table:
