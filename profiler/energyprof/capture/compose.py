@@ -23,7 +23,7 @@ from energyprof.model.recording import LocalStage
 from energyprof.model.span import Flags, Index, Ints, Stage
 
 _TABLE_LIMIT = 1 << 22
-BY_THEMSELVES: Final = frozenset({"backward", "evaluation", "generation", "loader", "optimizer"})
+BY_THEMSELVES: Final = frozenset({"backward", "evaluation", "generation", "loader", "loss", "optimizer"})
 """Kinds of stages that instruments record without being asked."""
 
 

@@ -28,6 +28,7 @@ StageKind = Literal[
     "generation",
     "evaluation",
     "communication",
+    "loss",
     "program",
 ]
 
