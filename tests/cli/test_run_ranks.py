@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from energyprof.cli.run_ranks import refuse_beside_others, stem_of_rank
+from energyprof.cli.run_ranks import stem_of_rank
 from energyprof.errors import InputError
+from energyprof.launch.beside_ranks import refuse_beside_others
 
 
 @pytest.mark.parametrize(

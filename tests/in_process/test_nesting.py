@@ -238,3 +238,24 @@ tell(energy_j=run.energy_j, text=str(run), warned=len(run.warnings))
     facts = programs.outcome(done).facts
     assert (facts["energy_j"], facts["warned"]) == (None, 1)
     assert "its report comes at the end" in facts["text"]
+
+
+def test_one_of_several_ranks_on_a_host_is_told_where_energyprof_belongs(programs: Any) -> None:
+    outcome = programs.run("""
+import os
+
+os.environ.update(LOCAL_RANK="0", LOCAL_WORLD_SIZE="2")
+try:
+    with energyprof.profile():
+        tell(refused="ran")
+except energyprof.errors.InputError as error:
+    tell(refused=str(error))
+with energyprof.profile(shared=True) as alone, stage("alone"):
+    time.sleep(0.02)
+tell(alone=[row["stage"] for row in alone.stages()])
+""")
+
+    assert "this is one of 2 ranks that torchrun started on this host" in outcome.facts["refused"]
+    assert "energyprof run -m torch.distributed.run" in outcome.facts["refused"]
+    assert outcome.facts["refused"].endswith("or profile one rank alone, with shared=True")
+    assert outcome.facts["alone"] == ["alone"]

@@ -12,8 +12,9 @@ from energyprof.cli.linear_algebra import in_one_thread
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_options import add_options, asked_overhead, chosen_program, parted
-from energyprof.cli.run_ranks import refuse_beside_others, stem_of_rank
+from energyprof.cli.run_ranks import stem_of_rank
 from energyprof.errors import InputError
+from energyprof.launch.beside_ranks import refuse_beside_others
 from energyprof.launch.environment import FLOW
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder

@@ -9,6 +9,7 @@ import threading
 from energyprof import bootstrap
 from energyprof.errors import InputError
 from energyprof.in_process.session import Session, Wish
+from energyprof.launch.beside_ranks import refuse_beside_others
 from energyprof.record.recorder import PARENT_SPOOL
 
 
@@ -57,6 +58,8 @@ def start_or_join(wish: Wish) -> tuple[Session | None, bool]:
                 )
             return session, False
         _refuse_another_copy()
+        if not wish.shared:
+            refuse_beside_others(os.environ, "; or profile one rank alone, with shared=True")
         _Active.session = Session(wish)
         return _Active.session, True
 
