@@ -84,6 +84,17 @@ def test_parameters_and_operations_hold_those_of_the_layers_below() -> None:
     assert rows["net.a", "forward"].flops is None
 
 
+def test_a_layer_whose_operations_cannot_be_known_says_why() -> None:
+    compiled = stage("net", 1.0)
+    compiled.facts["no_flops"] = "torch.compile calls no layers"  # type: ignore[index]  # a dict, as made above
+
+    rows = by_key(layer_rows([compiled], 1.0))
+
+    assert rows["net", "forward"].flops is None
+    assert rows["net", "forward"].no_flops == "torch.compile calls no layers"
+    assert by_key(layer_rows(STAGES, 20.0))["net", "forward"].no_flops == ""
+
+
 def test_a_forward_within_the_backward_pass_is_a_recompute() -> None:
     stages = [
         stage("net", 1.0),

@@ -8,6 +8,7 @@ Nothing is written to a module: `torch.save`, `deepcopy`, `state_dict` and pickl
 from __future__ import annotations
 
 from _thread import get_ident
+from functools import partial
 from threading import RLock
 from time import perf_counter_ns as now_ns
 from weakref import ref
@@ -17,7 +18,7 @@ from energyprof.sink_doors import GovernedSink
 from energyprof_plugins.instruments.torch_backward import TorchBackward
 from energyprof_plugins.instruments.torch_call import recording_call
 from energyprof_plugins.instruments.torch_entrance import Entrances
-from energyprof_plugins.instruments.torch_facts import FLOPS, OF_FORWARD, facts_of
+from energyprof_plugins.instruments.torch_facts import OF_FORWARD, facts_of, flops_key, operations_of
 from energyprof_plugins.instruments.torch_folding import TorchFolding
 from energyprof_plugins.instruments.torch_generation import GENERATE
 from energyprof_plugins.instruments.torch_opaque import (
@@ -132,12 +133,7 @@ def _recording_call(
         "thread": get_ident,
     }
     call, silence = recording_call(original, scope)
-
-    def stop() -> None:
-        silence(_Silent)
-        steps.stop()
-
-    return call, stop
+    return call, partial(steps.stop, partial(silence, _Silent))
 
 
 class _Silent:
@@ -190,8 +186,7 @@ class ModuleNames:
     def learn(self, module: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> int:
         """Return the code of a module that has none yet, and tell what is known of it and its first call.
 
-        0: it is folded into the one above, or a part of what torch.compile has made and is recorded as a whole.
-        """
+        0: it is folded into the one above, or a part of what torch.compile has made and is recorded as a whole."""
         if is_being_compiled():
             return 0
         inside = self._compiled_parts.get(id(module))
@@ -206,15 +201,13 @@ class ModuleNames:
                 name = type(module).__name__
             if id(module) in self.folded:
                 self.codes[id(module)] = 0
+                self._add_operations(self.codes.get(self.folded[id(module)], 0), module, args, kwargs or {})
                 return 0
             forward = getattr(getattr(type(module), "forward", None), "__code__", None)
             file = None if forward is None else forward.co_filename
             line = None if forward is None else forward.co_firstlineno
             code = self._sink.stage_code(name, kind="module", file=file, line=line, module=True)
-            facts = facts_of(module, args, kwargs or {}, self._folded_into(module))
-            phase = self.phase()
-            if phase and FLOPS in facts:
-                facts[f"flops_of_{phase}_call"] = facts.pop(FLOPS)
+            facts = facts_of(module, args, kwargs or {}, self._folded_into(module), self.phase())
             self._sink.tell(code, facts)
             self._stages[code], self._told[code] = name, (file, line, facts)
             if name in self._roots or callable(getattr(type(module), GENERATE, None)):
@@ -224,6 +217,15 @@ class ModuleNames:
             else:
                 self._keep(module, code)
             return code
+
+    def _add_operations(self, code: int, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Have the operations of a module that is folded into the one with this code counted to that."""
+        flops, key = operations_of(module, args, kwargs), flops_key(self.phase())
+        if flops and code in self._told:
+            file, line, facts = self._told[code]
+            facts = {**facts, key: int(facts.get(key, 0)) + flops}
+            self._told[code] = file, line, facts
+            self._sink.tell(code, {key: facts[key]})
 
     def relearn(self, module: Any) -> None:
         """Have what is known of a model's parts, which it is about to call, told anew."""

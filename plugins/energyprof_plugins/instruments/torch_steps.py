@@ -14,6 +14,7 @@ from time import perf_counter_ns as now_ns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from energyprof.interfaces import SpanSink
@@ -59,8 +60,9 @@ class Steps:
         self._part = part
         self.at.setdefault(_NO_THREAD, OUTSIDE)
 
-    def stop(self) -> None:
-        """Pass over none any more."""
+    def stop(self, silence: Callable[[], None]) -> None:
+        """Pass over none any more, once calls have been silenced."""
+        silence()
         self._is_over = True
         self.at.clear()
 

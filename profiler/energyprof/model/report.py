@@ -215,6 +215,8 @@ class LayerRow:
     tokens: int | None = None
     """Positions of all sequences that its model was called for in a generation; None: in none, or unknown."""
     per_token_j: float | None = None
+    no_flops: str = ""
+    """Why `flops` cannot be known; empty: it is, or nobody says."""
     folded: str = ""
     """Why it was not recorded to the end, so that its energy is in that of the layer that calls it; empty: it was."""
 

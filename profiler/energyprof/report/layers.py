@@ -161,6 +161,7 @@ class _Layers:
             samples=samples,
             tokens=tokens,
             per_token_j=total.energy_j / tokens if tokens and total.energy_j is not None else None,
+            no_flops="" if flops else str(facts.get("no_flops", "")),
             folded=str(facts.get(FOLDED, "")),
         )
 

@@ -390,3 +390,23 @@ def test_depth_counts_the_modules_that_can_be_called() -> None:
         3,
     ]
     assert depths["table.deep.0"] == 1
+
+
+def test_operations_of_layers_below_the_depth_count_to_the_layer_that_they_are_folded_into(
+    sink: Sink, instrument: TorchModules
+) -> None:
+    whole, folded = Net(), Net()
+    instrument.name_root(whole, "whole", None)
+    instrument.name_root(folded, "folded", 1)
+
+    for _ in range(2):
+        whole(X)
+        folded(X)
+
+    known = sink.facts
+    assert known["whole.blocks.0.inner.0"]["flops_of_first_call"] == 2 * 2 * 4 * 4
+    assert "flops_of_first_call" not in known["whole.blocks.0"]
+    assert known["folded.blocks.0"]["flops_of_first_call"] == 2 * 2 * 4 * 4
+    assert known["folded.blocks.1"]["flops_of_first_call"] == 2 * 2 * 4 * 4
+    assert known["folded.head"]["flops_of_first_call"] == known["whole.head"]["flops_of_first_call"]
+    assert known["folded.blocks.0"]["parameters"] == 4 * 4 + 4

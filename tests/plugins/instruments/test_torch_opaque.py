@@ -54,6 +54,7 @@ def test_a_compiled_module_is_one_node_of_one_graph(events: Any, made: Any) -> N
     assert graphs.count == 1
     assert events.told() == [f"+{name}", f"-{name}"] * 3
     assert events.facts[name]["opaque"] == "torch.compile"
+    assert events.facts[name]["no_flops"] == "torch.compile calls no layers, and operations are counted layer by layer"
     assert events.facts[name]["hint"] == COMPILED_HINT
     assert torch.equal(net(X), expected)
     assert f"+{name}.0" in events.told() or name == "Net"
@@ -141,6 +142,7 @@ def test_scripted_traced_and_exported_modules_are_nodes_with_a_label(events: Any
         "parameters": events.facts["RecursiveScriptModule"]["parameters"],
         "opaque": "TorchScript",
         "hint": SCRIPT_HINT,
+        "no_flops": "TorchScript calls no layers, and operations are counted layer by layer",
     }
     assert events.facts["GraphModule"]["opaque"] == "graph of operators"
 

@@ -108,6 +108,7 @@ def layer_key(choice: Choice, report: Report) -> str:
         lines.append("each layer without those it calls; total with them")
     if any(row.flops for row in choice.rows):
         lines.append("GFLOP by formula from the first call's shapes, a lower bound")
+    lines += [f"no GFLOP: {reason}" for reason in dict.fromkeys(row.no_flops for row in choice.rows if row.no_flops)]
     if report.overhead.dropped:
         lines.append(f"{grouped(report.overhead.dropped)} events were lost")
     return "; ".join(lines)
