@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 POWER_SOURCES = "energyprof.power_sources"
 INSTRUMENTS = "energyprof.instruments"
 EXPORTERS = "energyprof.exporters"
+FINDINGS = "energyprof.findings"
 SPAN_IMPORTERS = "energyprof.span_importers"
 POWER_IMPORTERS = "energyprof.power_importers"
-GROUPS = (POWER_SOURCES, INSTRUMENTS, EXPORTERS, SPAN_IMPORTERS, POWER_IMPORTERS)
-_CACHE_VERSION = 4
+GROUPS = (POWER_SOURCES, INSTRUMENTS, EXPORTERS, FINDINGS, SPAN_IMPORTERS, POWER_IMPORTERS)
+_CACHE_VERSION = 5
 
 
 # Importing typing for its NamedTuple would delay the program's start by 6 ms.

@@ -15,6 +15,7 @@ from energyprof.model.ids import DomainId
 if TYPE_CHECKING:
     from energyprof.model.call_tree import CallTree
     from energyprof.model.comparison import Comparison
+    from energyprof.model.finding import Finding
     from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.report import Report
     from energyprof.model.trace import Trace
@@ -334,6 +335,34 @@ class Exporter(Protocol):
 
     def render(self, report: Report, context: RenderContext) -> str | bytes:
         """Return the whole file."""
+        ...
+
+
+# --- findings (pure; run where the report is read) ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What a rule looks at."""
+
+    report: Report
+    """All rows but the findings: stages, edges, layers, functions, ledger."""
+    trace: Callable[[], Trace] = _no_trace
+    """Return the recorded data; that of a long run takes seconds to read, so look for a sign in the report first."""
+
+
+class FindingRule(Protocol):
+    """Find one kind of waste in a run. Pure: the same run gives the same findings.
+
+    A rule speaks only where what was recorded shows the fault; where it cannot be sure its finding has no saving.
+    """
+
+    name: str
+    summary: str
+    """One line: what it looks for."""
+
+    def find(self, run: FinishedRun) -> Iterable[Finding]:
+        """Return what is to be changed; nothing where nothing was spent or the energy is not known."""
         ...
 
 

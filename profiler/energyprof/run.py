@@ -19,7 +19,7 @@ from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.results import read_attribution, store_attribution
 from energyprof.errors import CaptureError
 from energyprof.footprint.footprint import footprint_of_sum
-from energyprof.interfaces import Exporter, RenderContext
+from energyprof.interfaces import Exporter, FindingRule, FinishedRun, RenderContext
 from energyprof.model.attribution import Attribution
 from energyprof.model.call_tree import CallTree
 from energyprof.model.comparison import Comparison
@@ -113,7 +113,7 @@ class Run:
         from energyprof.report.build import build_report
 
         facts = self._facts
-        return build_report(
+        report = build_report(
             facts.run,
             facts.recorder,
             facts.domains,
@@ -126,6 +126,13 @@ class Run:
             facts.hosts,
             facts.told,
         )
+        return report if self._so_far is not None else self._with_findings(report)
+
+    def _with_findings(self, report: Report) -> Report:
+        from energyprof.report.findings import findings_of
+
+        found, warnings = findings_of(rules(), FinishedRun(report, lambda: self.trace))
+        return replace(report, findings=found, warnings=(*report.warnings, *warnings))
 
     def view(self, view: View) -> Report:
         """Return the report of a part of the run, or in another detail; raises InputError for what it has not."""
@@ -240,6 +247,12 @@ def analyse(path: str | Path, progress: Progress | None = None) -> Run:
 def formats() -> tuple[Exporter, ...]:
     """Return every installed exporter that can be loaded."""
     return tuple(exporter(spec.name) for spec in discover.plugins(discover.EXPORTERS))
+
+
+def rules() -> tuple[FindingRule, ...]:
+    """Return every installed rule that finds what to change."""
+    specs = discover.plugins(discover.FINDINGS)
+    return tuple(cast(FindingRule, spec.load()()) for spec in specs)  # the contract tests hold every rule to the door
 
 
 def exporter(name: str) -> Exporter:

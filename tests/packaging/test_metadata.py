@@ -24,6 +24,7 @@ DOORS = {
     "energyprof.power_sources",
     "energyprof.instruments",
     "energyprof.exporters",
+    "energyprof.findings",
     "energyprof.span_importers",
     "energyprof.power_importers",
 }

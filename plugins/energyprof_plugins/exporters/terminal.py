@@ -18,6 +18,7 @@ from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
 from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
+from energyprof_plugins.exporters.console.finding_lines import best_lines
 from energyprof_plugins.exporters.console.footprint_lines import footprint_lines
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
 from energyprof_plugins.exporters.console.function_table import function_table, heading, shown_functions
@@ -60,6 +61,9 @@ class Terminal:
         if counted_domains(report):
             self._stages(report, page, context)
             self._functions(report, page, context)
+            if report.findings:
+                page.hanging("what to change", best_lines(report, glyphs))
+                page.line()
             if report.steps is not None:
                 page.hanging(step_heading(report.steps), step_lines(report, glyphs))
                 page.line()

@@ -12,6 +12,7 @@ from time import perf_counter_ns as now_ns
 from energyprof.model.events import work_code
 from energyprof.sink_doors import FlowSink
 from energyprof_plugins.instruments.torch_generation import Generation
+from energyprof_plugins.instruments.torch_modes import CallModes
 from energyprof_plugins.instruments.torch_operations import batch
 
 TYPE_CHECKING = False
@@ -39,6 +40,7 @@ class Entrances:
         self._watch = sink.flow() if isinstance(sink, FlowSink) else None
         self._tensor = torch.Tensor
         self._wants_gradients = torch.is_grad_enabled
+        self._modes = CallModes(sink, torch.is_grad_enabled)
         self._is_traced = torch.jit.is_tracing
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
         self._unwatched = DisableTorchFunction
@@ -61,6 +63,7 @@ class Entrances:
         phase = ""
         if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
             try:
+                self._modes.note(code, module)
                 samples = self._samples(args, kwargs)
                 if not self._here.phase and self._generation.is_possible(module):
                     with self._unwatched():

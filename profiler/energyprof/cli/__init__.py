@@ -27,6 +27,7 @@ COMMANDS = {
     "compare": ("energyprof.cli.compare_command", "compare ways to do the same thing, joules for each unit of work"),
     "sweep": ("energyprof.cli.sweep_command", "run a program in several ways, in turns, and compare them"),
     "trials": ("energyprof.cli.trials_command", "list the trials of a search: joules of each, and up to a quality"),
+    "findings": ("energyprof.cli.findings_command", "say what a run spends that it need not, and what to change"),
     "import": ("energyprof.cli.import_command", "make a run of a trace and a power log of other programs"),
     "merge": ("energyprof.cli.merge_command", "join the recordings that several hosts made at the same time"),
     "recover": ("energyprof.cli.recover_command", "finish a run whose collector was killed"),

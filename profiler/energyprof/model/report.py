@@ -8,6 +8,7 @@ from typing import Final, Literal
 
 from energyprof.model.cure_rows import DelayRow, RepeatRow
 from energyprof.model.domain import Provenance
+from energyprof.model.finding import Finding
 from energyprof.model.footprint_rows import FootprintRow
 from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
@@ -376,6 +377,8 @@ class Report:
     metrics: tuple[MetricRow, ...] = ()
     trials: Trials | None = None
     """None: the program made none."""
+    findings: tuple[Finding, ...] = ()
+    """What to change, the surest savings first, hints last; of a view none are told."""
     costliest_path: tuple[StageId, ...] = ()
     """Outermost stages along the flow of data whose totals add up to most; empty: no flow is known."""
     view: ViewRow | None = None

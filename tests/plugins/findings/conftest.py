@@ -1,0 +1,68 @@
+"""Programs with a fault and twins without it, run by the real command, and what is found in them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from energyprof.run import load
+
+Profiled = Callable[..., dict[str, Any]]
+HEAD = """
+import sys, time
+import energyprof
+{lines}
+
+def burn(seconds):
+    until_s = time.process_time() + seconds
+    while time.process_time() < until_s:
+        pass
+"""
+TORCH = """
+import torch
+torch.set_num_threads(1)
+torch.manual_seed(0)
+"""
+
+
+@pytest.fixture
+def profiled(tmp_path: Path) -> Profiled:
+    """Return what runs a program, by the model of CPU power, and returns its report as JSON has it."""
+
+    def run(program: str, *options: str, torch: bool = False) -> dict[str, Any]:
+        number = len(list(tmp_path.glob("*.py")))
+        script, recording = tmp_path / f"program{number}.py", tmp_path / f"program{number}.eprof"
+        script.write_text(HEAD.format(lines=TORCH if torch else "") + program)
+        command = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "--source", "load_model", *options]
+        done = subprocess.run(
+            [*command, "-o", str(recording), str(script)], capture_output=True, timeout=120, check=False, cwd=tmp_path
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        report: dict[str, Any] = json.loads(load(recording).render("json"))
+        return report
+
+    return run
+
+
+@pytest.fixture
+def found() -> Callable[[dict[str, Any], str], list[dict[str, Any]]]:
+    """Return what picks the findings of one rule."""
+    return lambda report, rule: [row for row in report["findings"] if row["rule"] == rule]
+
+
+@pytest.fixture
+def spent_j() -> Callable[[dict[str, Any], str], float]:
+    """Return what tells the energy of a stage, all below it included."""
+
+    def spent(report: dict[str, Any], stage: str) -> float:
+        energy_j = next(row["total_sum"]["energy_j"] for row in report["stages"] if row["stage"] == stage)
+        assert energy_j is not None
+        return float(energy_j)
+
+    return spent

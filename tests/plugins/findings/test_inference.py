@@ -1,0 +1,79 @@
+"""Inference as if it were training: gradients recorded for nobody, layers in training mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+MODEL = """
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        parts = [part for _ in range(6) for part in (nn.Linear(64, 64), nn.Dropout(0.3), nn.ReLU())]
+        self.layers = nn.Sequential(*parts)
+    def forward(self, x):
+        return self.layers(x)
+net = Net()
+x = torch.randn(256, 64)
+"""
+WITH_GRADIENTS = """
+net.eval()
+with energyprof.stage("serve"):
+    for _ in range(600):
+        net(x)
+"""
+WITHOUT = WITH_GRADIENTS.replace("net.eval()", "net.eval()\ntorch.set_grad_enabled(False)")
+TRAINING = """
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+with energyprof.stage("serve"):
+    for _ in range(60):
+        net(x).sum().backward()
+        optimizer.step()
+"""
+FROZEN = WITH_GRADIENTS.replace("net.eval()", "net.eval().requires_grad_(False)")
+IN_TRAINING_MODE = WITHOUT.replace("net.eval()", "net.train()")
+
+
+def test_gradients_nobody_asks_for_are_found_and_their_saving_comes_true(
+    profiled: Any, found: Any, spent_j: Any
+) -> None:
+    faulty = profiled(MODEL + WITH_GRADIENTS, torch=True)
+    mended = profiled(MODEL + WITHOUT, torch=True)
+
+    (finding,) = found(faulty, "gradients_in_inference")
+    assert finding["offenders"] == ["serve/Net"]
+    assert "600 calls of Net" in finding["evidence"]
+    assert finding["now_j"] == pytest.approx(spent_j(faulty, "serve/Net"))
+    least_j, most_j = finding["saving_j"]
+    assert 0 < least_j < most_j < finding["now_j"]
+    saved_j = spent_j(faulty, "serve") - spent_j(mended, "serve")
+    margin_j = 0.3 * finding["now_j"]  # of a busy machine: CPU time of equal work differs so much
+    assert least_j - margin_j < saved_j < most_j + margin_j
+    assert found(mended, "gradients_in_inference") == []
+
+
+@pytest.mark.parametrize("program", [TRAINING, FROZEN], ids=["training", "frozen weights"])
+def test_gradients_that_are_used_or_not_recorded_are_no_fault(profiled: Any, found: Any, program: str) -> None:
+    report = profiled(MODEL + program, torch=True)
+
+    assert found(report, "gradients_in_inference") == []
+    assert found(report, "train_mode_in_inference") == []
+
+
+def test_training_mode_without_training_is_found_and_its_saving_comes_true(
+    profiled: Any, found: Any, spent_j: Any
+) -> None:
+    faulty = profiled(MODEL + IN_TRAINING_MODE, torch=True)
+    mended = profiled(MODEL + WITHOUT, torch=True)
+
+    (finding,) = found(faulty, "train_mode_in_inference")
+    assert finding["offenders"] == ["serve/Net"]
+    assert "(Dropout)" in finding["evidence"]
+    least_j, most_j = finding["saving_j"]
+    saved_j = spent_j(faulty, "serve") - spent_j(mended, "serve")
+    margin_j = 0.3 * finding["now_j"]
+    assert 0 < least_j < most_j
+    assert least_j - margin_j < saved_j < most_j + margin_j
+    assert found(mended, "train_mode_in_inference") == []
