@@ -1,5 +1,6 @@
 """The hotspot diagram: its source, and what readers see of it."""
 
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -106,6 +107,59 @@ def test_flow_edges_carry_the_embodied_joules(sample):
         "3.07 kJ",
         "4.14 kJ",
         "4.78 kJ",
+    ]
+
+
+def skipping(sample, *after):
+    """Return the picture of five stages; some arrows pass by others."""
+    parts = [
+        sample.Part(name, (energy,)) for name, energy in zip("abcde", (900.0, 20.0, 20.0, 20.0, 20.0), strict=True)
+    ]
+    return picture(sample.make_report(parts, after=list(after)))
+
+
+def arrows(picture):
+    """Return {tooltip: element} of all arrows of data."""
+    edges = (group for group in picture.iter(f"{SVG}g") if group.get("class") == "edge")
+    return {
+        group.findtext(f"{SVG}title", ""): group for group in edges if "hands on" in group.findtext(f"{SVG}title", "")
+    }
+
+
+def curve(arrow):
+    """Return points along the line of an arrow."""
+    numbers = [float(number) for number in re.findall(r"-?[\d.]+", arrow.find(f"{SVG}path").get("d"))]
+    points = list(zip(numbers[::2], numbers[1::2], strict=True))
+    for at in range(0, len(points) - 1, 3):
+        a, b, c, d = points[at : at + 4]
+        for step in range(201):
+            t = step / 200
+            u = 1 - t
+            parts = (u**3, 3 * u * u * t, 3 * u * t * t, t**3)
+            yield tuple(sum(w * p[axis] for w, p in zip(parts, (a, b, c, d), strict=True)) for axis in (0, 1))
+
+
+def test_the_joules_of_an_arrow_that_passes_by_keep_clear_of_its_line(sample):
+    drawn = skipping(sample, ("a", "e"))
+
+    (arrow,) = arrows(drawn).values()
+    thickness = float(arrow.find(f"{SVG}path").get("stroke-width"))
+    (chip,) = arrow.iter(f"{SVG}rect")
+    left, top, width, height = (float(chip.get(name)) for name in ("x", "y", "width", "height"))
+    beside = [x for x, y in curve(arrow) if top <= y <= top + height]
+    assert thickness > 5
+    assert beside
+    assert all(x - thickness / 2 > left + width or x + thickness / 2 < left for x in beside)
+
+
+def test_arrows_side_by_side_say_where_they_come_from(sample):
+    alone = arrows(skipping(sample, ("a", "c"), ("c", "e")))
+    beside = arrows(skipping(sample, ("a", "d"), ("b", "e")))
+
+    assert not [text for arrow in alone.values() for text in texts(arrow) if text.startswith("from")]
+    assert sorted(text for arrow in beside.values() for text in texts(arrow) if text.startswith("from")) == [
+        "from a",
+        "from b",
     ]
 
 

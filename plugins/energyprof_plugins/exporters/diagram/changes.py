@@ -19,7 +19,7 @@ from energyprof_plugins.exporters.account import microjoules
 from energyprof_plugins.exporters.diagram.anatomy import SHORT
 from energyprof_plugins.exporters.diagram.changes_legend import changes_legend
 from energyprof_plugins.exporters.diagram.drawing import MARGIN_PT
-from energyprof_plugins.exporters.diagram.label import fit, label, line, table
+from energyprof_plugins.exporters.diagram.label import arrow_label, fit, label, line, table
 from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.diagram.wishes import Wishes
 from energyprof_plugins.exporters.figures import grouped, joules, joules_change, percent
@@ -241,7 +241,10 @@ class _Changes:
             both = edge.before_j is not None and edge.after_j is not None
             amount = _signed(microjoules(edge.after_j) - microjoules(edge.before_j)) if both else ""
             near = lower - upper == 1
-            beside = {"headlabel": amount} if near else {"xlabel": f"{amount} ", "headport": "w", "tailport": "w"}
+            beside = {"headlabel": amount}
+            if not near:
+                told = {"xlabel": arrow_label(amount, "", 1.0, LIGHT["feed"])} if amount else {}
+                beside = {"headport": "w", "tailport": "w", **told}
             self.graph.edge(
                 ends[1], ends[0], dir="back", arrowtail="normal", color=LIGHT["feed"], fontcolor=LIGHT["feed"],
                 labeldistance="2.85", labelangle="-72", **beside,

@@ -11,7 +11,7 @@ from energyprof.model.report import EdgeRow, Report
 from energyprof_plugins.exporters.account import is_sampled, microjoules
 from energyprof_plugins.exporters.diagram import anatomy
 from energyprof_plugins.exporters.diagram.fold import Folded, Joint, fold
-from energyprof_plugins.exporters.diagram.label import label, line, table
+from energyprof_plugins.exporters.diagram.label import arrow_label, label, line, table
 from energyprof_plugins.exporters.diagram.legend import Shown, families_of, legend
 from energyprof_plugins.exporters.diagram.measure import Measure
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT, heat_step, ink_on
@@ -284,22 +284,33 @@ class _Drawing:
     ) -> set[frozenset[str]]:
         """Write data flow and order, and return the pairs of ids that they join."""
         level = {place: number for number, place in enumerate(self.spine)}
+        passing = {pair for pair in flows if abs(level[pair[0]] - level[pair[1]]) > 1 or pair[::-1] in flows}
         for pair, energy_uj in sorted(flows.items()):
-            self._flow(level, pair, energy_uj, both_ways=(pair[1], pair[0]) in flows)
+            reach = sorted(level[place] for place in pair)
+            beside = [other for other in passing if other != pair and _overlap(reach, [level[one] for one in other])]
+            self._flow(level, pair, energy_uj, by=pair in passing, among_others=bool(beside))
         for pair in sorted(order):
             if pair not in flows:
                 self._down(level, pair, color=LIGHT["frame"], penwidth="1", tooltip="ran next", arrow="vee")
         return {frozenset(map(self._id, pair)) for pair in (*flows, *order)}
 
-    def _flow(self, level: dict[int, int], pair: tuple[int, int], energy_uj: int | None, *, both_ways: bool) -> None:
+    def _flow(
+        self, level: dict[int, int], pair: tuple[int, int], energy_uj: int | None, *, by: bool, among_others: bool
+    ) -> None:
+        """Write the arrow of data handed on; `by`: it passes by other boxes, at the left of the spine."""
         amount = "" if energy_uj is None else joules(energy_uj / 1e6)
         names = [self.groups[place].name for place in pair]
         told = f"{names[0]} hands on {amount or 'data, in a circle,'} to {names[1]}"
-        near = abs(level[pair[0]] - level[pair[1]]) == 1 and not both_ways
-        beside = {"headlabel": amount} if near else {"xlabel": f"{amount} ", "headport": "w", "tailport": "w"}
+        width = self._width(energy_uj or 0)
+        where = {"headlabel": amount}
+        if by:
+            where = {"headport": "w", "tailport": "w"}
+            if amount:
+                source = names[0] if among_others else ""
+                where["xlabel"] = arrow_label(amount, source, float(width), LIGHT["feed"])
         self._down(
-            level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=self._width(energy_uj or 0),
-            labeldistance="2.85", labelangle="-72", tooltip=graphviz.escape(told), arrow="normal", **beside,
+            level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=width, labeldistance="2.85",
+            labelangle="-72", tooltip=graphviz.escape(told), arrow="normal", **where,
         )  # fmt: skip
 
     def _down(self, level: dict[int, int], pair: tuple[int, int], *, arrow: str, **attributes: str) -> None:
@@ -317,3 +328,8 @@ class _Drawing:
     def _id(self, place: int | None) -> str:
         """Return the id of a box: that of its first stage in the report, so that it stays when folding changes."""
         return "run" if place is None else f"s{self.groups[place].members[0]}"
+
+
+def _overlap(reach: list[int], other: list[int]) -> bool:
+    """Return whether two stretches of the spine have more than an end in common."""
+    return min(reach[1], max(other)) > max(reach[0], min(other))

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
+from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.visible import visible
 
 EM_PER_LETTER: Final = 0.58
@@ -55,6 +56,19 @@ def steady(content: str, width_pt: int, height_pt: int) -> str:
     # Without the table around it the renderer shrinks the frame of a fixed table, or stretches it, to its liking.
     inner = cell(content, f'ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{width_pt}" HEIGHT="{height_pt}"')
     return table([row(inner)], padding=0, extra=' ALIGN="LEFT"')
+
+
+def arrow_label(amount: str, source: str, thickness_pt: float, color: str) -> str:
+    """Return the label beside an arrow that passes by other boxes; `source`: where it comes from, if that is not plain.
+
+    The renderer puts such a label at the middle of the line, without regard for how thick it is; and lines that run
+    side by side are told apart by what stands on them, so that it covers what it crosses.
+    """
+    clear = cell("", f'WIDTH="{math.ceil(thickness_pt / 2) + 3}"')
+    lines = [font(amount, 10, color), *([font(f"from {fit(source, 9, 90)}", 9, color)] if source else [])]
+    told = table([row(cell(text, 'ALIGN="RIGHT"')) for text in lines], padding=0)
+    shown = cell(told, f'BGCOLOR="{LIGHT["page"]}" CELLPADDING="1"')
+    return label(table([row(clear, shown, clear)], padding=0))
 
 
 def label(content: str) -> str:
