@@ -67,7 +67,7 @@ def comparison_document(comparison: Comparison) -> Document:
     edges: tuple[dict[str, Value], ...] = tuple(
         {
             "source": edge.source, "target": edge.target, "key": edge.kind, "kind": edge.kind,
-            "before_j": edge.before_j, "after_j": edge.after_j,
+            "before_j": edge.before_j, "after_j": edge.after_j, "provenance": edge.provenance,
         }
         for edge in comparison.edges
     )  # fmt: skip

@@ -61,6 +61,8 @@ class EdgeChange:
     kind: EdgeKind
     before_j: float | None
     after_j: float | None
+    provenance: Provenance | None = None
+    """The weaker of both; None where there are no joules."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,16 @@ def _edges(before: Sequence[EdgeRow], after: Sequence[EdgeRow]) -> tuple[EdgeCha
     old, new = ({(row.kind, row.source, row.target): row for row in rows} for rows in (before, after))
     return tuple(
         EdgeChange(
-            source, target, kind, old[key].energy_j if key in old else None, new[key].energy_j if key in new else None
+            source,
+            target,
+            kind,
+            old[key].energy_j if key in old else None,
+            new[key].energy_j if key in new else None,
+            max(
+                (way for row in (old.get(key), new.get(key)) if row and (way := row.provenance)),
+                key=PROVENANCES.index,
+                default=None,
+            ),
         )
         for key in sorted({*old, *new})
         for kind, source, target in [key]

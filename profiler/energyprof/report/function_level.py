@@ -49,7 +49,7 @@ def at_function_level(report: Report, calls: Iterable[CallRow]) -> Report:
     return replace(
         report,
         stages=tuple(rows),
-        edges=(*report.edges, *_contains(rows), *_call_edges(calls, ids)),
+        edges=(*report.edges, *_contains(rows), *_call_edges(calls, ids, rows)),
         hotspots=_by_energy(rows),
     )
 
@@ -175,20 +175,25 @@ def _name(function: FunctionRow, inside: Sequence[FunctionRow]) -> str:
 
 def _contains(rows: Iterable[StageRow]) -> list[EdgeRow]:
     return [
-        EdgeRow(row.parent, row.stage, "contains", 0, row.self_sum.energy_j)
+        EdgeRow(row.parent, row.stage, "contains", 0, own.energy_j, own.low_j, own.high_j, own.provenance)
         for row in rows
+        for own in [row.self_sum]
         if row.kind == "function" and "samples" in row.facts and row.parent is not None
     ]
 
 
 def _call_edges(
-    calls: Iterable[CallRow], ids: Mapping[tuple[StageId | None, tuple[str, str, int]], StageId]
+    calls: Iterable[CallRow],
+    ids: Mapping[tuple[StageId | None, tuple[str, str, int]], StageId],
+    rows: Iterable[StageRow],
 ) -> list[EdgeRow]:
-    edges = []
+    """Return what passes along calls: parts of the callees' energy, known as those are, but without bounds."""
+    edges, ways = [], {row.stage: row.total_sum.provenance for row in rows}
     for call in calls:
         source, target = ids.get((call.stage, call.caller)), ids.get((call.stage, call.callee))
         if source is not None and target is not None and source != target:
-            edges.append(EdgeRow(source, target, "calls", call.samples, call.energy_j))
+            how = None if call.energy_j is None else ways[target]
+            edges.append(EdgeRow(source, target, "calls", call.samples, call.energy_j, provenance=how))
     return sorted(edges, key=lambda edge: (edge.source, edge.target))
 
 

@@ -73,8 +73,8 @@ def test_no_border_is_dashed(sample):
 def test_what_is_folded_says_its_joules_and_what_is_not_known(sample):
     found = boxes(*pair(sample))
 
-    assert found["+ 1 within noise"][0] == ["0 J of 270 J"]
-    assert found["+ 2 folded"][0] == ["0 J of 400 J", "2 of them not known one by one"]
+    assert found["+ 1 within noise"][0] == ["0 J of 270 J, measured"]
+    assert found["+ 2 folded"][0] == ["0 J of 400 J, measured", "2 of them not known one by one"]
 
 
 def test_a_run_against_itself_has_nothing_that_stands_out(sample):
@@ -93,7 +93,7 @@ def test_ten_thousand_changes_are_folded(sample):
     found = boxes(before, after)
 
     assert len(found) == 41
-    assert found["+ 9 960, 9 960 changed"][0] == ["+9.96 kJ of 9.96 kJ"]
+    assert found["+ 9 960, 9 960 changed"][0] == ["+9.96 kJ of 9.96 kJ, measured"]
 
 
 def test_pictures_are_drawn_of_hostile_names_too(sample):

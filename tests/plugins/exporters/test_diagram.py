@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from energyprof.interfaces import RenderContext
+from energyprof.report.compare import compare
 from energyprof.report.renderer import draw
+from energyprof_plugins.exporters.diagram.label import EM_PER_LETTER, width_pt
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
 from energyprof_plugins.exporters.graphviz import Dot, Png, Svg
 
@@ -58,14 +60,14 @@ def test_boxes_say_what_they_cost(sample):
     assert found["conv2"][0].splitlines()[:3] == [
         "train / Net.conv2",
         "self 6 J (4 to 10) at 95 %, estimated (model)",
-        "total 6.30 J (18.2 %) of the run",
+        "total 6.30 J (18.2 %) of the run, estimated (model)",
     ]
 
 
 def test_parts_that_cannot_be_told_apart_are_a_box_with_their_joint_energy(sample):
     found = boxes(picture(sample.voice_assistant()))
 
-    assert texts(found["3 parts not separable"][1])[1:] == [
+    assert texts(found["3 parts not separable, inferred"][1])[1:] == [
         "640 ±60 J together (5.5 %)",
         "attention, norm, feed_forward",
     ]
@@ -285,6 +287,72 @@ def test_a_bar_stays_within_its_frame_however_wide_its_box_is(sample):
         assert parts, energy
         assert frame[0] - 1 <= min(left for left, _ in parts) <= frame[0] + 2
         assert frame[1] - 2 <= max(right for _, right in parts) <= frame[1] + 1
+
+
+def test_what_stands_between_wide_characters_is_as_wide_as_they_are():
+    assert width_pt("\u540d\u2026\u540d", 10) == 30
+    assert width_pt("a\u2026a", 10) == pytest.approx(3 * 10 * EM_PER_LETTER)
+
+
+# --- no figure without its provenance --------------------------------------------------------------------------------
+
+ENERGY = re.compile(r"\d (?:[kmµ]?J)\b")
+WORDS = ("measured", "inferred", "repeat mode", "model")
+
+
+def without_provenance(picture):
+    """Return what the picture says in joules and not how they are known: boxes, lines, arrows and tooltips."""
+    found = []
+    explained = " ".join(text for text in texts(picture) if text.startswith(("arrow down", "thin arrow")))
+    for group in picture.iter(f"{SVG}g"):
+        kind = (group.get("class") or "").split()[:1]
+        told, said = group.findtext(f"{SVG}title", ""), " ".join(texts(group))
+        if kind == ["node"]:
+            found += [text for text in (told, said) if ENERGY.search(text) and not any(word in text for word in WORDS)]
+        if kind == ["edge"]:
+            found += [told] if ENERGY.search(told) and not any(word in told for word in WORDS) else []
+            if ENERGY.search(said) and not any(word in said + explained for word in WORDS):
+                found.append(said)
+    return found
+
+
+@pytest.mark.parametrize("options", [{}, {"nodes": "6"}, {"group": "repeats"}, {"metric": "embodied"}])
+@pytest.mark.parametrize("run", ["voice_assistant", "digits", "vit_training", "hostile", "one_stage"])
+def test_no_joules_are_drawn_without_their_provenance(sample, run, options):
+    drawn = picture(getattr(sample, run)(), **options)
+
+    assert ENERGY.search(" ".join(texts(drawn)))
+    assert without_provenance(drawn) == []
+
+
+def test_no_joules_of_functions_are_drawn_without_their_provenance(sample):
+    assert without_provenance(picture(functions_report(sample))) == []
+
+
+def test_no_change_is_drawn_without_its_provenance(sample):
+    before = sample.make_report([sample.Part("a", (10.0,), (sample.Part("b", (2.0,)),)), sample.Part("c", (5.0,))],
+                                after=[("a", "c")])  # fmt: skip
+    after = sample.make_report([sample.Part("a", (30.0,), (sample.Part("b", (2.0,)),)), sample.Part("c", (5.0,))],
+                               after=[("a", "c")])  # fmt: skip
+
+    context = RenderContext(draw=draw, comparison=compare(before, after))
+    drawn = ET.fromstring(Svg().render(after, context))
+
+    assert "+20.0 J" in texts(drawn)
+    assert without_provenance(drawn) == []
+
+
+def test_arrows_of_different_provenance_each_say_their_own(sample):
+    parts = [
+        sample.Part("a", (9.0,), how="measured"),
+        sample.Part("b", (3.0,), how="inferred"),
+        sample.Part("c", (3.0,)),
+    ]
+
+    drawn = picture(sample.make_report(parts, after=[("a", "b"), ("b", "c")]))
+
+    blue = [text.text.strip() for text in drawn.iter(f"{SVG}text") if text.get("fill") == LIGHT["feed"]]
+    assert {"12.0 J", "9.00 J", "inferred", "measured"} < set(blue)
 
 
 # --- what a reader may wish -----------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from energyprof.model.attribution import PROVENANCES
@@ -39,7 +39,22 @@ NAMES_TOLD: Final = 20
 def provenance(rows: Sequence[StageRow]) -> str:
     """Return the weakest provenance among the self energies of `rows`; of the total of one that has none of its own."""
     sums = (row.total_sum if row.self_sum.energy_j is None else row.self_sum for row in rows)
-    return max((one.provenance for one in sums), key=PROVENANCES.index)
+    return weakest(one.provenance for one in sums)
+
+
+def total_provenance(rows: Sequence[StageRow]) -> str:
+    """Return the weakest provenance among the total energies of `rows`."""
+    return weakest(row.total_sum.provenance for row in rows)
+
+
+def weakest(ways: Iterable[str]) -> str:
+    """Return the weakest of some provenances, of which there is at least one."""
+    return max(ways, key=PROVENANCES.index)
+
+
+def in_a_word(how: str) -> str:
+    """Return a provenance as boxes and arrows say it."""
+    return SHORT.get(how, how)
 
 
 def name_size(share: float) -> int:
@@ -68,7 +83,7 @@ def box_label(report: Report, box: Box, measure: Measure, ink: str, *, bars: boo
     if stack:
         lines.append(line(_spread(rows), 9, ink))
     how = provenance(rows)
-    known_how = [] if box.own.nothing and box.total.nothing else [SHORT.get(how, how)]
+    known_how = [] if box.own.nothing and box.total.nothing else [in_a_word(how)]
     called = _called(rows)
     if called or known_how:
         lines.append(line(" \u00b7 ".join([*called, *known_how]), 9, ink))
@@ -86,6 +101,7 @@ def rest_label(rest: Rest, spent_uj: int, ink: str) -> str:
         told = "counted to their parent" if rest.folded == rest.count else "energy not known"
         return label(table([line(head, 10, ink), line(told, 10, ink)]))
     lines = [line(head, 10, ink), line(_amount(rest.energy_uj, spent_uj), 10, ink)]
+    lines += [line(in_a_word(weakest(rest.ways)), 9, ink)] if rest.ways else []
     if rest.unknown > rest.folded:
         lines.append(line(f"and {grouped(rest.unknown - rest.folded)} not known", 9, ink))
     return label(table(lines))
@@ -95,12 +111,12 @@ def joint_label(joint: Joint, spent_uj: int, ink: str) -> str:
     """Return the label of stages that cannot be told apart."""
     together = joules_with_bounds(joint.energy_uj / 1e6, joint.low_uj / 1e6, joint.high_uj / 1e6)
     if len(joint.members) == 1:
-        told = [line(f"{together}{_of(joint.energy_uj, spent_uj)}", 10, ink)]
+        told = [line(f"{together}{_of(joint.energy_uj, spent_uj)}, inferred", 10, ink)]
         told.append(line(fit(visible(joint.reason), 9, 170), 9, ink))
         return label(table([line(fit(visible(joint.names[0]), 10, 170), 10, ink, bold=True), *told]))
     amount = f"{together} together{_of(joint.energy_uj, spent_uj)}"
     names = fit(", ".join(map(visible, joint.names)), 9, 170)
-    head = f"{len(joint.members)} parts not separable"
+    head = f"{len(joint.members)} parts not separable, inferred"
     return label(table([line(head, 10, ink, bold=True), line(amount, 10, ink), line(names, 9, ink)]))
 
 
@@ -115,7 +131,8 @@ def box_tooltip(report: Report, box: Box) -> str:
     if not own.nothing:
         told.append(f"self {joules_with_bounds(own.energy_j, *own.bounds_j)} at 95 %, {provenance(rows)}")
     if not total.nothing:
-        told.append(f"total {joules(total.energy_j)}{_of(total.energy_uj, _spent_uj(report))} of the run")
+        share = _of(total.energy_uj, _spent_uj(report))
+        told.append(f"total {joules(total.energy_j)}{share} of the run, {total_provenance(rows)}")
     told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
     if rows[0].embodied_j is not None and len(rows) == 1:
         bounds = rows[0].embodied_low_j, rows[0].embodied_high_j
@@ -140,7 +157,7 @@ def _function_tooltip(report: Report, box: Box) -> str:
     if whole.energy_j is not None:
         total_uj = round(whole.energy_j * 1e6)
         amount = joules_with_bounds(whole.energy_j, whole.low_j, whole.high_j)
-        told.append(f"with callees {amount}{_of(total_uj, _spent_uj(report))} of the run")
+        told.append(f"with callees {amount}{_of(total_uj, _spent_uj(report))} of the run, {total_provenance([row])}")
     told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
     told.append(", ".join(_called([row])))
     told.append(visible(f"{row.file}:{row.line}"))
@@ -151,14 +168,15 @@ def rest_tooltip(rest: Rest) -> str:
     """Return what was folded, the costliest first."""
     told = [f"{visible(name)}  {joules(-negative / 1e6)}" for negative, name in rest.names[:NAMES_TOLD]]
     left = len(rest.names) - len(told)
-    return "\n".join(["folded here:", *told, *([f"and {grouped(left)} more"] if left else [])])
+    how = f" ({weakest(rest.ways)})" if rest.ways else ""
+    return "\n".join([f"folded here{how}:", *told, *([f"and {grouped(left)} more"] if left else [])])
 
 
 def joint_tooltip(joint: Joint) -> str:
     """Return the names of all members, and why they cannot be told apart."""
     left = len(joint.names) - NAMES_TOLD
     more = [f"and {grouped(left)} more"] if left > 0 else []
-    where = f"on {', '.join(dict.fromkeys(joint.families))}: {visible(joint.reason)}"
+    where = f"on {', '.join(dict.fromkeys(joint.families))}, inferred: {visible(joint.reason)}"
     return "\n".join([where, *map(visible, joint.names[:NAMES_TOLD]), *more])
 
 

@@ -16,7 +16,7 @@ from energyprof.model.comparison import Change, Comparison, StageChange
 from energyprof.model.ids import StageId
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import microjoules
-from energyprof_plugins.exporters.diagram.anatomy import SHORT
+from energyprof_plugins.exporters.diagram.anatomy import in_a_word, weakest
 from energyprof_plugins.exporters.diagram.changes_legend import changes_legend
 from energyprof_plugins.exporters.diagram.drawing import MARGIN_PT
 from energyprof_plugins.exporters.diagram.label import arrow_label, fit, label, line, table
@@ -62,7 +62,7 @@ class _Changes:
         self.graph.attr(
             rankdir="LR", newrank="true", ranksep="0.42", nodesep="0.2", fontname="Helvetica", bgcolor=LIGHT["page"],
             pad="0.2", labelloc="t", labeljust="l", outputorder="edgesfirst", tooltip=" ",
-            label=changes_legend(self.report, self.comparison, folded),
+            label=changes_legend(self.report, self.comparison, folded, self._handed_on()),
         )  # fmt: skip
         self.graph.attr(
             "node", shape="box", fontname="Helvetica", margin="0.09,0.05", height="0.2", width="0.5", color=LIGHT["ink"]
@@ -135,7 +135,7 @@ class _Changes:
         color = _color(change) if change.is_significant else LIGHT["frame"]
         where.edge(
             f"s{place}", f"s{child}", dir="none", color=color, weight=str(4 ** min(depth, 6)),
-            penwidth=f"{0.7 + 7 * part:.2f}", tooltip=graphviz.escape(f"total {_told(change)}"),
+            penwidth=f"{0.7 + 7 * part:.2f}", tooltip=graphviz.escape(f"total {_told(change)}, {change.provenance}"),
         )  # fmt: skip
 
     def _box(self, where: Any, place: int) -> None:  # graphviz ships no types
@@ -175,7 +175,7 @@ class _Changes:
             lines.append(line(f"self {joules(own.before_j)}", 9, ink))
         if row.total.change_j is not None and (self._has_below(row) or own.change_j is None):
             lines.append(line(f"total {_from_to(row.total)}{_by(row.total)}", 9, ink))
-        lines.append(line(f"{_calls(row)}{SHORT.get(own.provenance, own.provenance)}", 9, ink))
+        lines.append(line(f"{_calls(row)}{in_a_word(own.provenance)}", 9, ink))
         return label(table(lines))
 
     def _has_below(self, row: StageChange) -> bool:
@@ -195,13 +195,16 @@ class _Changes:
         before_uj, after_uj = (self._left_uj(parent, hidden, side) for side in ("before_j", "after_j"))
         amount = "change not known"
         if before_uj is not None and after_uj is not None:
-            amount = f"{_signed(after_uj - before_uj)} of {joules(before_uj / 1e6)}"
+            of = [row.total for row in map(self.rows.__getitem__, hidden if parent is None else [parent])]
+            how = in_a_word(weakest(change.provenance for change in of))
+            amount = f"{_signed(after_uj - before_uj)} of {joules(before_uj / 1e6)}, {how}"
         lines = [line(f"+ {grouped(len(below))}{what}", 10, LIGHT["ink"]), line(amount, 10, LIGHT["ink"])]
         if unknown:
             lines.append(line(f"{grouped(unknown)} of them not known one by one", 9, LIGHT["ink"]))
         names = [f"{visible(self.rows[place].name)}  {_told(self.rows[place].total)}" for place in sorted(hidden)]
         left = len(names) - NAMES_TOLD
-        told = ["folded here:", *names[:NAMES_TOLD], *([f"and {grouped(left)} more"] if left > 0 else [])]
+        how = weakest(self.rows[place].total.provenance for place in hidden)
+        told = [f"folded here ({how}):", *names[:NAMES_TOLD], *([f"and {grouped(left)} more"] if left > 0 else [])]
         where.node(
             f"{above}rest", label(table(lines)), style="rounded,filled", fillcolor=LIGHT["panel"],
             color=LIGHT["frame"], tooltip=graphviz.escape("\n".join(told)), id=f"{above}rest", **{"class": "rest"},
@@ -229,6 +232,12 @@ class _Changes:
             left_uj += sign * microjoules(energy_j)
         return left_uj
 
+    def _handed_on(self) -> str | None:
+        """Return the weakest provenance of what arrows carry; None: there are no joules on any."""
+        feeds = [edge for edge in self.comparison.edges if edge.kind == "feeds"]
+        ways = [edge.provenance for edge in feeds if edge.provenance is not None]
+        return weakest(ways) if ways else None
+
     def _flows(self) -> set[tuple[str, str]]:
         """Write data flow between neighbours on the spine with the change of what is handed on; return their ids."""
         level = {self.rows[place].stage: number for number, place in enumerate(self.spine)}
@@ -240,14 +249,14 @@ class _Changes:
             ends = self._id(edge.source), self._id(edge.target)
             both = edge.before_j is not None and edge.after_j is not None
             amount = _signed(microjoules(edge.after_j) - microjoules(edge.before_j)) if both else ""
-            near = lower - upper == 1
+            tip = f"handed on {amount} ({edge.provenance})" if amount else "data handed on"
             beside = {"headlabel": amount}
-            if not near:
-                told = {"xlabel": arrow_label(amount, "", 1.0, LIGHT["feed"])} if amount else {}
+            if lower - upper > 1:
+                told = {"xlabel": arrow_label([amount], 1.0, LIGHT["feed"])} if amount else {}
                 beside = {"headport": "w", "tailport": "w", **told}
             self.graph.edge(
                 ends[1], ends[0], dir="back", arrowtail="normal", color=LIGHT["feed"], fontcolor=LIGHT["feed"],
-                labeldistance="2.85", labelangle="-72", **beside,
+                labeldistance="2.85", labelangle="-72", tooltip=graphviz.escape(tip), **beside,
             )  # fmt: skip
             joined.add(ends)
         return joined

@@ -7,6 +7,7 @@ from typing import Final
 from energyprof.model.comparison import Comparison
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import sum_word
+from energyprof_plugins.exporters.diagram.anatomy import in_a_word
 from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, table
 from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.figures import grouped, joules, joules_change, percent
@@ -23,14 +24,13 @@ WORDS: Final = {
 }
 
 
-def changes_legend(report: Report, comparison: Comparison, folded: int) -> str:
-    """Return the legend as the label of the graph."""
+def changes_legend(report: Report, comparison: Comparison, folded: int, handed_on: str | None) -> str:
+    """Return the legend as the label of the graph; `handed_on`: the weakest provenance of what arrows carry."""
     top = 'ALIGN="LEFT" VALIGN="TOP"'
     gap = cell("", 'WIDTH="16"')
     left = table([row(cell(text)) for text in _verdict(report, comparison, folded)], padding=2)
-    return label(
-        table([row(cell(left, top), gap, cell(_ledger(report, comparison), top), gap, cell(_key(), top))], spacing=6)
-    )
+    cells = [cell(left, top), gap, cell(_ledger(report, comparison), top), gap, cell(_key(handed_on), top)]
+    return label(table([row(*cells)], spacing=6))
 
 
 def _verdict(report: Report, comparison: Comparison, folded: int) -> list[str]:
@@ -80,7 +80,7 @@ def _ledger(report: Report, comparison: Comparison) -> str:
     return table(rows, padding=2)
 
 
-def _key() -> str:
+def _key(handed_on: str | None) -> str:
     def sample(text: str, color: str, fill: str, width: int) -> str:
         return row(cell(font(text, 9, INK), f'BORDER="{width}" COLOR="{color}" BGCOLOR="{fill}"'))
 
@@ -90,5 +90,6 @@ def _key() -> str:
         sample("within noise: interval holds 0", LIGHT["frame"], LIGHT["page"], 1),
     ]
     said = [font("line width = size of the change of total", 9, DIM)]
-    said.append(font("arrow down = change of the J handed on", 9, LIGHT["feed"]))
+    how = f" ({in_a_word(handed_on)})" if handed_on else ""
+    said.append(font(f"arrow down = change of the J handed on{how}", 9, LIGHT["feed"]))
     return table([*rows, *(row(cell(text)) for text in said)], spacing=4, padding=3)

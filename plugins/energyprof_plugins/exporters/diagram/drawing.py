@@ -7,15 +7,25 @@ from typing import Any, Final
 
 import graphviz
 
-from energyprof.model.report import EdgeRow, Report
+from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import is_sampled, microjoules
 from energyprof_plugins.exporters.diagram import anatomy
+from energyprof_plugins.exporters.diagram.arrows import (
+    Arrows,
+    behind_callers,
+    between_functions,
+    between_spine,
+    passes_by,
+    side_by_side,
+    thick,
+    ways_of,
+)
 from energyprof_plugins.exporters.diagram.fold import Folded, Joint, fold
-from energyprof_plugins.exporters.diagram.label import arrow_label, label, line, table
+from energyprof_plugins.exporters.diagram.label import arrow_label, fit, label, line, table
 from energyprof_plugins.exporters.diagram.legend import Shown, families_of, legend
 from energyprof_plugins.exporters.diagram.measure import Measure
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT, heat_step, ink_on
-from energyprof_plugins.exporters.diagram.wishes import THINNEST, Wishes
+from energyprof_plugins.exporters.diagram.wishes import Wishes
 from energyprof_plugins.exporters.figures import joules
 
 BORDERS: Final = {
@@ -58,16 +68,26 @@ class _Drawing:
         """Functions that stand behind a caller, and not beside the others below their stage."""
 
     def source(self) -> str:
-        flows, thin = self._thick(self._between_spine("feeds"))
-        order = self._between_spine("follows")
-        calls, few = self._thick(self._between_functions())
-        self.called = self._behind_callers(calls)
+        is_everything, rows = self.folded.is_everything, self.report.stages
+        thinnest = self.wishes.thinnest(is_everything=is_everything)
+        least_uj = thinnest * self.spent_uj if thinnest > 0 else thinnest
+        flows, thin = thick(between_spine(self.report, self.outermost, "feeds"), least_uj)
+        order = between_spine(self.report, self.outermost, "follows")
+        functions = {
+            rows[row].stage: place
+            for place in self.folded.shown
+            for row in self.groups[place].members
+            if is_sampled(rows[row])
+        }
+        calls, few = thick(between_functions(self.report, functions), least_uj)
+        self.called = behind_callers(calls)
         self._defaults(
             legend(
                 self.report,
                 Shown(
                     stages=self.folded.drawn_stages(), ways=frozenset(self._ways()), metric=self.wishes.metric,
-                    has_flow=bool(flows), has_order=bool(order), has_calls=bool(calls), thin_arrows=thin + few,
+                    flow_ways=ways_of(flows), call_ways=ways_of(calls), has_flow=bool(flows), has_order=bool(order),
+                    has_calls=bool(calls), thin_arrows=thin + few,
                 ),
             )
         )  # fmt: skip
@@ -118,7 +138,8 @@ class _Drawing:
                     if child in self.shown and child not in self.called:
                         # Heavier lines further in keep children beside their parent; without it the lines cross.
                         total_uj = self.groups[child].rank_uj
-                        self._line(cluster, (this, self._id(child)), total_uj, weight=4 ** min(depth, 6))
+                        how = anatomy.total_provenance(self.folded.box(child).rows)
+                        self._line(cluster, (this, self._id(child)), total_uj, weight=4 ** min(depth, 6), how=how)
                 waiting += [(child, depth + 1) for child in self.groups[this].children if child in self.shown]
 
     def _box(self, where: Any, place: int) -> None:  # graphviz ships no types
@@ -156,13 +177,14 @@ class _Drawing:
             **{"class": f"h{step}"},
         )
         if place is not None:
-            self._line(where, (place, identity), rest.energy_uj, "folded")
+            how = anatomy.weakest(rest.ways) if rest.ways else ""
+            self._line(where, (place, identity), rest.energy_uj, "folded", how=how)
 
     def _inseparable(self, where: Any, place: int) -> None:  # graphviz ships no types
         for number, joint in enumerate(reversed(self.folded.joints.get(place, []))):
             identity = f"{self._id(place)}joint{number}"
             self._joint_box(where, identity, joint)
-            self._line(where, (place, identity), joint.energy_uj, "that cannot be told apart")
+            self._line(where, (place, identity), joint.energy_uj, "that cannot be told apart", how="inferred")
 
     def _joint_box(self, where: Any, identity: str, joint: Joint) -> None:  # graphviz ships no types
         step = heat_step(self.measure.share_of_energy(joint.energy_uj))
@@ -202,7 +224,10 @@ class _Drawing:
             "nothing", label(table(text)), style="rounded,filled", fillcolor=LIGHT["panel"], color=LIGHT["frame"]
         )
 
-    def _line(self, where: Any, ends: tuple[int, str], energy_uj: int, what: str = "", weight: int = 1) -> None:
+    def _line(  # noqa: PLR0913 - what a line tells
+        self, where: Any, ends: tuple[int, str], energy_uj: int, what: str = "", *, how: str, weight: int = 1
+    ) -> None:
+        told = ", ".join(filter(None, [f"contains {joules(energy_uj / 1e6)} {what}".strip(), how]))
         where.edge(
             self._id(ends[0]),
             ends[1],
@@ -210,107 +235,48 @@ class _Drawing:
             weight=str(weight),
             penwidth=self._width(energy_uj),
             color=LIGHT["frame"],
-            tooltip=graphviz.escape(f"contains {joules(energy_uj / 1e6)} {what}".strip()),
+            tooltip=graphviz.escape(told),
         )
 
-    def _between_spine(self, kind: str) -> dict[tuple[int, int], int | None]:
-        """Return the edges of one kind between drawn outermost boxes; those of stacked stages are added up."""
-        found: dict[tuple[int, int], int | None] = {}
-        for edge in self.report.edges:
-            if edge.kind != kind:
-                continue
-            pair = self._ends(edge)
-            if pair is not None:
-                before, more = found.get(pair), edge.energy_j
-                found[pair] = before if more is None else (before or 0) + microjoules(more)
-        return found
-
-    def _between_functions(self) -> dict[tuple[int, int], int | None]:
-        """Return the calls between drawn functions with what passes along them."""
-        rows = self.report.stages
-        place_of = {rows[self.groups[place].members[0]].stage: place for place in self.shown}
-        found: dict[tuple[int, int], int | None] = {}
-        for edge in self.report.edges:
-            source, target = place_of.get(edge.source), place_of.get(edge.target)
-            if edge.kind != "calls" or source is None or target is None or source == target:
-                continue
-            if is_sampled(rows[self.groups[target].members[0]]):
-                found[source, target] = None if edge.energy_j is None else microjoules(edge.energy_j)
-        return found
-
-    def _thick(self, edges: dict[tuple[int, int], int | None]) -> tuple[dict[tuple[int, int], int | None], int]:
-        """Return the edges that carry enough to be drawn, and how many others there are."""
-        wishes = self.wishes
-        if not wishes.trim or (wishes.edge_fraction is None and self.folded.is_everything):
-            return edges, 0
-        least_uj = (THINNEST if wishes.edge_fraction is None else wishes.edge_fraction) * self.spent_uj
-        kept = {pair: energy_uj for pair, energy_uj in edges.items() if energy_uj is None or energy_uj >= least_uj}
-        return kept, len(edges) - len(kept)
-
-    def _behind_callers(self, calls: dict[tuple[int, int], int | None]) -> frozenset[int]:
-        """Return the functions that a call leads to from one that stands beside the others below its stage."""
-        callees: dict[int, list[int]] = {}
-        for source, target in sorted(calls):
-            callees.setdefault(source, []).append(target)
-        targets = {target for _, target in calls}
-        waiting = sorted({source for source, _ in calls} - targets)
-        reached: set[int] = set()
-        while waiting or targets - reached:
-            if not waiting:  # a circle that nothing leads into: its first function stands beside the others
-                first = min(targets - reached)
-                waiting, targets = [first], targets - {first}
-            for target in callees.get(waiting.pop(), []):
-                if target in targets and target not in reached:
-                    reached.add(target)
-                    waiting.append(target)
-        return frozenset(reached)
-
-    def _calls(self, calls: dict[tuple[int, int], int | None]) -> None:
-        for (source, target), energy_uj in sorted(calls.items()):
-            amount = "" if energy_uj is None else joules(energy_uj / 1e6)
+    def _calls(self, calls: Arrows) -> None:
+        for (source, target), arrow in sorted(calls.items()):
             names = [self.groups[place].name for place in (source, target)]
+            said = arrow.said(apart=len(ways_of(calls)) > 1)
             self.graph.edge(
-                self._id(source), self._id(target), label=f" {amount} ", fontsize="9", fontcolor=LIGHT["dim"],
-                color=LIGHT["frame"], arrowhead="vee", penwidth=self._width(energy_uj or 0, THICKEST_CALL),
-                tooltip=graphviz.escape(f"{names[0]} calls {names[1]}: {amount or 'an unknown energy'} there"),
+                self._id(source), self._id(target), label=f" {' '.join(said)} ", fontsize="9", fontcolor=LIGHT["dim"],
+                color=LIGHT["frame"], arrowhead="vee", penwidth=self._width(arrow.energy_uj or 0, THICKEST_CALL),
+                tooltip=graphviz.escape(f"{names[0]} calls {names[1]}: {arrow.told() or 'an unknown energy'} there"),
             )  # fmt: skip
 
-    def _ends(self, edge: EdgeRow) -> tuple[int, int] | None:
-        source, target = self.outermost.get(edge.source), self.outermost.get(edge.target)
-        return None if source is None or target is None or source == target else (source, target)
-
-    def _flow_edges(
-        self, flows: dict[tuple[int, int], int | None], order: dict[tuple[int, int], int | None]
-    ) -> set[frozenset[str]]:
+    def _flow_edges(self, flows: Arrows, order: Arrows) -> set[frozenset[str]]:
         """Write data flow and order, and return the pairs of ids that they join."""
         level = {place: number for number, place in enumerate(self.spine)}
-        passing = {pair for pair in flows if abs(level[pair[0]] - level[pair[1]]) > 1 or pair[::-1] in flows}
-        for pair, energy_uj in sorted(flows.items()):
-            reach = sorted(level[place] for place in pair)
-            beside = [other for other in passing if other != pair and _overlap(reach, [level[one] for one in other])]
-            self._flow(level, pair, energy_uj, by=pair in passing, among_others=bool(beside))
+        for pair in sorted(flows):
+            self._flow(level, pair, flows)
         for pair in sorted(order):
             if pair not in flows:
                 self._down(level, pair, color=LIGHT["frame"], penwidth="1", tooltip="ran next", arrow="vee")
         return {frozenset(map(self._id, pair)) for pair in (*flows, *order)}
 
-    def _flow(
-        self, level: dict[int, int], pair: tuple[int, int], energy_uj: int | None, *, by: bool, among_others: bool
-    ) -> None:
-        """Write the arrow of data handed on; `by`: it passes by other boxes, at the left of the spine."""
-        amount = "" if energy_uj is None else joules(energy_uj / 1e6)
-        names = [self.groups[place].name for place in pair]
-        told = f"{names[0]} hands on {amount or 'data, in a circle,'} to {names[1]}"
-        width = self._width(energy_uj or 0)
-        where = {"headlabel": amount}
-        if by:
+    def _flow(self, level: dict[int, int], pair: tuple[int, int], flows: Arrows) -> None:
+        """Write the arrow of data handed on; one that passes by other boxes stands left of the spine."""
+        arrow, names = flows[pair], [self.groups[place].name for place in pair]
+        told = f"{names[0]} hands on {arrow.told() or 'data, in a circle,'} to {names[1]}"
+        width, said = self._width(arrow.energy_uj or 0), arrow.said(apart=len(ways_of(flows)) > 1)
+        # On one line they would reach across the arrow, beside whose head they are centred.
+        where = {"headlabel": "\n".join(said)}
+        if passes_by(level, pair, flows):
             where = {"headport": "w", "tailport": "w"}
-            if amount:
-                source = names[0] if among_others else ""
-                where["xlabel"] = arrow_label(amount, source, float(width), LIGHT["feed"])
+            if said:
+                is_among = any(
+                    other != pair and passes_by(level, other, flows) and side_by_side(level, pair, other)
+                    for other in flows
+                )
+                source = [f"from {fit(names[0], 9, 90)}"] if is_among else []
+                where["xlabel"] = arrow_label([*said, *source], float(width), LIGHT["feed"])
         self._down(
-            level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=width, labeldistance="2.85",
-            labelangle="-72", tooltip=graphviz.escape(told), arrow="normal", **where,
+            level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=width,
+            labeldistance="3.9" if len(said) > 1 else "2.85", labelangle="-65" if len(said) > 1 else "-72", tooltip=graphviz.escape(told), arrow="normal", **where,
         )  # fmt: skip
 
     def _down(self, level: dict[int, int], pair: tuple[int, int], *, arrow: str, **attributes: str) -> None:
@@ -328,8 +294,3 @@ class _Drawing:
     def _id(self, place: int | None) -> str:
         """Return the id of a box: that of its first stage in the report, so that it stays when folding changes."""
         return "run" if place is None else f"s{self.groups[place].members[0]}"
-
-
-def _overlap(reach: list[int], other: list[int]) -> bool:
-    """Return whether two stretches of the spine have more than an end in common."""
-    return min(reach[1], max(other)) > max(reach[0], min(other))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from energyprof.model.domain import Provenance
 from energyprof.model.ids import StageId
 from energyprof.model.recorded_names import FOLDED
 from energyprof.model.report import Report, StageRow
@@ -62,6 +63,8 @@ class Rest:
     """Of how many nothing is known, so that they have no part in the joules."""
     folded: int = 0
     """How many of those are counted to their parent: layers too short to be recorded."""
+    ways: set[Provenance] = field(default_factory=set)
+    """How its joules came about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
         if place not in shown:
             part = _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, one.name))
             part.members += one.members
+            own = [report.stages[member].self_sum for member in one.members]
+            part.ways.update(each.provenance for each in own if each.energy_j is not None)
             part.unknown += sum(
                 energies.own.nothing[member] and energies.total.nothing[member] for member in one.members
             )
@@ -143,7 +148,8 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
         if rank < max(wishes.room // 4, 1) and joint.energy_uj >= SMALLEST * stages_uj:
             joints.setdefault(above, []).append(joint)
         else:
-            _put(rest, above, len(joint.members), joint.energy_uj, (-joint.energy_uj, ", ".join(joint.names)))
+            part = _put(rest, above, len(joint.members), joint.energy_uj, (-joint.energy_uj, ", ".join(joint.names)))
+            part.ways.add("inferred")
     for part in rest.values():
         part.names.sort()
     return Folded(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from energyprof_plugins.exporters.diagram.palette import LIGHT
@@ -58,14 +58,14 @@ def steady(content: str, width_pt: int, height_pt: int) -> str:
     return table([row(inner)], padding=0, extra=' ALIGN="LEFT"')
 
 
-def arrow_label(amount: str, source: str, thickness_pt: float, color: str) -> str:
-    """Return the label beside an arrow that passes by other boxes; `source`: where it comes from, if that is not plain.
+def arrow_label(said: Sequence[str], thickness_pt: float, color: str) -> str:
+    """Return the label beside an arrow that passes by other boxes: an amount, and in smaller lines what else there is.
 
-    The renderer puts such a label at the middle of the line, without regard for how thick it is; and lines that run
-    side by side are told apart by what stands on them, so that it covers what it crosses.
+    The renderer puts such a label at the middle of the line, without regard for how thick it is; and where lines run
+    side by side, what stands on one of them covers what it crosses.
     """
     clear = cell("", f'WIDTH="{math.ceil(thickness_pt / 2) + 3}"')
-    lines = [font(amount, 10, color), *([font(f"from {fit(source, 9, 90)}", 9, color)] if source else [])]
+    lines = [font(text, 9 if number else 10, color) for number, text in enumerate(said)]
     told = table([row(cell(text, 'ALIGN="RIGHT"')) for text in lines], padding=0)
     shown = cell(told, f'BGCOLOR="{LIGHT["page"]}" CELLPADDING="1"')
     return label(table([row(clear, shown, clear)], padding=0))
@@ -91,5 +91,7 @@ def fit(name: str, size: int, width_limit_pt: float) -> str:
 
 def width_pt(text: str, size: int) -> float:
     """Return about how wide bold text is in points."""
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    kinds = [unicodedata.east_asian_width(char) for char in text]
+    # Beside wide characters the ambiguous ones, as the ellipsis, are drawn wide too, from the same font.
+    wide = sum(kind in "WFA" for kind in kinds) if any(kind in "WF" for kind in kinds) else 0
     return size * (wide + EM_PER_LETTER * (len(text) - wide))

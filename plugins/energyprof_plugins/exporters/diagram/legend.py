@@ -19,7 +19,7 @@ from energyprof_plugins.exporters.account import (
     sum_word,
     unread_domains,
 )
-from energyprof_plugins.exporters.diagram.anatomy import ROLES
+from energyprof_plugins.exporters.diagram.anatomy import ROLES, in_a_word, total_provenance
 from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, steady, table
 from energyprof_plugins.exporters.diagram.measure import SCALES
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
@@ -58,6 +58,9 @@ class Shown:
     ways: Collection[str]
     """The provenances of the boxes."""
     metric: Metric
+    flow_ways: Collection[str]
+    """The provenances of what the arrows of data carry."""
+    call_ways: Collection[str]
     has_flow: bool
     has_order: bool
     has_calls: bool
@@ -132,6 +135,7 @@ def _view(report: Report) -> list[str]:
         path = [row for row in report.stages if row.stage in report.costliest_path]
         energy_j = sum(row.total_sum.energy_j or 0.0 for row in path)
         share = f" ({percent(energy_j / spent_j)})" if spent_j > 0 else ""
+        share += f", {in_a_word(total_provenance(path))}"
         steps = " \u2192 ".join(visible(names[stage]) for stage in report.costliest_path)
         said += [f"costliest path: {joules(energy_j)}{share}", fit(steps, 10, LINE_PT)]
     return said
@@ -188,16 +192,23 @@ def _key(families: Sequence[str], shown: Shown) -> str:
         cells = [part for name in families for part in (_swatch(LIGHT[ROLES[name]]), cell(font(name, 9, INK)))]
         lines.append(table([row(*cells)], spacing=3, padding=0))
     if shown.has_flow:
-        lines.append(font("arrow down = data handed on, with the J it embodies", 9, LIGHT["feed"]))
+        how = _one_of(shown.flow_ways)
+        lines.append(font(f"arrow down = data handed on, with the J it embodies{how}", 9, LIGHT["feed"]))
     if shown.has_order:
         lines.append(font("thin arrow down = ran next, data flow unknown", 9, DIM))
     if shown.has_calls:
-        lines.append(font("thin arrow right = calls, with the J that pass along", 9, DIM))
+        how = _one_of(shown.call_ways)
+        lines.append(font(f"thin arrow right = calls, with the J that pass along{how}", 9, DIM))
     lines.append(font("plain line right = contains; width = J carried", 9, DIM))
     if shown.thin_arrows:
         one = "arrow that carries little is" if shown.thin_arrows == 1 else "arrows that carry little are"
         lines.append(font(f"{grouped(shown.thin_arrows)} {one} left out", 9, DIM))
     return table([row(cell(text)) for text in lines], padding=1)
+
+
+def _one_of(ways: Collection[str]) -> str:
+    """Return the provenance of all arrows of a kind; where there are several, each arrow says its own."""
+    return f" ({in_a_word(*ways)})" if len(ways) == 1 else ""
 
 
 def _swatch(color: str) -> str:

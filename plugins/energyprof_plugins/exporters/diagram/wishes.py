@@ -37,6 +37,12 @@ class Wishes:
         """How many boxes there may be."""
         return min(max(self.nodes, 1), MOST_NODES) if self.trim else MOST_NODES
 
+    def thinnest(self, *, is_everything: bool) -> float:
+        """Return the part of all energy that an arrow must carry to be drawn; `is_everything`: all boxes fit."""
+        if not self.trim or (self.edge_fraction is None and is_everything):
+            return float("-inf")
+        return THINNEST if self.edge_fraction is None else self.edge_fraction
+
     @staticmethod
     def of(options: Mapping[str, str]) -> Wishes:
         """Return the wishes that an exporter's options name; those they leave out are as usual."""
