@@ -53,7 +53,8 @@ _ATOMS = frozenset({type(None), bool, int, float, complex})
 _TEXTS = frozenset({str, bytes})
 _LOOKED_AT = frozenset({list, str, bytes, dict})
 """Cannot be referred to weakly."""
-_PARTED = (tuple, dict)
+_PARTED = 1 << 26 | 1 << 29
+"""Flags of types that are tuples or dicts (Py_TPFLAGS_TUPLE_SUBCLASS and ..._DICT_SUBCLASS of CPython's object.h)."""
 
 
 class ObjectWatch:
@@ -65,7 +66,7 @@ class ObjectWatch:
         self.on_fault = on_fault
         """Called, once, when something went wrong here; from then on nothing is watched."""
         self.calls = 0
-        self._known: dict[int, tuple[object, int]] = {}
+        self._known: dict[int, tuple[Any, int]] = {}
         """`id`, or number of a memory -> (weak reference or what it looked like, number of the object)."""
         self._numbers = count(1)
         self._is_off = False
@@ -81,7 +82,7 @@ class ObjectWatch:
         self.calls += 1
         try:
             events: list[int] = []
-            if issubclass(kind, _PARTED):
+            if kind.__flags__ & _PARTED:
                 for item in _held(result, kind):
                     if type(item) not in UNFOLLOWED:
                         self._give(item, type(item), events)
@@ -128,8 +129,11 @@ class ObjectWatch:
             return
         if kind not in _TEXTS and kind not in self.readers:
             for part in _parts(item, kind):
-                if type(part) not in UNFOLLOWED:
-                    size += max(0, self._know(part, type(part), number, events))
+                part_kind = type(part)
+                if part_kind not in UNFOLLOWED:
+                    more = self._know(part, part_kind, number, events)
+                    if more > 0:
+                        size += more
         events += (GIVE + number, 0, SIZE + min(size, SIZE_LIMIT - 1), 0) if size else (GIVE + number, 0)
         if len(self._known) > KNOWN_LIMIT:
             self._sweep()
@@ -138,7 +142,12 @@ class ObjectWatch:
         """Know an object under a number; return its bytes (0: unknown), or -1: it cannot be known again."""
         known, key = self._known, id(item)
         look: object
-        if kind in _LOOKED_AT:
+        if kind is str:
+            length = len(item)  # type: ignore[arg-type]  # a text
+            if length < LEAST_TEXT:
+                return -1
+            look = (item,) if length <= WHOLE_TEXT else (_trace(item),)
+        elif kind in _LOOKED_AT:
             look = _look(item, kind)
             if look == SHARED:
                 return -1
@@ -155,7 +164,7 @@ class ObjectWatch:
             known.pop(key, None)  # so that it counts as new
         known[key] = look, number
         if reader is None:
-            return len(item) if kind is bytes else 0  # type: ignore[arg-type]
+            return 0 if kind is not bytes else len(item)  # type: ignore[arg-type]
         memory, size = reader(item)
         if memory:
             known.pop(memory, None)
@@ -170,7 +179,8 @@ class ObjectWatch:
             if type(look) is ref:
                 if look() is item:
                     return number
-            elif _looks_like(item, kind, look):
+            # A short text is its own look.
+            elif look[0] is item or _looks_like(item, kind, look):
                 return number
         reader = self.readers.get(kind)
         if reader is not None:
@@ -208,7 +218,7 @@ def _parts(item: Any, kind: type) -> Iterable[object]:
     if kind is list:
         first: list[object] = item[:ITEMS]
         return first
-    if issubclass(kind, _PARTED):
+    if kind.__flags__ & _PARTED:
         return _held(item, kind)
     if not kind.__dictoffset__:
         return ()
