@@ -35,6 +35,18 @@ class FlowSink(Protocol):
         ...
 
 
+@runtime_checkable
+class FeedSink(FlowSink, Protocol):
+    """A `FlowSink` that takes flow which is known without watching; ask with `isinstance`."""
+
+    def fed_code(self, name: str, feeding: tuple[str, ...], *, file: str | None, line: int | None) -> int:
+        """Return the code of a module that is handed, at each of its calls, what those named `feeding` have returned.
+
+        They stand in the same stage as it does; those that were not recorded there do not count.
+        """
+        ...
+
+
 class FoldSource(Protocol):
     """Who records calls of which some may be too short to be worth it, and can leave them out from now on."""
 

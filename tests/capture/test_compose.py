@@ -166,6 +166,13 @@ def test_an_unknown_name_is_a_warning() -> None:
     ]
 
 
+def test_a_module_is_fed_by_what_stands_beside_it_or_by_nobody() -> None:
+    rows = ((-1, "train"), (0, "@Net.0"), (0, "@Net.1", "module"), (-1, "test"), (3, "@Net.0"))
+
+    assert flows_into(2, "Net.0", *rows) == ([(1, 2, 3)], 0)
+    assert flows_into(2, "Net.0", *rows[:1], (0, "@other"), *rows[2:]) == ([], 0)
+
+
 def test_what_an_instrument_records_in_a_stage_of_the_same_name_is_that_stage() -> None:
     local = tree_of((-1, "backward"), (0, "backward", "backward"), (1, "@Net", "backward"), (0, "forward"))
     tree = StageTree(local)

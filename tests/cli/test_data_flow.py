@@ -186,6 +186,10 @@ def prepare():
 def predict(model, x):
     return model(x)
 
+@stage
+def choose(scores):
+    return scores.argmax(-1)
+
 x, y = prepare()
 model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -198,6 +202,7 @@ with stage("train"):
 model.eval()
 with torch.no_grad():
     predict(model, x[:8].view(2, 4, 4))
+    choose(model(x[:8]))
 print("done")
 """
 
@@ -208,3 +213,14 @@ def test_batches_flow_from_the_loader_into_the_model_and_views_are_what_they_sho
 
     assert flows["train/loader", "train/Sequential"] == (4, 64 * 4 * 4 + 64 * 8)
     assert flows["prepare", "predict"] == (1, 64 * 4 * 4)
+    assert flows["evaluation/Sequential", "choose"] == (1, 8 * 2 * 4)
+
+
+@pytest.mark.slow
+def test_the_steps_of_a_sequential_hand_on_their_results_without_being_watched(tmp_path: Path) -> None:
+    flows = flows_of(recorded(tmp_path, TRAINING))
+
+    assert {pair: count for pair, count in flows.items() if pair[0].startswith("train/Sequential.")} == {
+        ("train/Sequential.0", "train/Sequential.1"): (4, 0),
+        ("train/Sequential.1", "train/Sequential.2"): (4, 0),
+    }

@@ -35,12 +35,13 @@ def make({names}):
             else:
                 _ep_around = 0
                 _ep_ext((_ep_code, _ep_now_ns()))
+            _ep_result = None
             try:
-                _body_
+                _kept_body_
             {handler}
             finally:
                 if _ep_around:
-                    _ep_leave_around(_ep_code, _ep_around)
+                    _ep_leave_around(_ep_code, _ep_around, _ep_result)
                 else:
                     _ep_ext((-_ep_code, _ep_now_ns()))
         _ep_here = _ep_mine.here
@@ -61,7 +62,7 @@ def make({names}):
         {handler}
         finally:
             if _ep_around:
-                _ep_leave_around(_ep_code, _ep_around)
+                _ep_leave_around(_ep_code, _ep_around, _ep_result)
             else:
                 _ep_ext((-_ep_code, _ep_now_ns()))
             _ep_here.call = _ep_outer

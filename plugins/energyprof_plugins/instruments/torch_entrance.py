@@ -58,7 +58,10 @@ class Entrances:
         return self._here.phase
 
     def enter(self, code: int, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-        """Record the beginning of a call and of the stage around it; return that one's code, 0: there is none."""
+        """Record the beginning of a call and of the stage around it; return what `leave` is to be handed.
+
+        That is the code of the stage around it, or that of the call itself where there is none.
+        """
         around = tokens = samples = 0
         phase = ""
         if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
@@ -87,13 +90,17 @@ class Entrances:
             ext((self._samples_code + samples, t_ns))
         if self._watch is not None:
             self._watch.takes((*args, *kwargs.values()))
-        return around
+        return around or code
 
-    def leave(self, around: int) -> None:
-        """Record the end of the stage around a call."""
-        self._local.ext((-around, now_ns()))
-        if around != self._evaluation:
-            self._here.phase = ""
+    def leave(self, around: int, code: int, result: Any) -> None:
+        """Record the end of a call, which hands out its result (None: an exception), and of the stage around it."""
+        if self._watch is not None and result is not None:
+            self._watch.gives(result)
+        self._local.ext((-code, now_ns()))
+        if around != code:
+            self._local.ext((-around, now_ns()))
+            if around != self._evaluation:
+                self._here.phase = ""
 
     def _samples(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         first: Any = args[0] if args else None

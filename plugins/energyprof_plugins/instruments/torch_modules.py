@@ -14,7 +14,7 @@ from time import perf_counter_ns as now_ns
 from weakref import ref
 
 from energyprof.model.recorded_names import FOLDED, PASSED_OVER, UNRECORDED_LAYERS
-from energyprof.sink_doors import GovernedSink
+from energyprof.sink_doors import FeedSink, GovernedSink
 from energyprof_plugins.instruments.torch_backward import TorchBackward
 from energyprof_plugins.instruments.torch_call import recording_call
 from energyprof_plugins.instruments.torch_entrance import Entrances
@@ -27,7 +27,7 @@ from energyprof_plugins.instruments.torch_opaque import (
     is_running_compiled,
 )
 from energyprof_plugins.instruments.torch_steps import Steps
-from energyprof_plugins.instruments.torch_tree import copied_from, tree, wrapped
+from energyprof_plugins.instruments.torch_tree import copied_from, steps_of, tree, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -174,6 +174,8 @@ class ModuleNames:
         """id of each root that the program has named -> how deep below it modules are recorded; None: all of them."""
         self.folded: dict[int, int] = {}
         """id of a module that is not recorded -> that of the one above which it is a part of."""
+        self._fed: dict[int, list[int]] = {}
+        """id of a step of a Sequential -> ids of those that come right before it."""
         self._short: set[int] = set()
         """Codes of modules that are too short to be recorded."""
         self._vain_searches: dict[str, int] = {}
@@ -206,7 +208,7 @@ class ModuleNames:
             forward = getattr(getattr(type(module), "forward", None), "__code__", None)
             file = None if forward is None else forward.co_filename
             line = None if forward is None else forward.co_firstlineno
-            code = self._sink.stage_code(name, kind="module", file=file, line=line, module=True)
+            code = self._stage_code(module, name, file, line)
             facts = facts_of(module, args, kwargs or {}, self._folded_into(module), self.phase())
             self._sink.tell(code, facts)
             self._stages[code], self._told[code] = name, (file, line, facts)
@@ -226,6 +228,13 @@ class ModuleNames:
             facts = {**facts, key: int(facts.get(key, 0)) + flops}
             self._told[code] = file, line, facts
             self._sink.tell(code, {key: facts[key]})
+
+    def _stage_code(self, module: Any, name: str, file: str | None, line: int | None) -> int:
+        """Return the code of a module's stage, which says whose results it is handed where that is sure."""
+        feeding = [self._names[key] for key in self._fed.get(id(module), ()) if key in self._names]
+        if feeding and isinstance(self._sink, FeedSink) and self._sink.flow() is not None:
+            return self._sink.fed_code(name, tuple(dict.fromkeys(feeding)), file=file, line=line)
+        return self._sink.stage_code(name, kind="module", file=file, line=line, module=True)
 
     def relearn(self, module: Any) -> None:
         """Have what is known of a model's parts, which it is about to call, told anew."""
@@ -376,6 +385,8 @@ class ModuleNames:
                     self.folded[key] = above
             if limit is None or depth <= limit:
                 above = key
+            for before, step in steps_of(module):
+                self._fed.setdefault(id(step), []).append(id(before))
 
     def _reference(self, key: int, module: Any) -> ref[Any]:
         def died(_reference: object) -> None:
@@ -397,3 +408,4 @@ class ModuleNames:
         self._references.pop(key, None)
         self._chosen.pop(key, None)
         self.folded.pop(key, None)
+        self._fed.pop(key, None)

@@ -93,13 +93,14 @@ class Steps:
         self.at[thread] = PASSED
         return around | _STEP | _IS_PASSED
 
-    def leave(self, code: int, around: int) -> None:
-        """Record the end of such a call, of all within it and of the stage around it."""
+    def leave(self, code: int, around: int, result: Any) -> None:
+        """Record the end of such a call (result None: an exception), of all within it and of the stage around it."""
         ext, t_ns = self._local.ext, now_ns()
         if around & _IS_PASSED:
             ext((-self._passed_code, t_ns))
         if around & _STEP and not self._is_over:
             self.at[get_ident()] = OUTSIDE
-        ext((-code, t_ns))
         if around & _CODE:
-            self._entrances.leave(around & _CODE)
+            self._entrances.leave(around & _CODE, code, result)
+        else:
+            ext((-code, t_ns))

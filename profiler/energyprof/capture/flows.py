@@ -20,7 +20,8 @@ def declared_edges(stages: Sequence[Stage], after: Sequence[Sequence[str]], call
     """Return the flows into every stage that declares what it follows, and a warning per name that nothing has.
 
     The nearest stage of that name counts: a sibling, then one beside a stage around it, then any earlier stage, then
-    any other. A whole id (`train/forward`) names a stage too. `calls` (spans per stage) counts how often.
+    any other. A whole id (`train/forward`) names a stage too. `calls` (spans per stage) counts how often. What hands
+    its results to a module is known from the model itself: a sibling, or nobody where that one was not recorded.
     """
     by_name: dict[str, list[int]] = {}
     for index, stage in enumerate(stages):
@@ -30,6 +31,10 @@ def declared_edges(stages: Sequence[Stage], after: Sequence[Sequence[str]], call
     warnings = []
     for target, names in enumerate(after):
         for name in names:
+            if stages[target].kind == "module":
+                beside = [index for index in by_name.get(name, ()) if stages[index].parent == stages[target].parent]
+                edges.update({(index, target): (int(calls[target]), 0) for index in beside if index != target})
+                continue
             source = _nearest(stages, [index for index in by_name.get(name, ()) if index != target], target)
             if source is None and by_id.get(name) != target:
                 source = by_id.get(name)

@@ -79,6 +79,10 @@ class Sink:
 
         return WATCH
 
+    def fed_code(self, name: str, feeding: tuple[str, ...], *, file: str | None, line: int | None) -> int:
+        """Return the code of a module that is handed what those named `feeding`, beside it, have returned."""
+        return NAMES.intern(name, kind="module", is_module=True, after=feeding, file=file, line=line).code
+
     def tell_rank(self, rank: int, world_size: int, local_rank: int | None = None) -> None:
         """Have the report know which rank of a distributed program this process is."""
         told = {"rank": rank, "world_size": world_size}

@@ -274,9 +274,10 @@ class _Drawing:
                 )
                 source = [f"from {fit(names[0], 9, 90)}"] if is_among else []
                 where["xlabel"] = arrow_label([*said, *source], float(width), LIGHT["feed"])
+        distance, angle = ("3.9", "-65") if len(said) > 1 else ("2.85", "-72")
         self._down(
-            level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=width,
-            labeldistance="3.9" if len(said) > 1 else "2.85", labelangle="-65" if len(said) > 1 else "-72", tooltip=graphviz.escape(told), arrow="normal", **where,
+            level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=width, labeldistance=distance,
+            labelangle=angle, tooltip=graphviz.escape(told), arrow="normal", **where,
         )  # fmt: skip
 
     def _down(self, level: dict[int, int], pair: tuple[int, int], *, arrow: str, **attributes: str) -> None:
