@@ -142,6 +142,7 @@ def test_without_a_renderer_the_source_is_written_and_the_command_said(folder, c
         (("--node-count", "0"), "0 is no number of nodes from 1 on"),
         (("--node-fraction", "2"), "2 is no part from 0 to 1"),
         (("--level", "atom"), "invalid choice: 'atom'"),
+        (("--theme", "dark", "-o", "x.png"), "only SVG has a dark theme"),
         (("-o", "x.bmp"), "end it in .svg, .png, .dot, .pdf, .json, .graphml"),
     ],
 )

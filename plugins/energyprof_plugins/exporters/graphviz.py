@@ -6,6 +6,7 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.diagram.changes import changes_drawing
 from energyprof_plugins.exporters.diagram.drawing import drawing
+from energyprof_plugins.exporters.diagram.palette import THEMES, Theme
 from energyprof_plugins.exporters.diagram.svg import finish
 from energyprof_plugins.exporters.diagram.wishes import Wishes
 from energyprof_plugins.exporters.visible import program_name, visible
@@ -30,7 +31,8 @@ class Dot:
 class Svg:
     """Draw the diagram for browsers, light or dark as the reader prefers.
 
-    Options: as for `dot`; `source`, what `dot` made of the same report, where it need not be made again.
+    Options: as for `dot`; `theme`: `light` or `dark` for all readers alike; `source`, what `dot` made of the same
+    report, where it need not be made again.
     """
 
     name = "svg"
@@ -41,7 +43,8 @@ class Svg:
         """Return the SVG; raises LookupError where there is no renderer."""
         drawn = context.draw(_source(report, context), "svg")
         what = "hotspots" if context.comparison is None else "changes"
-        return finish(drawn, f"Energy {what} of {visible(program_name(report.run.command))}")
+        theme: Theme = next((one for one in THEMES if one == context.options.get("theme")), "auto")
+        return finish(drawn, f"Energy {what} of {visible(program_name(report.run.command))}", theme)
 
 
 class Png:

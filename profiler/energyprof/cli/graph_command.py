@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> int:
     suffix = output.suffix.lower().removeprefix(".")
     if suffix not in FORMATS:
         raise InputError(f"cannot tell the format of {output}; end it in .{', .'.join(FORMATS)}")
+    if args.theme == "dark" and suffix != "svg":
+        raise InputError(f"only SVG has a dark theme, {output} has none; write FILE.svg, or leave out --theme")
     from energyprof.run import compare_reports, load
 
     report = load(path).view(view)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from energyprof.model.view import View
 
 LEVELS = ("stage", "layer", "function")
+THEMES = ("auto", "light", "dark")
 METRICS = ("self", "total", "embodied", "time", "per-call")
 
 
@@ -20,6 +21,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--open", action="store_true", help="open the file when it is written")
     parser.add_argument(
         "--diff", metavar="BEFORE", help="show what changed from the run BEFORE to RUN, and what of it is significant"
+    )
+    parser.add_argument(
+        "--theme",
+        choices=THEMES,
+        default="auto",
+        help="of FILE.svg: auto, as each reader prefers (default), light or dark",
     )
     what = parser.add_argument_group("what is shown")
     what.add_argument(
@@ -65,6 +72,7 @@ def as_options(args: argparse.Namespace) -> dict[str, str]:
     options = {"metric": args.metric, "trim": args.trim}
     for name, value in (("nodes", args.node_count), ("node_fraction", args.node_fraction)):
         options |= {} if value is None else {name: str(value)}
+    options |= {} if args.theme == "auto" else {"theme": args.theme}
     options |= {} if args.edge_fraction is None else {"edge_fraction": str(args.edge_fraction)}
     return options | ({"group": "repeats"} if args.group_repeats else {})
 

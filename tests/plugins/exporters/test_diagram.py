@@ -10,7 +10,7 @@ from energyprof.interfaces import RenderContext
 from energyprof.report.compare import compare
 from energyprof.report.renderer import draw
 from energyprof_plugins.exporters.diagram.label import EM_PER_LETTER, width_pt
-from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT
+from energyprof_plugins.exporters.diagram.palette import DARK, HEAT, LIGHT
 from energyprof_plugins.exporters.graphviz import Dot, Png, Svg
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -250,6 +250,15 @@ def test_the_same_file_serves_light_and_dark(sample):
     used = {e.get(a) for e in drawn.iter() for a in ("fill", "stroke") if e.get(a)} - {"none", "transparent"}
     unmapped = [color for color in used if f"[fill='{color}']" not in style and f"[stroke='{color}']" not in style]
     assert unmapped == []
+
+
+def test_a_theme_is_the_same_for_every_reader(sample):
+    style = {theme: picture(sample.digits(), theme=theme).findtext(f"{SVG}style") for theme in ("light", "dark")}
+
+    assert not [css for css in style.values() if "prefers-color-scheme" in css]
+    assert f"--page:{LIGHT['page']}" in style["light"]
+    assert f"--page:{DARK['page']}" in style["dark"]
+    assert f"--page:{LIGHT['page']}" not in style["dark"]
 
 
 def test_every_box_is_in_its_heat_class(sample):

@@ -5,8 +5,10 @@ Hot is dark on a light page and bright on a dark one; luminance is strictly mono
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Literal, get_args
 
+Theme = Literal["auto", "light", "dark"]
+THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 INK: Final = "#1b1f24"
 PAPER: Final = "#ffffff"
 LIGHT: Final = {
@@ -65,14 +67,16 @@ def contrast(first: str, second: str) -> float:
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def style_sheet() -> str:
-    """Return the CSS that maps the baked light colours to those of the reader's preference; print is light."""
+def style_sheet(theme: Theme = "auto") -> str:
+    """Return the CSS that maps the baked light colours to a theme's; `auto`: as the reader prefers, print light."""
     light, dark = _variables(LIGHT, HEAT), _variables(DARK, HEAT_DARK)
-    modes = (
-        f":root{{color-scheme:light dark;{light}}}"
+    modes = {
+        "light": f":root{{color-scheme:light;{light}}}",
+        "dark": f":root{{color-scheme:dark;{dark}}}",
+        "auto": f":root{{color-scheme:light dark;{light}}}"
         f"@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
-        f"@media print{{:root{{color-scheme:light;{light}}}}}"
-    )
+        f"@media print{{:root{{color-scheme:light;{light}}}}}",
+    }[theme]
     fills = "".join(f".ep [fill='{color}']{{fill:var(--{role})}}" for role, color in LIGHT.items())
     strokes = "".join(f".ep [stroke='{color}']{{stroke:var(--{role})}}" for role, color in LIGHT.items())
     heat = "".join(

@@ -6,7 +6,7 @@ import re
 import xml.etree.ElementTree as ET
 from typing import Final
 
-from energyprof_plugins.exporters.diagram.palette import INK, style_sheet
+from energyprof_plugins.exporters.diagram.palette import INK, Theme, style_sheet
 
 SVG: Final = "http://www.w3.org/2000/svg"
 XLINK_TITLE: Final = "{http://www.w3.org/1999/xlink}title"
@@ -16,7 +16,7 @@ GEOMETRY: Final = ("points", "d", "x", "y", "cx", "cy", "rx", "ry", "stroke-widt
 PX_PER_PT: Final = 4 / 3
 
 
-def finish(drawn: bytes, title: str) -> str:
+def finish(drawn: bytes, title: str, theme: Theme = "auto") -> str:
     """Return the SVG with a style of its own, for viewers that know CSS; all others see the baked light colours."""
     ET.register_namespace("", SVG)
     root = ET.fromstring(drawn)
@@ -26,7 +26,7 @@ def finish(drawn: bytes, title: str) -> str:
     for element in root.iter():
         _tidy(element)
     style = ET.Element(f"{{{SVG}}}style")
-    style.text = style_sheet()
+    style.text = style_sheet(theme)
     root.insert(0, style)
     return ET.tostring(root, encoding="unicode") + "\n"
 
