@@ -42,6 +42,7 @@ class JsonReport:
             "trials": None if report.trials is None else _trials(report.trials),
             "units": [_unit(row) for row in report.units],
             "metrics": _rows(report.metrics),
+            "waits": _rows(report.waits),
             "unsplit": _rows(report.unsplit),
             "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],
             "edges": _rows(report.edges),

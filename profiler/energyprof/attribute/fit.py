@@ -36,6 +36,7 @@ from energyprof.attribute.threads import give_way
 from energyprof.attribute.timeline import Timeline, timeline
 from energyprof.attribute.times import stage_times
 from energyprof.attribute.updates import Recovered, recover
+from energyprof.attribute.waiting import waiting_j
 from energyprof.attribute.weights import Cells, as_shares, presence
 from energyprof.attribute.windows import Windows
 from energyprof.model.attribution import (
@@ -243,7 +244,16 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         faults=faults,
         fit=None if statistical is None else sensor_fit(domain, window, *statistical),
         ranks=ranks,
+        waiting_j=_waiting_j(ground, lanes, (float(start), float(end)), rest_uj[0]) if baseline is not None else None,
     )
+
+
+def _waiting_j(ground: _Ground, lanes: _Lanes, measured: tuple[float, float], idle_uj: int) -> Floats | None:
+    """Return a device's idle energy by the stage that was open on the host; None: these are no lanes of a device's."""
+    if not lanes.on_device or ground.between is not None or measured[1] <= measured[0]:
+        return None
+    host = ground.segments.of(of_device(ground.trace.lanes, HOST)[ground.segments.lane])
+    return waiting_j(lanes.line.idle, host, measured, idle_uj / MICRO, len(ground.trace.stages))
 
 
 def _rank_energies(

@@ -25,7 +25,7 @@ from energyprof.model.attribution import (
     StageTimes,
 )
 from energyprof.model.ids import DomainId
-from energyprof.model.span import Flags, Ints, Stage
+from energyprof.model.span import Flags, Floats, Ints, Stage
 from energyprof.model.trace import Flows, Outputs
 from energyprof.model.view import Grouping
 
@@ -108,7 +108,17 @@ def _domain(found: DomainAttribution, groups: _Groups, shown: FunctionsShown) ->
     total = _columns(found, groups, fit, joints, is_total=True)
     unsplit = joints.of_groups(found.self_energy, groups.grouping, groups.members, own.refused)
     functions = None if found.functions is None else shown.energy(found.functions)
-    return replace(found, self_energy=own, total_energy=total, unsplit=unsplit, functions=functions, fit=None, ranks=())
+    return replace(
+        found, self_energy=own, total_energy=total, unsplit=unsplit, functions=functions, fit=None, ranks=(),
+        waiting_j=None if found.waiting_j is None else _waiting_j(found.waiting_j, groups.grouping),
+    )  # fmt: skip
+
+
+def _waiting_j(waiting_j: Floats, grouping: Grouping) -> Floats:
+    own = np.flatnonzero((grouping.place >= 0) & grouping.is_own)
+    added = np.bincount(grouping.place[own], np.round(waiting_j[own] * MICRO), len(grouping.stages))
+    energy: Floats = added / MICRO
+    return energy
 
 
 def _columns(

@@ -19,7 +19,7 @@ PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimat
 
 REPEAT_MODE: Final = PROVENANCES.index("inferred (repeat mode)")
 
-ATTRIBUTION_VERSION: Final = 5
+ATTRIBUTION_VERSION: Final = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,6 +203,9 @@ class DomainAttribution:
     """None: the energy was divided without a statistical fit (a model, or too few updates)."""
     ranks: tuple[RankEnergy, ...] = ()
     """Ascending; empty: there are no two ranks, or nothing was read."""
+    waiting_j: Floats | None = None
+    """Of a device with lanes: the part of the ledger's idle energy in which a stage was open on the host, row = stage
+    index; in no stage's energy. None: no such device, or its idle power is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.span import Facts, StageKind
 from energyprof.model.trial_rows import Trials
 from energyprof.model.view import Level
-from energyprof.model.work_rows import MetricRow, StepRow, TokenRow, UnitRow
+from energyprof.model.work_rows import MetricRow, StepRow, TokenRow, UnitRow, WaitRow
 
 SCHEMA = "energyprof-report/1"
 OUTSIDE: Final = StageId("<outside any stage>")
@@ -379,6 +379,9 @@ class Report:
     """None: the program made none."""
     findings: tuple[Finding, ...] = ()
     """What to change, the surest savings first, hints last; of a view none are told."""
+    waits: tuple[WaitRow, ...] = ()
+    """Stages while which a device stood idle, by domain in pipeline order; those of under 1 % of its idle energy are
+    left out."""
     costliest_path: tuple[StageId, ...] = ()
     """Outermost stages along the flow of data whose totals add up to most; empty: no flow is known."""
     view: ViewRow | None = None

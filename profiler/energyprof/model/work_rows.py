@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from energyprof.model.domain import Provenance
-from energyprof.model.ids import StageId
+from energyprof.model.ids import DomainId, StageId
 
 if TYPE_CHECKING:
     from energyprof.model.report import SumRow
@@ -38,6 +38,18 @@ class TokenRow:
     low_j: float | None
     high_j: float | None
     """Bounds of `per_token_j`; None: nothing was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitRow:
+    """A stage of the host that kept a device waiting; a part of the ledger's idle line, in no stage's energy."""
+
+    domain: DomainId
+    stage: StageId
+    """The innermost one open meanwhile."""
+    energy_j: float
+    provenance: Provenance
+    """`inferred`: idle power is found from the readings and taken to be the same all the time."""
 
 
 @dataclass(frozen=True, slots=True)

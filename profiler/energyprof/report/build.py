@@ -93,4 +93,5 @@ def build_report(  # noqa: PLR0913, PLR0917 - the parts of a run that a report n
         units=unit_rows(told, measured, this_run.wall_s),
         metrics=metric_rows(told, run.start_ns),
         steps=step_row(stage_rows, attribution, measured.provenance),
+        waits=rows.wait_rows(stages, attribution),
     )

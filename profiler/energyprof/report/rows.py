@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Final
 
 from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, EnergyColumns
 from energyprof.model.domain import Domain
@@ -25,8 +26,12 @@ from energyprof.model.report import (
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import Stage
 from energyprof.model.trace import RecorderFacts, RunFacts
+from energyprof.model.work_rows import WaitRow
 from energyprof.report.others import others_share
 from energyprof.report.sums import mean_power_w, provenance_of
+
+LEAST_WAIT: Final = 0.01
+"""Of the idle energy of a device."""
 
 
 def run_row(run: RunFacts) -> RunRow:
@@ -100,6 +105,17 @@ def ledger_row(domain: Domain, found: DomainAttribution, wall_s: float) -> Ledge
         provenance=provenance_of(domain),
         covered_s=covered_s,
         covered_share=min(covered_s / wall_s, 1.0) if wall_s > 0 else None,
+    )
+
+
+def wait_rows(stages: tuple[Stage, ...], attribution: Attribution) -> tuple[WaitRow, ...]:
+    """Return the stages of the host that kept devices waiting; without those of which next to nothing is told."""
+    return tuple(
+        WaitRow(found.domain, stages[index].id, energy_j, "inferred")
+        for found in attribution.domains
+        if found.waiting_j is not None and found.ledger is not None
+        for index, energy_j in enumerate(found.waiting_j.tolist())
+        if energy_j > 0 and energy_j >= LEAST_WAIT * found.ledger.idle_j
     )
 
 

@@ -2,11 +2,13 @@
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.work_rows import WaitRow
 from energyprof.report.compare import compare
 from energyprof.report.renderer import draw
 from energyprof_plugins.exporters.diagram.label import EM_PER_LETTER, width_pt
@@ -303,6 +305,27 @@ def test_what_stands_between_wide_characters_is_as_wide_as_they_are():
     assert width_pt("a\u2026a", 10) == pytest.approx(3 * 10 * EM_PER_LETTER)
 
 
+def test_the_stage_that_keeps_the_gpu_waiting_has_a_note(sample):
+    def notes(*waits):
+        parts = [
+            sample.Part("load", (0.0, 90.0), (sample.Part("read", (0.0, 5.0)),)),
+            sample.Part("train", (70.0, 9.0)),
+        ]
+        report = sample.make_report(parts, (sample.GPU, sample.CPU))
+        rows = tuple(WaitRow(sample.GPU.id, stage, energy_j, "inferred") for stage, energy_j in waits)
+        drawn = picture(replace(report, waits=rows), nodes="2")
+        dotted = [edge for edge in drawn.iter(f"{SVG}g") if edge.findtext(f"{SVG}title") == "made to wait"]
+        return boxes(drawn).get("GPU idle, waiting"), len(dotted)
+
+    (tip, note), ties = notes(("load", 10.0), ("load/read", 2.0), ("train", 1.0))
+
+    assert texts(note)[1].startswith("12.0 J (")  # what is folded into a box waits there
+    assert texts(note)[2] == "not in stage energy \u00b7 inferred"
+    assert "while load ran on the host" in tip
+    assert ties == 1
+    assert notes(("load", 0.5)) == (None, 0)
+
+
 # --- no figure without its provenance --------------------------------------------------------------------------------
 
 ENERGY = re.compile(r"\d (?:[kmµ]?J)\b")
@@ -440,8 +463,6 @@ def test_a_view_says_what_it_leaves_out_and_around_what_it_is(sample):
 
 
 def test_results_that_nobody_used_are_told(sample):
-    from dataclasses import replace
-
     report = sample.make_report([sample.Part("a", (10.0,)), sample.Part("b", (3.0,))])
     first = replace(report.stages[0], outputs=12, unused_outputs=3)
 
@@ -452,8 +473,6 @@ def test_results_that_nobody_used_are_told(sample):
 
 
 def functions_report(sample):
-    from dataclasses import replace
-
     from energyprof.model.report import FunctionEnergyRow, FunctionRow
     from energyprof.report.function_level import CallRow, at_function_level
 
@@ -490,8 +509,6 @@ def test_a_total_at_function_level_is_still_what_is_drawn_below_it(sample):
 
 def unknown(report, *names):
     """Return the report with nothing known of these stages, as where they were counted and never timed."""
-    from dataclasses import replace
-
     from energyprof.model.report import SumRow
 
     def gap(row):

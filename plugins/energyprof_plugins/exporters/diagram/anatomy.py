@@ -120,6 +120,13 @@ def joint_label(joint: Joint, spent_uj: int, ink: str) -> str:
     return label(table([line(head, 10, ink, bold=True), line(amount, 10, ink), line(names, 9, ink)]))
 
 
+def wait_label(energy_uj: int, names: str, spent_uj: int) -> str:
+    """Return the label of the note beside the stage that keeps a device waiting."""
+    ink = LIGHT["ink"]
+    told = [line(f"{names} idle, waiting", 11, ink, bold=True), line(_amount(energy_uj, spent_uj), 10, ink)]
+    return label(table([*told, line("not in stage energy \u00b7 inferred", 9, LIGHT["dim"])]))
+
+
 def box_tooltip(report: Report, box: Box) -> str:
     """Return everything the box has no room for."""
     rows, own, total = box.rows, box.own, box.total

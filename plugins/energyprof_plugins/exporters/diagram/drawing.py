@@ -134,6 +134,7 @@ class _Drawing:
                 self._box(cluster, this)
                 self._remainder(cluster, this)
                 self._inseparable(cluster, this)
+                self._waiting(cluster, this)
                 for child in reversed(self.groups[this].children):
                     if child in self.shown and child not in self.called:
                         # Heavier lines further in keep children beside their parent; without it the lines cross.
@@ -179,6 +180,23 @@ class _Drawing:
         if place is not None:
             how = anatomy.weakest(rest.ways) if rest.ways else ""
             self._line(where, (place, identity), rest.energy_uj, "folded", how=how)
+
+    def _waiting(self, where: Any, place: int) -> None:  # graphviz ships no types
+        """Write the note beside the box that keeps devices waiting most."""
+        wait = self.folded.wait
+        if wait is None or wait.place != place:
+            return
+        names = ", ".join(wait.families)
+        identity = f"{self._id(place)}wait"
+        where.node(
+            identity, anatomy.wait_label(wait.energy_uj, names, self.spent_uj), shape="note", style="filled",
+            fillcolor=LIGHT["page"], color=LIGHT["frame"], id=identity,
+            tooltip=graphviz.escape(
+                f"idle energy of {names} while {self.groups[place].name} ran on the host and no kernel did (inferred); "
+                "a part of the ledger's idle"
+            ),
+        )  # fmt: skip
+        where.edge(self._id(place), identity, dir="none", style="dotted", color=LIGHT["frame"], tooltip="made to wait")
 
     def _inseparable(self, where: Any, place: int) -> None:  # graphviz ships no types
         for number, joint in enumerate(reversed(self.folded.joints.get(place, []))):

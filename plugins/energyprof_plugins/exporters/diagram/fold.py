@@ -34,6 +34,10 @@ DEEPEST: Final = 9
 """Levels drawn; a picture wider than that cannot be read."""
 
 
+LEAST_WAIT: Final = 0.01
+"""Of all energy: a device that waits for less is not worth a note."""
+
+
 @dataclass(slots=True)
 class Joint:
     """Stages that cannot be told apart, with what they spent together."""
@@ -68,6 +72,15 @@ class Rest:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """What devices spent idle while one box ran on the host."""
+
+    place: int
+    energy_uj: int
+    families: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Box:
     """One drawn group with everything its label and tooltip say."""
 
@@ -98,6 +111,8 @@ class Folded:
     stages_uj: int
     is_everything: bool
     """Nothing had to be folded for want of room."""
+    wait: Wait | None = None
+    """None: no device was kept waiting for long enough to be worth a note."""
 
     def box(self, place: int) -> Box:
         """Return one drawn group; what is known of each domain is worked out for these only."""
@@ -154,8 +169,24 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
         part.names.sort()
     return Folded(
         report, energies.total, groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj,
-        is_everything=len(groups) <= wishes.room,
+        is_everything=len(groups) <= wishes.room, wait=_wait(report, nearest, place_of),
     )  # fmt: skip
+
+
+def _wait(report: Report, nearest: dict[int | None, int | None], place_of: dict[int, int]) -> Wait | None:
+    """Return the box that keeps devices waiting most, folded stages within it counted; None: it is hardly a wait."""
+    counted = counted_domains(report)
+    row_of = {row.stage: number for number, row in enumerate(report.stages)}
+    found: dict[int, Wait] = {}
+    for row in report.waits:
+        place = nearest[place_of[row_of[row.stage]]]
+        if place is not None and row.domain in counted:
+            before = found.get(place, Wait(place, 0, ()))
+            families = tuple(dict.fromkeys((*before.families, family(row.domain))))
+            found[place] = Wait(place, before.energy_uj + microjoules(row.energy_j), families)
+    most = max(found.values(), key=lambda wait: (wait.energy_uj, -wait.place), default=None)
+    least_uj = LEAST_WAIT * microjoules(report.measured.energy_j)
+    return None if most is None or most.energy_uj < least_uj else most
 
 
 def _least_alike(report: Report, wishes: Wishes) -> int | None:
