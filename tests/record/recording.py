@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from energyprof.model import spool as spool_format
-from energyprof.model.events import LANE, RESUME, SPAWN, WORK, WORK_LIMIT, WORK_UNITS
+from energyprof.model.events import GIVE, LANE, PASS, RESUME, SIZE, SPAWN, TAKE, WORK, WORK_LIMIT, WORK_UNITS
 
 PACKAGE = Path(spool_format.__file__).parent.parent
 
@@ -44,6 +44,10 @@ class Spool:
         return [self._word(code) for code, _ in self.events.get(lane, ())]
 
     def _word(self, code: int) -> str:
+        if code >= GIVE:
+            kinds = ((SIZE, "bytes"), (PASS, "hands on"), (TAKE, "takes"), (GIVE, "gives"))
+            least, word = next(kind for kind in kinds if code >= kind[0])
+            return f"{code - least} bytes" if least == SIZE else word
         if code >= WORK:
             unit, count = divmod(code - WORK, WORK_LIMIT)
             return f"{count} {WORK_UNITS[unit]}"

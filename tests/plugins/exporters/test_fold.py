@@ -47,6 +47,15 @@ def test_every_total_is_what_is_drawn_below_it_whatever_the_tree(sample, data, n
     assert_totals_add_up(fold(report, Wishes(nodes=nodes)))
 
 
+def test_folded_modules_are_told_without_what_their_names_repeat(sample):
+    layers = tuple(sample.Part(f"Net.encoder.layer{k}", (1.0 + k,), kind="module") for k in range(5))
+    encoder = sample.Part("Net.encoder", (1.0,), layers, kind="module")
+    folded = fold(sample.make_report([sample.Part("Net", (50.0,), (encoder,), kind="module")]), Wishes(nodes=2))
+
+    (rest,) = folded.rest.values()
+    assert [name for _, name in rest.names] == ["layer4", "layer3", "layer2", "layer1", "layer0"]
+
+
 def test_like_siblings_become_a_stack_and_a_dear_one_stays_out(sample):
     layers = tuple(sample.Part(f"layer.{n}", (9.0 if n == 3 else 2.0,), calls=5) for n in range(6))
     report = sample.make_report([sample.Part("net", (1.0,), layers)])

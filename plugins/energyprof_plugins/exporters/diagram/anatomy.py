@@ -63,18 +63,12 @@ def name_size(share: float) -> int:
     return min(LARGEST_PT, SMALLEST_PT + round(grown))
 
 
-def short_name(box: Box) -> str:
-    """Return a module's name without what it repeats of the module around it."""
-    name = box.group.name
-    return name[len(box.above) + 1 :] if box.above and name.startswith(f"{box.above}.") else name
-
-
 def box_label(report: Report, box: Box, measure: Measure, ink: str, *, bars: bool) -> str:
     """Return the label of a stage, stack or function; `bars`: domains are told apart."""
     rows = box.rows
     size = name_size(measure.share(box))
     stack = f" \u00d7{len(rows)}" if len(rows) > 1 else ""
-    lines = [line(fit(short_name(box), size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
+    lines = [line(fit(box.short_name, size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
     headline = measure.headline(box)
     lines += [] if headline is None else [line(headline, 10, ink, bold=True)]
     lines += [line(text, 10, ink) for text in _energies(report, box)]

@@ -88,8 +88,8 @@ class Box:
     rows: Sequence[StageRow]
     own: Known
     total: Known
-    above: str | None
-    """The name of the box around it."""
+    short_name: str
+    """A module's without that of the module around it."""
     is_divided: bool = False
     """Its own energy is what samples of its functions do not stand for."""
     is_around: bool = False
@@ -120,9 +120,10 @@ class Folded:
         rows = [self.report.stages[member] for member in one.members]
         counted = counted_domains(self.report)
         own = add(known(row.self_energy, counted) for row in rows)
-        above = None if one.parent is None else self.groups[one.parent].name
         around = self.report.view is not None and rows[0].stage in self.report.view.around
-        return Box(one, rows, own, self.totals.sum(one.members), above, self.is_divided(place), around)
+        return Box(
+            one, rows, own, self.totals.sum(one.members), short_name(one, self.groups), self.is_divided(place), around
+        )
 
     def drawn_stages(self) -> int:
         """Return how many stages the drawn boxes stand for."""
@@ -148,7 +149,7 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
     for place, one in enumerate(groups):  # parents stand first
         nearest[place] = place if place in shown else nearest[one.parent]
         if place not in shown:
-            part = _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, one.name))
+            part = _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, short_name(one, groups)))
             part.members += one.members
             own = [report.stages[member].self_sum for member in one.members]
             part.ways.update(each.provenance for each in own if each.energy_j is not None)
@@ -187,6 +188,12 @@ def _wait(report: Report, nearest: dict[int | None, int | None], place_of: dict[
     most = max(found.values(), key=lambda wait: (wait.energy_uj, -wait.place), default=None)
     least_uj = LEAST_WAIT * microjoules(report.measured.energy_j)
     return None if most is None or most.energy_uj < least_uj else most
+
+
+def short_name(one: Group, groups: Sequence[Group]) -> str:
+    """Return a module's name without what it repeats of the module around it."""
+    above = None if one.parent is None else groups[one.parent].name
+    return one.name[len(above) + 1 :] if above and one.name.startswith(f"{above}.") else one.name
 
 
 def _least_alike(report: Report, wishes: Wishes) -> int | None:
