@@ -80,6 +80,14 @@ _HANDLER = """except BaseException as _ep_error:
                 raise"""
 
 
+class Silent:
+    """Stands for the thread's buffer once nothing is recorded any more."""
+
+    @staticmethod
+    def ext(event: tuple[int, int]) -> None:
+        """Forget the event."""
+
+
 def recording_call(
     original: Callable[..., Any], scope: Mapping[str, object]
 ) -> tuple[Callable[..., Any], Callable[[object], None]]:

@@ -14,9 +14,9 @@ from time import perf_counter_ns as now_ns
 from weakref import ref
 
 from energyprof.model.recorded_names import FOLDED, PASSED_OVER, UNRECORDED_LAYERS
-from energyprof.sink_doors import FeedSink, GovernedSink
+from energyprof.sink_doors import GovernedSink
 from energyprof_plugins.instruments.torch_backward import TorchBackward
-from energyprof_plugins.instruments.torch_call import recording_call
+from energyprof_plugins.instruments.torch_call import Silent, recording_call
 from energyprof_plugins.instruments.torch_entrance import Entrances
 from energyprof_plugins.instruments.torch_facts import OF_FORWARD, facts_of, flops_key, operations_of
 from energyprof_plugins.instruments.torch_folding import TorchFolding
@@ -26,8 +26,9 @@ from energyprof_plugins.instruments.torch_opaque import (
     is_being_compiled,
     is_running_compiled,
 )
+from energyprof_plugins.instruments.torch_sequence import Sequences
 from energyprof_plugins.instruments.torch_steps import Steps
-from energyprof_plugins.instruments.torch_tree import copied_from, steps_of, tree, wrapped
+from energyprof_plugins.instruments.torch_tree import copied_from, tree, wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,15 +134,7 @@ def _recording_call(
         "thread": get_ident,
     }
     call, silence = recording_call(original, scope)
-    return call, partial(steps.stop, partial(silence, _Silent))
-
-
-class _Silent:
-    """Stands for the thread's buffer once nothing is recorded any more."""
-
-    @staticmethod
-    def ext(event: tuple[int, int]) -> None:
-        """Forget the event."""
+    return call, partial(steps.stop, partial(silence, Silent))
 
 
 class ModuleNames:
@@ -174,8 +167,7 @@ class ModuleNames:
         """id of each root that the program has named -> how deep below it modules are recorded; None: all of them."""
         self.folded: dict[int, int] = {}
         """id of a module that is not recorded -> that of the one above which it is a part of."""
-        self._fed: dict[int, list[int]] = {}
-        """id of a step of a Sequential -> ids of those that come right before it."""
+        self._sequences = Sequences(sink)
         self._short: set[int] = set()
         """Codes of modules that are too short to be recorded."""
         self._vain_searches: dict[str, int] = {}
@@ -208,7 +200,7 @@ class ModuleNames:
             forward = getattr(getattr(type(module), "forward", None), "__code__", None)
             file = None if forward is None else forward.co_filename
             line = None if forward is None else forward.co_firstlineno
-            code = self._stage_code(module, name, file, line)
+            code = self._sequences.code(module, name, self._names, file, line)
             facts = facts_of(module, args, kwargs or {}, self._folded_into(module), self.phase())
             self._sink.tell(code, facts)
             self._stages[code], self._told[code] = name, (file, line, facts)
@@ -228,13 +220,6 @@ class ModuleNames:
             facts = {**facts, key: int(facts.get(key, 0)) + flops}
             self._told[code] = file, line, facts
             self._sink.tell(code, {key: facts[key]})
-
-    def _stage_code(self, module: Any, name: str, file: str | None, line: int | None) -> int:
-        """Return the code of a module's stage, which says whose results it is handed where that is sure."""
-        feeding = [self._names[key] for key in self._fed.get(id(module), ()) if key in self._names]
-        if feeding and isinstance(self._sink, FeedSink) and self._sink.flow() is not None:
-            return self._sink.fed_code(name, tuple(dict.fromkeys(feeding)), file=file, line=line)
-        return self._sink.stage_code(name, kind="module", file=file, line=line, module=True)
 
     def relearn(self, module: Any) -> None:
         """Have what is known of a model's parts, which it is about to call, told anew."""
@@ -385,8 +370,7 @@ class ModuleNames:
                     self.folded[key] = above
             if limit is None or depth <= limit:
                 above = key
-            for before, step in steps_of(module):
-                self._fed.setdefault(id(step), []).append(id(before))
+            self._sequences.add(module)
 
     def _reference(self, key: int, module: Any) -> ref[Any]:
         def died(_reference: object) -> None:
@@ -408,4 +392,4 @@ class ModuleNames:
         self._references.pop(key, None)
         self._chosen.pop(key, None)
         self.folded.pop(key, None)
-        self._fed.pop(key, None)
+        self._sequences.forget(key)

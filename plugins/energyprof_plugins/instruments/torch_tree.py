@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -36,16 +34,6 @@ def tree(root: Any, others: Container[int] = ()) -> Iterator[tuple[str, Any, int
                 waiting.append((path, child, depth))
             else:
                 waiting.append((f"{path}.{name}" if path else name, child, depth + is_step))
-
-
-def steps_of(module: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield the steps of a Sequential in pairs, the first of which hands what it returns to the second; others none."""
-    from torch.nn import Sequential
-
-    if getattr(type(module), "forward", None) is Sequential.forward and "forward" not in vars(module):
-        for before, step in pairwise(vars(module)["_modules"].values()):
-            if before is not step:
-                yield before, step
 
 
 def wrapped(module: Any) -> Any:

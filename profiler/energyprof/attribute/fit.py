@@ -19,7 +19,7 @@ from energyprof.attribute.hosts import by_host, seen_on
 from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
 from energyprof.attribute.inference.columns import Columns
 from energyprof.attribute.inference.problem import SensorProblem
-from energyprof.attribute.inference.separable import FittedSplit, refusal_of, sensor_fit
+from energyprof.attribute.inference.separable import FittedSplit, refusal_of, scale, sensor_fit
 from energyprof.attribute.inference.told import said_of, said_of_window
 from energyprof.attribute.ledger import MICRO, ledger_line, whole_microjoules
 from energyprof.attribute.order import calls, follows
@@ -36,7 +36,7 @@ from energyprof.attribute.threads import give_way
 from energyprof.attribute.timeline import Timeline, timeline
 from energyprof.attribute.times import stage_times
 from energyprof.attribute.updates import Recovered, recover
-from energyprof.attribute.waiting import waiting_j
+from energyprof.attribute.waiting import kept_waiting
 from energyprof.attribute.weights import Cells, as_shares, presence
 from energyprof.attribute.windows import Windows
 from energyprof.model.attribution import (
@@ -244,16 +244,10 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         faults=faults,
         fit=None if statistical is None else sensor_fit(domain, window, *statistical),
         ranks=ranks,
-        waiting_j=_waiting_j(ground, lanes, (float(start), float(end)), rest_uj[0]) if baseline is not None else None,
+        waiting_j=kept_waiting(trace, ground.segments, lanes.line.idle, (start, end), rest_uj[0])
+        if on_device
+        else None,
     )
-
-
-def _waiting_j(ground: _Ground, lanes: _Lanes, measured: tuple[float, float], idle_uj: int) -> Floats | None:
-    """Return a device's idle energy by the stage that was open on the host; None: these are no lanes of a device's."""
-    if not lanes.on_device or ground.between is not None or measured[1] <= measured[0]:
-        return None
-    host = ground.segments.of(of_device(ground.trace.lanes, HOST)[ground.segments.lane])
-    return waiting_j(lanes.line.idle, host, measured, idle_uj / MICRO, len(ground.trace.stages))
 
 
 def _rank_energies(
@@ -275,16 +269,7 @@ def _functions(
     if ground.seen is None or not len(problem.windows):
         return None
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
-    return function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None, _scale(found))
-
-
-def _scale(found: Divided) -> Floats:
-    """Return by how much the fit gives each stage, last the time outside, more than plain shares do."""
-    if not isinstance(found, FittedSplit):
-        return np.ones(len(found.stages.energy_j) + 1)
-    plain = np.append(found.plain.stages.energy_j, found.plain.idle_j + found.plain.outside_j)
-    fitted = np.append(found.stages.energy_j, found.idle_j + found.outside_j)
-    return np.where(plain > 0, fitted / np.where(plain > 0, plain, 1.0), 1.0)
+    return function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None, scale(found))
 
 
 _Fit: TypeAlias = "tuple[Fitted, Columns, str]"

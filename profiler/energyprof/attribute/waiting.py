@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
+from energyprof.attribute.device_lanes import HOST, of_device
 from energyprof.attribute.ledger import MICRO
 from energyprof.attribute.segments import Segments
 from energyprof.model.span import Floats
+from energyprof.model.trace import Trace
+
+
+def kept_waiting(
+    trace: Trace, segments: Segments, idle: tuple[Floats, Floats], measured: tuple[float, float], idle_uj: int
+) -> Floats | None:
+    """Return a device's idle energy by the stage open on the host; None: it is not known, or not all was stored."""
+    if not idle_uj or trace.counted is not None:
+        return None
+    host = segments.of(of_device(trace.lanes, HOST)[segments.lane])
+    return waiting_j(idle, host, measured, idle_uj / MICRO, len(trace.stages))
 
 
 def waiting_j(

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from energyprof_plugins.instruments.torch_tree import steps_of  # noqa: E402 - only where there is a torch
+from energyprof_plugins.instruments.torch_sequence import steps_of  # noqa: E402 - only where there is a torch
 
 
 class Backwards(torch.nn.Sequential):

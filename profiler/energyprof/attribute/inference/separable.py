@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from energyprof.attribute.inference.columns import Columns
 from energyprof.attribute.inference.told import source_of
-from energyprof.attribute.split import SPREAD, Bounds, Split
+from energyprof.attribute.split import SPREAD, Bounds, Divided, Split
 from energyprof.attribute.sums import sum_by
 from energyprof.model.attribution import SensorFit
 from energyprof.model.domain import Domain
@@ -187,3 +187,12 @@ def _bounds(plain: Bounds, energy: Floats, variance: Floats, prior: Floats, is_r
         unclear=unclear.astype(np.float64),
         more=more,
     )
+
+
+def scale(found: Divided) -> Floats:
+    """Return by how much the fit gives each stage, last the time outside, more than plain shares do."""
+    if not isinstance(found, FittedSplit):
+        return np.ones(len(found.stages.energy_j) + 1)
+    plain = np.append(found.plain.stages.energy_j, found.plain.idle_j + found.plain.outside_j)
+    fitted = np.append(found.stages.energy_j, found.idle_j + found.outside_j)
+    return np.where(plain > 0, fitted / np.where(plain > 0, plain, 1.0), 1.0)
