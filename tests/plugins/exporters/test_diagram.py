@@ -1,5 +1,6 @@
 """The hotspot diagram: its source, and what readers see of it."""
 
+import json
 import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -13,6 +14,7 @@ from energyprof.report.compare import compare
 from energyprof.report.renderer import draw
 from energyprof_plugins.exporters.diagram.label import EM_PER_LETTER, width_pt
 from energyprof_plugins.exporters.diagram.palette import DARK, HEAT, LIGHT
+from energyprof_plugins.exporters.graph_files import GraphJson
 from energyprof_plugins.exporters.graphviz import Dot, Png, Svg
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -359,6 +361,20 @@ def test_no_joules_are_drawn_without_their_provenance(sample, run, options):
 
 def test_no_joules_of_functions_are_drawn_without_their_provenance(sample):
     assert without_provenance(picture(functions_report(sample))) == []
+
+
+def test_no_joules_of_functions_or_changes_are_exported_without_their_provenance(sample):
+    before, after = (
+        sample.make_report([sample.Part("a", (energy,)), sample.Part("b", (2.0,))], after=[("a", "b")])
+        for energy in (10.0, 30.0)
+    )
+    functions = json.loads(GraphJson().render(functions_report(sample), RenderContext()))
+    changes = json.loads(GraphJson().render(after, RenderContext(comparison=compare(before, after))))
+
+    told = [edge for edge in functions["edges"] if edge.get("energy_j") is not None]
+    told += [edge for edge in changes["edges"] if edge.get("before_j") is not None]
+    assert {edge["kind"] for edge in told} >= {"calls", "contains", "feeds"}
+    assert not [edge for edge in told if edge["provenance"] is None]
 
 
 def test_no_change_is_drawn_without_its_provenance(sample):
