@@ -19,7 +19,7 @@ import numpy as np
 from energyprof.attribute.stretches import Between
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.weights import as_shares
-from energyprof.model.span import Flags, Floats, Ints
+from energyprof.model.span import Flags, Floats, Index, Ints
 
 if TYPE_CHECKING:
     from energyprof.attribute.split import Problem
@@ -65,7 +65,7 @@ def inferred(problem: Problem, between: Between) -> Problem:
     return replace(problem, share=np.where(sharp, problem.share, share), sample=sample)
 
 
-def _power(stage: Ints, energy: Floats, time_ns: Floats, chosen: tuple[Flags, Flags], count: int) -> Floats:
+def _power(stage: Index, energy: Floats, time_ns: Floats, chosen: tuple[Flags, Flags], count: int) -> Floats:
     """Return the energy per time of each stage in bursts; of one never seen in them, before them; else of them all."""
     power = np.full(count, np.nan)
     for rows in chosen:
@@ -78,13 +78,13 @@ def _power(stage: Ints, energy: Floats, time_ns: Floats, chosen: tuple[Flags, Fl
     return np.where(known, power, usual)
 
 
-def spread(who: Ints, burst: Ints, time_ns: Floats, parts: tuple[Floats, Floats, Floats], count: int) -> Spread:
+def spread(who: Ints | Index, burst: Ints, time_ns: Floats, parts: tuple[Floats, Floats, Floats], count: int) -> Spread:
     """Return the spread of each; the rows are cells in windows of bursts.
 
     `parts` of each: the energy given to it, of that what the data decide, and what it can have had at most.
     """
     bursts = max(int(burst.max(initial=-1)) + 1, 1)
-    distinct, at = np.unique(who * bursts + burst, return_inverse=True)
+    distinct, at = np.unique(who.astype(np.int64) * bursts + burst, return_inverse=True)
     owner = distinct // bursts
     n = np.bincount(owner, minlength=count).astype(np.float64)
     time = sum_by(at, time_ns, len(distinct))

@@ -111,12 +111,13 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     dynamic, base = (part * watched[cells.window] for part in _cell_energy(problem))
     looks = _looks(seen, windows.start_ns, windows.end_ns)
     key = looks.window * (seen.stages + 1) + seen.stage[looks.row]
-    cell = np.minimum(np.searchsorted(cells.key, key), len(cells.key) - 1)
-    own = np.flatnonzero(cells.key[cell] == key)
+    known = cells.key()
+    cell = np.minimum(np.searchsorted(known, key), len(known) - 1)
+    own = np.flatnonzero(known[cell] == key)
     looks, cell = looks.at(own), cell[own]
     by_cpu, by_time = _weights(seen, looks, cell, cpu)
     amount = sum_by(looks.row, dynamic[cell] * by_cpu + base[cell] * by_time, len(seen))
-    missed = np.ones(len(cells.key), np.bool_)
+    missed = np.ones(len(known), np.bool_)
     missed[cell] = False
     lost = sum_by(cells.stage, np.where(missed, dynamic + base, 0.0), seen.stages + 1)
     got = sum_by(seen.stage, amount, seen.stages + 1)

@@ -61,12 +61,15 @@ def exclusive_segments(spans: Spans, runs: LaneRuns, origin_ns: int) -> Segments
     child = np.flatnonzero(spans.parent >= 0)
     parent = spans.parent[child]
     lead_start = np.where(previous[child] >= 0, end[previous[child]], start[parent])
+    lead = np.flatnonzero(start[child] > lead_start)
+    lead_start, child, parent = lead_start[lead], child[lead], parent[lead]
     tail_start = np.where(last >= 0, end[last], start)
+    tail = np.flatnonzero(end > tail_start)
     pieces = Segments(
-        stage=np.concatenate((spans.stage[parent], spans.stage)),
-        lane=np.concatenate((spans.lane[child], spans.lane)),
-        start_ns=np.concatenate((lead_start, tail_start)),
-        end_ns=np.concatenate((start[child], end)),
+        stage=np.concatenate((spans.stage[parent], spans.stage[tail])),
+        lane=np.concatenate((spans.lane[child], spans.lane[tail])),
+        start_ns=np.concatenate((lead_start, tail_start[tail])),
+        end_ns=np.concatenate((start[child], end[tail])),
     )
     return _cut_and_ordered(pieces, runs, origin_ns)
 
@@ -109,6 +112,7 @@ def _cut_and_ordered(pieces: Segments, runs: LaneRuns, origin_ns: int) -> Segmen
     if len(runs):
         row, start, end = clip_to_runs(Stretches(lane, start, end), runs_since(runs, origin_ns))
         stage, lane = stage[row], lane[row]
-    kept = np.flatnonzero(end > start)
-    kept = kept[np.argsort(start[kept], kind="stable")]
-    return Segments(stage[kept], lane[kept], start[kept], end[kept])
+    order = np.argsort(start, kind="stable")
+    if (end <= start).any():
+        order = order[(end > start)[order]]
+    return Segments(stage[order], lane[order], start[order], end[order])

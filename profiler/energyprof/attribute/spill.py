@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from energyprof.attribute.sums import sum_by
-from energyprof.model.span import Flags, Floats, Ints
+from energyprof.model.span import Flags, Floats, Index, Ints
 
 _NOT_YET = 0.25
 """Parts of a window by which edges may be more uncertain than half a window (three quarters: whole numbers of them)."""
@@ -27,7 +27,7 @@ _NOT_YET = 0.25
 class There:
     """Who was in which window or margin, and for how long; ascending by place, then who."""
 
-    who: Ints
+    who: Ints | Index
     place: Ints
     time_ns: Floats
 

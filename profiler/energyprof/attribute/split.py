@@ -32,7 +32,7 @@ from energyprof.attribute.spill import There, reach, spilled_j
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.weights import Cells, CellsByStage
 from energyprof.attribute.windows import Windows
-from energyprof.model.span import Flags, Floats, Ints
+from energyprof.model.span import Flags, Floats, Index, Ints
 
 TOLERANCE = 1e-3
 SPREAD = 1.96
@@ -64,7 +64,7 @@ class Problem:
     sample: Sample | None = None
     """Where spans were stored in bursts only: which windows lie between them; None: everything was stored."""
 
-    def entire(self, window: Ints) -> Flags:
+    def entire(self, window: Ints | Index) -> Flags:
         """Return True for the windows of which nothing was cut off."""
         cut_off = self.windows.cut_off_j
         return np.ones(len(window), np.bool_) if cut_off is None else cut_off[window] == 0
@@ -178,7 +178,7 @@ def split(problem: Problem) -> Split:
     margins = problem.margins
     spilled = None
     if margins is not None:
-        filled = margins.cells.key[margins.share >= 1 - TOLERANCE]
+        filled = margins.cells.key()[margins.share >= 1 - TOLERANCE]
         away, last = problem.away(), margins.cells.windows - 1
         for side, far in ((side, far) for side in (margins.left, margins.right) for far in range(-away, away + 1)):
             edge = np.clip(side[cells.window[whole]] + far, 0, last)
@@ -186,8 +186,12 @@ def split(problem: Problem) -> Split:
         there, around = problem.share > 0, margins.share > 0
         spilled = _spilled(
             problem,
-            There(cells.stage[there], cells.window[there], cells.time_ns[there]),
-            There(margins.cells.stage[around], margins.cells.window[around], margins.cells.time_ns[around]),
+            There(cells.stage[there], cells.window[there].astype(np.int64), cells.time_ns[there]),
+            There(
+                margins.cells.stage[around],
+                margins.cells.window[around].astype(np.int64),
+                margins.cells.time_ns[around],
+            ),
             columns,
         )
     rows = _Rows(cells.stage, cells.window, problem.share, cells.time_ns, whole)
@@ -210,8 +214,8 @@ def split(problem: Problem) -> Split:
 class _Rows:
     """Who (a stage, or group 0) had what in which window, and whether the window is decided for them."""
 
-    who: Ints
-    window: Ints
+    who: Ints | Index
+    window: Ints | Index
     share: Floats
     time_ns: Floats
     decided: Flags

@@ -15,21 +15,33 @@ from energyprof.attribute.occupancy import Bins, Overlaps, occupancy
 from energyprof.attribute.segments import Segments
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.timeline import Timeline
-from energyprof.model.span import Floats, Ints
+from energyprof.model.span import Floats, Index, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
     """Who was there in which window: one row per (window, stage), ordered so; stage `stages` is the time outside."""
 
-    key: Ints
-    """window * (stages + 1) + stage, ascending."""
-    window: Ints
-    stage: Ints
+    window: Index
+    stage: Index
     time_ns: Floats
     """Of the window, lanes busy at the same time sharing it: a window's cells add up to its duration."""
     windows: int
     stages: int
+
+    @staticmethod
+    def of(key: Ints, time_ns: Floats, windows: int, stages: int) -> Cells:
+        """Return the cells with these keys, window * (stages + 1) + stage, ascending."""
+        # A run of an hour has millions of cells, which are held while it is fitted: 32 bits do for either number.
+        window = (key // (stages + 1)).astype(np.int32)
+        return Cells(window, (key % (stages + 1)).astype(np.int32), time_ns, windows, stages)
+
+    def key(self) -> Ints:
+        """Return window * (stages + 1) + stage of each cell, ascending."""
+        key = self.window.astype(np.int64)
+        key *= self.stages + 1
+        key += self.stage
+        return key
 
     def per_window(self, amount: Floats) -> Floats:
         """Return the sum of a column over the cells of each window."""
@@ -37,11 +49,12 @@ class Cells:
 
     def add(self, column: Floats, overlaps: Overlaps) -> None:
         """Add the amounts of `overlaps` to a column of these cells, in place; what has no cell is left out."""
-        if len(self.key) == len(overlaps.key) and bool(np.all(self.key == overlaps.key)):
+        key = self.key()
+        if len(key) == len(overlaps.key) and bool(np.all(key == overlaps.key)):
             column += overlaps.amount
-        elif len(self.key):
-            row = np.minimum(np.searchsorted(self.key, overlaps.key), len(self.key) - 1)
-            known = self.key[row] == overlaps.key
+        elif len(key):
+            row = np.minimum(np.searchsorted(key, overlaps.key), len(key) - 1)
+            known = key[row] == overlaps.key
             column[row[known]] += overlaps.amount[known]
 
 
@@ -49,16 +62,18 @@ class Cells:
 class CellsByStage:
     """The rows of cells stage by stage, to look up some stages without reading all of them."""
 
-    order: Ints
+    order: Index
     first: Ints
 
     @staticmethod
     def of(cells: Cells) -> CellsByStage:
         """Sort the cells by stage, windows ascending within each."""
-        order = np.argsort(cells.stage, kind="stable")
-        return CellsByStage(order, np.searchsorted(cells.stage[order], np.arange(cells.stages + 2)))
+        short = cells.stages < np.iinfo(np.int16).max  # numbers of 16 bits are sorted by counting
+        order = np.argsort(cells.stage.astype(np.int16) if short else cells.stage, kind="stable")
+        first = np.append(0, np.cumsum(np.bincount(cells.stage, minlength=cells.stages + 1)))
+        return CellsByStage(order.astype(np.int32), first)
 
-    def rows(self, stages: Ints) -> Ints:
+    def rows(self, stages: Ints) -> Index:
         """Return the rows of these stages."""
         first = self.first[stages]
         return self.order[ranges(first, self.first[stages + 1] - first)]
@@ -66,15 +81,13 @@ class CellsByStage:
 
 def presence(segments: Segments, line: Timeline, start_ns: Floats, end_ns: Floats, stages: int) -> Cells:
     """Return the cells of windows [start, end]: the time of each stage, and what is left, outside."""
-    bins = Bins.of(start_ns, end_ns)
-    found = occupancy(segments, bins, stages + 1, line.sharing)
-    window = found.key // (stages + 1)
-    left = end_ns - start_ns - sum_by(window, found.amount, len(start_ns))
+    found = occupancy(segments, Bins.of(start_ns, end_ns), stages + 1, line.sharing)
+    left = end_ns - start_ns - sum_by(found.key // (stages + 1), found.amount, len(start_ns))
     outside = np.flatnonzero(left > 0.5)  # below the clock's nanosecond there is only rounding
-    key = np.concatenate((found.key, outside * (stages + 1) + stages))
-    order = np.argsort(key, kind="stable")
-    key, time = key[order], np.concatenate((found.amount, left[outside]))[order]
-    return Cells(key, key // (stages + 1), key % (stages + 1), time, len(start_ns), stages)
+    last = outside * (stages + 1) + stages
+    at = np.searchsorted(found.key, last)
+    time_ns = np.insert(found.amount, at, left[outside])
+    return Cells.of(np.insert(found.key, at, last), time_ns, len(start_ns), stages)
 
 
 def as_shares(cells: Cells, weight: Floats) -> Floats:

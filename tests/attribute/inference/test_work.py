@@ -172,3 +172,23 @@ def test_memory_of_a_design_does_not_grow_with_the_spans():
 
     most_bytes(1000)  # what is allocated once
     assert most_bytes(800_000) < 1.1 * most_bytes(200_000)
+
+
+def test_sums_are_never_held_twice_while_they_are_made():
+    edge = np.linspace(0.0, LENGTH_MS, 300_001) * MS
+    at = np.linspace(0.0, LENGTH_MS, 300_002) * MS
+    count = len(at) - 1
+    stage = np.random.default_rng(0).integers(0, STAGES, count).astype(np.int32)
+    segments = Segments(stage, np.zeros(count, np.int32), at[:-1], at[1:])
+    names = tuple(Stage(str(k), str(k), (str(k),), None) for k in range(STAGES))
+    time = np.bincount(segments.stage, segments.end_ns - segments.start_ns, STAGES)
+    work = Workload.of(segments, timeline(segments), None, Columns.of(names, time)).work
+    asked = np.ones(len(edge) - 1, np.bool_)
+    work.between(edge[:100], asked[:99])  # what is allocated once
+
+    tracemalloc.start()
+    found = work.between(edge, asked, 1 * MS, chunk=4096)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert most < 1.7 * sum(column.nbytes for column in (found.bin, found.column, *found.amounts))

@@ -21,7 +21,7 @@ from energyprof.attribute.measure import between
 from energyprof.attribute.segments import Segments
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.weights import Cells
-from energyprof.model.span import Flags, Floats, Ints
+from energyprof.model.span import Flags, Floats, Index, Ints
 
 CHUNK = 1 << 15
 CELLS_PER_PIECE = 10
@@ -36,7 +36,7 @@ class Sums:
     """By bin and column, bins ascending: what workload.py says is summed."""
 
     bin: Ints
-    column: Ints
+    column: Index
     amounts: tuple[Floats, ...]
     """time, carried, stretched and, where a response was asked for, tail."""
 
@@ -65,8 +65,8 @@ class Work:
         """Return the sums of each bin between two edges; bins not `asked` for have none."""
         size, wanted = self.columns.count + 1, 3 + (response_ns > 0) + (self.shares is not None)
         processes = 1 if self.shares is None else len(self.shares.pids())
-        keys, found = [np.zeros(0, np.int64)], [[np.zeros(0)] * wanted]
-        last, more = keys[0], found[0]
+        keys, found = [np.zeros(0, np.int64)], [[np.zeros(0)] for _ in range(wanted)]
+        last, more = keys[0], [parts[0] for parts in found]
         """Sums of the one bin that is not final."""
         for parts, final in _sweep(self.segments, self.idle, edge_ns, asked, chunk):
             several = [self._amounts(part, edge_ns, response_ns) for part in parts]
@@ -75,12 +75,17 @@ class Work:
             key, amounts = _summed(key, [np.concatenate(column) for column in columns])
             done = int(np.searchsorted(key, final * size * processes))
             keys.append(key[:done])
-            found.append([amount[:done] for amount in amounts])
+            for column, amount in zip(found, amounts, strict=True):
+                column.append(amount[:done])
             last, more = key[done:], [amount[done:] for amount in amounts]
-        key, amounts = np.concatenate(keys), [np.concatenate(column) for column in zip(*found, strict=True)]
+        key = np.concatenate(keys)
+        keys.clear()  # an hour has millions of sums: their pieces are let go column by column
+        amounts = [np.concatenate(found.pop(0)) for _ in range(wanted)]
         if self.shares is not None:
             key, amounts = self._credited(self.shares, key, amounts, edge_ns)
-        return Sums(key // size, key % size, tuple(amounts))
+        bin_ = key // size
+        key %= size
+        return Sums(bin_, key.astype(np.int32), tuple(amounts))
 
     def _amounts(self, part: _Cut, edge_ns: Floats, response_ns: float) -> tuple[Ints, list[Floats]]:
         """Return keys and amounts; in a CPU's domain by process as well, and last the CPU time of its lanes in ns."""
@@ -115,12 +120,17 @@ class Work:
     ) -> tuple[Ints, list[Floats]]:
         """Return the sums as CPU time, lanes credited with what threads without spans and children used for them."""
         pids, size = shares.pids(), self.columns.count + 1
+        if len(pids) == 1:  # then keys are distinct already
+            cells = Cells.of(key, amounts[0] * 1e9, len(edge_ns) - 1, size - 1)
+            part = shares.credited(cells, edge_ns[:-1], edge_ns[1:], _SeenOfOne(pids[0], amounts[-1], cells.time_ns))
+            part /= cells.time_ns
+            return key, [total * part**power for total, power in zip(amounts[:-1], (1, 2, 1, 1), strict=False)]
         process, key = key % len(pids), key // len(pids)
         first = np.flatnonzero(np.append(True, key[1:] != key[:-1])) if len(key) else key
         at = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(key))))
         key = key[first]
         sums = [sum_by(at, amount, len(key)) for amount in amounts[:-1]]
-        cells = Cells(key, key // size, key % size, sums[0] * 1e9, len(edge_ns) - 1, size - 1)
+        cells = Cells.of(key, sums[0] * 1e9, len(edge_ns) - 1, size - 1)
         seen = _Seen(at, process, pids, amounts[-1], amounts[0] * 1e9)
         part = shares.credited(cells, edge_ns[:-1], edge_ns[1:], seen) / cells.time_ns
         return key, [total * part**power for total, power in zip(sums, (1, 2, 1, 1), strict=False)]
@@ -147,6 +157,21 @@ class _Seen:
             return np.zeros(int(self.cell[-1]) + 1 if len(self.cell) else 0)
         mine = self.process == self.pids.index(pid)
         return sum_by(self.cell, np.where(mine, amount, 0.0), int(self.cell[-1]) + 1 if len(self.cell) else 0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _SeenOfOne:
+    """What lanes had of cells, all of them of one process."""
+
+    pid: int
+    used_ns: Floats
+    time_ns: Floats
+
+    def own_ns(self, pid: int) -> Floats:
+        return self.used_ns if pid == self.pid else np.zeros(len(self.used_ns))
+
+    def open_ns(self, pid: int) -> Floats:
+        return self.time_ns if pid == self.pid else np.zeros(len(self.time_ns))
 
 
 def _near(intervals: tuple[Floats, Floats], start_ns: Floats, end_ns: Floats) -> Ints:

@@ -76,7 +76,7 @@ class Workload:
         """Return who was there in each bin between ascending edges; bins not `asked` for stay empty."""
         found = self.work.between(edge_ns, asked, response_ns)
         size = (len(edge_ns) - 1, self.columns.count + 1)
-        begins = np.searchsorted(found.bin, np.arange(size[0] + 1))
+        begins = np.searchsorted(found.bin, np.arange(size[0] + 1)).astype(np.int32)  # as scipy has it, for all of them
         matrices = [csr_matrix((amount, found.column, begins), shape=size) for amount in found.amounts]
         return Occupancy(matrices[0], matrices[1], matrices[2], matrices[3] if response_ns else None)
 
