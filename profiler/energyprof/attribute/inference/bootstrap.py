@@ -22,6 +22,8 @@ from energyprof.model.span import Floats
 Matrix = NDArray[np.float64]
 BLOCK, MEMORIES = 8, 4
 """Rows to a block, or so many times those over which residuals hang together; less in few rows."""
+STRIP = 256
+"""Energies at a time: each needs as many numbers as there are rows, several times."""
 
 
 def bootstrap_sd(
@@ -36,7 +38,8 @@ def bootstrap_sd(
     hat = np.einsum("ij,ij->i", columns, by_residual)
     residual = solution.residual_j / np.sqrt(1 - np.clip(hat, 0.0, 0.95))
     block = int(min(max(BLOCK, MEMORIES * memory), max(1, rows // 10)))
-    return moving_block_sd(residual, functional @ by_residual.T, block)
+    strips = [functional[low : low + STRIP] for low in range(0, len(functional), STRIP)]
+    return np.concatenate([moving_block_sd(residual, strip @ by_residual.T, block) for strip in strips])
 
 
 def moving_block_sd(residual: Floats, to_energy: Matrix, block: int) -> Floats:

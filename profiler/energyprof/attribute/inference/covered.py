@@ -45,7 +45,8 @@ class Covered:
             time, carried, stretched = (
                 np.asarray(bins.astype(np.float64) @ matrix) for matrix in (found.time, found.carried, found.stretched)
             )
-            return Covered(((edge[:-1] + edge[1:]) / 2)[bins], shared[bins], time, carried, stretched)
+            there = shared if bins.all() else shared[bins]
+            return Covered(((edge[:-1] + edge[1:]) / 2)[bins], there, time, carried, stretched)
 
         return part(asked), part(every)
 

@@ -119,20 +119,23 @@ def design(workload: Workload, rows: Rows, timing: Timing) -> Design:
     asked = np.cumsum(depth)[: len(edge) - 1] > 0.5
     found = workload.occupancy(edge, asked, timing.response_ns)
     expect = _expectation(first, last, len(edge) - 1)
-    occupied = (expect @ found.time).toarray(order="F")
-    if found.tail is not None:
-        occupied -= _still_to_come(edge, found.tail, first, last, timing.response_ns)
+    time, carried, stretched = found.time, found.carried, (expect @ found.stretched).toarray(order="F")
+    tail = found.tail
+    del found  # the calls' lengths, as large as the rest, are not needed beside the response
+    occupied = (expect @ time).toarray(order="F")
+    if tail is not None:
+        occupied -= _still_to_come(edge, tail, first, last, timing.response_ns)
     return Design(
         rows,
         timing,
         start,
         end,
         occupied,
-        (expect @ found.carried).toarray(order="F"),
-        (expect @ found.stretched).toarray(order="F"),
+        (expect @ carried).toarray(order="F"),
+        stretched,
         edge,
-        found.time,
-        found.carried,
+        time,
+        carried,
         first,
         last,
         asked,

@@ -23,7 +23,7 @@ from energyprof.attribute.inference.quantum import quantum_covariance
 from energyprof.attribute.inference.residuals import Residuals
 from energyprof.attribute.inference.rows import Rows
 from energyprof.attribute.inference.timing import corrections, with_timing
-from energyprof.attribute.inference.trial import Trial, again, first, searched
+from energyprof.attribute.inference.trial import Trial, again, first, on, searched
 from energyprof.attribute.inference.workload import Workload
 from energyprof.model.span import Floats
 
@@ -105,12 +105,14 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     few = part_of(rows, int(np.clip(SEARCH_CELLS / (problem.workload.columns.count + 1), *SEARCH_ROWS)))
     every = rows.capped(most)
     rows = every.capped(CHOOSING_ROWS)
-    beside = _beside(problem, few, low, high)
-    trial = first(beside, few, timing, problem.baseline_w, bends)
-    trial = searched(beside, trial, rows.jitter_bounds_ns)
+    near = _beside(problem, few, low, high)
+    trial = first(near, few, timing, problem.baseline_w, bends)
+    trial = searched(near, trial, rows.jitter_bounds_ns)
     if not response:
-        trial = with_response(beside, trial, rows.jitter_bounds_ns, low)
-    trial = again(trial, design(problem.workload, rows, trial.plan.timing))
+        trial = with_response(near, trial, rows.jitter_bounds_ns, low)
+    known, timing = trial.known(), trial.plan.timing
+    del trial, near  # of many rows, the next takes as much memory as all before
+    trial = on(known, design(problem.workload, rows, timing))
     trial = extended(again(trial, None))
     is_slow = trial.plan.timing.response_ns > response
     wide = max((high - low) / 12**0.5, 1e4)
@@ -124,7 +126,9 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
         response_ns = float(np.clip(now.response_ns + slower, 0.5 * now.response_ns, 2 * now.response_ns))
         rows = every = every.skewed(skew)
         timing = replace(now, lag_ns=shifted, response_ns=response_ns)
-        trial = again(trial, design(problem.workload, rows, timing))
+        known = trial.known()
+        del trial
+        trial = on(known, design(problem.workload, rows, timing))
     moved, lag_sd = with_timing(problem.workload, trial, (wide, problem.window_sd_ns), is_slow)
     wanted = trial.plan.timing.lag_ns + float(moved.solution.theta[trial.parameters.count])
     beyond = max(low - wanted, wanted - high) > SURELY * lag_sd

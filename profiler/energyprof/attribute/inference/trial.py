@@ -42,6 +42,25 @@ class Trial:
     solver: Solver
     solution: Solution
 
+    def known(self) -> Known:
+        """Return what the next trial takes from this one."""
+        return Known(self.hyper, self.parameters, self.solution.theta[: self.parameters.count])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Known:
+    """What is known of powers and noise: of a trial all that is small."""
+
+    hyper: Hyper
+    parameters: Parameters
+    theta: Floats
+
+    def omega(self, plan: Design) -> Whitener:
+        """Return the noise that this means."""
+        theta, parameters = self.theta, self.parameters
+        noise = spread(plan, parameters.power_w(theta), max(float(theta[0]), 0.0), parameters.call_power_w(theta))
+        return Whitener.of(noise.band(self.hyper.rho))
+
 
 def first(workload: Workload, rows: Rows, timing: Timing, baseline_w: float | None, knots_ns: Floats) -> Trial:
     """Return a first estimate, knowing no powers yet; the baseline may drift, which else looks like a slow sensor."""
@@ -67,11 +86,14 @@ def rescaled(trial: Trial, hyper: Hyper) -> Trial:
 def again(trial: Trial, plan: Design | None) -> Trial:
     """Return the estimate with the noise that the last one means; `plan`: of other rows or timing, None: the same."""
     plan = trial.plan if plan is None else plan
-    theta, parameters = trial.solution.theta[: trial.parameters.count], trial.parameters
-    noise = spread(plan, parameters.power_w(theta), max(float(theta[0]), 0.0), parameters.call_power_w(theta))
-    is_same = plan is trial.plan and trial.columns.shape[1] == parameters.count
+    is_same = plan is trial.plan and trial.columns.shape[1] == trial.parameters.count
     columns = trial.columns if is_same else None  # X knows nothing of noise and spreads
-    return solved(plan, trial.hyper, parameters, Whitener.of(noise.band(trial.hyper.rho)), columns)
+    return solved(plan, trial.hyper, trial.parameters, trial.known().omega(plan), columns)
+
+
+def on(known: Known, plan: Design) -> Trial:
+    """Return the estimate from other rows or another timing, for which the trial before need not be kept."""
+    return solved(plan, known.hyper, known.parameters, known.omega(plan))
 
 
 def searched(workload: Workload, trial: Trial, jitter_bounds_ns: tuple[float, float]) -> Trial:
