@@ -33,10 +33,13 @@ def extended(trial: Trial) -> Trial:
     steady = solved(trial.plan, trial.hyper, trial.parameters.with_drift(trial.parameters.knots_ns[:0]), trial.omega)
     if steady.solution.log_likelihood > trial.solution.log_likelihood - NATS:
         trial = steady
+    del steady  # each has matrices of its own
     sloped = _with_slopes(trial)
     best = max(sloped, key=lambda one: one.solution.log_likelihood, default=trial)
     if best.solution.log_likelihood < trial.solution.log_likelihood + NATS:
+        del sloped, best
         return again(trial, None)
+    del sloped, trial
     return again(searched_rho(best), None)
 
 

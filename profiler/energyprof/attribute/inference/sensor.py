@@ -113,7 +113,8 @@ def fit_sensor(problem: SensorProblem) -> Fitted | None:
     known, timing = trial.known(), trial.plan.timing
     del trial, near  # of many rows, the next takes as much memory as all before
     trial = on(known, design(problem.workload, rows, timing))
-    trial = extended(again(trial, None))
+    trial = again(trial, None)
+    trial = extended(trial)
     is_slow = trial.plan.timing.response_ns > response
     wide = max((high - low) / 12**0.5, 1e4)
     for _ in range(2 if rows is every else 1):
