@@ -61,21 +61,7 @@ class Terminal:
         if counted_domains(report):
             self._stages(report, page, context)
             self._functions(report, page, context)
-            if report.findings:
-                page.hanging("what to change", best_lines(report, glyphs))
-                page.line()
-            if report.steps is not None:
-                page.hanging(step_heading(report.steps), step_lines(report, glyphs))
-                page.line()
-            if report.tokens:
-                page.hanging("generation", token_lines(report, glyphs))
-                page.line()
-            if report.trials is not None:
-                page.hanging("search", trial_lines(report, glyphs))
-                page.line()
-            if report.units or report.metrics:
-                page.hanging("work", told_lines(report, glyphs))
-                page.line()
+            self._work(report, page)
             self._ranks(report, page)
             if report.repeat is not None:
                 page.hanging("repeat mode", repeat_lines(report, glyphs))
@@ -121,6 +107,23 @@ class Terminal:
         page.line(Text(page.glyphs.text(heading(report)), style="bold"))
         page.console.print(function_table(report, page.glyphs, page.width, limit))
         page.line()
+
+    @staticmethod
+    def _work(report: Report, page: Page) -> None:
+        """Say what to change, and what each piece of work took."""
+        glyphs = page.glyphs
+        parts = [
+            ("what to change", best_lines(report, glyphs) if report.findings else ()),
+            ("" if report.steps is None else step_heading(report.steps), step_lines(report, glyphs)),
+            ("generation", token_lines(report, glyphs)),
+            ("search", trial_lines(report, glyphs)),
+            ("work", told_lines(report, glyphs)),
+        ]
+        for about, lines in parts:
+            told = list(lines)
+            if told:
+                page.hanging(about, told)
+                page.line()
 
     @staticmethod
     def _ranks(report: Report, page: Page) -> None:
