@@ -105,13 +105,13 @@ class ObjectWatch:
                 kind = type(item)
                 if kind in UNFOLLOWED:
                     continue
-                number = self._number(item, kind)
+                number = self.number_of(item, kind)
                 if number:
                     numbers[number] = None
                 elif kind not in _TEXTS and kind not in self.readers:
                     for part in _parts(item, kind):
                         if type(part) not in UNFOLLOWED:
-                            number = self._number(part, type(part))
+                            number = self.number_of(part, type(part))
                             if number:
                                 numbers[number] = None
             if numbers:
@@ -158,7 +158,7 @@ class ObjectWatch:
                 return -1
         reader = self.readers.get(kind)
         if key in known or reader is not None:
-            before = self._number(item, kind)
+            before = self.number_of(item, kind)
             if before and before != number:
                 events += (PASS + before, 0)
             known.pop(key, None)  # so that it counts as new
@@ -171,7 +171,7 @@ class ObjectWatch:
             known[memory] = look, number
         return size
 
-    def _number(self, item: object, kind: type) -> int:
+    def number_of(self, item: object, kind: type) -> int:
         """Return the number under which an object is known; 0: under none."""
         known = self._known.get(id(item))
         if known is not None:

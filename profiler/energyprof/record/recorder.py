@@ -306,8 +306,8 @@ class Recorder:
 
     def _recording_ns(self) -> int:
         sampling_ns = 0 if self.stacks is None else self.stacks.busy_ns
-        flow = sys.modules.get("energyprof.record.flow")
-        watching_ns = 0 if flow is None else flow.watching_ns()
+        watching = [sys.modules.get(f"energyprof.record.{name}") for name in ("flow", "same_inputs")]
+        watching_ns: int = sum(module.watching_ns() for module in watching if module is not None)
         return int(self.costs.spent_ns) + sampling_ns + watching_ns
 
     def _hold(self, error: OSError) -> None:

@@ -143,9 +143,10 @@ def set_active(active: bool) -> None:
     doors.__exit__ = doors._active_exit if active else doors._idle_exit
     gives = takes = None
     if active and lanes.watches_flow:
+        from energyprof.record import same_inputs
         from energyprof.record.flow import WATCH
 
-        gives, takes = WATCH.gives, WATCH.takes
+        gives, takes = WATCH.gives, same_inputs.takes
     wrapper_globals.update(_ep_active=active, _ep_gives=gives, _ep_takes=takes)
 
 
