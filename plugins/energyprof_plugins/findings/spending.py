@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from energyprof.model.attribution import PROVENANCES
 from energyprof.model.domain import Provenance
-from energyprof.model.report import SumRow
+from energyprof.model.report import FunctionRow, SumRow
 
 
 def together_j(sums: Iterable[SumRow]) -> float | None:
@@ -16,7 +16,7 @@ def together_j(sums: Iterable[SumRow]) -> float | None:
     return sum(known) if known and len(known) == len(found) else None
 
 
-def provenance_of(sums: Sequence[SumRow]) -> Provenance:
+def provenance_of(sums: Sequence[SumRow | FunctionRow]) -> Provenance:
     """Return the weakest of them."""
     return max((one.provenance for one in sums), key=PROVENANCES.index, default="measured")
 

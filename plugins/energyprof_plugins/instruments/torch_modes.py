@@ -28,8 +28,8 @@ class CallModes:
 
         self._tell = sink.tell
         self._wants_gradients = wants_gradients
-        self._batch_norm: type = _BatchNorm
-        self._dropout: type = _DropoutNd
+        self._batch_norm: Any = _BatchNorm  # types of torch, which mypy does not see
+        self._dropout: Any = _DropoutNd
         self._seen: set[tuple[int, bool, bool]] = set()
         self._recorded: dict[int, set[bool]] = {}
         """Code of a model -> whether autograd recorded, in all of its calls."""

@@ -57,12 +57,13 @@ def found() -> Callable[[dict[str, Any], str], list[dict[str, Any]]]:
 
 
 @pytest.fixture
-def spent_j() -> Callable[[dict[str, Any], str], float]:
-    """Return what tells the energy of a stage, all below it included."""
+def saved_share() -> Callable[[dict[str, Any], dict[str, Any], str], float]:
+    """Return what tells which part of a stage's CPU time a change has saved, all below the stage included.
 
-    def spent(report: dict[str, Any], stage: str) -> float:
-        energy_j = next(row["total_sum"]["energy_j"] for row in report["stages"] if row["stage"] == stage)
-        assert energy_j is not None
-        return float(energy_j)
+    Of CPU time, which other programs on the machine disturb less than joules: those have its idle power in them.
+    """
 
-    return spent
+    def cpu_s(report: dict[str, Any], stage: str) -> float:
+        return float(next(row["cpu_s"] for row in report["stages"] if row["stage"] == stage))
+
+    return lambda faulty, mended, stage: 1 - cpu_s(mended, stage) / cpu_s(faulty, stage)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 MODEL = """
 from torch import nn
 class Net(nn.Module):
@@ -37,7 +39,7 @@ IN_TRAINING_MODE = WITHOUT.replace("net.eval()", "net.train()")
 
 
 def test_gradients_nobody_asks_for_are_found_and_their_saving_comes_true(
-    profiled: Any, found: Any, spent_j: Any
+    profiled: Any, found: Any, saved_share: Any
 ) -> None:
     faulty = profiled(MODEL + WITH_GRADIENTS, torch=True)
     mended = profiled(MODEL + WITHOUT, torch=True)
@@ -45,12 +47,13 @@ def test_gradients_nobody_asks_for_are_found_and_their_saving_comes_true(
     (finding,) = found(faulty, "gradients_in_inference")
     assert finding["offenders"] == ["serve/Net"]
     assert "600 calls of Net" in finding["evidence"]
-    assert finding["now_j"] == pytest.approx(spent_j(faulty, "serve/Net"))
+    (net,) = [row for row in faulty["stages"] if row["stage"] == "serve/Net"]
+    assert finding["now_j"] == pytest.approx(net["total_sum"]["energy_j"])
     least_j, most_j = finding["saving_j"]
     assert 0 < least_j < most_j < finding["now_j"]
-    saved_j = spent_j(faulty, "serve") - spent_j(mended, "serve")
-    margin_j = 0.3 * finding["now_j"]  # of a busy machine: CPU time of equal work differs so much
-    assert least_j - margin_j < saved_j < most_j + margin_j
+    saved = saved_share(faulty, mended, "serve")
+    margin = 0.3  # of a busy machine: CPU time of equal work differs so much
+    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
     assert found(mended, "gradients_in_inference") == []
 
 
@@ -63,7 +66,7 @@ def test_gradients_that_are_used_or_not_recorded_are_no_fault(profiled: Any, fou
 
 
 def test_training_mode_without_training_is_found_and_its_saving_comes_true(
-    profiled: Any, found: Any, spent_j: Any
+    profiled: Any, found: Any, saved_share: Any
 ) -> None:
     faulty = profiled(MODEL + IN_TRAINING_MODE, torch=True)
     mended = profiled(MODEL + WITHOUT, torch=True)
@@ -72,8 +75,8 @@ def test_training_mode_without_training_is_found_and_its_saving_comes_true(
     assert finding["offenders"] == ["serve/Net"]
     assert "(Dropout)" in finding["evidence"]
     least_j, most_j = finding["saving_j"]
-    saved_j = spent_j(faulty, "serve") - spent_j(mended, "serve")
-    margin_j = 0.3 * finding["now_j"]
+    saved = saved_share(faulty, mended, "serve")
+    margin = 0.3
     assert 0 < least_j < most_j
-    assert least_j - margin_j < saved_j < most_j + margin_j
+    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
     assert found(mended, "train_mode_in_inference") == []

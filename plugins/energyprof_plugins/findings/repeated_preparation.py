@@ -1,0 +1,39 @@
+"""A DataLoader prepares the same samples anew in every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from energyprof.interfaces import FinishedRun
+from energyprof.model.finding import Finding
+from energyprof_plugins.findings.spending import counted
+
+LEAST_SHARE: Final = 0.1
+"""Of all stage energy, below which it is not worth a word."""
+
+
+class RepeatedPreparation:
+    """Find loaders that take much and were begun more than once. Only a hint: the preparation may be random."""
+
+    name = "repeated_preparation"
+    summary = "loaders that prepare their samples anew in each epoch, at much of the energy"
+
+    def find(self, run: FinishedRun) -> Iterator[Finding]:
+        """Yield a hint for each loader."""
+        for row in run.report.stages:
+            epochs, share = int(row.facts.get("epochs", 0)), row.total_sum.share
+            if row.kind != "loader" or epochs < 2 or share is None or share < LEAST_SHARE:
+                continue
+            dataset = row.facts.get("dataset", "its dataset")
+            yield Finding(
+                rule=self.name,
+                offenders=(row.stage,),
+                fault="samples are prepared anew in each epoch",
+                evidence=f"{counted(int(row.facts.get('batches', 0)), 'batch').replace('batchs', 'batches')} of "
+                f"{dataset} in {counted(epochs, 'epoch')}, {100 * share:.0f} % of all stage energy",
+                remedy=f"keep what is not random of each sample after the first epoch: up to {epochs - 1} of {epochs} "
+                "parts of the preparation are done again",
+                now_j=row.total_sum.energy_j,
+                provenance=row.total_sum.provenance,
+            )

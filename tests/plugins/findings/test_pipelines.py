@@ -1,0 +1,196 @@
+"""Waste of pipelines: results nobody uses, loops that ask instead of waiting, loops that wait for their data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+OUTPUTS = """
+@energyprof.stage
+def embed(number):
+    burn(0.02)
+    return [number, "vector", 0.5]
+
+@energyprof.stage
+def index(vector):
+    return len(vector)
+
+for number in range(20):
+    {loop}
+"""
+HALF_USED = OUTPUTS.format(loop="vector = embed(number)\n    if number % 2:\n        index(vector)")
+ONLY_WHAT_IS_USED = OUTPUTS.format(loop="if number % 2:\n        index(embed(number))")
+
+QUERIES = """
+{keep}
+@energyprof.stage
+def answer(query, top):
+    burn(0.02)
+    return query.upper()
+
+for number in range(20):
+    answer("a query of number %d" % {which}, 5)
+"""
+SAME_QUERIES = QUERIES.format(keep="", which="(number % 4)")
+KEPT_ANSWERS = """
+import functools
+{queries}
+""".format(
+    queries=QUERIES.format(keep="", which="(number % 4)").replace(
+        "for number", "answer = functools.cache(answer)\nfor number"
+    )
+)
+OTHER_QUERIES = QUERIES.format(keep="", which="number")
+OTHER_STATE = """
+class Counter:
+    def __init__(self):
+        self.count = 0
+    @energyprof.stage
+    def add(self, name):
+        burn(0.01)
+        self.count += 1
+
+counter = Counter()
+for _ in range(20):
+    counter.add("the same name")
+"""
+
+WAITING = """
+import threading
+arrived = threading.Event()
+threading.Timer(2.5, arrived.set).start()
+with energyprof.stage("receive"):
+    {wait}
+with energyprof.stage("work"):
+    burn(0.4)
+"""
+ASKING = WAITING.format(wait="while not arrived.is_set():\n        pass")
+WOKEN = WAITING.format(wait="arrived.wait()")
+
+LOADING = """
+from torch.utils.data import DataLoader, Dataset
+class Files(Dataset):
+    def __len__(self):
+        return {samples}
+    def __getitem__(self, index):
+        time.sleep(0.02)
+        {prepare}
+        return torch.zeros(8)
+net = torch.nn.Linear(8, 8)
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+loader = DataLoader(Files(), batch_size=4, num_workers={workers})
+for _ in range({epochs}):
+    for batch in loader:
+        burn({work})
+        optimizer.zero_grad()
+        net(batch).sum().backward()
+        optimizer.step()
+"""
+ONE_AFTER_THE_OTHER = LOADING.format(prepare="pass", samples=120, work=0.15, epochs=1, workers=0)
+AT_THE_SAME_TIME = LOADING.format(prepare="pass", samples=120, work=0.15, epochs=1, workers=2)
+PREPARED_TWICE = LOADING.format(prepare="burn(0.01)", samples=40, work=0.02, epochs=2, workers=0)
+PREPARED_ONCE = LOADING.format(prepare="burn(0.01)", samples=40, work=0.02, epochs=1, workers=0)
+
+SERVING = """
+net = torch.nn.Sequential(torch.nn.Linear(256, 256), torch.nn.ReLU(), torch.nn.Linear(256, 256)).eval()
+with torch.inference_mode():
+    for _ in range({calls}):
+        net(torch.zeros({batch}, 256))
+"""
+
+
+def test_results_nobody_uses_are_found_and_their_saving_comes_true(profiled: Any, found: Any, saved_share: Any) -> None:
+    faulty, mended = profiled(HALF_USED), profiled(ONLY_WHAT_IS_USED)
+
+    (finding,) = found(faulty, "unused_outputs")
+    assert finding["offenders"] == ["embed"]
+    assert finding["evidence"].startswith("10 of 20 results of 20 calls ")
+    least_j, most_j = finding["saving_j"]
+    saved = saved_share(faulty, mended, "embed")
+    margin = 0.2
+    assert least_j == pytest.approx(0.25 * finding["now_j"])
+    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
+    assert found(mended, "unused_outputs") == []
+
+
+def test_the_same_inputs_again_are_found_and_their_saving_comes_true(
+    profiled: Any, found: Any, saved_share: Any
+) -> None:
+    faulty, mended = profiled(SAME_QUERIES), profiled(KEPT_ANSWERS)
+
+    (finding,) = found(faulty, "same_inputs")
+    assert finding["offenders"] == ["answer"]
+    assert finding["evidence"].startswith("at least 16 of 20 calls of answer ")
+    least_j, most_j = finding["saving_j"]
+    saved = saved_share(faulty, mended, "answer")
+    margin = 0.2
+    assert least_j == pytest.approx(0.5 * 0.8 * finding["now_j"])
+    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
+    assert found(mended, "same_inputs") == []
+
+
+@pytest.mark.parametrize("program", [OTHER_QUERIES, OTHER_STATE], ids=["other inputs", "a state of its own"])
+def test_other_inputs_are_no_fault(profiled: Any, found: Any, program: str) -> None:
+    assert found(profiled(program), "same_inputs") == []
+
+
+def test_asking_again_and_again_is_found_and_its_saving_comes_true(profiled: Any, found: Any, saved_share: Any) -> None:
+    faulty, mended = profiled(ASKING, "--stacks"), profiled(WOKEN, "--stacks")
+
+    (finding,) = found(faulty, "busy_waiting")
+    assert finding["offenders"] == ["receive"]
+    assert "is_set" in finding["evidence"]
+    least_j, most_j = finding["saving_j"]
+    saved = saved_share(faulty, mended, "receive")
+    margin = 0.3
+    assert 0 < least_j < most_j
+    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
+    assert found(mended, "busy_waiting") == []
+
+
+def test_waiting_for_the_loader_is_found_and_its_saving_comes_true(profiled: Any, found: Any) -> None:
+    faulty, mended = profiled(ONE_AFTER_THE_OTHER, torch=True), profiled(AT_THE_SAME_TIME, torch=True)
+
+    (finding,) = found(faulty, "waiting_for_loader")
+    assert finding["offenders"] == ["loader"]
+    assert "with 0 workers" in finding["evidence"]
+    least_j, most_j = finding["saving_j"]
+    assert least_j == 0 < most_j
+    (domain,) = [row for row in faulty["domains"] if row["counts"]]
+    saved_s = faulty["steps"]["wall_s"] - mended["steps"]["wall_s"]
+    assert -0.3 * most_j < domain["baseline_w"] * saved_s < 1.5 * most_j
+    assert found(mended, "waiting_for_loader") == []
+
+
+def test_samples_prepared_in_every_epoch_are_hinted_at(profiled: Any, found: Any) -> None:
+    faulty, mended = profiled(PREPARED_TWICE, torch=True), profiled(PREPARED_ONCE, torch=True)
+
+    (finding,) = found(faulty, "repeated_preparation")
+    assert finding["offenders"] == ["loader"]
+    assert finding["evidence"].startswith("20 batches of Files in 2 epochs, ")
+    assert finding["saving_j"] is None
+    assert found(mended, "repeated_preparation") == []
+
+
+def test_one_sample_at_a_time_is_hinted_at(profiled: Any, found: Any) -> None:
+    faulty = profiled(SERVING.format(calls=400, batch=1), torch=True)
+    mended = profiled(SERVING.format(calls=400, batch=16), torch=True)
+
+    (finding,) = found(faulty, "single_samples")
+    assert finding["offenders"] == ["Sequential"]
+    assert finding["evidence"] == "400 samples in 400 calls"
+    assert finding["is_hint"]
+    assert found(mended, "single_samples") == []
+
+
+def test_a_run_that_mostly_idles_is_hinted_at(profiled: Any, found: Any) -> None:
+    faulty = profiled('with energyprof.stage("a"):\n    time.sleep(2.5)')
+    mended = profiled('with energyprof.stage("a"):\n    burn(2.5)')
+
+    (finding,) = found(faulty, "static_energy")
+    assert finding["offenders"] == []
+    assert finding["is_hint"]
+    assert found(mended, "static_energy") == []

@@ -1,0 +1,97 @@
+"""What rules make of rows that no short program shows: training again on one batch, too few workers, devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from energyprof.interfaces import FinishedRun
+from energyprof.model.report import Report
+from energyprof_plugins.findings.gradients_in_inference import GradientsInInference
+from energyprof_plugins.findings.repeated_preparation import RepeatedPreparation
+from energyprof_plugins.findings.same_inputs import SameInputs
+from energyprof_plugins.findings.unused_outputs import UnusedOutputs
+from energyprof_plugins.findings.waiting_for_loader import WaitingForLoader
+
+
+@pytest.fixture
+def report_of(sample: Any) -> Any:
+    """Return what makes a report of parts, with facts by stage."""
+
+    def make(parts: list[Any], facts: Mapping[str, Mapping[str, str | int]], **more: Any) -> Report:
+        report: Report = sample.make_report(parts, **more)
+        rows = tuple(replace(row, facts=dict(facts.get(row.stage, {}))) for row in report.stages)
+        return replace(report, stages=rows)
+
+    return make
+
+
+def test_a_function_that_trains_again_on_one_batch_does_other_work_each_time(sample: Any, report_of: Any) -> None:
+    step = sample.Part("SGD.step", (5.0,), kind="optimizer", calls=10)
+    fit = sample.Part("fit", (10.0,), (step,), kind="function", calls=10)
+    predict = sample.Part("predict", (10.0,), kind="function", calls=10)
+    facts = {name: {"calls_on_same_inputs": 4} for name in ("fit", "predict")}
+
+    (finding,) = SameInputs().find(FinishedRun(report_of([fit, predict], facts)))
+
+    assert finding.offenders == ("predict",)
+    assert finding.saving_j == (2.0, 7.0)
+
+
+def test_with_workers_all_of_the_wait_may_be_saved_else_what_the_loop_computes_meanwhile(
+    sample: Any, report_of: Any
+) -> None:
+    def saving_j(workers: int) -> Any:
+        parts = [sample.Part("loader", (3000.0,), kind="loader"), sample.Part("work", (1500.0,))]
+        report = report_of(parts, {"loader": {"workers": workers}}, wall_s=90.0)
+        (domain,) = report.domains
+        report = replace(report, domains=(replace(domain, baseline_w=2.0),))
+        (finding,) = WaitingForLoader().find(FinishedRun(report))
+        return finding.saving_j
+
+    assert saving_j(2) == pytest.approx((0.0, 120.0))
+    assert saving_j(0) == pytest.approx((0.0, 60.0))
+
+
+def test_where_idle_power_is_not_known_waiting_is_a_hint(sample: Any, report_of: Any) -> None:
+    report = report_of([sample.Part("loader", (3000.0,), kind="loader")], {})
+    report = replace(report, domains=tuple(replace(row, baseline_w=None) for row in report.domains))
+
+    (finding,) = WaitingForLoader().find(FinishedRun(report))
+
+    assert finding.is_hint
+
+
+def test_on_a_device_gradients_may_cost_nothing(sample: Any, report_of: Any) -> None:
+    net = sample.Part("Net", (10.0, 30.0), kind="module", calls=100)
+    report = report_of([net], {"Net": {"gradients": "recorded"}}, domains=(sample.CPU, sample.GPU))
+
+    (finding,) = GradientsInInference().find(FinishedRun(report))
+
+    assert finding.saving_j == (0.0, pytest.approx(16.0))
+
+
+def test_models_with_gradients_in_some_calls_only_are_hinted_at(sample: Any, report_of: Any) -> None:
+    report = report_of([sample.Part("Net", (10.0,), kind="module")], {"Net": {"gradients": "some"}})
+
+    (finding,) = GradientsInInference().find(FinishedRun(report))
+
+    assert finding.is_hint
+
+
+def test_results_of_one_call_that_share_their_work_may_save_nothing(sample: Any) -> None:
+    report = sample.make_report([sample.Part("embed", (10.0,), calls=1)])
+    report = replace(report, stages=(replace(report.stages[0], outputs=2, unused_outputs=1),))
+
+    (finding,) = UnusedOutputs().find(FinishedRun(report))
+
+    assert finding.saving_j == (0.0, 5.0)
+
+
+def test_cheap_loaders_are_not_worth_a_word(sample: Any, report_of: Any) -> None:
+    parts = [sample.Part("loader", (1.0,), kind="loader"), sample.Part("work", (99.0,))]
+
+    assert list(RepeatedPreparation().find(FinishedRun(report_of(parts, {"loader": {"epochs": 3}})))) == []
