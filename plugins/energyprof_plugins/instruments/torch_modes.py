@@ -56,4 +56,4 @@ class CallModes:
     def _trains(self, part: Any) -> bool:
         if not part.training:
             return False
-        return (isinstance(part, self._dropout) and part.p > 0) or isinstance(part, self._batch_norm)
+        return bool((isinstance(part, self._dropout) and part.p > 0) or isinstance(part, self._batch_norm))
