@@ -82,6 +82,12 @@ def sample() -> ModuleType:
     return _loaded(_HERE / "report" / "sample_report.py")
 
 
+@pytest.fixture(scope="session")
+def sample_trace() -> ModuleType:
+    """Return `tests/report/sample_trace.py`: spans and power of runs that never happened."""
+    return _loaded(_HERE / "report" / "sample_trace.py")
+
+
 @pytest.fixture
 def recording(tmp_path: Path) -> Any:  # a Recording, whose file belongs to no package
     """Return a place to run programs that record themselves."""

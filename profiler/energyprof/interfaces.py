@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from energyprof.model.comparison import Comparison
     from energyprof.model.finding import Finding
     from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
+    from energyprof.model.power_series import PowerSeries
     from energyprof.model.report import Report
     from energyprof.model.trace import Trace
     from energyprof.model.variants import Variants
@@ -298,6 +299,10 @@ def _no_trace() -> Trace:
     raise LookupError("no trace was handed in")
 
 
+def _no_power() -> tuple[PowerSeries, ...]:
+    raise LookupError("no power over time was handed in")
+
+
 def _no_calls() -> None:
     return None
 
@@ -314,6 +319,8 @@ class RenderContext:
     """Lay out DOT source and return it as `svg` or `png` bytes; raises LookupError where no renderer is installed."""
     trace: Callable[[], Trace] = _no_trace
     """Return the recorded data, read only when asked for: a report of a long run needs none of its spans."""
+    power: Callable[[], Sequence[PowerSeries]] = _no_power
+    """Return the power of each domain over time, worked out from the readings only when asked for."""
     calls: Callable[[], CallTree | None] = _no_calls
     """Return the sampled stacks with their joules, read only when asked for; None: no stacks were sampled."""
     comparison: Comparison | None = None
@@ -336,6 +343,13 @@ class Exporter(Protocol):
     def render(self, report: Report, context: RenderContext) -> str | bytes:
         """Return the whole file."""
         ...
+
+
+@runtime_checkable
+class TimelineExporter(Protocol):
+    """An exporter that shows when things happened: it asks its context for the trace and the power; others never do."""
+
+    shows_time: Literal[True]
 
 
 # --- findings (pure; run where the report is read) ------------------------------------------------------------------

@@ -26,6 +26,7 @@ from energyprof.model.comparison import Comparison
 from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.graph import StageGraph
 from energyprof.model.layer_record import flat_layers
+from energyprof.model.power_series import PowerSeries
 from energyprof.model.report import LayerPhase, Report
 from energyprof.model.span import Stage
 from energyprof.model.trace import Trace
@@ -176,6 +177,13 @@ class Run:
             return None
         return call_tree(self.trace.stacks, self._facts.domains, self.attribution)
 
+    @cached_property
+    def power(self) -> tuple[PowerSeries, ...]:
+        """The power of every domain over time, as its readings tell it."""
+        from energyprof.attribute.power_series import power_series
+
+        return power_series(self.trace)
+
     def layers(self, phase: LayerPhase | None = "total") -> list[dict[str, Any]]:
         """Return one row for each layer of the models it called: `pandas.DataFrame(energyprof.load(path).layers())`.
 
@@ -202,6 +210,7 @@ class Run:
             unicode=unicode,
             draw=draw,
             trace=lambda: self.trace,
+            power=lambda: self.power,
             calls=lambda: self.call_tree,
             options=options or {},
         )

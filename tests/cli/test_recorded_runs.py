@@ -110,6 +110,25 @@ def test_json_report_holds_the_stages_and_a_ledger_that_closes(energyprof: Any) 
     assert feeds == [("load", "train")]
 
 
+def test_power_over_time_holds_the_energy_that_the_account_divides(energyprof: Any, place: Any) -> None:
+    run = load(place.folder / "job.eprof")
+
+    energies = {str(series.domain.id): float(series.energy_j.sum()) for series in run.power}
+
+    assert energies == {str(row.domain): pytest.approx(row.measured_j, abs=1e-6) for row in run.report().ledger}
+
+
+@pytest.mark.parametrize("name", ["chrome", "firefox"])
+def test_a_timeline_holds_every_span_of_a_recording(energyprof: Any, name: str) -> None:
+    document = json.loads(energyprof("report", "job.eprof", "--format", name).stdout)
+
+    if name == "chrome":
+        spans = [event["name"] for event in document["traceEvents"] if event.get("cat") == "stage"]
+    else:
+        spans = [row["name"] for thread in document["threads"] for row in thread["markers"]["data"]]
+    assert spans == ["load", "train", "step <b>&\\n'\""]
+
+
 def test_format_list_names_every_format(energyprof: Any) -> None:
     listed = energyprof("report", "--format", "list").stdout.decode().splitlines()
 

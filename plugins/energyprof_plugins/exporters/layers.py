@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Final
 
 from rich.text import Text
 
@@ -17,10 +16,8 @@ from energyprof_plugins.exporters.console.layer_table import layer_key, layer_ta
 from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
 from energyprof_plugins.exporters.json_report import layer_document
 from energyprof_plugins.exporters.layer_choice import NO_LAYERS, Choice, choose
+from energyprof_plugins.exporters.spreadsheet import harmless
 from energyprof_plugins.exporters.terminal import NARROWEST, WIDEST, Page
-
-FORMULA_SIGNS: Final = "=+-@\t\r"
-"""A cell that begins with one of these is a formula to a spreadsheet: it is written with an apostrophe before it."""
 
 
 class LayerTable:
@@ -76,12 +73,8 @@ class LayerCsv:
         sheet = csv.DictWriter(written, list(rows[0]) if rows else ["layer"], lineterminator="\n")
         sheet.writeheader()
         for row in rows:
-            sheet.writerow({name: _harmless(value) for name, value in row.items()})
+            sheet.writerow({name: harmless(value) for name, value in row.items()})
         return written.getvalue()
-
-
-def _harmless(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in FORMULA_SIGNS and value else value
 
 
 def layer_heading(report: Report, choice: Choice, glyphs: Glyphs) -> str:

@@ -19,6 +19,8 @@ examples:
   energyprof report RUN.eprof --format json     every figure, schema energyprof-report/1
   energyprof report RUN.eprof --format json -o report.json
   energyprof report --region FR --price '0.25 EUR'   grams of CO2e and money besides joules
+  energyprof report RUN.eprof --format chrome -o run.trace.json      spans and power over time, for Perfetto
+  energyprof report RUN.eprof --format markdown | gh pr comment -F -  the costliest stages, for a pull request
   energyprof report --format list               the formats, and what opens each
 
 {HELP}"""
@@ -41,8 +43,10 @@ def run(args: argparse.Namespace) -> int:
     from energyprof.run import formats, load
 
     if args.format == "list":
-        for exporter in formats():
-            print(f"{exporter.name:10} {exporter.suffix:6} {exporter.summary}")
+        known = formats()
+        widths = [max(len(getattr(one, field)) for one in known) for field in ("name", "suffix")]
+        for exporter in known:
+            print(f"{exporter.name:{widths[0]}}  {exporter.suffix:{widths[1]}}  {exporter.summary}")
         return 0
     path = resolve_run(args.run)
     assumptions = assumptions_of(args)
