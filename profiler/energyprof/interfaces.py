@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from energyprof.model.call_tree import CallTree
     from energyprof.model.comparison import Comparison
     from energyprof.model.finding import Finding
+    from energyprof.model.difference import Difference
     from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.power_series import PowerSeries
     from energyprof.model.report import Report
@@ -325,6 +326,8 @@ class RenderContext:
     """Return the sampled stacks with their joules, read only when asked for; None: no stacks were sampled."""
     comparison: Comparison | None = None
     """What changed from another run to this one, for formats that show that instead; None: nothing is compared."""
+    difference: Difference | None = None
+    """What changed between two groups of runs, for formats of `energyprof diff`; None: nothing is compared."""
     variants: Variants | None = None
     """Ways to do the same thing, for formats that set them beside each other; None: nothing is compared."""
     options: dict[str, str] = field(default_factory=dict)

@@ -21,9 +21,11 @@ from energyprof.errors import CaptureError
 from energyprof.footprint.footprint import footprint_of_sum
 from energyprof.interfaces import Exporter, FindingRule, FinishedRun, RenderContext
 from energyprof.model.attribution import Attribution
+from energyprof.model.budget import Limit, Ruling
 from energyprof.model.call_tree import CallTree
 from energyprof.model.comparison import Comparison
 from energyprof.model.footprint_rows import Assumptions
+from energyprof.model.difference import Difference
 from energyprof.model.graph import StageGraph
 from energyprof.model.layer_record import flat_layers
 from energyprof.model.power_series import PowerSeries
@@ -268,6 +270,25 @@ def exporter(name: str) -> Exporter:
     """Return what writes a format; raises PluginError for an unknown one."""
     spec = discover.find(discover.EXPORTERS, name)
     return cast(Exporter, spec.load()())  # the contract tests hold every exporter to the door
+
+
+def difference_between(before: Sequence[Report], after: Sequence[Report]) -> Difference:
+    """Return what each stage and layer takes more or less in one group of runs than in another; each has a run."""
+    from energyprof.report.difference import difference
+
+    return difference(before, after)
+
+
+def render_difference(name: str, report: Report, found: Difference, **context: Any) -> str | bytes:
+    """Return a difference in a format, `diff` or one of those; `context` as `RenderContext` has it."""
+    return exporter(name).render(report, RenderContext(difference=found, **context))
+
+
+def check_budget(report: Report, limits: Sequence[Limit], baseline: Sequence[Report]) -> tuple[Ruling, ...]:
+    """Return what a run makes of each limit; raises InputError for a name that it has not."""
+    from energyprof.report.budget import judge
+
+    return judge(report, limits, baseline)
 
 
 def compare_ways(

@@ -26,6 +26,8 @@ COMMANDS = {
     "layers": ("energyprof.cli.layers_command", "list the layers of the models that a run called, with their joules"),
     "compare": ("energyprof.cli.compare_command", "compare ways to do the same thing, joules for each unit of work"),
     "sweep": ("energyprof.cli.sweep_command", "run a program in several ways, in turns, and compare them"),
+    "diff": ("energyprof.cli.diff_command", "say what costs more or less than before, and what of it is chance"),
+    "check": ("energyprof.cli.check_command", "hold a run to a budget of joules, for CI"),
     "trials": ("energyprof.cli.trials_command", "list the trials of a search: joules of each, and up to a quality"),
     "findings": ("energyprof.cli.findings_command", "say what a run spends that it need not, and what to change"),
     "import": ("energyprof.cli.import_command", "make a run of a trace and a power log of other programs"),
@@ -52,6 +54,8 @@ examples:
   energyprof layers --top 10                the costliest layers of its models
   energyprof sweep --set batch=1,4 S.py     run S.py in two ways, in turns, and compare them
   energyprof import --chrome T --power P    a trace and a power log that you have
+  energyprof diff OLD.eprof NEW.eprof       what costs more or less, and what is chance
+  energyprof check RUN.eprof --budget F     fail where the budget of joules is exceeded
   energyprof merge A.eprof B.eprof          the recordings of two hosts as one
   energyprof recover FOLDER                 finish a run that was cut off
   energyprof estimate --hardware A100-SXM --count 8 --hours 24

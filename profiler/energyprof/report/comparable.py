@@ -12,6 +12,11 @@ BUSY = 0.1
 
 def cautions_between(reports: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each reason why the joules of these runs may differ by more than their programs."""
+    return (*obstacles_between(reports), *disturbances_in(reports))
+
+
+def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a line for each thing that was not alike when these runs were recorded."""
     asked: tuple[tuple[str, Callable[[Report], str], str], ...] = (
         ("power sensors", _sensors, "joules of different sensors differ by more than the program; record all alike"),
         ("how joules are known", _provenance, "an estimate and a measurement are not to be set against each other"),
@@ -24,6 +29,12 @@ def cautions_between(reports: Sequence[Report]) -> tuple[str, ...]:
         found = list(dict.fromkeys(of(report) for report in reports))
         if len(found) > 1:
             lines.append(f"the {what} differ ({'; '.join(one or 'not known' for one in found)}): {remedy}")
+    return tuple(lines)
+
+
+def disturbances_in(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a line for each thing that went wrong in some of these runs."""
+    lines = []
     failed = sum(report.run.exit_code not in {0, None} for report in reports)
     if failed:
         lines.append(f"{failed} of {len(reports)} runs ended with an error: they may not have done the same work")

@@ -1,0 +1,87 @@
+"""Which rows of a difference are shown, and how a change is written: one way for every format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.difference import Difference, DifferenceRow, Shift
+from energyprof_plugins.exporters.figures import joules, joules_change, percent, seconds
+
+NOTHING: Final = "nothing is compared here; see: energyprof diff OLD.eprof NEW.eprof"
+ROWS: Final = 20
+WORDS: Final = {"chance": "within chance"}
+DECIDED: Final = ("more", "less", "new", "gone")
+
+
+def shown_rows(rows: Sequence[DifferenceRow], context: RenderContext) -> tuple[DifferenceRow, ...]:
+    """Return the rows whose changes are largest, decided ones first; option `top`: how many."""
+    most = int(context.options.get("top", ROWS))
+    return tuple(sorted(rows, key=lambda row: (row.total_j.verdict not in DECIDED, -_size_j(row)))[:most])
+
+
+def _size_j(row: DifferenceRow) -> float:
+    shift = row.total_j
+    return abs(shift.change if shift.change is not None else shift.after or shift.before or 0.0)
+
+
+def cells(row: DifferenceRow) -> tuple[str, str, str, str, str, str, str]:
+    """Return before, after, change, relative change, change a call, change of time, and what it means."""
+    total = row.total_j
+    return (
+        amount(total.before),
+        amount(total.after),
+        change(total),
+        ratio(total),
+        ratio(row.per_call_j),
+        ratio(row.wall_s),
+        word(total),
+    )
+
+
+HEADINGS: Final = ("before", "after", "change", "%", "a call", "time", "verdict")
+
+
+def amount(energy_j: float | None) -> str:
+    """Return joules; what is not known, or was not there, is a dash."""
+    return "-" if energy_j is None else joules(energy_j)
+
+
+def change(shift: Shift) -> str:
+    """Return the change with its interval."""
+    if shift.change is None:
+        return "-"
+    return joules_change(shift.change, shift.low, shift.high) if shift.low is not None else _plain(shift.change)
+
+
+def _plain(change_j: float) -> str:
+    return f"+{joules(change_j)}" if change_j > 0 else joules(change_j)
+
+
+def ratio(shift: Shift) -> str:
+    """Return the change relative to before."""
+    part = shift.ratio
+    if part is None:
+        return "-"
+    return f"+{percent(part)}" if part > 0 else percent(part)
+
+
+def word(shift: Shift) -> str:
+    """Return what the change means."""
+    return WORDS.get(shift.verdict, shift.verdict)
+
+
+def summary(found: Difference) -> str:
+    """Return the change of the whole run in a sentence."""
+    whole, time = found.measured_j, found.wall_s
+    if whole.change is None:
+        return "the energy of the runs is not known on both sides"
+    said = f"{amount(whole.before)} to {amount(whole.after)}: {change(whole)} ({ratio(whole)}), {word(whole)}"
+    return f"{said}; time {seconds(time.before or 0.0)} to {seconds(time.after or 0.0)} ({ratio(time)})"
+
+
+def how(found: Difference) -> str:
+    """Return what the figures rest on."""
+    runs = f"{len(found.before)} {'run' if len(found.before) == 1 else 'runs'} before, {len(found.after)} after"
+    return f"{runs}; {found.provenance}; 95 % intervals, of {found.tested} rows tested together"

@@ -1,0 +1,76 @@
+"""What changed between two groups of runs, as text for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from rich.table import Table
+from rich.text import Text
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.difference import DifferenceRow
+from energyprof.model.report import Report
+from energyprof_plugins.exporters.console.stage_table import fit_path
+from energyprof_plugins.exporters.diff_rows import HEADINGS, NOTHING, cells, how, shown_rows, summary
+from energyprof_plugins.exporters.terminal import NARROWEST, WIDEST, Page
+
+STYLES: Final = {"more": "bold red", "less": "bold green", "new": "bold", "gone": "bold"}
+LEFT_OUT: Final = (("before",), ("a call", "time"), ("after",))
+"""What narrower tables leave out, one group after the other."""
+
+
+class DiffTable:
+    """Format a difference as text of 60 to 200 columns; option `top`: rows of each table."""
+
+    name = "diff"
+    suffix = ".txt"
+    summary = "what `energyprof diff` prints: what costs more or less, and what of it is chance"
+
+    def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
+        """Return the tables, what they rest on, and why the runs may not be compared."""
+        page = Page(max(NARROWEST, min(WIDEST, context.width)), context)
+        found = context.difference
+        if found is None:
+            page.line(Text(NOTHING))
+            return page.text()
+        page.wrapped(page.glyphs.text(summary(found)), indent=2, style="bold")
+        page.wrapped(page.glyphs.text(how(found)), indent=2, style="dim")
+        if found.obstacles:
+            page.line()
+            page.hanging("cannot be compared, so nothing is tested", map(page.glyphs.name, found.obstacles))
+        for heading, rows in (("stage", found.stages), ("layer", found.layers)):
+            if rows:
+                page.line()
+                page.console.print(_table(heading, shown_rows(rows, context), page))
+                left = len(rows) - len(shown_rows(rows, context))
+                page.lines([f"  {left} more with smaller changes: --top {len(rows)}"] if left else [], style="dim")
+        if found.cautions:
+            page.line()
+            page.hanging("to be careful with", map(page.glyphs.name, found.cautions))
+        return page.text()
+
+
+def _table(heading: str, rows: Sequence[DifferenceRow], page: Page) -> Table:
+    columns = [[page.glyphs.text(cell) for cell in cells(row)] for row in rows]
+    widths = [max(len(name), *(len(row[place]) for row in columns)) for place, name in enumerate(HEADINGS)]
+    shown = set(HEADINGS)
+    for group in LEFT_OUT:
+        if page.width - _room(widths, shown) >= min(40, page.width // 3):
+            break
+        shown -= set(group)
+    room = max(page.width - _room(widths, shown), 12)
+    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column(heading, no_wrap=True)
+    for name in HEADINGS:
+        if name in shown:
+            table.add_column(name, justify="left" if name == "verdict" else "right", no_wrap=True)
+    for row, texts in zip(rows, columns, strict=True):
+        kept = [text for name, text in zip(HEADINGS, texts, strict=True) if name in shown]
+        style = STYLES.get(row.total_j.verdict, "")
+        table.add_row(Text(fit_path(row.path, room, page.glyphs)), *map(Text, kept[:-1]), Text(kept[-1], style=style))
+    return table
+
+
+def _room(widths: Sequence[int], shown: set[str]) -> int:
+    return sum(width + 2 for name, width in zip(HEADINGS, widths, strict=True) if name in shown)

@@ -1,0 +1,64 @@
+"""What `energyprof diff` prints: a table at every width, JSON, and Markdown that says the same."""
+
+import json
+
+import pytest
+from markdown_it import MarkdownIt
+
+from energyprof.interfaces import RenderContext
+from energyprof.report.difference import difference
+from energyprof_plugins.exporters.diff_documents import DiffJson, DiffMarkdown
+from energyprof_plugins.exporters.diff_table import DiffTable
+
+
+@pytest.fixture
+def render(sample):
+    def render(exporter, before=None, after=None, **context):
+        before = before or sample.voice_assistant()
+        found = difference([before], [after or sample.voice_assistant()])
+        return exporter().render(before, RenderContext(difference=found, **context))
+
+    return render
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140, 200])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_the_table_fits_and_keeps_change_and_verdict(render, width, unicode):
+    lines = render(DiffTable, width=width, unicode=unicode, options={"top": "50"}).splitlines()
+
+    assert max(map(len, lines)) <= width
+    heads = next(line for line in lines if line.startswith("stage"))
+    assert "change" in heads
+    assert "verdict" in heads
+    assert unicode or "".join(lines).isascii()
+
+
+def test_the_largest_changes_come_first_and_the_rest_is_counted(sample, render):
+    before = sample.make_report([sample.Part(name, (100.0,)) for name in "abcd"])
+    energies = {"a": 100.0, "b": 150.0, "c": 101.0, "d": 20.0}
+    after = sample.make_report([sample.Part(name, (energy_j,)) for name, energy_j in energies.items()])
+
+    text = render(DiffTable, before, after, options={"top": "2"})
+
+    rows = [line.split()[0] for line in text.splitlines() if line.startswith(("a ", "b ", "c ", "d "))]
+    assert rows == ["d", "b"]
+    assert "2 more with smaller changes" in text
+    assert "less" in text
+
+
+def test_runs_that_cannot_be_compared_are_said_first_in_every_format(sample, render):
+    after = sample.make_report([sample.Part("train", (1.0,))], (sample.MODEL,))
+    before = sample.make_report([sample.Part("train", (9.0,))], (sample.GPU,))
+
+    document = json.loads(render(DiffJson, before, after))
+    assert document["comparable"] is False
+    assert document["stages"][0]["total_j"]["verdict"] == "not tested"
+    assert "cannot be compared" in render(DiffTable, before, after)
+    assert "cannot be compared" in render(DiffMarkdown, before, after)
+
+
+def test_markdown_has_the_rows_of_the_table(render):
+    page = MarkdownIt("commonmark").enable("table").render(render(DiffMarkdown))
+
+    assert page.count("<tr>") == 21
+    assert "within chance" in page
