@@ -1,0 +1,110 @@
+"""A budget as people write it: a TOML file of limits in J, mWh or g."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from energyprof.errors import InputError
+from energyprof.model.budget import Limit, Per, Scope
+
+UNITS_J: Final = {
+    "uJ": 1e-6, "mJ": 1e-3, "J": 1.0, "kJ": 1e3, "MJ": 1e6, "mWh": 3.6, "Wh": 3600.0, "kWh": 3.6e6,
+}  # fmt: skip
+GRAMS: Final = {"mg": 1e-3, "g": 1.0, "kg": 1e3}
+J_PER_KWH: Final = 3.6e6
+KEYS: Final[dict[Scope, dict[str, Per]]] = {
+    "total": {"max": "run", "per_sample": "sample"},
+    "stage": {"max": "run", "per_call": "call"},
+    "layer": {"max": "run", "per_call": "call", "per_sample": "sample"},
+    "unit": {"max": "unit"},
+}
+TABLES: Final[dict[str, Scope]] = {"stages": "stage", "layers": "layer", "units": "unit"}
+INTENSITY: Final = "carbon_g_per_kwh"
+
+
+def read_budget(path: Path) -> tuple[Limit, ...]:
+    """Return the limits of a file; raises InputError with the line or the key that is wrong."""
+    toml = _parser()
+    try:
+        content = toml.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"no file {path}; energyprof check --help shows a budget") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read: {error}; name a TOML file") from error
+    except toml.TOMLDecodeError as error:
+        raise InputError(f"{path} is no TOML: {error}; energyprof check --help shows a budget") from error
+    limits = tuple(_limits(path, content))
+    if not limits:
+        raise InputError(f"{path} has no limit; write for example: [total] and below it max = '500 J'")
+    return limits
+
+
+def _parser() -> Any:  # tomllib, or the package it comes from
+    if sys.version_info >= (3, 11):
+        import tomllib as toml
+    else:
+        import tomli as toml
+    return toml
+
+
+def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
+    known = (INTENSITY, "total", *TABLES)
+    for key in content:
+        if key not in known:
+            raise InputError(f"{path}: {key!r} means nothing here; a budget has {', '.join(known)}")
+    intensity = content.get(INTENSITY)
+    if intensity is not None and not (_is_number(intensity) and intensity > 0):
+        raise InputError(f"{path}: {INTENSITY} = {intensity!r} is no number above 0")
+    if "total" in content:
+        yield from _of(path, "total", "", content["total"], intensity)
+    for table, scope in TABLES.items():
+        rows = content.get(table, {})
+        if not isinstance(rows, dict):
+            raise InputError(f'{path}: {table} is no table; write [{table}."NAME"]')
+        for name, row in rows.items():
+            yield from _of(path, scope, name, row, intensity)
+
+
+def _of(path: Path, scope: Scope, name: str, row: object, intensity: float | None) -> Iterator[Limit]:
+    where = f"{path}: {scope}" + (f" {name!r}" if name else "")
+    if not isinstance(row, dict):
+        raise InputError(f"{where} is no table; write its limits below [{scope}]")
+    keys = KEYS[scope] if scope == "unit" else {**KEYS[scope], "max_increase": "run"}
+    for key, value in row.items():
+        if key not in keys:
+            raise InputError(f"{where}: {key!r} means nothing here; use {', '.join(keys)}")
+        if key == "max_increase":
+            yield Limit(scope, name, "run", None, "%", 0.01, _share(where, value))
+        else:
+            number, unit, unit_j = _amount(where, key, value, intensity)
+            yield Limit(scope, name, keys[key], number * unit_j, unit, unit_j)
+
+
+def _amount(where: str, key: str, value: object, intensity: float | None) -> tuple[float, str, float]:
+    """Return the number, its unit and how many joules that is; grams go by what a kWh emits."""
+    text = f"{value} J" if _is_number(value) else str(value)
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]+)\s*", text)
+    unit = found[2] if found else ""
+    if found is None or unit not in {*UNITS_J, *GRAMS}:
+        units = ", ".join([*UNITS_J, *GRAMS])
+        raise InputError(f"{where}: {key} = {value!r} is no energy; write a number and one of {units}: '20 J'")
+    if unit in UNITS_J:
+        return float(found[1]), unit, UNITS_J[unit]
+    if intensity is None:
+        raise InputError(f"{where}: {key} = {value!r} needs {INTENSITY} = 250 (of your grid) at the top of the file")
+    return float(found[1]), unit, GRAMS[unit] / intensity * J_PER_KWH
+
+
+def _share(where: str, value: object) -> float:
+    found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*%\s*", value) if isinstance(value, str) else None
+    if found is None:
+        raise InputError(f"{where}: max_increase = {value!r} is no percentage; write '5 %'")
+    return float(found[1]) / 100
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
