@@ -1,4 +1,8 @@
-"""energyprof: which stage, layer and function of an AI pipeline spends the joules, and how sure that is."""
+"""energyprof: which stage, layer and function of an AI pipeline spends the joules, and how sure that is.
+
+PYTEST_DONT_REWRITE: a run of pytest that is profiled has this imported before pytest can rewrite its assertions (it has
+none), which pytest would warn of.
+"""
 
 from __future__ import annotations
 

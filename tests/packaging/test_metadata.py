@@ -37,11 +37,13 @@ def declared_entry_points() -> list[EntryPoint]:
 
 @pytest.mark.parametrize("entry", declared_entry_points(), ids=lambda entry: f"{entry.group}:{entry.name}")
 def test_every_declared_entry_point_can_be_imported(entry: EntryPoint) -> None:
-    assert callable(entry.load())
+    found = entry.load()
+
+    assert callable(found) or entry.group == "pytest11"  # pytest takes a module
 
 
 def test_only_the_doors_are_entry_point_groups() -> None:
-    assert set(PROJECT["entry-points"]) == DOORS
+    assert set(PROJECT["entry-points"]) == {*DOORS, "pytest11"}
 
 
 def test_version_has_a_single_source() -> None:
