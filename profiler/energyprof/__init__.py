@@ -24,6 +24,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "iterations": "energyprof.record.iterations",
     "load": "energyprof.run",
+    "load_ipython_extension": "energyprof.in_process.magics",
     "metric": "energyprof.record.told",
     "profile": "energyprof.in_process.handle",
     "repeat": "energyprof.record.repeat",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -66,6 +67,10 @@ class Run:
     def __str__(self) -> str:
         """Return the report as the terminal shows it, without colour."""
         return str(self.render(options={"run": str(self.path)}))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of a cell's value."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"

@@ -129,3 +129,25 @@ def test_a_hook_over_several_cells_shows_a_table_of_its_model(programs: Any) -> 
     assert outputs[6] == ["[21, 21, 21] False\n"]
     (recording,) = programs.place.folder.glob("*.eprof")
     assert [row["layer"] for row in load(recording).layers()] == ["<b>bert", "<b>bert.0", "<b>bert.1"]
+
+
+def test_a_magic_profiles_a_cell_and_shows_what_it_took(programs: Any) -> None:
+    outputs = run_notebook(
+        programs,
+        "%load_ext energyprof\nimport energyprof",
+        '%%energyprof -o cell.eprof -s took\nwith energyprof.stage("inside <b>"):\n    made = sum(range(10**6))',
+        "print(made > 0, took.running, [row['stage'] for row in took.stages()])",
+        "%%energyprof -q\nraise KeyError('own')",
+        "%%energyprof --nonsense\nmade = 0",
+        "print(made > 0)",
+        'energyprof.load("cell.eprof")',
+    )
+
+    (table,) = outputs[1]
+    assert table.startswith("<pre>energyprof ")
+    assert "inside &lt;b&gt;" in table
+    assert outputs[2] == ["True False ['inside <b>']\n"]
+    assert "KeyError" in outputs[3]
+    assert "use %%energyprof [-o FILE]" in outputs[4][0]
+    assert outputs[5] == ["True\n"]
+    assert outputs[6][0].startswith("<pre>energyprof ")
