@@ -15,8 +15,8 @@ from energyprof.model.ids import DomainId
 if TYPE_CHECKING:
     from energyprof.model.call_tree import CallTree
     from energyprof.model.comparison import Comparison
-    from energyprof.model.finding import Finding
     from energyprof.model.difference import Difference
+    from energyprof.model.finding import Finding
     from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.power_series import PowerSeries
     from energyprof.model.report import Report

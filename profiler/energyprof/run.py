@@ -25,8 +25,8 @@ from energyprof.model.attribution import Attribution
 from energyprof.model.budget import Limit, Ruling
 from energyprof.model.call_tree import CallTree
 from energyprof.model.comparison import Comparison
-from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.difference import Difference
+from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.graph import StageGraph
 from energyprof.model.layer_record import flat_layers
 from energyprof.model.power_series import PowerSeries
