@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from energyprof.model.comparison import Comparison
     from energyprof.model.difference import Difference
     from energyprof.model.finding import Finding
+    from energyprof.model.history import PowerHistory
     from energyprof.model.imported import ImportedPower, ImportedSpans, ImportWishes
     from energyprof.model.power_series import PowerSeries
     from energyprof.model.report import Report
@@ -308,6 +309,10 @@ def _no_calls() -> None:
     return None
 
 
+def _no_history() -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class RenderContext:
     """What an exporter may need beyond the report; it reaches for no terminal, file or program by itself."""
@@ -324,6 +329,8 @@ class RenderContext:
     """Return the power of each domain over time, worked out from the readings only when asked for."""
     calls: Callable[[], CallTree | None] = _no_calls
     """Return the sampled stacks with their joules, read only when asked for; None: no stacks were sampled."""
+    history: Callable[[], PowerHistory | None] = _no_history
+    """Return power and open stages over time, worked out only when asked for; None: none was handed in."""
     comparison: Comparison | None = None
     """What changed from another run to this one, for formats that show that instead; None: nothing is compared."""
     difference: Difference | None = None

@@ -28,6 +28,7 @@ from energyprof.model.comparison import Comparison
 from energyprof.model.difference import Difference
 from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.graph import StageGraph
+from energyprof.model.history import PowerHistory
 from energyprof.model.layer_record import flat_layers
 from energyprof.model.power_series import PowerSeries
 from energyprof.model.report import LayerPhase, Report
@@ -191,6 +192,13 @@ class Run:
 
         return power_series(self.trace)
 
+    @cached_property
+    def history(self) -> PowerHistory:
+        """Power and open stages over the time of the run, read from the whole recording."""
+        from energyprof.attribute.history import power_history
+
+        return power_history(self.trace)
+
     def layers(self, phase: LayerPhase | None = "total") -> list[dict[str, Any]]:
         """Return one row for each layer of the models it called: `pandas.DataFrame(energyprof.load(path).layers())`.
 
@@ -219,6 +227,7 @@ class Run:
             trace=lambda: self.trace,
             power=lambda: self.power,
             calls=lambda: self.call_tree,
+            history=lambda: self.history,
             options=options or {},
         )
         return exporter(name).render(self.report(), context)

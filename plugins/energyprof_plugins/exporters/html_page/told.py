@@ -1,0 +1,79 @@
+"""What else the run showed: sampled functions, steps, generations, trials, work, ranks, repeated layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from energyprof.model.report import FunctionRow, Report
+from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
+from energyprof_plugins.exporters.console.function_table import heading as functions_heading
+from energyprof_plugins.exporters.console.function_table import shown_functions
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.rank_table import host_lines, rank_lines
+from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
+from energyprof_plugins.exporters.console.token_lines import token_lines
+from energyprof_plugins.exporters.console.told_lines import told_lines
+from energyprof_plugins.exporters.console.trial_lines import trial_lines
+from energyprof_plugins.exporters.figures import column_unit, grouped, percent
+from energyprof_plugins.exporters.html_page.markup import badge, figure, name, words
+from energyprof_plugins.exporters.html_page.section import Section
+from energyprof_plugins.exporters.html_page.stage_rows import framed
+
+GLYPHS: Final = Glyphs(unicode=True)
+MOST_FUNCTIONS: Final = 100
+
+
+def function_section(report: Report) -> Section:
+    """Return the costliest sampled functions; they decompose stages and are added to none."""
+    found = shown_functions(report)[:MOST_FUNCTIONS]
+    if not found:
+        return Section("functions", "Functions", "")
+    unit, unit_j = column_unit(max((row.total_j or 0.0) for row in found) or 1.0)
+    heads = [
+        ("t", "Function"), ("n", f"itself, {unit}"), ("", "95 %"), ("", ""), ("n", f"in all, {unit}"), ("", "95 %"),
+        ("n", "share"), ("n", "samples"), ("t", "how it is known"),
+    ]  # fmt: skip
+    rows = [_function(row, unit_j) for row in found]
+    return Section(
+        "functions", "Functions", framed("functions", "Functions", heads, rows, 1), functions_heading(report)
+    )
+
+
+def _function(row: FunctionRow, unit_j: float) -> str:
+    cells = [
+        *figure(row.energy_j, row.low_j, row.high_j, unit_j), "",
+        *figure(row.total_j, row.total_low_j, row.total_high_j, unit_j),
+        "" if row.share is None else percent(row.share), grouped(row.samples),
+    ]  # fmt: skip
+    marked = "".join(f"<td>{cell}" for cell in cells)
+    where = f"<br><small>{name(row.file)}:{row.line}</small>" if row.file else ""
+    return f"<tr><th scope=row>{name(row.function)}{where}{marked}<td class=l>{badge(row.provenance)}"
+
+
+def told_section(report: Report) -> Section:
+    """Return what the run showed of its work, a heading and lines for each."""
+    parts = [
+        f"<h3>{words(heading)}</h3><ul>{''.join(f'<li>{words(line.strip())}' for line in lines)}</ul>"
+        for heading, lines in _told(report)
+    ]
+    return Section("work", "What it did", "\n".join(parts))
+
+
+def _told(report: Report) -> Iterator[tuple[str, list[str]]]:
+    if report.steps is not None:
+        yield step_heading(report.steps), list(step_lines(report, GLYPHS))
+    if report.tokens:
+        yield "generation", list(token_lines(report, GLYPHS))
+    if report.trials is not None:
+        yield "search", list(trial_lines(report, GLYPHS))
+    if report.units or report.metrics:
+        yield "work", list(told_lines(report, GLYPHS))
+    if report.ranks:
+        yield "ranks", list(rank_lines(report, GLYPHS))
+    if report.hosts:
+        yield "hosts", list(host_lines(report, GLYPHS))
+    if report.repeat is not None:
+        yield "repeat mode", list(repeat_lines(report, GLYPHS))
+    if report.delays is not None:
+        yield "delays", [delay_line(report)]
