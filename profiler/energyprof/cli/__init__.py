@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "run": ("energyprof.cli.run_command", "run a program and show where its joules go"),
     "report": ("energyprof.cli.report_command", "print the report of a recorded run, in any format"),
+    "view": ("energyprof.cli.view_command", "show a recorded run in the browser"),
     "graph": ("energyprof.cli.graph_command", "draw the hotspot diagram of a recorded run"),
     "layers": ("energyprof.cli.layers_command", "list the layers of the models that a run called, with their joules"),
     "compare": ("energyprof.cli.compare_command", "compare ways to do the same thing, joules for each unit of work"),
@@ -50,6 +51,7 @@ examples:
   energyprof run pipeline.py --epochs 3     profile a script with its own arguments
   energyprof run -m package.module          profile a module
   energyprof report                         the newest run in this folder once more
+  energyprof view                           the same in the browser
   energyprof graph RUN.eprof -o hot.png     its hotspot diagram
   energyprof layers --top 10                the costliest layers of its models
   energyprof sweep --set batch=1,4 S.py     run S.py in two ways, in turns, and compare them

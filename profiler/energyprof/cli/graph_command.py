@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energyprof.cli.graph_options import add_options, as_options, as_view
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
-from energyprof.cli.report_command import write_file
+from energyprof.cli.report_command import default_output, open_file, write_file
 from energyprof.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,14 +66,6 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def default_output(run_path: Path, suffix: str) -> Path:
-    """Return RUN.svg beside the run, or in the temporary folder where that place cannot be written."""
-    beside = run_path.with_suffix(f".{suffix}")
-    if os.access(beside.parent, os.W_OK):
-        return beside
-    return Path(tempfile.gettempdir()) / beside.name
-
-
 def draw(report: Report, output: Path, options: dict[str, str], comparison: Comparison | None = None) -> str:
     """Write the graph and return the line that says so; without a renderer the Graphviz source is written instead."""
     from energyprof.run import draw_graph
@@ -90,13 +80,3 @@ def draw(report: Report, output: Path, options: dict[str, str], comparison: Comp
         write_file(source, draw_graph("dot", report, options, comparison))
         return f"{source} (not drawn: {missing}; draw it with: dot -T{suffix} {source} -o {output})"
     return str(output)
-
-
-def open_file(path: Path) -> None:
-    """Have the desktop show a file; raises InputError where it has no program for that, or there is no file."""
-    import webbrowser
-
-    if not path.exists():
-        raise InputError(f"{path} was not drawn and cannot be opened")
-    if not webbrowser.open(path.absolute().as_uri()):
-        raise InputError(f"no program was found that opens {path}; open it yourself")

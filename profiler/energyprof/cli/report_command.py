@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 from energyprof.cli import terminal
@@ -19,6 +21,7 @@ examples:
   energyprof report RUN.eprof --format json     every figure, schema energyprof-report/1
   energyprof report RUN.eprof --format json -o report.json
   energyprof report --region FR --price '0.25 EUR'   grams of CO2e and money besides joules
+  energyprof report RUN.eprof --format html --open       one page with everything, RUN.html, in the browser
   energyprof report RUN.eprof --format chrome -o run.trace.json      spans and power over time, for Perfetto
   energyprof report RUN.eprof --format markdown | gh pr comment -F -  the costliest stages, for a pull request
   energyprof report --format list               the formats, and what opens each
@@ -33,6 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-f", "--format", default="terminal", metavar="NAME", help="format (default: terminal); list: all"
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    parser.add_argument(
+        "--open", action="store_true", help="have the desktop show the file; without -o it is written beside the run"
+    )
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     add_footprint_options(parser)
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
@@ -52,7 +58,8 @@ def run(args: argparse.Namespace) -> int:
     assumptions = assumptions_of(args)
     recorded = load(path)
     recorded.assumptions = assumptions
-    to_file = args.output is not None
+    output = _output(args, path)
+    to_file = output is not None
     content = recorded.render(
         args.format,
         width=terminal.width(args.width),
@@ -60,13 +67,27 @@ def run(args: argparse.Namespace) -> int:
         unicode=to_file or terminal.unicode(sys.stdout),
         options={"run": str(path)},
     )
-    if to_file:
-        write_file(Path(args.output), content)
+    if output is not None:
+        write_file(output, content)
+        if args.open:
+            print(output)
+            open_file(output)
         return 0
     if isinstance(content, bytes) and terminal.is_terminal(sys.stdout):
         raise InputError(f"--format {args.format} is no text; add -o FILE")
     terminal.write(content, sys.stdout)
     return 0
+
+
+def _output(args: argparse.Namespace, run_path: Path) -> Path | None:
+    """Return the file to write; None: standard output."""
+    from energyprof.run import formats
+
+    if args.output is not None:
+        return Path(args.output)
+    suffixes = {exporter.name: exporter.suffix for exporter in formats()} if args.open else {}
+    suffix = suffixes.get(args.format)
+    return None if suffix is None else default_output(run_path, suffix.removeprefix("."))
 
 
 def columns(text: str) -> int:
@@ -90,3 +111,21 @@ def write_file(path: Path, content: str | bytes) -> None:
             path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
+
+
+def default_output(run_path: Path, suffix: str) -> Path:
+    """Return RUN.svg beside the run, or in the temporary folder where that place cannot be written."""
+    beside = run_path.with_suffix(f".{suffix}")
+    if os.access(beside.parent, os.W_OK):
+        return beside
+    return Path(tempfile.gettempdir()) / beside.name
+
+
+def open_file(path: Path) -> None:
+    """Have the desktop show a file; raises InputError where it has no program for that, or there is no file."""
+    import webbrowser
+
+    if not path.exists():
+        raise InputError(f"{path} was not drawn and cannot be opened")
+    if not webbrowser.open(path.absolute().as_uri()):
+        raise InputError(f"no program was found that opens {path}; open it yourself")

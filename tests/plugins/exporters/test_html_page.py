@@ -1,0 +1,220 @@
+"""The page as a file: it closes its account, allows no request, and makes every name harmless."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from energyprof.interfaces import RenderContext
+from energyprof.model.history import PowerEnvelope, PowerHistory, StageBand
+from energyprof.model.report import LayerRow, Report, SumRow
+from energyprof.report.renderer import draw
+from energyprof_plugins.exporters.account import counted_domains, ledger, microjoules
+from energyprof_plugins.exporters.html_page.boxes import boxes
+from energyprof_plugins.exporters.html_page.page import HtmlReport
+
+SAFE_TAGS = {"script", "style", "meta", "link"}
+
+
+class Page(HTMLParser):
+    """Collect what a browser would make of the page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self.words: list[str] = []
+        self._inside = ""
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_data(self, data: str) -> None:
+        if self._inside in self.raw:
+            self.raw[self._inside].append(data)
+            self._inside = ""
+        else:
+            self.words.append(data)
+
+    def policy(self) -> str:
+        return next(str(a["content"]) for tag, a in self.tags if tag == "meta" and "http-equiv" in a)
+
+
+def history(report: Report, known: int = 64) -> PowerHistory:
+    level = np.linspace(1.0, 50.0, 64)
+    envelope = PowerEnvelope(
+        report.domains[0].domain, level / 2, level, level * 2, (np.arange(64) < known).astype(np.float64), 1e6
+    )
+    band = StageBand(report.stages[0].stage, level / 50)
+    return PowerHistory(1e8, 64, (envelope,), (band,), 0, True)
+
+
+def rendered(report: Report, **more) -> str:
+    return HtmlReport().render(report, RenderContext(**more))
+
+
+def layer(name: str, phase: str, joules: float | None) -> LayerRow:
+    figure = SumRow(joules, (joules or 1.0) - 0.5, (joules or 1.0) + 0.5, "inferred", None)
+    return LayerRow(name, phase, None, 0, "Linear", 15, 2.0, 1.0, 0.5, figure, figure, None, None, 5.0, 9, None, None)
+
+
+def test_the_policy_allows_this_style_and_this_script_and_nothing_else(sample):
+    page = Page(rendered(sample.digits(), draw=draw))
+
+    def source(kind: str) -> str:
+        (content,) = page.raw[kind]
+        return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
+
+    assert page.policy() == (
+        f"default-src 'none'; style-src {source('style')}; script-src {source('script')}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    # No handler, no style of an element, no address but within the page: the policy would refuse them.
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name in {"style", "src", "action"}], tag
+        assert str(attributes.get("href", "#")).startswith(("#", "data:,")), attributes
+
+
+@pytest.mark.parametrize(
+    "name", ["<script>alert(1)</script>", '"]]><img src=x onerror=alert(1)>', "${alert(1)}", "'>x"]
+)
+def test_a_name_is_words_and_never_a_part_of_the_page(sample, name):
+    report = sample.make_report([sample.Part(name, (5.0,), (sample.Part(name, (3.0,)),))], command=(name, name))
+    report = replace(report, warnings=(name,), layers=(layer(name, "total", 3.0),))
+    page = Page(rendered(report, draw=draw, history=lambda: history(report)))
+    harmless = sample.make_report([sample.Part("a", (5.0,), (sample.Part("b", (3.0,)),))], command=("c", "d"))
+    harmless = replace(harmless, warnings=("e",), layers=(layer("f", "total", 3.0),))
+    like = Page(rendered(harmless, draw=draw, history=lambda: history(harmless)))
+
+    counts = [{tag: sum(t == tag for t, _ in of.tags) for tag in ("script", "img", "style")} for of in (page, like)]
+    assert counts[0] == counts[1] == {"script": 1, "img": 0, "style": 1}
+    assert name in "".join(page.words)
+
+
+def test_every_hostile_name_leaves_one_script_and_no_control_character(sample):
+    text = rendered(sample.hostile(), draw=draw)
+
+    assert text.count("<script") == 1
+    assert re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800-\udfff]", text) == []
+
+
+def test_the_ledger_on_the_page_closes_and_has_every_domain(sample):
+    report = sample.voice_assistant()
+    page = rendered(report)
+
+    assert "difference 0 J" in page
+    for row in report.ledger:
+        assert f">{row.domain}, J" in page
+
+
+def test_icicle_boxes_lie_inside_their_parents_and_outermost_ones_add_up_to_the_stages(sample):
+    for report in (sample.voice_assistant(), sample.hostile(), sample.deep(40)):
+        laid = boxes(report)
+
+        counted = counted_domains(report)
+        stages_uj = sum(microjoules(row.stages_j) for row in report.ledger if row.domain in counted)
+        assert abs(sum(box.width_uj for box in laid if box.depth == 0) - stages_uj) <= len(laid)
+        above = {box.row: box for box in laid if box.row is not None}
+        places = {row.stage: place for place, row in enumerate(report.stages)}
+        for box in laid:
+            if box.row is None or report.stages[box.row].parent is None:
+                continue
+            parent = above[places[report.stages[box.row].parent]]
+            assert parent.depth == box.depth - 1
+            assert parent.start_uj - len(laid) <= box.start_uj
+            assert box.start_uj + box.width_uj <= parent.start_uj + parent.width_uj + len(laid)
+        assert sum(box.width_uj for box in laid if box.depth == 0) <= ledger(report).spent_uj + len(laid)
+
+
+def test_what_cannot_be_told_apart_has_no_joules_of_its_own_and_says_why(sample):
+    parts = [sample.Part("a", (5.0,), refused=True), sample.Part("b", (3.0,), refused=True), sample.Part("c", (2.0,))]
+    report = sample.make_report(parts)
+    page = rendered(report)
+
+    row = re.search(r"<tr id=r0 .*?(?=<tr|</tbody>)", page).group()
+    assert "<td><td><td>" in row
+    assert 'href="#u0"' in row
+    assert "<li id=u0>" in page
+    assert "not separable" in page
+
+
+def test_layers_have_their_phases_apart_with_intervals(sample):
+    rows = tuple(
+        layer("net.conv", phase, joules) for phase, joules in (("forward", 4.0), ("backward", 6.0), ("total", 10.0))
+    )
+    page = rendered(replace(sample.digits(), layers=rows))
+
+    table = page[page.index('id="t-layers"') :]
+    assert re.search(r"forward, J.*backward, J", table)
+    assert "<td>4.0 <small>\u00b10.5</small><td>6.0 <small>\u00b10.5</small>" in table
+
+
+def test_power_that_is_not_known_is_no_line_at_zero(sample):
+    report = sample.digits()
+    page = rendered(report, history=lambda: history(report, known=32))
+
+    shade = re.search(r'class=env d="([^"]*)"', page).group(1)
+    assert shade.count("M") == 1
+    assert sum(map(int, re.findall(r"h(\d+)", shade))) == 32
+    assert "known for 50 % of the run" in page
+    assert "update more slowly" not in page
+
+
+def test_without_a_renderer_the_page_says_so_and_has_everything_else(sample):
+    page = rendered(sample.digits())
+
+    assert "Not drawn: no diagram renderer was handed in" in page
+    assert 'id="t-stages"' in page
+
+
+@pytest.mark.parametrize("make", ["empty", "one_stage", "hostile"])
+def test_a_run_of_which_little_is_known_is_a_page_all_the_same(sample, make):
+    page = Page(rendered(getattr(sample, make)()))
+
+    assert [tag for tag, _ in page.tags].count("h1") == 1
+
+
+def test_a_run_without_any_power_says_so(sample):
+    page = rendered(sample.empty(()))
+
+    assert "no power was recorded in this run" in page
+
+
+def test_60_stages_and_200_layers_are_less_than_300_kib(sample):
+    modules = tuple(
+        sample.Part(f"Model.encoder.layer.{n // 4}.part_{n % 4}", (1.0 + n % 7,), kind="module") for n in range(200)
+    )
+    stages = [sample.Part(f"stage_{n}_of_the_pipeline", (1.0 + n % 9,), modules if n == 0 else ()) for n in range(60)]
+    report = sample.make_report(stages)
+    rows = tuple(
+        replace(layer(module.name, phase, 3.0)) for module in modules for phase in ("forward", "backward", "total")
+    )
+    as_layers = tuple(
+        replace(row, facts={"module_class": "Linear"}) if row.kind == "module" else row for row in report.stages
+    )
+    report = replace(report, layers=rows, stages=as_layers)
+
+    page = rendered(report, draw=draw, history=lambda: history(report))
+
+    assert len(page.encode()) < 300 * 1024
+
+
+def test_ten_thousand_stages_are_a_page_of_the_costliest(sample):
+    page = rendered(sample.many(10_000))
+
+    assert page.count("<tr id=r") == 2000
+    assert "8000 cheaper stages are left out" in page
+    assert len(page) < 2_000_000
+
+
+def test_the_same_report_gives_the_same_page(sample):
+    assert rendered(sample.digits(), draw=draw) == rendered(sample.digits(), draw=draw)
