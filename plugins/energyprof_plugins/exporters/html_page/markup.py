@@ -11,6 +11,7 @@ from typing import Final
 
 from energyprof.model.domain import Provenance
 from energyprof_plugins.exporters.figures import (
+    COLUMN_DECIMALS,
     MINUS,
     grouped,
     half_width,
@@ -64,7 +65,7 @@ def figure(energy_j: float | None, low_j: float | None, high_j: float | None, un
         return "", f"{_thin(below)} to {_thin(above)}" if above else _thin(in_column(high_j / unit_j, 0.0)[0])
     value = energy_j / unit_j
     low, high = (value if bound is None else bound / unit_j for bound in (low_j, high_j))
-    if is_wide(value, low, high):
+    if is_wide(value, low, high) and high >= 10.0**-COLUMN_DECIMALS:
         shown, below, above = with_bounds(value, low, high)
         return _thin(shown), f"{_thin(below)} to {_thin(above)}"
     shown, half = in_column(value, half_width(value, low, high))

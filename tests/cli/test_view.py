@@ -1,0 +1,106 @@
+"""`energyprof view`: one page, for this machine and whoever knows the token, until Ctrl-C."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+
+from energyprof.cli.page_server import PageServer
+
+PROGRAM = """
+import time, energyprof
+with energyprof.stage("work"):
+    end = time.process_time() + 0.3
+    while time.process_time() < end:
+        sum(range(1000))
+"""
+
+
+@pytest.fixture
+def server():
+    with PageServer(b"<h1>page</h1>") as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+def asked(url: str, path: str | None = None, host: str | None = None, method: str = "GET") -> tuple[int, bytes]:
+    place = urlsplit(url)
+    connection = http.client.HTTPConnection(place.hostname, place.port, timeout=60)
+    connection.request(method, place.path if path is None else path, headers={} if host is None else {"Host": host})
+    answer = connection.getresponse()
+    found = answer.status, answer.read()
+    connection.close()
+    return found
+
+
+def test_who_knows_the_token_gets_the_page_and_nobody_else(server):
+    assert asked(server.url) == (200, b"<h1>page</h1>")
+    assert asked(server.url, path="/")[0] == 404
+    assert asked(server.url, path=server.path[:-2] + "/")[0] == 404
+    assert asked(server.url, path="/../../etc/passwd")[0] == 404
+    assert asked(server.url, method="HEAD") == (200, b"")
+    assert asked(server.url, method="POST")[0] == 501
+
+
+def test_a_name_of_the_web_that_resolves_to_this_machine_gets_nothing(server):
+    port = urlsplit(server.url).port
+
+    assert asked(server.url, host=f"evil.example:{port}") == (404, b"not found\n")
+    assert asked(server.url, host=f"localhost:{port}")[0] == 200
+
+
+def test_it_listens_on_the_loopback_interface_alone_and_each_token_is_new(server):
+    assert server.server_address[0] == "127.0.0.1"
+    with PageServer(b"") as other:
+        assert other.path != server.path
+        assert other.server_port != server.server_port
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = tmp_path_factory.mktemp("view")
+    (place / "job.py").write_text(PROGRAM)
+    done = command(place, "run", "--no-graph", "-q", "-o", "job.eprof", "job.py")
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+def command(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "energyprof", *arguments], cwd=folder, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+def test_the_command_prints_the_address_serves_the_run_and_ends_with_ctrl_c(folder):
+    with subprocess.Popen(
+        [sys.executable, "-m", "energyprof", "view", "--no-open", "job.eprof"], cwd=folder, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:  # fmt: skip
+        url = process.stdout.readline().strip()
+        status, page = asked(url)
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=60)
+
+    assert status == 200
+    assert b">work<" in page
+    assert b"Power over time" in page
+    assert process.returncode == 0
+    assert complaints == "stop with Ctrl-C\n\n"
+
+
+def test_report_writes_the_page_to_a_file(folder):
+    done = command(folder, "report", "job.eprof", "--format", "html", "-o", "page.html")
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (folder / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
