@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.finding import Finding
 from energyprof.model.history import PowerEnvelope, PowerHistory, StageBand
 from energyprof.model.report import LayerRow, Report, SumRow
 from energyprof.report.renderer import draw
@@ -218,3 +219,15 @@ def test_ten_thousand_stages_are_a_page_of_the_costliest(sample):
 
 def test_the_same_report_gives_the_same_page(sample):
     assert rendered(sample.digits(), draw=draw) == rendered(sample.digits(), draw=draw)
+
+
+def test_findings_stand_before_the_diagram_and_their_words_are_harmless(sample):
+    report = sample.digits()
+    found = Finding(
+        "rule", (report.stages[0].stage,), "<b>waste", "seen & counted", "do </ul> less", 5.0, "inferred", (1.0, 2.0)
+    )
+    page = rendered(replace(report, findings=(found,)))
+
+    section = page[page.index('<section id="findings"') : page.index('<section id="hotspots"')]
+    assert "&lt;b&gt;waste" in section
+    assert "do &lt;/ul&gt; less" in section

@@ -12,6 +12,7 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.diagram.palette import style_sheet
+from energyprof_plugins.exporters.html_page.advice import advice_section
 from energyprof_plugins.exporters.html_page.heading import heading, title
 from energyprof_plugins.exporters.html_page.hotspots import hotspots
 from energyprof_plugins.exporters.html_page.icicle import icicle
@@ -72,6 +73,7 @@ def _sections(report: Report, context: RenderContext) -> Iterator[Section]:
     table = StageTable.of(report)
     if has_figures:
         yield ledger_section(report)
+    yield advice_section(report)
     yield caution_section(report)
     if has_figures and report.stages:
         yield hotspots(report, context)
