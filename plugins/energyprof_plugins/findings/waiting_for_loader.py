@@ -15,8 +15,8 @@ from energyprof.model.finding import Finding
 from energyprof.model.report import Report
 from energyprof_plugins.findings.spending import provenance_of
 
-LEAST_SHARE: Final = 0.2
-"""Of the loop's time."""
+LEAST_SHARE: Final = 0.25
+"""Of the loop's time: workers that have to be started first take some of a short one."""
 LEAST_WAIT_S: Final = 0.5
 
 

@@ -84,13 +84,13 @@ optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 loader = DataLoader(Files(), batch_size=4, num_workers={workers})
 for _ in range({epochs}):
     for batch in loader:
-        burn({work})
+        time.sleep({work})  # a device computes
         optimizer.zero_grad()
         net(batch).sum().backward()
         optimizer.step()
 """
-ONE_AFTER_THE_OTHER = LOADING.format(prepare="pass", samples=120, work=0.15, epochs=1, workers=0)
-AT_THE_SAME_TIME = LOADING.format(prepare="pass", samples=120, work=0.15, epochs=1, workers=2)
+ONE_AFTER_THE_OTHER = LOADING.format(prepare="pass", samples=240, work=0.1, epochs=1, workers=0)
+AT_THE_SAME_TIME = LOADING.format(prepare="pass", samples=240, work=0.1, epochs=1, workers=2)
 PREPARED_TWICE = LOADING.format(prepare="burn(0.01)", samples=40, work=0.02, epochs=2, workers=0)
 PREPARED_ONCE = LOADING.format(prepare="burn(0.01)", samples=40, work=0.02, epochs=1, workers=0)
 
