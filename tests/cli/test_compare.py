@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from energyprof.cli import compare_command, sweep_command
+from energyprof.cli.repeated_runs import without
 from energyprof.cli.sweep_command import planned, ways_of
 from energyprof.errors import InputError
 
@@ -91,6 +92,46 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(place: Any) -> None:
 
     assert resumed.returncode == 0, resumed.stderr.decode()
     assert resumed.stderr.count(b" -> ") == 1  # what is there is not run again
+
+
+def test_a_program_is_run_several_times_and_mean_and_spread_are_told(place: Any) -> None:
+    place.write("serve.py", SERVER)
+    words = ("--runs", "2", "--cool-down", "0", "-o", "serve.eprof", "serve.py", "--batch", "16")
+
+    done = place.run(*words)
+
+    assert done.returncode == 0, done.stderr.decode()
+    assert done.stdout.count(b"threads") == 2
+    shown = done.stderr.decode()
+    assert "run 2/2 -> serve-run2.eprof" in shown
+    (row,) = (line.split() for line in shown.splitlines() if line.startswith("serve "))
+    assert row[1] == "2"
+    assert row[3].startswith("±")
+    again = place.run(*words)
+    assert again.returncode == 2
+    assert b"serve-run1.eprof exists already" in again.stderr
+
+
+def test_repeated_runs_end_as_the_program_does(place: Any) -> None:
+    place.write("serve.py", SERVER)
+
+    done = place.run("-q", "--runs", "2", "--cool-down", "0", "-o", "serve.eprof", "serve.py", "--batch", "2")
+
+    assert done.returncode == 7
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (["--runs", "3", "-q", "-o", "x", "job.py", "--runs", "4"], ["-q", "job.py", "--runs", "4"]),
+        (["--source", "-o", "-o", "x", "job.py"], ["--source", "-o", "job.py"]),
+        (["--runs=3", "-m", "pack", "-o", "y"], ["-m", "pack", "-o", "y"]),
+        (["-X", "dev", "--cool-down", "1", "-c", "pass"], ["-X", "dev", "-c", "pass"]),
+    ],
+)
+def test_what_repeats_a_run_is_taken_from_the_options_and_never_from_the_program(words: Any, left: Any) -> None:
+    assert without(words, frozenset({"--runs", "--cool-down", "-o"})) == left
 
 
 def test_a_program_that_cannot_be_started_is_tried_once(place: Any) -> None:

@@ -109,14 +109,18 @@ def _columns(found: Variants, unit: tuple[str, float], details: frozenset[str]) 
     what = what if len(what) <= 8 else what[:7] + ELLIPSIS
     columns.append([f"{unit_name}/{what}", *(value for value, _ in figures)])
     columns.append(["", *(half and f"\u00b1{half}" for _, half in figures)])
-    columns.append(["ratio", *(_ratio(row, "bounds" in details) for row in found.rows)])
+    is_one = len(found.rows) == 1
+    if not is_one:
+        columns.append(["ratio", *(_ratio(row, "bounds" in details) for row in found.rows)])
     if found.metric:
         name = visible(found.metric)
         name = name if len(name) <= 10 else name[:9] + ELLIPSIS
         columns.append([name, *(_merit(row, "metric bounds" in details) for row in found.rows)])
     columns += [["time", *(seconds(row.wall_s.value) for row in found.rows)]] if "time" in details else []
     letter = LETTERS[found.provenance]
-    columns.append(["", *(f"{letter} {row.verdict}{' *' if row.is_best else ''}" for row in found.rows)])
+    columns.append(
+        ["", *(letter if is_one else f"{letter} {row.verdict}{' *' if row.is_best else ''}" for row in found.rows)]
+    )
     return columns
 
 
@@ -147,7 +151,7 @@ def _conclusions(found: Variants) -> list[str]:
     """Return what the table says, in sentences."""
     cheapest = next((row for row in found.rows if row.verdict == "cheapest"), None)
     if cheapest is None or len(found.rows) < 2:
-        return []
+        return []  # there is nothing to set it against
     dearer = [row for row in found.rows if row.verdict == "dearer"]
     unclear = [row.name for row in found.rows if row.verdict == "unclear"]
     unsure = [row for row in found.rows if row.verdict == "cannot tell"]
@@ -174,7 +178,8 @@ def _legend(found: Variants) -> str:
     common = ""
     if below or above:
         reach = f"\N{MINUS SIGN}{percent(below, 0)} to +{percent(above, 0)}"
-        common = f"; all joules together may be off by {reach}, which ratios do not see"
+        common = f"; all joules together may be off by {reach}"
+        common += ", which ratios do not see" if len(found.rows) > 1 else ""
     return f"{LETTERS[found.provenance]}  {found.provenance}; \u00b1  95 % interval by the spread of runs{common}"
 
 

@@ -150,6 +150,7 @@ def _run_command(name: str, arguments: list[str]) -> int:
     args = None if plain is None else plain(words)
     if args is None:
         args = _parser(name, module).parse_args(words)
+        args.asked = words
     status: int = module.run(args)
     return status
 

@@ -53,6 +53,8 @@ class RunWords:
         self.dephase_stage: str | None = None
         self.repeat: int | None = None
         self.visits: int | None = None
+        self.runs = 1
+        self.cool_down = 3.0
 
     def take_value(self, option: str, value: str) -> bool:
         """Take an option with its value; return whether that was beyond doubt."""

@@ -44,6 +44,7 @@ examples:
   energyprof run --source replay:power.csv job.py   power from a file; `energyprof doctor` lists the sources
   energyprof run --dephase 20ms train.py            tell stages apart that are in step with the sensor
   energyprof run --repeat 50ms train.py             tell layers apart that are shorter than the sensor's period
+  energyprof run --runs 5 job.py                    five times, with a pause between: mean and spread
   energyprof run --max-overhead off train.py        record every layer, whatever that costs
   energyprof run -q -o job.eprof job.py             choose the file, print nothing but errors
 
@@ -76,6 +77,10 @@ def run(args: argparse.Namespace | RunWords) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
     refuse_beside_others(os.environ)
     program = chosen_program(args)
+    if args.runs > 1 and not isinstance(args, RunWords):
+        from energyprof.cli.repeated_runs import run_repeatedly
+
+        return run_repeatedly(args, args.asked, program.stem)
     cures = {**asked_cures(args), **asked_overhead(args)}
     sources = tuple(parsed_source(text) for text in args.sources)
     check_sources(sources)

@@ -26,6 +26,7 @@ PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
 PYTHON_OPTIONS = frozenset({"-W", "-X"})
 _WITH_VALUE = frozenset(
     {"--python", "--source", "--max-hz", "--lead-in", "--max-size", "--max-overhead", "-o", "--output", "-qo"}
+    | {"--runs", "--cool-down"}
 )
 _CURES_WITH_VALUE = frozenset({"--dephase", "--dephase-stage", "--repeat", "--visits"})
 
@@ -119,6 +120,16 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         help="what recording may cost the program, as in 3%% (default) or off: layers too short to be recorded within "
         "it are folded into those that call them",
     )
+    parser.add_argument(
+        "--runs",
+        type=_runs,
+        default=1,
+        metavar="N",
+        help="run it N times, and tell mean and spread",
+    )
+    parser.add_argument(
+        "--cool-down", type=_pause, default=3.0, metavar="S", help="with --runs: pause between runs (default: 3 s)"
+    )
     stacks = parser.add_mutually_exclusive_group()
     stacks.add_argument(
         "--stacks",
@@ -162,6 +173,11 @@ def parted(words: Sequence[str]) -> list[str]:
             return [*words[:at], *quiet, f"-{flags[0]}", *name, *words[at + 1 :]]
         at += 2 if word in _WITH_VALUE or word in _CURES_WITH_VALUE else 1
     return list(words)
+
+
+def with_value(option: str) -> bool:
+    """Return whether the next word is the option's value."""
+    return option in _WITH_VALUE or option in _CURES_WITH_VALUE or option in PYTHON_OPTIONS
 
 
 def chosen_program(args: argparse.Namespace | RunWords) -> Program:
@@ -220,6 +236,18 @@ def _overhead(text: str) -> str:
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from None
     return text
+
+
+def _runs(text: str) -> int:
+    from energyprof.cli.repeated_runs import count
+
+    return count(text)
+
+
+def _pause(text: str) -> float:
+    from energyprof.cli.repeated_runs import pause
+
+    return pause(text)
 
 
 def _size(text: str) -> int:

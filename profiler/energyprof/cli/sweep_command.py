@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import random
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from energyprof.cli import terminal
 from energyprof.cli.compare_command import add_wishes
+from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, pause, print_table, record
 from energyprof.errors import InputError
 from energyprof.model.shell import in_shell
 
@@ -32,7 +30,6 @@ examples:
 Every way is run once before any is run again, each time in another order, so that a machine that warms up or slows down
 decides nothing. What was recorded stays in the folder; --resume goes on where a sweep was stopped.
 """
-COOL_DOWN_S = 3.0
 _UNSAFE = re.compile(r"[^\w.,=+@-]+")
 _LONGEST = 120
 
@@ -45,10 +42,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--env", metavar="NAME=A,B,...", action="append", default=[], type=_values, help="values of a variable"
     )
-    parser.add_argument("--repeats", type=_count, default=3, metavar="N", help="runs of each way (default: 3)")
+    parser.add_argument("--repeats", type=count, default=3, metavar="N", help="runs of each way (default: 3)")
     parser.add_argument(
         "--cool-down",
-        type=_pause,
+        type=pause,
         default=COOL_DOWN_S,
         metavar="S",
         help=f"pause before a run (default: {COOL_DOWN_S:g} s)",
@@ -90,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
             if not args.quiet:
                 print(f"energyprof: {at}/{len(plan)} {way.name} -> {path}", file=sys.stderr, flush=True)
             time.sleep(args.cool_down)
-            code = _run_once(way, path)
+            code = record(way.command, path, way.environment)
             if code:
                 failed.append(f"{way.name} ended with status {code}")
             if code and not path.exists():  # it could not even be started, and neither will the others be
@@ -103,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"energyprof: {line}", file=sys.stderr)
     done = [(way.name, path) for way in ways for other, path in plan if other is way and path.exists()]
     if len(done) > 1:
-        _print_table(args, done)
+        print_table(done, Wishes(args.unit, args.metric, args.lower_is_better), sys.stdout)
     return status or (1 if failed else 0)
 
 
@@ -168,34 +165,6 @@ def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool) -
         )
 
 
-def _run_once(way: Way, path: Path) -> int:
-    """Record one run; its output is the program's own."""
-    words = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "-o", str(path), *way.command]
-    process = subprocess.Popen(words, env={**os.environ, **way.environment}, stdin=subprocess.DEVNULL)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # it has it from the terminal too, and keeps what it has recorded
-            process.wait()
-            raise
-
-
-def _print_table(args: argparse.Namespace, done: Sequence[tuple[str, Path]]) -> None:
-    from energyprof.run import compare_ways, load, render_ways
-
-    reports = [(name, load(path).report()) for name, path in done]
-    ways = compare_ways(reports, args.unit, args.metric, lower_is_better=args.lower_is_better)
-    content = render_ways(
-        "variants",
-        reports[0][1],
-        ways,
-        width=terminal.width(),
-        color=terminal.color("auto", sys.stdout),
-        unicode=terminal.unicode(sys.stdout),
-    )
-    terminal.write(content, sys.stdout)
-
-
 def _script_of(command: Sequence[str]) -> str:
     words = [word for word in command if word != "--"]
     if words[:1] == ["-m"]:
@@ -213,19 +182,3 @@ def _values(text: str) -> tuple[str, tuple[str, ...]]:
     if not mark or not name or not values:
         raise argparse.ArgumentTypeError(f"{text} is not NAME=A,B,...; try: batch=1,4,16")
     return name, found
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no number of runs; 1 or more")
-    return int(text)
-
-
-def _pause(text: str) -> float:
-    try:
-        pause_s = float(text)
-    except ValueError:
-        pause_s = -1.0
-    if not 0 <= pause_s <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is no pause in seconds; 0 to 86400")
-    return pause_s

@@ -89,6 +89,14 @@ def test_joules_of_whole_runs_are_called_so(sample: Any) -> None:
     assert " J/run " in text(replace(TABLE, unit=""), sample)
 
 
+def test_one_way_alone_is_set_against_nothing(sample: Any) -> None:
+    shown = text(replace(TABLE, rows=TABLE.rows[:1]), sample)
+
+    assert " 1.00 " in shown
+    assert "ratio" not in shown
+    assert "cheapest" not in shown
+
+
 def test_json_has_every_figure(sample: Any) -> None:
     document = json.loads(VariantJson().render(sample.one_stage(), RenderContext(variants=TABLE)))
 

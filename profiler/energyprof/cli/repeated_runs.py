@@ -1,0 +1,119 @@
+"""Run a program several times, with a pause before each, and set what the runs took beside each other."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+from energyprof.cli import terminal
+from energyprof.errors import InputError
+from energyprof.model.shell import in_shell
+
+COOL_DOWN_S = 3.0
+_OWN = frozenset({"--runs", "--cool-down", "-o", "--output"})
+
+
+class Wishes(NamedTuple):
+    """What a comparison goes by."""
+
+    unit: str | None = None
+    metric: str | None = None
+    lower_is_better: bool = False
+
+
+def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) -> int:
+    """Record `args.runs` runs of what the words of `energyprof run` say, and print their mean and spread.
+
+    Returns the first status of the program that is not 0; 130 where it was interrupted.
+    """
+    named = Path(args.output or f"{stem}.eprof")
+    suffix = named.suffix or ".eprof"
+    paths = [named.with_name(f"{named.stem}-run{number}{suffix}") for number in range(1, args.runs + 1)]
+    there = next((path for path in paths if path.exists()), None)
+    if there is not None:
+        raise InputError(f"{there} exists already and is never overwritten; choose another name with -o, or remove it")
+    own = without(words, _OWN)
+    status, way = 0, named.stem
+    try:
+        for at, path in enumerate(paths, 1):
+            if at > 1:
+                time.sleep(args.cool_down)
+            if not args.quiet:
+                print(f"energyprof: run {at}/{len(paths)} -> {path}", file=sys.stderr, flush=True)
+            code = record(own, path)
+            status = status or code
+            if code and not path.exists():
+                break
+    except KeyboardInterrupt:
+        status = 130
+    done = [(way, path) for path in paths if path.exists()]
+    if done and not args.quiet:
+        print_table(done, Wishes(), sys.stderr)
+        print(f"energyprof: one of them: energyprof report {in_shell(str(done[-1][1]))}", file=sys.stderr)
+    return status
+
+
+def record(words: Sequence[str], path: Path, environment: Mapping[str, str] | None = None) -> int:
+    """Record one run of the words of `energyprof run` and return its status; its output is the program's own."""
+    command = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "-o", str(path), *words]
+    process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:  # it has it from the terminal too, and keeps what it has recorded
+        process.wait()
+        raise
+
+
+def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -> None:
+    """Print what `energyprof compare` prints of these runs, each with the name of its way."""
+    from energyprof.run import compare_ways, load, render_ways
+
+    reports = [(name, load(path).report()) for name, path in done]
+    ways = compare_ways(reports, wishes.unit, wishes.metric, lower_is_better=wishes.lower_is_better)
+    content = render_ways(
+        "variants",
+        reports[0][1],
+        ways,
+        width=terminal.width(),
+        color=terminal.color("auto", out),
+        unicode=terminal.unicode(out),
+    )
+    terminal.write(content, out)
+
+
+def without(words: Sequence[str], options: frozenset[str]) -> list[str]:
+    """Return the words without these options and their values, as far as options go; the program's own stay."""
+    from energyprof.cli.run_options import with_value
+
+    kept: list[str] = []
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in {"-", "--", "-m", "-c"}:
+        width = 2 if with_value(words[at]) else 1
+        if words[at].partition("=")[0] not in options:
+            kept += words[at : at + width]
+        at += width
+    return [*kept, *words[at:]]
+
+
+def count(text: str) -> int:
+    """Return a number of runs; raises ArgumentTypeError for what is none."""
+    if not (text.isascii() and text.isdigit()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no number of runs; 1 or more")
+    return int(text)
+
+
+def pause(text: str) -> float:
+    """Return a pause in seconds; raises ArgumentTypeError for what is none."""
+    try:
+        pause_s = float(text)
+    except ValueError:
+        pause_s = -1.0
+    if not 0 <= pause_s <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text} is no pause in seconds; 0 to 86400")
+    return pause_s
