@@ -38,7 +38,9 @@ def test_energy_of_lost_stages_stands_outside_any_stage(place: Any, program: str
 
     ran = place.run("-q", "--no-graph", "-o", "a.eprof", "job.py")
 
-    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert ran.returncode == 0
+    assert all(b"somebody deleted" in line for line in ran.stderr.splitlines())
+    assert bool(ran.stderr) == (program is DELETED)
     report = load(place.folder / "a.eprof").report()
     warnings = "\n".join(report.warnings)
     assert [row.stage for row in report.stages] == []

@@ -68,7 +68,6 @@ def refuse_to_commit():
 def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Start a stand-in; what takes seconds of patience takes tenths here."""
     monkeypatch.setattr(module, "PATIENCE_S", 0.3)
-    monkeypatch.setattr(module, "LONGEST_LEAD_OUT_S", 0.1)
     monkeypatch.setattr(module, "START_PATIENCE_S", 5.0)
     (tmp_path / "stand_ins.py").write_text(STAND_INS)
     run_dir = tmp_path / "run"

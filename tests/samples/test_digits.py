@@ -37,6 +37,7 @@ STAGES = {
     "serve/respond": 100,
 }
 PHASES = {
+    "train/epoch/forward/loss": BATCHES,
     "train/epoch/backward/Adam.zero_grad": BATCHES,
     "train/epoch/optimizer/Adam.step": BATCHES,
     "evaluate/evaluation": 1,

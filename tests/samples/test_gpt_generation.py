@@ -98,7 +98,13 @@ def test_a_decoded_token_costs_more_than_one_of_the_prompt(profiled: Profiled) -
 def test_data_flow_goes_from_prompt_and_model_into_the_generation(profiled: Profiled) -> None:
     feeds = {(edge["source"], edge["target"]) for edge in profiled.report["edges"] if edge["kind"] == "feeds"}
 
-    assert feeds == {("read", "generate"), ("build", "generate"), ("generate/sample", "generate/decode")}
+    assert feeds == {
+        ("read", "generate"),
+        ("build", "generate"),
+        ("generate/prefill", "generate/sample"),
+        ("generate/decode", "generate/sample"),
+        ("generate/sample", "generate/decode"),
+    }
 
 
 def test_reading_with_the_cache_gives_what_reading_at_once_gives() -> None:

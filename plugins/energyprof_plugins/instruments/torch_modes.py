@@ -23,11 +23,13 @@ class CallModes:
     """Tells of each model, once, in which modes it has been called."""
 
     def __init__(self, sink: SpanSink, wants_gradients: Callable[[], bool]) -> None:
+        from torch._C import DisableTorchFunction
         from torch.nn.modules.batchnorm import _BatchNorm
         from torch.nn.modules.dropout import _DropoutNd
 
         self._tell = sink.tell
         self._wants_gradients = wants_gradients
+        self._unasked: Callable[[], Any] = DisableTorchFunction
         self._batch_norm: Any = _BatchNorm  # types of torch, which mypy does not see
         self._dropout: Any = _DropoutNd
         self._seen: set[tuple[int, bool, bool]] = set()
@@ -43,7 +45,8 @@ class CallModes:
 
     def _learn(self, code: int, module: Any, wants_gradients: bool) -> None:
         known = self._recorded.setdefault(code, set())
-        known.add(wants_gradients and any(weight.requires_grad for weight in module.parameters()))
+        with self._unasked():  # modes and tensor subclasses of the program's do not hear of our question
+            known.add(wants_gradients and any(weight.requires_grad for weight in module.parameters()))
         facts: dict[str, str | int] = {}
         if True in known:
             facts[GRADIENTS] = "recorded" if len(known) == 1 else "some"
