@@ -166,7 +166,7 @@ time.sleep(1.0)
 
     outcome = run_pipeline(tmp_path, [Gpu()], program=program)
 
-    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.02)
+    assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, rel=0.04)
     assert any("reads failed (NOT_SUPPORTED" in line for line in outcome.trace.warnings)
 
 
