@@ -127,11 +127,13 @@ def test_repeated_runs_end_as_the_program_does(place: Any) -> None:
         (["--runs", "3", "-q", "-o", "x", "job.py", "--runs", "4"], ["-q", "job.py", "--runs", "4"]),
         (["--source", "-o", "-o", "x", "job.py"], ["--source", "-o", "job.py"]),
         (["--runs=3", "-m", "pack", "-o", "y"], ["-m", "pack", "-o", "y"]),
+        (["-qo", "x", "-P", "job.py"], ["-q", "-P", "job.py"]),
+        (["-ox", "-P", "job.py"], ["-P", "job.py"]),
         (["-X", "dev", "--cool-down", "1", "-c", "pass"], ["-X", "dev", "-c", "pass"]),
     ],
 )
 def test_what_repeats_a_run_is_taken_from_the_options_and_never_from_the_program(words: Any, left: Any) -> None:
-    assert without(words, frozenset({"--runs", "--cool-down", "-o"})) == left
+    assert without(words, frozenset({"--runs", "--cool-down"})) == left
 
 
 def test_a_program_that_cannot_be_started_is_tried_once(place: Any) -> None:
@@ -165,6 +167,13 @@ def test_a_sweep_of_nothing_is_refused_with_an_example(settings: Any, command: l
         ways_of(settings, [], command)
 
 
+def test_a_module_is_told_from_the_options() -> None:
+    words = ["--set", "-m=1,2", "-q", "-m", "pack", "-o", "x"]
+
+    assert sweep_command.part(words) == ["--set", "-m=1,2", "-q", "--", "-m", "pack", "-o", "x"]
+    assert sweep_command.part(["-q", "s.py", "-m"]) == ["-q", "s.py", "-m"]
+
+
 def test_every_round_has_every_way_once_in_an_order_of_its_own() -> None:
     ways = ways_of([("n", tuple(map(str, range(6))))], [], ["s.py"])
 
@@ -194,6 +203,13 @@ def test_runs_are_named_by_the_user_or_by_their_files(tmp_path: Path) -> None:
     assert compare_command.runs_of(str(tmp_path / "batch=4-run1.eprof"))[0][0] == "batch=4"
     with pytest.raises(InputError, match="no file"):
         compare_command.runs_of("nowhere.eprof")
+
+
+def test_a_recording_is_no_repeat_of_itself(tmp_path: Path) -> None:
+    run = tmp_path / "a.eprof"
+
+    with pytest.raises(InputError, match="no repeat of itself"):
+        compare_command.refuse_twice([run, tmp_path / "b.eprof", tmp_path / "." / "a.eprof"])
 
 
 def test_file_names_of_ways_are_harmless() -> None:

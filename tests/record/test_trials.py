@@ -33,6 +33,14 @@ def test_a_trial_tells_its_parameters_its_state_and_the_last_value() -> None:
     assert told()["trial 7"] == trial_facts(7, {"depth": 2, "lr": 0.1}, "complete", 0.75)
 
 
+def test_a_value_that_is_not_finite_leaves_the_last_one() -> None:
+    with energyprof.trial(number=12) as trial:
+        trial.tell(0.5)
+        trial.tell(float("nan"))
+
+    assert told()["trial 12"]["trial_value"] == "0.5"
+
+
 def test_a_trial_that_was_pruned_or_raised_says_so() -> None:
     with energyprof.trial({"a": 1}, number=8) as trial:
         trial.prune()

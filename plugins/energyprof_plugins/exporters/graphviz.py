@@ -67,7 +67,7 @@ class Pdf:
 
     name = "pdf"
     suffix = ".pdf"
-    summary = "hotspot diagram for papers (needs the program dot)"
+    summary = "hotspot diagram for papers (needs energyprof[pdf], or the program dot)"
 
     def render(self, report: Report, context: RenderContext) -> bytes:
         """Return the PDF; raises LookupError where there is no renderer that makes one."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from math import isfinite
 from time import perf_counter_ns as now_ns
 
 from energyprof.model.trials import trial_facts
@@ -83,11 +84,12 @@ class OptunaTrials:
 
 
 def _figure(result: Any) -> float | None:
-    """Return the value of an objective that has one; of several goals none stands for all."""
+    """Return the value of an objective that has one, if it is finite; of several goals none stands for all."""
     try:
-        return float(result)
+        figure = float(result)
     except (TypeError, ValueError):
         return None
+    return figure if isfinite(figure) else None
 
 
 def _take_us_out(error: BaseException) -> None:

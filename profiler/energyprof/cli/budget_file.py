@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,8 @@ UNITS_J: Final = {
 }  # fmt: skip
 GRAMS: Final = {"mg": 1e-3, "g": 1.0, "kg": 1e3}
 J_PER_KWH: Final = 3.6e6
+MOST: Final = 1e15
+"""In any unit; a limit above it is a slip of the pen."""
 KEYS: Final[dict[Scope, dict[str, Per]]] = {
     "total": {"max": "run", "per_sample": "sample"},
     "stage": {"max": "run", "per_call": "call"},
@@ -57,7 +60,7 @@ def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
         if key not in known:
             raise InputError(f"{path}: {key!r} means nothing here; a budget has {', '.join(known)}")
     intensity = content.get(INTENSITY)
-    if intensity is not None and not (_is_number(intensity) and intensity > 0):
+    if intensity is not None and not (_is_number(intensity) and 0 < intensity < math.inf):
         raise InputError(f"{path}: {INTENSITY} = {intensity!r} is no number above 0")
     if "total" in content:
         yield from _of(path, "total", "", content["total"], intensity)
@@ -89,6 +92,8 @@ def _amount(where: str, key: str, value: object, intensity: float | None) -> tup
     text = f"{value} J" if _is_number(value) else str(value)
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]+)\s*", text)
     unit = found[2] if found else ""
+    if found is not None and not float(found[1]) < MOST:
+        raise InputError(f"{where}: {key} = {value!r} is beyond all that can be measured; is the number right?")
     if found is None or unit not in {*UNITS_J, *GRAMS}:
         units = ", ".join([*UNITS_J, *GRAMS])
         raise InputError(f"{where}: {key} = {value!r} is no energy; write a number and one of {units}: '20 J'")

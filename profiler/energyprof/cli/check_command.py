@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from energyprof.cli import terminal
 from energyprof.cli.budget_file import read_budget
+from energyprof.cli.compare_command import refuse_twice
 from energyprof.cli.diff_command import paths_of
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 
@@ -62,7 +63,9 @@ def run(args: argparse.Namespace) -> int:
 
     limits = read_budget(Path(args.budget))
     path = resolve_run(args.run)
-    baseline = [load(one).report() for word in args.baseline for one in paths_of(word)]
+    before = [one for word in args.baseline for one in paths_of(word)]
+    refuse_twice([path, *before])
+    baseline = [load(one).report() for one in before]
     rulings = check_budget(load(path).report(), limits, baseline)
     lines = [json.dumps([asdict(one) for one in rulings], indent=1)] if args.format == "json" else _lines(rulings)
     terminal.write("".join(f"{line}\n" for line in lines), sys.stdout)

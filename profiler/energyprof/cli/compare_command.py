@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from energyprof.cli import terminal
@@ -25,6 +27,7 @@ least twice: the spread between its runs says which difference may be chance. A 
 energyprof.units("request") and tells how good it came out with energyprof.metric("accuracy", 0.93).
 """
 FORMATS = {"table": "variants", "json": "variants-json", "svg": "variants-svg"}
+SUFFIXES = (".txt", ".svg", ".json")
 _REPEAT = re.compile(r"-run\d+$")
 
 
@@ -50,11 +53,14 @@ def run(args: argparse.Namespace) -> int:
     from energyprof.run import compare_ways, load, render_ways
 
     named = [one for text in args.runs for one in runs_of(text)]
+    refuse_twice([path for _, path in named])
     if len(named) < 2:
         raise InputError("one run is nothing to compare; name two or more, or a folder of them")
     reports = [(name, load(path).report()) for name, path in named]
     ways = compare_ways(reports, args.unit, args.metric, lower_is_better=args.lower_is_better)
     to_file = args.output is not None
+    if to_file and args.format is None and Path(args.output).suffix.lower() not in SUFFIXES:
+        raise InputError(f"{args.output}: end it in {', '.join(SUFFIXES)}, or say --format")
     by_suffix = {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix.lower(), "table")
     content = render_ways(
         FORMATS[args.format or by_suffix],
@@ -74,7 +80,8 @@ def run(args: argparse.Namespace) -> int:
 def runs_of(text: str) -> list[tuple[str, Path]]:
     """Return the runs that a word names, each with its way's name; a file whose own name has a `=` is that file."""
     name, mark, place = text.partition("=")
-    path, given = (Path(place), name) if mark and name and not Path(text).exists() else (Path(text), "")
+    is_named = bool(mark and name) and os.sep not in name and not Path(text).exists()
+    path, given = (Path(place), name) if is_named else (Path(text), "")
     if path.is_dir():
         found = sorted(path.glob("*.eprof"))
         if not found:
@@ -83,6 +90,15 @@ def runs_of(text: str) -> list[tuple[str, Path]]:
     if not path.exists():
         raise InputError(f"no file {path}; name a .eprof file, NAME=FILE, or a folder of them")
     return [(given or way_of(path), path)]
+
+
+def refuse_twice(paths: Sequence[Path]) -> None:
+    """Raise InputError where one recording is named twice: it would count as a repeat of itself."""
+    seen: dict[Path, Path] = {}
+    for path in paths:
+        known = seen.setdefault(path.resolve(), path)
+        if known is not path:
+            raise InputError(f"{path} is named twice, and is no repeat of itself; name each recording once")
 
 
 def way_of(path: Path) -> str:

@@ -38,6 +38,9 @@ class PageServer(ThreadingHTTPServer):
         is_ours = host in {f"{HOST}:{self.server_port}", f"localhost:{self.server_port}"}
         return is_ours and hmac.compare_digest(urlsplit(path).path.encode(), self.path.encode())
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a browser that goes away in the middle of an answer is no news."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     server: PageServer

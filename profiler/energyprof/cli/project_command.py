@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             days=args.days,
         )
     )
-    kind = args.format or {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix, "table")
+    kind = args.format or {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix.lower(), "table")
     told = project_page.Told(found, training, request, assumptions)
     if kind == "svg":
         content = projection_chart.svg(found)

@@ -6,6 +6,7 @@ import argparse
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ from energyprof.errors import InputError
 from energyprof.model.shell import in_shell
 
 COOL_DOWN_S = 3.0
-_OWN = frozenset({"--runs", "--cool-down", "-o", "--output"})
+_OWN = frozenset({"--runs", "--cool-down", "--output"})
 
 
 class Wishes(NamedTuple):
@@ -32,7 +33,7 @@ def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) ->
 
     Returns the first status of the program that is not 0; 130 where it was interrupted.
     """
-    named = Path(args.output or f"{stem}.eprof")
+    named = Path(args.output) if args.output else _default_place() / f"{stem}-{time.strftime('%Y%m%d-%H%M%S')}.eprof"
     suffix = named.suffix or ".eprof"
     paths = [named.with_name(f"{named.stem}-run{number}{suffix}") for number in range(1, args.runs + 1)]
     there = next((path for path in paths if path.exists()), None)
@@ -51,6 +52,7 @@ def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) ->
             if code and not path.exists():
                 break
     except KeyboardInterrupt:
+        print("energyprof: interrupted", file=sys.stderr)
         status = 130
     done = [(way, path) for path in paths if path.exists()]
     if done and not args.quiet:
@@ -65,8 +67,9 @@ def record(words: Sequence[str], path: Path, environment: Mapping[str, str] | No
     process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL)
     try:
         return process.wait()
-    except KeyboardInterrupt:  # it has it from the terminal too, and keeps what it has recorded
+    except KeyboardInterrupt:  # it has it from the terminal too; a part of a run is none to be compared
         process.wait()
+        path.unlink(missing_ok=True)
         raise
 
 
@@ -75,7 +78,11 @@ def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -
     from energyprof.run import compare_ways, load, render_ways
 
     reports = [(name, load(path).report()) for name, path in done]
-    ways = compare_ways(reports, wishes.unit, wishes.metric, lower_is_better=wishes.lower_is_better)
+    try:
+        ways = compare_ways(reports, wishes.unit, wishes.metric, lower_is_better=wishes.lower_is_better)
+    except InputError as error:  # the runs are there: a table of whole runs is better than none
+        print(f"energyprof: {error} of energyprof compare {in_shell(str(done[0][1].parent))}", file=sys.stderr)
+        ways = compare_ways(reports, "", "", lower_is_better=wishes.lower_is_better)
     content = render_ways(
         "variants",
         reports[0][1],
@@ -94,11 +101,27 @@ def without(words: Sequence[str], options: frozenset[str]) -> list[str]:
     kept: list[str] = []
     at = 0
     while at < len(words) and words[at].startswith("-") and words[at] not in {"-", "--", "-m", "-c"}:
+        quiet, is_output, attached = _short_output(words[at])
+        if is_output:
+            kept += ["-q"] if quiet else []
+            at += 1 if attached else 2
+            continue
         width = 2 if with_value(words[at]) else 1
         if words[at].partition("=")[0] not in options:
             kept += words[at : at + width]
         at += width
     return [*kept, *words[at:]]
+
+
+def _short_output(word: str) -> tuple[bool, bool, bool]:
+    """Tell of `-o`, `-oFILE`, `-qo FILE`: whether it is quiet, whether it names the output, whether FILE is in it."""
+    flags = word[1:].lstrip("q")
+    is_output = not word.startswith("--") and flags.startswith("o")
+    return word.startswith("-q"), is_output, is_output and len(flags) > 1
+
+
+def _default_place() -> Path:
+    return Path() if os.access(".", os.W_OK) else Path(tempfile.gettempdir())
 
 
 def count(text: str) -> int:

@@ -60,13 +60,16 @@ def run(args: argparse.Namespace) -> int:
     recorded.assumptions = assumptions
     output = _output(args, path)
     to_file = output is not None
-    content = recorded.render(
-        args.format,
-        width=terminal.width(args.width),
-        color=not to_file and terminal.color(args.color, sys.stdout),
-        unicode=to_file or terminal.unicode(sys.stdout),
-        options={"run": str(path)},
-    )
+    try:
+        content = recorded.render(
+            args.format,
+            width=terminal.width(args.width),
+            color=not to_file and terminal.color(args.color, sys.stdout),
+            unicode=to_file or terminal.unicode(sys.stdout),
+            options={"run": str(path)},
+        )
+    except LookupError as missing:
+        raise InputError(str(missing)) from missing
     if output is not None:
         write_file(output, content)
         if args.open:

@@ -79,8 +79,9 @@ def run(args: argparse.Namespace | RunWords) -> int:
     program = chosen_program(args)
     if args.runs > 1 and not isinstance(args, RunWords):
         from energyprof.cli.repeated_runs import run_repeatedly
+        from energyprof.launch.ending import end_like
 
-        return run_repeatedly(args, args.asked, program.stem)
+        return end_like(run_repeatedly(args, args.asked, program.stem))
     cures = {**asked_cures(args), **asked_overhead(args)}
     sources = tuple(parsed_source(text) for text in args.sources)
     check_sources(sources)

@@ -34,6 +34,19 @@ _UNSAFE = re.compile(r"[^\w.,=+@-]+")
 _LONGEST = 120
 
 
+_WITH_VALUE = frozenset(
+    {"--set", "--env", "--repeats", "--cool-down", "--seed", "-o", "--output", "--unit", "--metric"}
+)
+
+
+def part(words: list[str]) -> list[str]:
+    """Return the words with a `--` before `-m MODULE`, as argparse wants them."""
+    at = 0
+    while at < len(words) and words[at].startswith("-") and words[at] not in {"--", "-m", "-c"}:
+        at += 2 if words[at] in _WITH_VALUE else 1
+    return [*words[:at], "--", *words[at:]] if words[at : at + 1] in (["-m"], ["-c"]) else words
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument(

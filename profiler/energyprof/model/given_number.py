@@ -15,6 +15,8 @@ _NUMBER: Final = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*([kK
 def parse_number(text: str) -> float:
     """Return a number of 0 or more, `7B` being 7e9; raises ValueError with a remedy."""
     match = _NUMBER.fullmatch(text.strip().replace("_", ""))
+    if match is not None and match[2] == "m":
+        raise ValueError(f"{text}: is it millions? Write M; of a thousandth, write 0.001")
     value = float(match[1]) * SCALES[match[2].lower()] if match else math.nan
     if not math.isfinite(value):
         raise ValueError(f"{text} is no number; write 1200, 1.2e3 or 1.2k")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from itertools import count
@@ -46,8 +47,10 @@ class Trial:
         self._code = 0
 
     def tell(self, value: float) -> None:
-        """Tell the figure that the search goes by; the last one counts. Raises TypeError, ValueError for no number."""
-        self._value = float(value)
+        """Tell the figure that the search goes by; the last finite one counts. Raises as `float` does."""
+        figure = float(value)
+        if math.isfinite(figure):
+            self._value = figure
 
     def prune(self) -> None:
         """Say that it is given up for being hopeless; leave the block after that."""

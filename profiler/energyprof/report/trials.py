@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
@@ -38,7 +39,7 @@ def trials_of(stages: Sequence[StageRow]) -> Trials | None:
                 number=number,
                 params=str(row.facts.get(PARAMS, "")),
                 state=cast("TrialState", state if state in STATES else "open"),
-                value=float(row.facts[VALUE]) if VALUE in row.facts else None,
+                value=_value(row),
                 wall_s=row.wall_s,
                 total_sum=row.total_sum,
                 up_to=so_far,
@@ -53,6 +54,12 @@ def trials_of(stages: Sequence[StageRow]) -> Trials | None:
         repeated=_sum(row for row in rows if row.repeats is not None),
         provenance=weakest([row.total_sum.provenance for row in rows]),
     )
+
+
+def _value(row: StageRow) -> float | None:
+    """Return what the trial told; a recording of an earlier version may have a figure that is not finite."""
+    value = float(row.facts[VALUE]) if VALUE in row.facts else math.nan
+    return value if math.isfinite(value) else None
 
 
 def _sum(rows: Iterable[TrialRow]) -> TrialSum:
