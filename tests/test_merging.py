@@ -232,6 +232,23 @@ def test_units_of_hosts_add_up_and_the_last_metric_counts(tmp_path: Path) -> Non
     assert metric.at_s == pytest.approx(0.02)
 
 
+def test_the_power_of_a_host_is_shown_while_its_own_program_ran(tmp_path: Path) -> None:
+    paths = [
+        record(tmp_path / "a.eprof", "a", boot_ns=10**15, power_w=(20.0,) * 60),
+        record(tmp_path / "b.eprof", "b", boot_ns=77, late_ms=120, power_w=(20.0,) * 60),
+    ]
+
+    merged(tmp_path / "both.eprof", *paths)
+
+    history = energyprof.load(tmp_path / "both.eprof").history
+    shares = {str(one.domain): one.covered_share for one in history.domains}
+    at_ms = np.arange(history.buckets) * history.bucket_ns / MS
+    # Both were read for longer than the 300 ms that their programs ran; b began 120 ms after a.
+    assert shares["a/cpu"][at_ms > 305].max() == 0
+    assert shares["b/cpu"][at_ms < 115].max() == 0
+    assert shares["b/cpu"][(at_ms > 135) & (at_ms < 405)].min() > 0.9
+
+
 def test_an_offset_moves_a_host_and_is_said(tmp_path: Path) -> None:
     first, second = record(tmp_path / "a.eprof", "a"), record(tmp_path / "b.eprof", "b", late_ms=5000)
 

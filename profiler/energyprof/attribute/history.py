@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from energyprof.attribute.updates import recover
+from energyprof.attribute.power_series import read_windows
 from energyprof.attribute.windows import Windows
 from energyprof.model.domain import Domain
 from energyprof.model.history import PowerEnvelope, PowerHistory, StageBand
@@ -25,25 +25,19 @@ def power_history(trace: Trace, buckets: int = BUCKETS, bands: int = BANDS) -> P
     """
     run_ns = float(max(trace.run.end_ns - trace.run.start_ns, 1))
     edges = np.linspace(0.0, run_ns, buckets + 1)
-    envelopes = (_envelope(trace, domain, edges) for domain in trace.domains)
+    envelopes = (_envelope(domain, windows, edges) for domain, windows in read_windows(trace) if len(windows))
     chosen, left_out = _chosen(trace, bands)
     return PowerHistory(
         bucket_ns=run_ns / buckets,
         buckets=buckets,
-        domains=tuple(envelope for envelope in envelopes if envelope is not None),
+        domains=tuple(envelopes),
         bands=tuple(StageBand(trace.stages[row].id, _open_share(_open(trace, row), edges)) for row in chosen),
         bands_left_out=left_out,
         is_complete=trace.counted is None,
     )
 
 
-def _envelope(trace: Trace, domain: Domain, edges: Floats) -> PowerEnvelope | None:
-    readings = trace.readings.get(domain.id)
-    if readings is None:
-        return None
-    windows = recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps).run
-    if not len(windows):
-        return None
+def _envelope(domain: Domain, windows: Windows, edges: Floats) -> PowerEnvelope:
     covered_ns = np.diff(_up_to(windows, windows.duration_ns(), edges))
     energy_j = np.diff(_up_to(windows, windows.energy_j, edges))
     # Differences of sums leave dust where nothing is known: no power is made of that.

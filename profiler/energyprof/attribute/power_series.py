@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 
 from energyprof.attribute.hosts import by_host
 from energyprof.attribute.updates import recover
+from energyprof.attribute.windows import Windows
+from energyprof.model.domain import Domain
 from energyprof.model.power_series import PowerSeries
 from energyprof.model.trace import Trace
 
 
-def power_series(trace: Trace) -> tuple[PowerSeries, ...]:
-    """Return the power of every domain that was read, in the order of the domains."""
+def read_windows(trace: Trace) -> Iterator[tuple[Domain, Windows]]:
+    """Yield each domain that was read, in the order of the domains, with its windows of known energy.
+
+    They begin and end with the run of the host that has the domain; times are since the start of the whole run.
+    """
     parts = by_host(trace)
-    found = []
     for domain in trace.domains:
         readings = trace.readings.get(domain.id)
         if readings is None:
@@ -21,7 +28,14 @@ def power_series(trace: Trace) -> tuple[PowerSeries, ...]:
         run = parts.get(domain.host, trace).run
         windows = recover(domain, readings, run.start_ns, run.end_ns, run.sleeps).run
         later_ns = run.start_ns - trace.run.start_ns
-        start_ns, end_ns = (np.rint(edge).astype(np.int64) + later_ns for edge in (windows.start_ns, windows.end_ns))
+        yield domain, replace(windows, start_ns=windows.start_ns + later_ns, end_ns=windows.end_ns + later_ns)
+
+
+def power_series(trace: Trace) -> tuple[PowerSeries, ...]:
+    """Return the power of every domain that was read, in the order of the domains."""
+    found = []
+    for domain, windows in read_windows(trace):
+        start_ns, end_ns = (np.rint(edge).astype(np.int64) for edge in (windows.start_ns, windows.end_ns))
         rows = end_ns > start_ns
         if rows.any():
             found.append(PowerSeries(domain, start_ns[rows], end_ns[rows], windows.energy_j[rows]))
