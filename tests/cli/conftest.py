@@ -164,3 +164,20 @@ def command_here(
 def workplace_class() -> type[Workplace]:
     """For fixtures that outlive one test."""
     return Workplace
+
+
+@pytest.fixture(scope="session")
+def record_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Record a small program, once for all tests of a worker that hand in the same; they copy what it returns."""
+    kept: dict[str, Path] = {}
+
+    def record(script: str) -> Path:
+        if script not in kept:
+            place = Workplace(*map(tmp_path_factory.mktemp, ("recorded", "cache", "t")))
+            place.write("job.py", script)
+            done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
+            assert done.returncode == 0, done.stderr
+            kept[script] = place.folder / "job.eprof"
+        return kept[script]
+
+    return record

@@ -20,18 +20,9 @@ with energyprof.stage("train"):
 """
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Path:
-    place = workplace_class(*map(tmp_path_factory.mktemp, ("recorded", "cache", "t")))
-    place.write("job.py", SCRIPT)
-    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
-    assert done.returncode == 0, done.stderr
-    return place.folder / "job.eprof"
-
-
 @pytest.fixture
-def check(place: Any, recorded: Path, command_here: Any) -> Any:
-    shutil.copy(recorded, place.folder / "job.eprof")
+def check(place: Any, record_once: Any, command_here: Any) -> Any:
+    shutil.copy(record_once(SCRIPT), place.folder / "job.eprof")
 
     def check(budget: str, *words: str) -> Any:
         place.write("budget.toml", budget)

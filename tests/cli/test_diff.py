@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,19 +15,10 @@ with energyprof.stage("load"):
 """
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Path:
-    place = workplace_class(*map(tmp_path_factory.mktemp, ("recorded", "cache", "t")))
-    place.write("job.py", SCRIPT)
-    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
-    assert done.returncode == 0, done.stderr
-    return place.folder / "job.eprof"
-
-
 @pytest.fixture
-def energyprof(place: Any, recorded: Path, command_here: Any) -> Any:
+def energyprof(place: Any, record_once: Any, command_here: Any) -> Any:
     for name in ("a1", "a2", "b1", "b2"):
-        shutil.copy(recorded, place.folder / f"{name}.eprof")
+        shutil.copy(record_once(SCRIPT), place.folder / f"{name}.eprof")
     return command_here
 
 
