@@ -11,18 +11,7 @@ import pytest
 from energyprof.capture import read_trace
 from energyprof.run import load
 
-STAGED = """\
-import energyprof, time
-def prepare():
-    until = time.thread_time() + .4
-    while time.thread_time() < until: sum(range(1_000))
-def train():
-    until = time.thread_time() + .9
-    while time.thread_time() < until: sum(range(1_000))
-prepare()
-with energyprof.stage("training"):
-    train()
-"""
+STAGED = Path(__file__).with_name("staged_functions.py").read_text()
 
 
 def samples(folder: Path, name: str = "job.eprof") -> int:

@@ -160,18 +160,7 @@ wait_for(multiprocessing.get_context("fork").Process(target=child))
     assert rows["in_child"]["total_j"] / whole_j == pytest.approx(true, abs=0.1)
 
 
-STAGED = """\
-import energyprof, time
-def prepare():
-    until = time.thread_time() + .4
-    while time.thread_time() < until: sum(range(1_000))
-def train():
-    until = time.thread_time() + .9
-    while time.thread_time() < until: sum(range(1_000))
-prepare()
-with energyprof.stage("training"):
-    train()
-"""
+STAGED = Path(__file__).with_name("staged_functions.py").read_text()
 
 
 def test_functions_of_stages_are_sampled_when_asked_for(place: Any) -> None:
