@@ -10,13 +10,13 @@ import numpy as np
 
 from energyprof.attribute.baseline import baseline_w
 from energyprof.attribute.cpu_shares import CpuShares
-from energyprof.attribute.cpu_time import CpuTimes, cpu_times
-from energyprof.attribute.device_lanes import HOST, device_lanes, of_device
+from energyprof.attribute.device_lanes import HOST, device_lanes
 from energyprof.attribute.edges import covered_ns, high_w, margins
 from energyprof.attribute.from_bursts import inferred
 from energyprof.attribute.functions import function_energy
+from energyprof.attribute.ground import DomainLanes, Ground
 from energyprof.attribute.hosts import by_host, seen_on
-from energyprof.attribute.identify import Case, Ran, Subtrees, self_columns, total_columns, unsplit_rows
+from energyprof.attribute.identify import Case, Ran, self_columns, total_columns, unsplit_rows
 from energyprof.attribute.inference.columns import Columns
 from energyprof.attribute.inference.problem import SensorProblem
 from energyprof.attribute.inference.separable import FittedSplit, refusal_of, scale, sensor_fit
@@ -27,14 +27,8 @@ from energyprof.attribute.others import NO_IDLE_POWER, Used, as_model, in_total,
 from energyprof.attribute.ranks import Ranks, is_distributed, rank_energies, rank_times
 from energyprof.attribute.said_of_bursts import said_of_bursts
 from energyprof.attribute.sampled import Sampled, sampled
-from energyprof.attribute.segments import Segments, busy_segments, exclusive_segments, inherited_segments
 from energyprof.attribute.split import Divided, Margins, Problem, Split, split
 from energyprof.attribute.steps import step_energy
-from energyprof.attribute.stretches import Between
-from energyprof.attribute.sums import sum_by
-from energyprof.attribute.threads import give_way
-from energyprof.attribute.timeline import Timeline, timeline
-from energyprof.attribute.times import stage_times
 from energyprof.attribute.updates import Recovered, recover
 from energyprof.attribute.waiting import kept_waiting
 from energyprof.attribute.weights import Cells, as_shares, presence
@@ -48,12 +42,11 @@ from energyprof.model.attribution import (
     FunctionEnergy,
     RankEnergy,
     RankTimes,
-    StageTimes,
     counted_domains,
 )
 from energyprof.model.domain import Domain, ReadStatus
 from energyprof.model.power import Readings, Use
-from energyprof.model.span import Floats, Ints
+from energyprof.model.span import Flags, Floats, Ints
 from energyprof.model.trace import Trace
 
 if TYPE_CHECKING:
@@ -67,8 +60,8 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     """Divide the energy of every domain over the stages; `progress` is told the part done, rising from 0 to 1."""
     tell = progress or (lambda _part: None)
     tell(0.0)
-    grounds = {host: _Ground.of(part) for host, part in by_host(trace).items()}
-    whole = grounds.get("") or _Ground.of(trace)
+    grounds = {host: Ground.of(part) for host, part in by_host(trace).items()}
+    whole = grounds.get("") or Ground.of(trace)
     if is_distributed(trace.ranks):
         apart = {host: Ranks.of(ground.trace.ranks, trace.lanes) for host, ground in grounds.items()}
         grounds = {host: replace(ground, ranks=apart[host]) for host, ground in grounds.items()}
@@ -102,7 +95,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     return result
 
 
-def _ranks(grounds: Mapping[str, _Ground], lanes: Mapping[tuple[str, int], _Lanes]) -> tuple[RankTimes, ...]:
+def _ranks(grounds: Mapping[str, Ground], lanes: Mapping[tuple[str, int], DomainLanes]) -> tuple[RankTimes, ...]:
     """Return how the ranks of all hosts spent their time."""
     found: list[RankTimes] = []
     for host, ground in grounds.items():
@@ -112,98 +105,68 @@ def _ranks(grounds: Mapping[str, _Ground], lanes: Mapping[tuple[str, int], _Lane
     return tuple(sorted(found, key=lambda one: one.rank))
 
 
+def _read(
+    ground: Ground, lanes: DomainLanes, domain: Domain, readings: Readings
+) -> tuple[Domain, Recovered, FoundWindow | None]:
+    """Return the windows of known energy, and the domain with the averaging window that was found, if one was."""
+
+    def recovered_as(domain: Domain) -> Recovered:
+        run = ground.trace.run
+        return recover(domain, readings, run.start_ns, run.end_ns, run.sleeps)
+
+    recovered = recovered_as(domain)
+    if ground.between is not None:
+        run = ground.between.windows(recovered.run, domain, ground.trace.run.start_ns)
+        recovered = replace(recovered, run=run)
+    window = _found_window(ground, lanes, domain, recovered)
+    if window is None or not window.is_new:
+        return domain, recovered, window
+    domain = window.of(domain)
+    return domain, recovered_as(domain), window
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class _Lanes:
-    """The lanes that count for a domain: the host's, or the device's own."""
+class _Division:
+    """How a domain's energy was divided."""
 
-    segments: Segments
-    line: Timeline
-    shares: CpuShares
-    own_ns: Floats
-    on_device: bool
-    stages: int
-    """How many stages the segments are of."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Ground:
-    """What all domains share."""
-
-    trace: Trace
-    cpu: CpuTimes
-    segments: Segments
-    times: StageTimes
-    tree: Subtrees
-    seen: Sampled | None
-    """None: no stacks were sampled."""
-    between: Between | None
-    """None: everything was stored."""
-    ranks: Ranks | None
-    """None: the run is not distributed."""
-
-    @staticmethod
-    def of(trace: Trace) -> _Ground:
-        """Work out what does not depend on a domain."""
-        cpu = cpu_times(trace.cpu, trace.run.start_ns, trace.lanes)
-        segments = exclusive_segments(trace.spans, trace.lane_runs, trace.run.start_ns)
-        between = None if trace.counted is None else Between.of(trace.counted, trace.run.start_ns)
-        segments = segments if between is None else between.outside(segments)
-        times = stage_times(trace, segments, cpu, between)
-        return _Ground(trace, cpu, segments, times, Subtrees.of(trace.stages), None, between, None)
-
-    def lanes(self, device: int) -> _Lanes:
-        """Return the lanes of one device, of all (ANY_DEVICE), or those of the host (HOST)."""
-        trace = self.trace
-        counts = of_device(trace.lanes, device)
-        inherited = inherited_segments(trace.spans, trace.lanes, trace.lane_runs, trace.run.start_ns)
-        busy = busy_segments(trace.spans, trace.lane_runs, trace.run.start_ns).with_more(inherited)
-        segments = give_way(self.segments.with_more(inherited), busy, trace.lanes, trace.lane_runs)
-        segments = segments.of(counts[segments.lane])
-        busy = give_way(busy, busy, trace.lanes, trace.lane_runs)
-        if self.between is not None:
-            laid = self.between.laid_out(trace.lanes)
-            laid = laid.of(counts[laid.lane])
-            segments, busy = (self.between.outside(part).with_more(laid) for part in (segments, busy))
-        line = timeline(busy.of(counts[busy.lane]))
-        own = sum_by(segments.stage, segments.end_ns - segments.start_ns, len(trace.stages))
-        shares = CpuShares.of(segments, trace.lanes, self.cpu, line)
-        return _Lanes(segments, line, shares, own, device != HOST, len(trace.stages))
+    found: Divided
+    whole: Split | FittedSplit
+    problem: Problem
+    statistical: _Fit | None = None
+    others_j: float = 0.0
+    touched: Flags | None = None
+    """Stages whose part was told apart from that of other programs; None: of none it was."""
 
 
-def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device: bool) -> DomainAttribution:
+def _divided(problem: Problem, used: Used | None, fit: Callable[[], _Fit | None]) -> _Division:
+    """Divide by the use of the host where others had a part, else by a statistical fit where there can be one."""
+    if used is not None:
+        shared, problem = split_shared(problem, used)
+        return _Division(shared, shared.found, problem, None, shared.others_j, shared.touched)
+    plain = split(problem)
+    statistical = fit()
+    if statistical is None:
+        return _Division(plain, plain, problem)
+    fitted = FittedSplit.of(plain, *statistical)
+    return _Division(fitted, fitted, problem, statistical)
+
+
+def _attribute_domain(ground: Ground, lanes: DomainLanes, domain: Domain, on_device: bool) -> DomainAttribution:
     trace = ground.trace
     readings = trace.readings.get(domain.id, _NO_READINGS)
-    recovered = recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps)
-    if ground.between is not None:
-        recovered = replace(recovered, run=ground.between.windows(recovered.run, domain, trace.run.start_ns))
-    window = _found_window(ground, lanes, domain, recovered)
-    if window is not None and window.is_new:
-        domain = window.of(domain)
-        recovered = recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps)
+    domain, recovered, window = _read(ground, lanes, domain, readings)
     windows = recovered.run
     used = _used(ground, domain, windows)
     problem, baseline, notes = _pose(ground, lanes, domain, recovered, used)
-    found: Divided
-    whole: Split | FittedSplit
-    statistical: _Fit | None = None
     faults = (*windows.faults, *said_of_window(window, domain))
     if used is not None and baseline is None:
-        if used.others_ns.any():
-            faults = (*faults, NO_IDLE_POWER)
+        faults = (*faults, NO_IDLE_POWER) if used.others_ns.any() else faults
         used = None
-    if used is not None:
-        shared, problem = split_shared(problem, used)
-        found, whole, others_j, touched = shared, shared.found, shared.others_j, shared.touched
-    else:
-        plain = split(problem)
-        found = whole = plain
-        statistical = _fitted(ground, lanes, domain, recovered, (baseline, window))
-        if statistical is not None:
-            found = whole = FittedSplit.of(plain, *statistical)
-        others_j, touched = 0.0, np.zeros(len(trace.stages), np.bool_)
+    division = _divided(problem, used, lambda: _fitted(ground, lanes, domain, recovered, (baseline, window)))
+    found, whole, statistical = division.found, division.whole, division.statistical
 
     total_uj = round(float(windows.energy_j.sum()) * MICRO)
-    parts = np.append(found.stages.energy_j, (whole.idle_j, whole.outside_j, others_j, whole.unattributed_j))
+    parts = np.append(found.stages.energy_j, (whole.idle_j, whole.outside_j, division.others_j, whole.unattributed_j))
     parts_uj = whole_microjoules(parts, total_uj)
     energy_uj, rest_uj = parts_uj[:-4], parts_uj[-4:].tolist()
     case = _case(ground, lanes, domain, windows, on_device)
@@ -211,12 +174,13 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
         case = replace(case, refusal=statistical[2])
         notes = (*notes, said_of(statistical[0], domain, window))
     own, total = self_columns(case, found, energy_uj), total_columns(case, found, energy_uj)
-    if touched.any():
+    touched = division.touched
+    if touched is not None and touched.any():
         by = "CPU time" if domain.driver == "cpu" else "what the device's processes used"
         below = ground.tree.sums(touched.astype(np.int64)) > 0
         own, total = as_model(own, touched, by), as_model(total, below, by)
     ranks = _rank_energies(ground, lanes, domain, recovered, energy_uj) if len(windows) else ()
-    functions = _functions(ground, domain, problem, own, found)
+    functions = _functions(ground, domain, division.problem, own, found)
     if functions is not None and used is not None and used.others_ns.any():
         functions = replace(functions, provenance=PROVENANCES.index("estimated (model)"))
     total_s = in_total(_use_of(trace, domain))
@@ -251,7 +215,7 @@ def _attribute_domain(ground: _Ground, lanes: _Lanes, domain: Domain, on_device:
 
 
 def _rank_energies(
-    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, energy_uj: Ints
+    ground: Ground, lanes: DomainLanes, domain: Domain, recovered: Recovered, energy_uj: Ints
 ) -> tuple[RankEnergy, ...]:
     """Return what each rank had of the domain's energy: the same problem once more, with the ranks' stages apart."""
     if ground.ranks is None:
@@ -263,7 +227,7 @@ def _rank_energies(
 
 
 def _functions(
-    ground: _Ground, domain: Domain, problem: Problem, own: EnergyColumns, found: Divided
+    ground: Ground, domain: Domain, problem: Problem, own: EnergyColumns, found: Divided
 ) -> FunctionEnergy | None:
     """Return the energy of sampled functions; None: no stacks were sampled, or nothing was read."""
     if ground.seen is None or not len(problem.windows):
@@ -276,8 +240,8 @@ _Fit: TypeAlias = "tuple[Fitted, Columns, str]"
 
 
 def _fitted(
-    ground: _Ground,
-    lanes: _Lanes,
+    ground: Ground,
+    lanes: DomainLanes,
     domain: Domain,
     recovered: Recovered,
     known: tuple[float | None, FoundWindow | None],
@@ -298,7 +262,7 @@ def _fitted(
     )
 
 
-def _found_window(ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered) -> FoundWindow | None:
+def _found_window(ground: Ground, lanes: DomainLanes, domain: Domain, recovered: Recovered) -> FoundWindow | None:
     """Return the averaging window that readings show where nobody has told it; None: it is known, or they do not."""
     if domain.quantity != "power" or domain.provenance == "model":
         return None
@@ -309,7 +273,7 @@ def _found_window(ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Rec
 
 
 def _posed(
-    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, baseline: float | None
+    ground: Ground, lanes: DomainLanes, domain: Domain, recovered: Recovered, baseline: float | None
 ) -> SensorProblem | None:
     """Return the problem of the statistical fit; None where there can be none."""
     trace, windows = ground.trace, recovered.run
@@ -326,7 +290,7 @@ def _posed(
     return SensorProblem(domain, recovered.rows, workload, windows, baseline, run_ns, host_clock)
 
 
-def _case(ground: _Ground, lanes: _Lanes, domain: Domain, windows: Windows, on_device: bool) -> Case:
+def _case(ground: Ground, lanes: DomainLanes, domain: Domain, windows: Windows, on_device: bool) -> Case:
     """Return what the verdict on the domain's figures rests on."""
     stages = ground.trace.stages
     return Case(
@@ -353,7 +317,7 @@ def _use_of(trace: Trace, domain: Domain) -> Use:
     return trace.host_use if domain.driver == "cpu" else trace.device_use.get(domain.id, Use.none())
 
 
-def _used(ground: _Ground, domain: Domain, windows: Windows) -> Used | None:
+def _used(ground: Ground, domain: Domain, windows: Windows) -> Used | None:
     """Return who used the machine in each window where others' part is to be told apart; None: it is not.
 
     A model counts the program's own CPU time only: nothing of others is in it.
@@ -366,7 +330,7 @@ def _used(ground: _Ground, domain: Domain, windows: Windows) -> Used | None:
 
 
 def _pose(
-    ground: _Ground, lanes: _Lanes, domain: Domain, recovered: Recovered, shared: Used | None
+    ground: Ground, lanes: DomainLanes, domain: Domain, recovered: Recovered, shared: Used | None
 ) -> tuple[Problem, float | None, tuple[str, ...]]:
     """Return the domain's problem for the estimator, the baseline and notes."""
     windows, count = recovered.run, lanes.stages
