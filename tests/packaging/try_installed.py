@@ -1,4 +1,6 @@
-"""Try an energyprof that pip installed: `python try_installed.py ENVIRONMENT`. CI runs it on the built wheel.
+"""Try an energyprof that pip installed: `python try_installed.py ENVIRONMENT [pytest]`. CI runs it on the built wheel.
+
+`pytest` tries the plugin of pytest instead, in an environment that has it.
 
 Standard library only, and everything happens in a folder outside the clone, so that nothing but what the wheel holds
 can answer.
@@ -24,21 +26,30 @@ with energyprof.stage("work"):
     print(sum(count() for _ in range(20)))
 """
 
+# Only pytest loads what is registered with it; that needs pytest and is tried by itself.
 LOAD_ENTRY_POINTS = """\
 from importlib.metadata import distribution
-entries = [entry for entry in distribution("energyprof").entry_points]
+entries = [entry for entry in distribution("energyprof").entry_points if entry.group != "pytest11"]
 for entry in entries:
     entry.load()
 print(len(entries))
+"""
+
+MEASURED_TEST = """\
+def test_counts() -> None:
+    assert sum(range(2_000_000)) > 0
 """
 
 
 def main() -> None:
     """Try everything and print one line for each thing that works; the first that does not ends with status 1."""
     environment = Path(sys.argv[1]).resolve()
+    checks = (holds_only_its_packages, tells_its_version, loads_entry_points, profiles_a_program)
+    if sys.argv[2:] == ["pytest"]:
+        checks = (measures_tests_in_pytest,)
     with tempfile.TemporaryDirectory(prefix="energyprof-wheel-") as folder:
         installed = Installed(environment, Path(folder))
-        for check in (holds_only_its_packages, tells_its_version, loads_entry_points, profiles_a_program):
+        for check in checks:
             check(installed)
             print(f"ok  {check.__name__.replace('_', ' ')}")
 
@@ -108,6 +119,15 @@ def profiles_a_program(installed: Installed) -> None:
     report = json.loads(installed.run("energyprof", "report", "run.eprof", "--format", "json").stdout)
     stages = {row["stage"]: row["calls"] for row in report["stages"]}
     expect(stages == {"work": 1, "work/count": 20}, f"the report shows other stages: {stages}")
+
+
+def measures_tests_in_pytest(installed: Installed) -> None:
+    """pytest finds the plugin by itself, which does nothing until it is asked and then tells the joules of a test."""
+    (installed.folder / "test_program.py").write_text(MEASURED_TEST)
+    unasked = installed.run("python", "-m", "pytest", "-p", "no:cacheprovider", "test_program.py").stdout
+    expect("1 passed" in unasked and "energy of" not in unasked, f"the plugin spoke without being asked\n{unasked}")
+    asked = installed.run("python", "-m", "pytest", "-p", "no:cacheprovider", "--energyprof", "test_program.py").stdout
+    expect("1 passed" in asked and "test_counts" in asked, f"the plugin told nothing of the test\n{asked}")
 
 
 if __name__ == "__main__":
