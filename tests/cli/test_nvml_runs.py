@@ -24,6 +24,8 @@ SAMPLES = Gpu(**POWER_ONLY, usage=None, buffer=Sensor(20 * MS, 7 * MS, 20 * MS))
 FULL_TIME_ERROR = 0.005
 MEAN_ERROR = 0.02
 """Of a mean over a second in a run of some seconds: what it shows at both ends is of before and after, too."""
+RESPONSE_ERROR = 0.01
+"""Of a sensor that follows the power with 90 ms of delay: likewise, where a busy machine puts an end beside a step."""
 
 
 @pytest.mark.slow
@@ -36,7 +38,7 @@ def test_energy_of_the_gpu_is_the_true_one_within_half_a_per_cent(tmp_path, gpu,
     outcome = run_pipeline(tmp_path, [gpu], window_s=window_s)
 
     # Where a busy machine polled too late for an update, its interval says so: what was not seen nobody can know.
-    error = MEAN_ERROR if gpu is MEAN_1_S else FULL_TIME_ERROR
+    error = {MEAN_1_S: MEAN_ERROR, MAXWELL: RESPONSE_ERROR}.get(gpu, FULL_TIME_ERROR)
     bound_j = max(error * outcome.covered_truth_j, outcome.unseen_j)
     assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, abs=bound_j)
     assert outcome.unseen_j < 0.03 * outcome.covered_truth_j

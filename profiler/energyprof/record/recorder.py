@@ -13,7 +13,7 @@ from energyprof.model.json_text import to_json
 from energyprof.record import fork, lanes
 from energyprof.record.announcements import Announcements
 from energyprof.record.call_costs import CallCosts
-from energyprof.record.exit import close_within_limits
+from energyprof.record.exit import HEADWAY_S, close_within_limits
 from energyprof.record.faults import note, reason
 from energyprof.record.flusher import Flusher
 from energyprof.record.fork import Forking
@@ -126,7 +126,7 @@ class Recorder:
     def close(self) -> None:
         """Stop recording and write all there is; a second call does nothing.
 
-        Takes some milliseconds, longer only where much is left to write, and gives a hanging disk 0.1 s.
+        Takes some milliseconds, longer only where much is left to write, and gives a hanging disk `HEADWAY_S`.
         """
         if not self._is_open:
             return
@@ -150,7 +150,7 @@ class Recorder:
     def _is_free(self) -> bool:
         """Wait until nobody else flushes; False: no headway is made, and a hanging disk is not waited for."""
         written = -1
-        while not self._flushing.acquire(timeout=CLOSE_TIMEOUT_S):
+        while not self._flushing.acquire(timeout=HEADWAY_S):
             if self._events_written == written:
                 return False
             written = self._events_written
