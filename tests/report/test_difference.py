@@ -1,8 +1,12 @@
 """What two groups of runs take more or less, and when that is not to be told."""
 
+import dataclasses
+import math
+
 import pytest
 
 from energyprof.report.difference import difference
+from energyprof.report.spread import ASSUMED_SD
 
 
 def run(sample, *energies_j, domains=None, calls=1, **options):
@@ -10,14 +14,18 @@ def run(sample, *energies_j, domains=None, calls=1, **options):
     return sample.make_report(parts, domains or (sample.CPU,), **options)
 
 
+def elsewhere(report, **facts):
+    return dataclasses.replace(report, run=dataclasses.replace(report.run, **facts))
+
+
 def stages(found):
     return {row.name: row for row in found.stages}
 
 
 def test_a_change_beyond_the_intervals_of_two_runs_is_told(sample):
-    found = stages(difference([run(sample, 100.0, 100.0)], [run(sample, 100.0, 80.0)]))
+    found = stages(difference([run(sample, 100.0, 100.0)], [run(sample, 100.0, 60.0)]))
 
-    assert found["b"].total_j.change == -20
+    assert found["b"].total_j.change == -40
     assert found["b"].total_j.verdict == "less"
     assert found["b"].total_j.high < 0
     assert (found["a"].total_j.change, found["a"].total_j.verdict) == (0, "chance")
@@ -100,3 +108,86 @@ def test_other_commands_and_other_numbers_of_calls_are_said(sample):
 def test_layers_are_compared_too(sample):
     assert difference([sample.digits()], [sample.digits()]).layers == ()
     assert all(row.total_j.change == 0 for row in difference([sample.vit_training()], [sample.vit_training()]).stages)
+
+
+@pytest.mark.parametrize("domain", ["MODEL", "CPU"])
+def test_what_is_wrong_of_all_joules_of_one_machine_alike_hides_no_change(sample, domain):
+    # given: a model that may be off by -40 to +60 %, or a sensor by 3 %, and one run of each
+    before, after = (run(sample, energy_j, domains=(getattr(sample, domain),)) for energy_j in (100.0, 150.0))
+
+    found = difference([before], [after])
+
+    (change,) = found.stages
+    assert (change.total_j.verdict, found.measured_j.verdict) == ("more", "more")
+    assert change.total_j.ratio_low < 0.5 < change.total_j.ratio_high
+    assert "cancels in its ratio" in found.basis[0]
+    assert ("CPU time" in " ".join(found.basis)) == (domain == "MODEL")
+
+
+@pytest.mark.parametrize("domain", ["MODEL", "CPU"])
+def test_a_change_as_small_as_that_between_two_runs_of_one_program_is_chance(sample, domain):
+    before, after = (run(sample, energy_j, domains=(getattr(sample, domain),)) for energy_j in (100.0, 103.0))
+
+    found = difference([before], [after])
+
+    assert found.measured_j.verdict == "chance"
+    half = 1.95996 * ASSUMED_SD * math.hypot(found.measured_j.before, found.measured_j.after)
+    assert found.measured_j.high == pytest.approx(found.measured_j.change + half, rel=1e-4)
+    assert "a standard deviation of 10 % is assumed" in " ".join(found.cautions)
+
+
+def test_each_machine_of_several_keeps_what_it_gets_wrong(sample):
+    before, after = (run(sample, energy_j, domains=(sample.MODEL,)) for energy_j in (100.0, 150.0))
+
+    found = difference([before], [elsewhere(after, host="another")])
+
+    assert found.measured_j.verdict == "chance"
+    assert found.obstacles == ()
+    assert "the hosts differ (workbench; another)" in found.cautions[0]
+    assert "kept in the intervals" in found.basis[0]
+    much = difference([before], [elsewhere(run(sample, 900.0, domains=(sample.MODEL,)), host="another")])
+    assert much.measured_j.verdict == "more"
+
+
+def test_machines_of_other_processors_are_not_tested(sample):
+    after = run(sample, 150.0)
+    other = elsewhere(after, host="another", versions={**after.run.versions, "cpu": "another"})
+
+    found = difference([run(sample, 100.0)], [other])
+
+    assert found.measured_j.verdict == "not tested"
+    assert any("the processors differ" in line for line in found.obstacles)
+
+
+def test_a_single_run_beside_several_is_taken_to_vary_as_they_do(sample):
+    before = [run(sample, energy_j, idle_share=0.0) for energy_j in (99.0, 100.0, 101.0)]
+
+    found = difference(before, [run(sample, 110.0, idle_share=0.0)])
+
+    # Student's t, 2 degrees of freedom, at 2.5 %: 4.303; s = 1 % of 100 J, of 110 J for the single run.
+    half = 4.3027 * math.hypot(1 / math.sqrt(3), 1.1)
+    (change,) = found.stages
+    assert change.total_j.low == pytest.approx(10 - half, rel=1e-3)
+    assert not any("assumed" in line for line in found.cautions)
+
+
+def test_of_a_gpu_sensor_and_a_cpu_model_only_what_each_has_in_common_is_left_out(sample):
+    def both(gpu_j, cpu_j):
+        return sample.make_report([sample.Part("a", (gpu_j, cpu_j), error=0.1)], (sample.GPU, sample.MODEL))
+
+    found = difference([both(100.0, 100.0)], [both(100.0, 100.0)])
+
+    (change,) = found.stages
+    # The sensor's own interval, 2 J below and above in totals as the sample has them, and the assumed spread of 200 J.
+    own = 2.0
+    half = math.sqrt(2) * math.hypot(own, 1.95996 * ASSUMED_SD * 200)
+    assert change.total_j.high == pytest.approx(half, rel=0.02)
+
+
+def test_the_interval_of_a_ratio_knows_that_both_sides_are_uncertain(sample):
+    found = difference([run(sample, 100.0, idle_share=0.0)], [run(sample, 300.0, idle_share=0.0)])
+
+    whole = found.measured_j
+    half = 1.95996 * ASSUMED_SD * math.sqrt(2) * 3
+    assert whole.ratio == pytest.approx(2.0)
+    assert (whole.ratio_low, whole.ratio_high) == pytest.approx((2 - half, 2 + half), rel=1e-3)

@@ -33,6 +33,7 @@ class DiffJson:
             "comparable": not found.obstacles,
             "obstacles": list(found.obstacles),
             "cautions": list(found.cautions),
+            "basis": list(found.basis),
             "provenance": found.provenance,
             "tested": found.tested,
             "before": [_run(run) for run in found.before],
@@ -84,4 +85,4 @@ def _row(row: DifferenceRow) -> dict[str, Any]:
 
 
 def _shift(shift: Shift) -> dict[str, Any]:
-    return {**asdict(shift), "ratio": shift.ratio}
+    return {**asdict(shift), "ratio": shift.ratio}  # which is no field, as its bounds are

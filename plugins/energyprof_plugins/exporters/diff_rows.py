@@ -82,6 +82,7 @@ def summary(found: Difference) -> str:
 
 
 def how(found: Difference) -> str:
-    """Return what the figures rest on."""
+    """Return what the figures rest on, in sentences."""
     runs = f"{len(found.before)} {'run' if len(found.before) == 1 else 'runs'} before, {len(found.after)} after"
-    return f"{runs}; {found.provenance}; 95 % intervals, of {found.tested} rows tested together"
+    tested = f"; 95 % intervals, {found.tested} rows tested together" if found.tested else ""
+    return ". ".join((f"{runs}; {found.provenance}{tested}", *(line[0].upper() + line[1:] for line in found.basis)))

@@ -25,6 +25,9 @@ class Shift:
     """None in both bounds: nothing tells how sure the change is."""
     high: float | None
     verdict: Verdict
+    ratio_low: float | None = None
+    """95 % interval of `ratio`; None where that, or how sure it is, is not known."""
+    ratio_high: float | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -71,3 +74,5 @@ class Difference:
     """Why the joules of the two groups cannot be compared; then nothing is tested."""
     cautions: tuple[str, ...]
     """What else may have made a difference."""
+    basis: tuple[str, ...] = ()
+    """What the intervals leave out or take for granted."""

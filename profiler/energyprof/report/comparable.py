@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 from energyprof.model.report import Report
 
@@ -17,19 +18,39 @@ def cautions_between(reports: Sequence[Report]) -> tuple[str, ...]:
 
 def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each thing that was not alike when these runs were recorded."""
-    asked: tuple[tuple[str, Callable[[Report], str], str], ...] = (
-        ("power sensors", _sensors, "joules of different sensors differ by more than the program; record all alike"),
-        ("how joules are known", _provenance, "an estimate and a measurement are not to be set against each other"),
-        ("hosts", lambda report: report.run.host, "record all on one machine"),
-        ("processors", lambda report: report.run.versions.get("cpu", ""), "record all on one machine"),
-        ("versions of energyprof", lambda report: report.run.versions.get("energyprof", ""), "record all with one"),
-    )
-    lines = []
+    return tuple(_lines(reports, (*_SENSING, _HOSTS, _PROCESSORS, _VERSIONS)))
+
+
+def obstacles_to_a_difference(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a line for each thing for which the changes between these runs cannot be tested.
+
+    Hosts of one processor may be compared where each keeps what it gets wrong: names of containers differ from run to
+    run.
+    """
+    hosts = () if _is_of_one_kind(reports) else (_HOSTS,)
+    return tuple(_lines(reports, (*_SENSING, *hosts, _PROCESSORS, _VERSIONS)))
+
+
+def of_other_machines(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return what is to be said of runs of several hosts that are compared all the same."""
+    return tuple(_lines(reports, (_LIKE_HOSTS,))) if _is_of_one_kind(reports) else ()
+
+
+def is_one_machine(reports: Sequence[Report]) -> bool:
+    """Return whether what a sensor or model gets wrong is the same in all of these runs."""
+    return len({(report.run.host, _processor(report), _sensors(report)) for report in reports}) == 1
+
+
+def _is_of_one_kind(reports: Sequence[Report]) -> bool:
+    found = {_processor(report) for report in reports}
+    return len(found) == 1 and found != {""}
+
+
+def _lines(reports: Sequence[Report], asked: Iterable[_Asked]) -> Iterator[str]:
     for what, of, remedy in asked:
         found = list(dict.fromkeys(of(report) for report in reports))
         if len(found) > 1:
-            lines.append(f"the {what} differ ({'; '.join(one or 'not known' for one in found)}): {remedy}")
-    return tuple(lines)
+            yield f"the {what} differ ({'; '.join(one or 'not known' for one in found)}): {remedy}"
 
 
 def disturbances_in(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -50,3 +71,27 @@ def _sensors(report: Report) -> str:
 
 def _provenance(report: Report) -> str:
     return report.measured.provenance
+
+
+def _host(report: Report) -> str:
+    return report.run.host
+
+
+def _processor(report: Report) -> str:
+    return report.run.versions.get("cpu", "")
+
+
+_Asked = tuple[str, Callable[[Report], str], str]
+_SENSING: Final[tuple[_Asked, ...]] = (
+    ("power sensors", _sensors, "joules of different sensors differ by more than the program; record all alike"),
+    ("how joules are known", _provenance, "an estimate and a measurement are not to be set against each other"),
+)
+_HOSTS: Final[_Asked] = ("hosts", _host, "record all on one machine")
+_LIKE_HOSTS: Final[_Asked] = ("hosts", _host, "their processors are of one kind, yet each machine differs a little")
+_PROCESSORS: Final[_Asked] = ("processors", _processor, "record all on one machine")
+_VERSIONS: Final[_Asked] = (
+    "versions of energyprof",
+    lambda report: report.run.versions.get("energyprof", ""),
+    "record all with one",
+)
+"""What is asked of each run, what that is called, and what helps where it differs."""

@@ -1,62 +1,71 @@
 """Compare two reports: what each stage spends more or less, with an interval that holds for all of them together.
 
-Both intervals are taken to be independent 95 % intervals, each side by itself, so that the change reaches the root of
-the sum of squares to either side. With m stages tested, intervals are widened from the normal quantile of 2.5 % to that
-of 2.5 % / m (Bonferroni): the chance that any of them leaves out what is true stays below 5 %.
+How far a change may lie off is worked out as `energyprof diff` does for two single runs: `spread` says how. What a
+sensor or model gets wrong of all joules alike counts only where the runs are of two machines, or were read differently.
+With m stages tested, 2.5 % / m is left out on either side (Bonferroni): the chance that any interval leaves out what is
+true stays below 5 %.
 """
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
-from statistics import NormalDist
+from dataclasses import dataclass
 from typing import Final
 
 from energyprof.model.attribution import PROVENANCES
 from energyprof.model.comparison import Change, Comparison, EdgeChange, LedgerChange, Presence, StageChange
 from energyprof.model.domain import Provenance
 from energyprof.model.ids import StageId
-from energyprof.model.report import EdgeRow, Report, StageRow, SumRow
+from energyprof.model.report import EdgeRow, Report, StageRow
+from energyprof.report.comparable import is_one_machine
+from energyprof.report.figure import Figure, Figures
+from energyprof.report.spread import TAIL, change_reach
 
 LINES: Final = ("stages", "idle", "outside", "others", "unattributed", "measured")
 
 
+@dataclass(frozen=True, slots=True)
+class _Test:
+    """How changes of stages are tested."""
+
+    tail: float
+    is_common: bool
+
+
 def compare(before: Report, after: Report) -> Comparison:
     """Return what changed from `before` to `after`; stages are the same where their ids are."""
+    sides = Figures(before), Figures(after)
     old, new = ({row.stage: row for row in report.stages} for report in (before, after))
     order = _merged_order(before.stages, after.stages)
     tested = sum(_is_testable(old.get(stage), new.get(stage)) for stage in order)
-    wider = _wider(tested)
-    edges = _edges(before.edges, after.edges)
+    is_common = is_one_machine((before, after))
+    test = _Test(TAIL / max(tested, 1), is_common)
+    whole = [one.measured() for one in sides]
     return Comparison(
         before=before.run,
         after=after.run,
-        measured=_change(before.measured, after.measured, 1.0),
+        measured=_change(whole[0], whole[1], _Test(TAIL, is_common)),
         ledger=tuple(LedgerChange(line, _line(before, line), _line(after, line)) for line in LINES),
-        stages=tuple(_stage(old.get(stage), new.get(stage), wider) for stage in order),
-        edges=edges,
+        stages=tuple(_stage(sides, (old.get(stage), new.get(stage)), test) for stage in order),
+        edges=_edges(before.edges, after.edges),
         tested=tested,
     )
-
-
-def _wider(tested: int) -> float:
-    if tested <= 1:
-        return 1.0
-    normal = NormalDist()
-    return normal.inv_cdf(1 - 0.025 / tested) / normal.inv_cdf(0.975)
 
 
 def _is_testable(before: StageRow | None, after: StageRow | None) -> bool:
     return all(row is None or row.self_sum.energy_j is not None for row in (before, after))
 
 
-def _stage(before: StageRow | None, after: StageRow | None, wider: float) -> StageChange:
+def _stage(sides: tuple[Figures, Figures], rows: tuple[StageRow | None, StageRow | None], test: _Test) -> StageChange:
+    before, after = rows
     row = after or before
     if row is None:
         raise ValueError("a stage of neither run")
     presence: Presence = "new" if before is None else "vanished" if after is None else "both"
-    sums = [(None, None) if one is None else (one.self_sum, one.total_sum) for one in (before, after)]
+    pairs = list(zip(sides, rows, strict=True))
+    own = [None if one is None else figures.stage(one, is_own=True) for figures, one in pairs]
+    total = [None if one is None else figures.stage(one) for figures, one in pairs]
     return StageChange(
         stage=row.stage,
         name=row.name,
@@ -64,33 +73,26 @@ def _stage(before: StageRow | None, after: StageRow | None, wider: float) -> Sta
         parent=row.parent,
         kind=row.kind,
         presence=presence,
-        own=_change(sums[0][0], sums[1][0], wider),
-        total=_change(sums[0][1], sums[1][1], wider),
+        own=_change(own[0], own[1], test),
+        total=_change(total[0], total[1], test),
         calls_before=0 if before is None else before.calls,
         calls_after=0 if after is None else after.calls,
     )
 
 
-def _change(before: SumRow | None, after: SumRow | None, wider: float) -> Change:
+def _change(before: Figure | None, after: Figure | None, test: _Test) -> Change:
     """Return the change; a stage that was not there spent nothing, one that cannot be told apart is not known."""
-    sides = [row for row in (before, after) if row is not None]
-    provenance: Provenance = max((row.provenance for row in sides), key=PROVENANCES.index, default="measured")
-    before_j, after_j = (None if row is None else row.energy_j for row in (before, after))
-    if any(row.energy_j is None for row in sides):
+    sides = [figure for figure in (before, after) if figure is not None]
+    provenance: Provenance = max((figure.provenance for figure in sides), key=PROVENANCES.index, default="measured")
+    before_j, after_j = (None if figure is None else figure.value for figure in (before, after))
+    if any(figure.value is None for figure in sides):
         return Change(before_j, after_j, None, None, None, provenance)
     change_j = (round((after_j or 0.0) * 1e6) - round((before_j or 0.0) * 1e6)) / 1e6
-    if any(row.low_j is None or row.high_j is None for row in sides):
+    old, new = (figure or Figure(0.0, 0.0, 0.0) for figure in (before, after))
+    reach = change_reach([old], [new], test.tail, 1.0, is_common=test.is_common)
+    if reach is None:
         return Change(before_j, after_j, change_j, None, None, provenance)
-    (old_down, old_up), (new_down, new_up) = _reach(before), _reach(after)
-    low_j, high_j = change_j - wider * math.hypot(new_down, old_up), change_j + wider * math.hypot(new_up, old_down)
-    return Change(before_j, after_j, change_j, round(low_j, 6), round(high_j, 6), provenance)
-
-
-def _reach(row: SumRow | None) -> tuple[float, float]:
-    """Return how far the interval reaches below and above the figure."""
-    if row is None or row.energy_j is None or row.low_j is None or row.high_j is None:
-        return 0.0, 0.0
-    return max(row.energy_j - row.low_j, 0.0), max(row.high_j - row.energy_j, 0.0)
+    return Change(before_j, after_j, change_j, round(change_j - reach[0], 6), round(change_j + reach[1], 6), provenance)
 
 
 def _merged_order(before: Sequence[StageRow], after: Sequence[StageRow]) -> list[StageId]:

@@ -55,7 +55,7 @@ def test_significant_changes_say_direction_amount_and_interval(sample):
     assert texts[0].startswith("\u25bc \u2212480 \u00b1")
     assert texts[1] == "self 720 J \u2192 240 J"
     assert "less" in group.get("class").split()
-    assert found["rerank"][0][0].startswith("\u25b2 +130 \u00b1")
+    assert found["rerank"][0][0].startswith("\u25b2 +130 J (")
     assert "more" in found["rerank"][1].get("class").split()
 
 
@@ -88,12 +88,12 @@ def test_a_run_against_itself_has_nothing_that_stands_out(sample):
 
 def test_ten_thousand_changes_are_folded(sample):
     before = sample.make_report([sample.Part(f"s{n}x", (1.0,)) for n in range(10_000)])
-    after = sample.make_report([sample.Part(f"s{n}x", (2.0,)) for n in range(10_000)])
+    after = sample.make_report([sample.Part(f"s{n}x", (3.0,)) for n in range(10_000)])
 
     found = boxes(before, after)
 
     assert len(found) == 41
-    assert found["+ 9 960, 9 960 changed"][0] == ["+9.96 kJ of 9.96 kJ, measured"]
+    assert found["+ 9 960, 9 960 changed"][0] == ["+19.9 kJ of 9.96 kJ, measured"]
 
 
 def test_pictures_are_drawn_of_hostile_names_too(sample):

@@ -57,7 +57,7 @@ def _verdict(report: Report, comparison: Comparison, folded: int) -> list[str]:
     if len({run.host for _, run in sides}) > 1:
         said.append(font("the runs are of different machines", 10, INK, bold=True))
     said.append(font(f"95 % intervals, corrected for testing {grouped(comparison.tested)} stages", 9, DIM))
-    said.append(font("one run each: how runs differ by themselves is not in the intervals", 9, DIM))
+    said.append(font("one run each: runs are taken to differ by 10 % (one standard deviation)", 9, DIM))
     if folded:
         said.append(font(f"{grouped(folded)} of {grouped(len(comparison.stages))} stages folded", 9, DIM))
     return said

@@ -1,0 +1,127 @@
+"""How far the mean of some runs may lie from what the program takes, and how far apart two such means.
+
+Several runs tell how much they differ: the mean of n has the interval of Student's t with n - 1 degrees of freedom, the
+change of two means that of Welch and Satterthwaite (Welch 1947, Biometrika 34, 28-35). A single run beside several is
+taken to vary as they do, relative to its size: the interval of a prediction, t * s * sqrt(1 + 1/n). Two single runs
+tell nothing of it. Each then reaches as far as its own interval, and as runs of a program differ by `ASSUMED_SD`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import NormalDist, mean, stdev
+
+from energyprof.report.figure import Figure
+
+TAIL = 0.025
+"""On either side of a 95 % interval."""
+ASSUMED_SD = 0.10
+"""Of runs of one program on one machine, relative. Twelve runs of a small torch training on a shared virtual machine
+(2 threads of an EPYC, load model, 2026-11-26) differed by 11 % as wholes, their stages of over 0.1 J by 11 to 36 %."""
+
+Reach = tuple[float, float]
+"""How far below and above a figure may lie."""
+
+
+def mean_figure(figures: Sequence[Figure]) -> Figure:
+    """Return the mean of some runs with its interval; that of one run is as it is."""
+    if len(figures) == 1:
+        return figures[0]
+    first = max(figures, key=lambda figure: figure.above)
+    value = mean_of(figures)
+    if value is None:
+        lows, highs = ([one for one in column if one is not None] for column in _bounds(figures))
+        is_bounded = len(lows) == len(highs) == len(figures)
+        bounds = (mean(lows), mean(highs)) if is_bounded else (None, None)
+        return Figure(None, *bounds, first.below, first.above, first.provenance)
+    half = t(len(figures) - 1, TAIL) * stdev(known(figures)) / math.sqrt(len(figures))
+    return Figure(value, value - half, value + half, first.below, first.above, first.provenance)
+
+
+def mean_of(figures: Sequence[Figure]) -> float | None:
+    """Return the mean; None: it is not known of all."""
+    values = known(figures)
+    return mean(values) if values and len(values) == len(figures) else None
+
+
+def known(figures: Sequence[Figure]) -> list[float]:
+    """Return the values that are known."""
+    return [figure.value for figure in figures if figure.value is not None]
+
+
+def change_reach(
+    before: Sequence[Figure], after: Sequence[Figure], tail: float, weight: float, *, is_common: bool
+) -> Reach | None:
+    """Return how far `after - weight * before` may lie below and above; None: a run has no interval of its own.
+
+    `is_common`: what the sensor or model gets wrong is the same on both sides. All values are known.
+    """
+    reaches = _reaches(before, after, tail, weight)
+    if reaches is None:
+        return None
+    old, new = reaches
+    if not is_common:
+        old, new = (_with_common(side, reach, tail) for side, reach in ((before, old), (after, new)))
+    return math.hypot(new[0], weight * old[1]), math.hypot(new[1], weight * old[0])
+
+
+def _reaches(
+    before: Sequence[Figure], after: Sequence[Figure], tail: float, weight: float
+) -> tuple[Reach, Reach] | None:
+    sizes = [abs(mean(known(side))) for side in (before, after)]
+    several = [side for side in (before, after) if len(side) > 1]
+    if not several:
+        old, new = (_single(side[0], tail) for side in (before, after))
+        return None if old is None or new is None else (old, new)
+    if len(several) == 1:
+        own = known(several[0])
+        relative = stdev(own) / abs(mean(own)) if mean(own) else 0.0
+        sds = [relative * size for size in sizes]
+        degrees = float(len(own) - 1)
+    else:
+        sds = [stdev(known(side)) for side in (before, after)]
+        degrees = _degrees([sds[0] * weight, sds[1]], [len(before), len(after)])
+    quantile = t(degrees, tail) if any(sds) else 0.0
+    halves = [quantile * sd / math.sqrt(len(side)) for sd, side in zip(sds, (before, after), strict=True)]
+    return (halves[0], halves[0]), (halves[1], halves[1])
+
+
+def _degrees(sds: Sequence[float], counts: Sequence[int]) -> float:
+    """Return those of Welch and Satterthwaite."""
+    parts = [sd**2 / count for sd, count in zip(sds, counts, strict=True)]
+    spare = sum(part**2 / (count - 1) for part, count in zip(parts, counts, strict=True))
+    return sum(parts) ** 2 / spare if spare > 0 else float(sum(counts) - len(counts))
+
+
+def _single(figure: Figure, tail: float) -> Reach | None:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return None
+    spread = NormalDist().inv_cdf(1 - tail) * ASSUMED_SD * abs(figure.value)
+    wider = _wider(tail)
+    down, up = max(figure.value - figure.low, 0.0), max(figure.high - figure.value, 0.0)
+    return math.hypot(wider * down, spread), math.hypot(wider * up, spread)
+
+
+def _with_common(side: Sequence[Figure], reach: Reach, tail: float) -> Reach:
+    """Return how far a side reaches with what its own sensor or model gets wrong, which no number of runs shows."""
+    value, wider = abs(mean(known(side))), _wider(tail)
+    below, above = max(figure.below for figure in side), max(figure.above for figure in side)
+    return math.hypot(reach[0], wider * below * value), math.hypot(reach[1], wider * above * value)
+
+
+def _wider(tail: float) -> float:
+    """Return by how much a 95 % interval grows to leave out `tail` on either side, errors taken to be normal."""
+    normal = NormalDist()
+    return normal.inv_cdf(1 - tail) / normal.inv_cdf(1 - TAIL)
+
+
+def _bounds(figures: Sequence[Figure]) -> tuple[list[float | None], list[float | None]]:
+    return [figure.low for figure in figures], [figure.high for figure in figures]
+
+
+def t(degrees: float, tail: float) -> float:
+    """Return the quantile of Student's t that leaves out `tail` above it."""
+    from scipy.special import stdtrit  # here: a report waits for no scipy
+
+    return float(stdtrit(degrees, 1 - tail))
