@@ -82,7 +82,7 @@ class TestEnergy:
             return self._unknown(item, limit, "another process's run holds the figures; run pytest by itself")
         try:
             report = run.report()
-            (ruling,) = check_budget(report, [limit], ()) if limit else (None,)
+            (ruling,) = check_budget([report], [limit], ()) if limit else (None,)
         except EnergyprofError as error:
             return self._unknown(item, limit, str(error))
         whole = report.measured

@@ -298,11 +298,11 @@ def render_difference(name: str, report: Report, found: Difference, **context: A
     return exporter(name).render(report, RenderContext(difference=found, **context))
 
 
-def check_budget(report: Report, limits: Sequence[Limit], baseline: Sequence[Report]) -> tuple[Ruling, ...]:
-    """Return what a run makes of each limit; raises InputError for a name that it has not."""
+def check_budget(reports: Sequence[Report], limits: Sequence[Limit], baseline: Sequence[Report]) -> tuple[Ruling, ...]:
+    """Return what the mean of these runs makes of each limit; raises InputError for a name that none of them has."""
     from energyprof.report.budget import judge
 
-    return judge(report, limits, baseline)
+    return judge(reports, limits, baseline)
 
 
 def compare_ways(

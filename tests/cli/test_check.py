@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from energyprof.cli.budget_file import read_budget
+from energyprof.cli.check_page import Checked, amounts, as_markdown
 from energyprof.errors import InputError
-from energyprof.model.budget import Limit
+from energyprof.model.budget import Limit, Ruling
 
 SCRIPT = """\
 import energyprof
@@ -22,17 +25,18 @@ with energyprof.stage("train"):
 
 @pytest.fixture
 def check(place: Any, record_once: Any, command_here: Any) -> Any:
-    shutil.copy(record_once(SCRIPT), place.folder / "job.eprof")
+    for name in ("job", "old", "older"):
+        shutil.copy(record_once(SCRIPT), place.folder / f"{name}.eprof")
 
-    def check(budget: str, *words: str) -> Any:
+    def check(budget: str, *words: str, runs: Sequence[str] = ("job.eprof",)) -> Any:
         place.write("budget.toml", budget)
-        return command_here("check", "job.eprof", "--budget", "budget.toml", *words)
+        return command_here("check", *runs, "--budget", "budget.toml", *words)
 
     return check
 
 
 def energy_j(check: Any) -> float:
-    (ruling,) = json.loads(check("total.max = '1 MJ'", "--format", "json").stdout)
+    (ruling,) = json.loads(check("total.max = '1 MJ'", "--format", "json").stdout)["rulings"]
     return float(ruling["value"])
 
 
@@ -97,13 +101,25 @@ def test_every_kind_of_limit_is_read(tmp_path: Path) -> None:
         ("total = 5", "is no table"),
         ("[total]\nmax = '5 parsec'", "is no energy"),
         ("[total]\nmax = true", "is no energy"),
-        ("[total]\nmax = '-5 J'", "is no energy"),
         ("[total]\nmax = '1 g'", "carbon_g_per_kwh"),
         ("carbon_g_per_kwh = 0\n[total]\nmax = 1", "no number above 0"),
         ("[total]\nmaxi = 1", "'maxi' means nothing"),
         ("[stage.a]\nmax = 1", "'stage' means nothing"),
         ("[stages.a]\nmax_increase = 5", "is no percentage"),
         ("[total\n", "is no TOML"),
+        ("# nothing yet\n", "has no limit"),
+        ("[total]\n", "has no limit"),
+        ("[total]\nmax = -5", "no budget below 0"),
+        ("[total]\nmax = '-5 J'", "no budget below 0"),
+        ("[total]\nmax = '5 j'", "did you mean 'J'"),
+        ("[total]\nmax = '5 mwh'", "did you mean 'mWh'"),
+        ("[total]\nmax = '5 W'", "a power, not an energy"),
+        ("[total]\nmax = '5 %'", "max_increase"),
+        ("[total]\nmaxi = 1", "did you mean 'max'"),
+        ("[stage.a]\nmax = 1", "did you mean 'stages'"),
+        ("[stages.a]\nmax_increase = '-5 %'", "is no percentage"),
+        ("[stages]\nmax = 5", r"no table; write its limits below \[stages.\"max\"\]"),
+        ("max = 5", r"'max' stands in no table; write it below \[total\]"),
     ],
 )
 def test_what_is_wrong_with_a_budget_is_said(tmp_path: Path, text: str, said: str) -> None:
@@ -119,3 +135,87 @@ def test_a_stage_that_is_not_there_is_wrong_input_and_not_a_pass(check: Any) -> 
 
     assert done.returncode == 2
     assert b"no stage 'trian' (it has 'train')" in done.stderr
+
+
+INCREASE = "[total]\nmax_increase = '5 %'\n"
+
+
+def test_several_runs_are_held_to_a_budget_by_their_mean_and_all_are_named(check: Any) -> None:
+    done = check("total.max = '1 kWh'", runs=("job.eprof", "old.eprof", "older.eprof"))
+
+    assert done.returncode == 0
+    assert b"checked the mean of 3 runs: job.eprof, old.eprof, older.eprof" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("old.eprof", "older.eprof"), ("old.eprof", "--baseline", "older.eprof"), ("old.eprof,older.eprof",)]
+)
+def test_an_increase_is_over_all_baselines_named_in_any_way(check: Any, words: tuple[str, ...]) -> None:
+    done = check(INCREASE, "--baseline", *words)
+
+    # The same run three times: no increase, and a spread of nothing.
+    assert done.returncode == 0
+    assert b"checked job.eprof" in done.stdout
+    assert b"against the mean of 2 runs: old.eprof, older.eprof" in done.stdout
+    assert "0.0 %" in done.stdout.decode()
+
+
+def test_a_baseline_that_takes_the_run_to_check_is_explained_with_the_right_order(check: Any) -> None:
+    done = check(INCREASE, "--baseline", "old.eprof", "job.eprof", runs=())
+
+    assert done.returncode == 2
+    assert b"no RUN to check: --baseline took all words behind it (old.eprof job.eprof)" in done.stderr
+    assert b"energyprof check job.eprof --budget budget.toml --baseline old.eprof" in done.stderr
+
+
+def test_one_run_each_says_what_is_assumed_and_what_cancels(check: Any) -> None:
+    done = check(INCREASE, "--baseline", "old.eprof")
+
+    assert done.returncode == 3
+    assert b"cannot tell" in done.stdout
+    assert b"what the model gets wrong of all joules of a machine cancels" in done.stdout
+    assert b"a standard deviation of 10 % between runs is assumed" in done.stdout
+
+
+def test_markdown_is_a_table_for_the_summary_of_a_job(check: Any, place: Any) -> None:
+    done = check("[total]\nmax = '1 kWh'\n[stages.train]\nmax = '1 uJ'\n", "--format", "markdown", "-o", "summary.md")
+
+    page = MarkdownIt("commonmark").enable("table").render((place.folder / "summary.md").read_text())
+    assert done.returncode == 1
+    assert page.count("<tr>") == 3
+    assert "exceeded" in page
+    assert "checked job.eprof" in page
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "figure", "budget"),
+    [
+        (0.0000123, Limit("total", "", "run", 0.00002), "12.3 \u00b5J (6.15 to 24.6)", "budget 20 \u00b5J"),
+        (0.9, Limit("total", "", "run", 1.2), "0.9 J (0.45 to 1.8)", "budget 1.2 J"),
+        (0.9, Limit("total", "", "run", 0.8, "mJ", 0.001), "0.9 J (0.45 to 1.8)", "budget 0.8 J"),
+        (0.0009, Limit("total", "", "run", 500.0), "0.9 mJ (0.45 to 1.8)", "budget 500 J"),
+        (7.2, Limit("total", "", "run", 10.8, "mWh", 3.6), "2 mWh (1 to 4)", "budget 3 mWh"),
+        (9000.0, Limit("total", "", "run", 9000.0, "g", 18000.0), "0.5 g (0.25 to 1)", "budget 0.5 g"),
+        (9.0, Limit("total", "", "run", 18.0, "g", 18000.0), "0.5 mg (0.25 to 1)", "budget 1 mg"),
+        (0.031, Limit("total", "", "run", None, "%", 0.01, 0.05), "+3.1 % (+1.6 % to +6.2 %)", "budget +5.0 %"),
+    ],
+)
+def test_a_figure_and_its_budget_share_a_unit_that_fits_them(
+    value: float, limit: Limit, figure: str, budget: str
+) -> None:
+    ruling = Ruling(limit, value, value / 2, value * 2, "cannot tell", "measured", "")
+
+    assert amounts(ruling) == (figure, budget)
+
+
+def test_names_do_nothing_in_markdown() -> None:
+    limit = Limit("stage", "a|b <script> @team `x` *y* [z](u)", "run", 1.0)
+
+    page = as_markdown(Checked((Path("r.eprof"),), (), (Ruling(limit, 1.0, 1.0, 1.0, "within", "measured", ""),), 0))
+
+    shown = MarkdownIt("commonmark").enable("table").render(page)
+    assert shown.count("<td") == 5
+    assert "<script>" not in shown
+    assert "<code>" not in shown
+    assert "<a " not in shown
+    assert "@team" not in shown

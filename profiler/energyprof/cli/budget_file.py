@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ KEYS: Final[dict[Scope, dict[str, Per]]] = {
 }
 TABLES: Final[dict[str, Scope]] = {"stages": "stage", "layers": "layer", "units": "unit"}
 INTENSITY: Final = "carbon_g_per_kwh"
+INCREASE: Final = "max_increase"
 
 
 def read_budget(path: Path) -> tuple[Limit, ...]:
@@ -57,8 +59,10 @@ def _parser() -> Any:  # tomllib, or the package it comes from
 def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
     known = (INTENSITY, "total", *TABLES)
     for key in content:
+        if key in KEYS["total"] or key == INCREASE:
+            raise InputError(f"{path}: {key!r} stands in no table; write it below [total], or below a stage or layer")
         if key not in known:
-            raise InputError(f"{path}: {key!r} means nothing here; a budget has {', '.join(known)}")
+            raise InputError(f"{path}: {key!r} means nothing here; a budget has {', '.join(known)}{_meant(key, known)}")
     intensity = content.get(INTENSITY)
     if intensity is not None and not (_is_number(intensity) and 0 < intensity < math.inf):
         raise InputError(f"{path}: {INTENSITY} = {intensity!r} is no number above 0")
@@ -75,12 +79,13 @@ def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
 def _of(path: Path, scope: Scope, name: str, row: object, intensity: float | None) -> Iterator[Limit]:
     where = f"{path}: {scope}" + (f" {name!r}" if name else "")
     if not isinstance(row, dict):
-        raise InputError(f"{where} is no table; write its limits below [{scope}]")
-    keys = KEYS[scope] if scope == "unit" else {**KEYS[scope], "max_increase": "run"}
+        table = next((f'{table}."{name}"' for table, of in TABLES.items() if of == scope), scope)
+        raise InputError(f"{where} is no table; write its limits below [{table}]")
+    keys: dict[str, Per] = KEYS[scope] if scope == "unit" else {**KEYS[scope], INCREASE: "run"}
     for key, value in row.items():
         if key not in keys:
-            raise InputError(f"{where}: {key!r} means nothing here; use {', '.join(keys)}")
-        if key == "max_increase":
+            raise InputError(f"{where}: {key!r} means nothing here; use {', '.join(keys)}{_meant(key, keys)}")
+        if key == INCREASE:
             yield Limit(scope, name, "run", None, "%", 0.01, _share(where, value))
         else:
             number, unit, unit_j = _amount(where, key, value, intensity)
@@ -95,8 +100,7 @@ def _amount(where: str, key: str, value: object, intensity: float | None) -> tup
     if found is not None and not float(found[1]) < MOST:
         raise InputError(f"{where}: {key} = {value!r} is beyond all that can be measured; is the number right?")
     if found is None or unit not in {*UNITS_J, *GRAMS}:
-        units = ", ".join([*UNITS_J, *GRAMS])
-        raise InputError(f"{where}: {key} = {value!r} is no energy; write a number and one of {units}: '20 J'")
+        raise InputError(f"{where}: {key} = {value!r} {_no_energy(text, unit)}")
     if unit in UNITS_J:
         return float(found[1]), unit, UNITS_J[unit]
     if intensity is None:
@@ -104,10 +108,29 @@ def _amount(where: str, key: str, value: object, intensity: float | None) -> tup
     return float(found[1]), unit, GRAMS[unit] / intensity * J_PER_KWH
 
 
+def _no_energy(text: str, unit: str) -> str:
+    """Return what is wrong with a text that is no energy, and what to write."""
+    if re.match(r"\s*-\s*[0-9.]", text):
+        return "is below 0, and there is no budget below 0; write '20 J'"
+    if "%" in text:
+        return f"is no energy; a limit over a --baseline is {INCREASE} = {text.strip()!r}"
+    if unit in {"W", "mW", "kW"}:
+        return "is a power, not an energy; write '20 J'"
+    units = [*UNITS_J, *GRAMS]
+    alike = [one for one in units if one.lower() == unit.lower()]
+    meant = f"; did you mean {' or '.join(map(repr, alike))}?" if alike else ""
+    return f"is no energy; write a number and one of {', '.join(units)}: '20 J'{meant}"
+
+
+def _meant(key: str, known: Iterable[str]) -> str:
+    near = get_close_matches(key, list(known), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def _share(where: str, value: object) -> float:
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*%\s*", value) if isinstance(value, str) else None
     if found is None:
-        raise InputError(f"{where}: max_increase = {value!r} is no percentage; write '5 %'")
+        raise InputError(f"{where}: {INCREASE} = {value!r} is no percentage of 0 or more; write '5 %'")
     return float(found[1]) / 100
 
 

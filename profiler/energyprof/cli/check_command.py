@@ -1,33 +1,37 @@
-"""`energyprof check`: hold a run to a budget of energy, for continuous integration."""
+"""`energyprof check`: hold runs to a budget of energy, for continuous integration."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from energyprof.cli import terminal
 from energyprof.cli.budget_file import read_budget
+from energyprof.cli.check_page import Checked, as_json, as_markdown, as_text
 from energyprof.cli.compare_command import refuse_twice
 from energyprof.cli.diff_command import paths_of
-from energyprof.cli.recorded_run import add_run_argument, resolve_run
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from energyprof.model.budget import Ruling
+from energyprof.cli.recorded_run import resolve_run
+from energyprof.cli.report_command import write_file
+from energyprof.errors import InputError
+from energyprof.model.shell import in_shell
 
 NAME = "check"
-SUMMARY = "Hold a run to a budget of energy: exit status 0 within, 1 exceeded, 3 where the intervals cannot tell."
+SUMMARY = "Hold runs to a budget of energy: exit status 0 within, 1 exceeded, 3 where the intervals cannot tell."
 EXAMPLES = """\
 examples:
   energyprof check RUN.eprof --budget budget.toml
   energyprof check RUN.eprof --budget budget.toml --allow-unsure            3 becomes 0; 1 stays 1
+  energyprof check run-1.eprof run-2.eprof run-3.eprof --budget budget.toml  their mean, by their spread
   energyprof check NEW.eprof --budget budget.toml --baseline old-1.eprof old-2.eprof
+  energyprof check NEW.eprof --budget budget.toml --format markdown >> "$GITHUB_STEP_SUMMARY"
   energyprof check RUN.eprof --budget budget.toml --format json
+
+exit status:
+  0    every limit is kept; with --allow-unsure also where that cannot be told
+  1    a limit is exceeded, whatever else cannot be told
+  3    no limit is exceeded, and of one or more it cannot be told
+  2    the budget, a name in it or a recording is wrong; nothing was checked
 
 budget.toml:
   carbon_g_per_kwh = 56            # of your grid; only budgets in g need it
@@ -35,7 +39,7 @@ budget.toml:
   max = "500 J"                    # or uJ mJ kJ MJ mWh Wh kWh mg g kg; a number alone is joules
   per_sample = "2 mJ"              # of the training loop
   max_increase = "5 %"             # over the mean of the --baseline runs
-  [stages."train/forward"]         # a stage's id, as in the JSON report
+  [stages."train/forward"]         # a stage's id, as in the JSON report; a / in a name is %2F there
   max = "20 J"
   per_call = "3 mWh"
   [layers."Net.encoder.layer.3"]
@@ -43,18 +47,33 @@ budget.toml:
   [units.request]                  # counted with energyprof.units("request")
   max = "0.1 g"
 
-A budget is exceeded, or kept, only where the whole 95 % interval says so. Estimates of a model are named as such.
+A budget is exceeded, or kept, only where the whole 95 % interval says so, each limit by itself. Verdicts that rest on a
+model's estimate are named as such. What a model or sensor gets wrong of all joules alike counts against a limit in
+joules; over a baseline of the same machine it cancels, so that max_increase works without a sensor, too.
 """
 EXCEEDED, UNSURE = 1, 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    add_run_argument(parser)
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        metavar="RUN",
+        help="a .eprof file, or several of one program, whose mean counts (default: the newest in this folder)",
+    )
     parser.add_argument("--budget", metavar="FILE", required=True, help="the limits, a TOML file as below")
-    parser.add_argument("--baseline", metavar="RUN", nargs="+", default=[], help="runs that max_increase goes by")
-    parser.add_argument("--allow-unsure", action="store_true", help="pass where the intervals cannot tell")
-    parser.add_argument("-f", "--format", choices=("text", "json"), default="text", help="default: text")
+    parser.add_argument(
+        "--baseline",
+        metavar="RUN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="runs that max_increase goes by; takes all words up to the next option, so name what is checked before it",
+    )
+    parser.add_argument("--allow-unsure", action="store_true", help="exit status 0 where the intervals cannot tell")
+    parser.add_argument("-f", "--format", choices=("text", "markdown", "json"), default="text", help="default: text")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,60 +81,37 @@ def run(args: argparse.Namespace) -> int:
     from energyprof.run import check_budget, load
 
     limits = read_budget(Path(args.budget))
-    path = resolve_run(args.run)
     before = [one for word in args.baseline for one in paths_of(word)]
-    refuse_twice([path, *before])
-    baseline = [load(one).report() for one in before]
-    rulings = check_budget(load(path).report(), limits, baseline)
-    lines = [json.dumps([asdict(one) for one in rulings], indent=1)] if args.format == "json" else _lines(rulings)
-    terminal.write("".join(f"{line}\n" for line in lines), sys.stdout)
+    if before and not args.runs:
+        raise InputError(_swallowed(args))
+    paths = [one for word in args.runs for one in paths_of(word)] or [resolve_run(None)]
+    refuse_twice([*paths, *before])
+    rulings = check_budget([load(one).report() for one in paths], limits, [load(one).report() for one in before])
     verdicts = {ruling.verdict for ruling in rulings}
-    if "exceeded" in verdicts:
-        return EXCEEDED
-    return UNSURE if "cannot tell" in verdicts and not args.allow_unsure else 0
-
-
-def _lines(rulings: Sequence[Ruling]) -> list[str]:
-    shown = [(ruling.verdict, _what(ruling), _figure(ruling), ruling) for ruling in rulings]
-    widths = [max(map(len, column)) for column in list(zip(*shown, strict=True))[:3]]
-    lines = []
-    for verdict, what, figure, ruling in shown:
-        budget = f"budget {_limit(ruling)}"
-        lines.append(f"{verdict:{widths[0]}}  {what:{widths[1]}}  {figure:{widths[2]}}  {budget}  {ruling.provenance}")
-        if ruling.reason:
-            lines.append(f"{'':{widths[0]}}  {_printable(ruling.reason)}")
-    estimated = sum(ruling.provenance == "estimated (model)" for ruling in rulings)
-    if estimated:
-        of = f"{estimated} of {len(rulings)} verdicts rest" if len(rulings) > 1 else "the verdict rests"
-        lines.append(f"{of} on a model's estimate (partly or wholly), not on a measurement alone")
-    return lines
-
-
-def _what(ruling: Ruling) -> str:
-    limit = ruling.limit
-    name = limit.scope if limit.scope == "total" else f"{limit.scope} {_printable(limit.name)}"
-    return name if limit.per in {"run", "unit"} else f"{name} per {limit.per}"
-
-
-def _figure(ruling: Ruling) -> str:
-    limit = ruling.limit
-    if limit.max_increase is not None:
-        sizes = [None if one is None else f"{one:+.1%}" for one in (ruling.value, ruling.low, ruling.high)]
+    status = EXCEEDED if "exceeded" in verdicts else 0
+    if not status and "cannot tell" in verdicts and not args.allow_unsure:
+        status = UNSURE
+    content = _rendered(args, Checked(tuple(paths), tuple(before), rulings, status))
+    if args.output is None:
+        terminal.write(content, sys.stdout)
     else:
-        figures = (ruling.value, ruling.low, ruling.high)
-        sizes = [None if one is None else f"{one / limit.unit_j:.4g} {limit.unit}" for one in figures]
-    value, low, high = sizes
-    between = "" if low is None or high is None else f" ({low} to {high})"
-    return f"{'not known' if value is None else value}{between}"
+        write_file(Path(args.output), content)
+    return status
 
 
-def _limit(ruling: Ruling) -> str:
-    limit = ruling.limit
-    if limit.max_increase is not None:
-        return f"{limit.max_increase:+.1%}"
-    return f"{(limit.limit_j or 0.0) / limit.unit_j:.4g} {limit.unit}"
+def _rendered(args: argparse.Namespace, checked: Checked) -> str:
+    if args.format == "json":
+        return as_json(checked)
+    if args.format == "markdown":
+        return as_markdown(checked)
+    return as_text(checked, unicode=args.output is not None or terminal.unicode(sys.stdout))
 
 
-def _printable(text: str) -> str:
-    """Return a name with an escape in place of what would not show as itself."""
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+def _swallowed(args: argparse.Namespace) -> str:
+    """Return what is wrong with a baseline that was named before what is to be held to it."""
+    words = " ".join(map(in_shell, args.baseline))
+    checked, rest = in_shell(args.baseline[-1]), " ".join(map(in_shell, args.baseline[:-1])) or "OLD.eprof"
+    return (
+        f"no RUN to check: --baseline took all words behind it ({words}); name the run first: "
+        f"energyprof check {checked} --budget {in_shell(args.budget)} --baseline {rest}"
+    )

@@ -32,7 +32,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a run makes of one line; figures in joules, or relative to the baseline where that is what counts."""
+    """What runs make of one line; figures in joules, or relative to the baseline where that is what counts.
+
+    Of several runs it is their mean that is held to the limit, with its interval by their spread.
+    """
 
     limit: Limit
     value: float | None
@@ -43,3 +46,5 @@ class Ruling:
     provenance: Provenance
     reason: str
     """Why it cannot be told; else empty."""
+    basis: str = ""
+    """What the interval leaves out or takes for granted."""

@@ -1,4 +1,9 @@
-"""Hold a run to a budget: exceeded or within only where the whole 95 % interval says so, else it cannot be told."""
+"""Hold runs to a budget: exceeded or within only where the whole 95 % interval says so, else it cannot be told.
+
+Against a limit in joules the interval is that of the run, or of the mean of several by their spread, and what its
+sensor or model gets wrong of all joules counts. Over a baseline that cancels where one machine was read alike. Each
+limit is tested by itself.
+"""
 
 from __future__ import annotations
 
@@ -6,140 +11,159 @@ from collections.abc import Sequence
 
 from energyprof.errors import InputError
 from energyprof.model.budget import BudgetVerdict, Limit, Ruling
-from energyprof.model.difference import Difference, Shift
-from energyprof.model.domain import Provenance
-from energyprof.model.report import LayerRow, Report, StageRow, SumRow
-from energyprof.report.difference import difference
+from energyprof.model.report import LayerRow, Report
+from energyprof.report.budget_names import unknown_name
+from energyprof.report.comparable import is_one_machine, obstacles_to_a_difference
+from energyprof.report.figure import MODELLED, Figure, Figures
+from energyprof.report.spread import ASSUMED_SD, TAIL, change_reach, mean_figure, mean_of
+from energyprof.report.sums import weakest
 
 LEAST_COVERED = 0.95
-"""Part of the run that has to be read for a figure to be called within a budget: the rest is not in it."""
-TOO_WIDE = "the budget lies in the interval; repeat the run, or stages in it, to narrow that"
+"""Part of a run that has to be read for a figure to be called within a budget: the rest is not in it."""
+TOO_WIDE = "the budget lies in the interval; more runs, or more work in each, narrow that"
+TOO_WIDE_MODELLED = "the budget lies in the model's error, which no number of runs narrows; energyprof calibrate does"
+TOO_FEW = (
+    f"one run each, and runs are taken to differ by {100 * ASSUMED_SD:g} %; give several baselines, and several runs"
+)
+
+NO_SAMPLES = "the run has no loop whose samples are known; count its work: energyprof.units(...)"
 
 
-def judge(report: Report, limits: Sequence[Limit], baseline: Sequence[Report]) -> tuple[Ruling, ...]:
-    """Return a ruling on each limit, in order; raises InputError for a name that the run has not."""
-    change = difference(baseline, [report]) if baseline else None
-    return tuple(_ruling(report, limit, change) for limit in limits)
+def judge(reports: Sequence[Report], limits: Sequence[Limit], baseline: Sequence[Report]) -> tuple[Ruling, ...]:
+    """Return a ruling on each limit, in order, for the mean of `reports`, of which there is one or more.
+
+    Raises InputError for a name that none of the runs has.
+    """
+    runs, before = [Figures(report) for report in reports], [Figures(report) for report in baseline]
+    return tuple(_doubted(reports, _ruling(runs, limit, before)) for limit in limits)
 
 
-def _ruling(report: Report, limit: Limit, change: Difference | None) -> Ruling:
+def _ruling(runs: Sequence[Figures], limit: Limit, before: Sequence[Figures]) -> Ruling:
+    found = [_figure(run, limit) for run in runs]
+    if all(figure is None for figure, _ in found):
+        raise unknown_name(limit, [run.report for run in runs])
+    figures = [figure for figure, _ in found if figure is not None]
     if limit.max_increase is not None:
-        return _against_baseline(report, limit, limit.max_increase, change)
-    value, low, high, provenance, unknown = _figure(report, limit)
-    verdict, reason = _verdict(low, high, limit.limit_j or 0.0, unknown)
-    return _doubted(report, Ruling(limit, value, low, high, verdict, provenance, reason))
+        return _against_baseline((runs, figures), limit, limit.max_increase, before)
+    if len(figures) < len(runs):
+        provenance = weakest([figure.provenance for figure in figures])
+        return Ruling(limit, None, None, None, "cannot tell", provenance, "it is not in all of the runs")
+    whole = mean_figure(figures)
+    low, high = whole.whole()
+    unknown = next((why for figure, why in found if figure is None or figure.low is None), "")
+    is_by_model = whole.provenance == MODELLED and _is_wider_by_model(whole, limit.limit_j or 0.0)
+    verdict, reason = _verdict(low, high, limit.limit_j or 0.0, unknown, TOO_WIDE_MODELLED if is_by_model else TOO_WIDE)
+    return Ruling(limit, whole.value, low, high, verdict, whole.provenance, reason)
 
 
-def _verdict(low: float | None, high: float | None, most: float, unknown: str) -> tuple[BudgetVerdict, str]:
+def _is_wider_by_model(figure: Figure, limit_j: float) -> bool:
+    """Return whether the limit lies outside the interval but for the model's error."""
+    return figure.low is not None and figure.high is not None and not figure.low <= limit_j < figure.high
+
+
+def _verdict(
+    low: float | None, high: float | None, most: float, unknown: str, too_wide: str
+) -> tuple[BudgetVerdict, str]:
     if low is None or high is None:
         return "cannot tell", unknown
     if low > most:
         return "exceeded", ""
-    return ("within", "") if high <= most else ("cannot tell", TOO_WIDE)
+    return ("within", "") if high <= most else ("cannot tell", too_wide)
 
 
-_Found = tuple[float | None, float | None, float | None, Provenance, str]
-
-
-def _figure(report: Report, limit: Limit) -> _Found:
-    """Return value and bounds in joules for what the limit counts by, how they are known, and why if they are not."""
+def _figure(run: Figures, limit: Limit) -> tuple[Figure | None, str]:
+    """Return the figure for what the limit counts by, and why it would not be known; None: the run has no such name."""
+    report = run.report
     if limit.scope == "unit":
-        unit = next((row for row in report.units if row.name == limit.name), None)
-        if unit is None:
-            raise _no(limit, [row.name for row in report.units])
-        one = unit.per_unit
-        nothing = (None, None, None, unit.provenance, "none of it was done, or nothing was read")
-        return nothing if one is None else (one.energy_j, one.low_j, one.high_j, unit.provenance, "")
+        count = next((row.count for row in report.units if row.name == limit.name), None)
+        return None if count is None else run.measured().each(count), "none of it was done, or nothing was read"
     if limit.scope == "total":
         if limit.per == "sample":
-            return _per_sample(report)
-        return _divided(report.measured, 1, "no reading covers the run")
-    row = stage_of(report, limit) if limit.scope == "stage" else _layer(report, limit)
-    if limit.per == "run":
-        return _divided(row.total_sum, 1, "no reading covers it")
-    count = row.calls if limit.per == "call" else row.samples if isinstance(row, LayerRow) else None
-    return _divided(row.total_sum, count, f"how many {limit.per}s it had is not known")
+            return (
+                run.per_sample(),
+                NO_SAMPLES,
+            )
+        return run.measured(), "no reading covers the run"
+    if limit.scope == "stage":
+        stage = next((row for row in report.stages if row.stage == limit.name), None)
+        return None if stage is None else _each(run.stage(stage), stage.calls, limit)[0], _unknown(limit)
+    layer = next((row for row in report.layers if row.layer == limit.name and row.phase == "total"), None)
+    return (None, "") if layer is None else _each(run.layer(layer), _count(layer, limit), limit)
 
 
-def _divided(row: SumRow, count: int | None, unknown: str) -> _Found:
-    if not count:
-        return None, None, None, row.provenance, unknown
-    value, low, high = (None if figure is None else figure / count for figure in (row.energy_j, row.low_j, row.high_j))
-    return value, low, high, row.provenance, unknown
+def _count(row: LayerRow, limit: Limit) -> int | None:
+    return row.samples if limit.per == "sample" else row.calls
 
 
-def _per_sample(report: Report) -> _Found:
-    steps = report.steps
-    if steps is None or steps.per_sample is None:
-        unknown = "the run has no loop whose samples are known; count its work: energyprof.units(...)"
-        return None, None, None, report.measured.provenance, unknown
-    one = steps.per_sample
-    return one.energy_j, one.low_j, one.high_j, steps.provenance, ""
+def _each(figure: Figure, count: int | None, limit: Limit) -> tuple[Figure, str]:
+    return figure if limit.per == "run" else figure.each(count), _unknown(limit)
 
 
-def stage_of(report: Report, limit: Limit) -> StageRow:
-    """Return the stage a limit is for; raises InputError if the run has none of that id."""
-    for row in report.stages:
-        if row.stage == limit.name:
-            return row
-    raise _no(limit, [row.stage for row in report.stages])
+def _unknown(limit: Limit) -> str:
+    return "no reading covers it" if limit.per == "run" else f"how many {limit.per}s it had is not known, or no reading"
 
 
-def _layer(report: Report, limit: Limit) -> LayerRow:
-    for row in report.layers:
-        if row.layer == limit.name and row.phase == "total":
-            return row
-    raise _no(limit, list(dict.fromkeys(row.layer for row in report.layers)))
+def _against_baseline(
+    now: tuple[Sequence[Figures], Sequence[Figure]], limit: Limit, most: float, before: Sequence[Figures]
+) -> Ruling:
+    if not before:
+        raise InputError("the budget has a max_increase, and nothing to compare with; add --baseline RUN")
+    runs, after = now
+    old = [figure for figure, _ in (_figure(run, limit) for run in before) if figure is not None]
+    provenance = weakest([figure.provenance for figure in (*old, *after)])
+
+    def cannot_tell(reason: str, value: float | None = None) -> Ruling:
+        return Ruling(limit, value, None, None, "cannot tell", provenance, reason)
+
+    old_j, new_j = mean_of(old), mean_of(after)
+    if len(old) < len(before) or len(after) < len(runs):
+        return cannot_tell("it is not in all of the runs")
+    if not old_j or new_j is None:
+        return cannot_tell("it is not known in all of the runs, or took nothing before")
+    ratio = new_j / old_j - 1
+    reports = [run.report for run in (*before, *runs)]
+    obstacles = obstacles_to_a_difference(reports)
+    is_common = is_one_machine(reports)
+    reach = None if obstacles else change_reach(old, after, TAIL, new_j / old_j, is_common=is_common)
+    if reach is None:
+        return cannot_tell("; ".join(obstacles) or "a run has no interval", ratio)
+    low, high = max(ratio - reach[0] / old_j, -1.0), ratio + reach[1] / old_j
+    is_single = len(old) == len(after) == 1
+    verdict, reason = _verdict(low, high, most, "", TOO_FEW if is_single else TOO_WIDE)
+    return Ruling(limit, ratio, low, high, verdict, provenance, reason, _basis([*old, *after], is_single, is_common))
 
 
-def _no(limit: Limit, names: list[str]) -> InputError:
-    from difflib import get_close_matches
-
-    near = get_close_matches(limit.name, names, n=3) or names[:3]
-    has = f"it has {', '.join(map(repr, near))}" if near else "it has none"
-    return InputError(f"the run has no {limit.scope} {limit.name!r} ({has}); correct the name in the budget")
-
-
-def _against_baseline(report: Report, limit: Limit, most: float, change: Difference | None) -> Ruling:
-    if change is None:
-        raise InputError("the budget has a max_increase, and nothing to compare with; add --baseline RUN...")
-    provenance = report.measured.provenance
-    if limit.scope == "total":
-        shift: Shift | None = change.measured_j
-    else:
-        if limit.scope == "stage":
-            stage_of(report, limit)
-        else:
-            _layer(report, limit)
-        rows = change.stages if limit.scope == "stage" else change.layers
-        row = next((row for row in rows if row.name == limit.name), None)
-        shift, provenance = (
-            (None, provenance) if row is None else (_shift_of(row.total_j, row.per_call_j, limit), row.provenance)
+def _basis(figures: Sequence[Figure], is_single: bool, is_common: bool) -> str:
+    said = []
+    if any(figure.below or figure.above for figure in figures):
+        who = "model" if all(figure.provenance == MODELLED for figure in figures) else "sensor or model"
+        said.append(
+            f"what the {who} gets wrong of all joules of a machine cancels in an increase, and is not in its interval"
+            if is_common
+            else "the runs are of several machines, and what is wrong of each machine's joules is in the interval"
         )
-    if shift is None or shift.ratio is None or not shift.before:
-        return Ruling(limit, None, None, None, "cannot tell", provenance, "it is not known in all of the runs")
-    if shift.low is None or shift.high is None:
-        reason = "; ".join(change.obstacles) or "it is not in all runs"
-        return Ruling(limit, shift.ratio, None, None, "cannot tell", provenance, reason)
-    low, high = shift.low / shift.before, shift.high / shift.before
-    verdict, reason = _verdict(low, high, most, "")
-    return _doubted(report, Ruling(limit, shift.ratio, low, high, verdict, provenance, reason))
+    if is_single:
+        said.append(f"one run each: a standard deviation of {100 * ASSUMED_SD:g} % between runs is assumed")
+    return "; ".join(said)
 
 
-def _shift_of(total: Shift, per_call: Shift, limit: Limit) -> Shift:
-    return per_call if limit.per == "call" else total
-
-
-def _doubted(report: Report, ruling: Ruling) -> Ruling:
-    """Return the ruling, less sure where the run did not do all its work or was not read to the end."""
+def _doubted(reports: Sequence[Report], ruling: Ruling) -> Ruling:
+    """Return the ruling, less sure where a run did not do all its work or was not read to the end."""
     if ruling.verdict != "within":
         return ruling
-    counted = {row.domain for row in report.domains if row.counts}
-    shares = [row.covered_share for row in report.ledger if row.domain in counted and row.covered_share is not None]
+    shares = [share for report in reports for share in _covered(report)]
+    failed = [report.run.exit_code for report in reports if report.run.exit_code not in {0, None}]
     if min(shares, default=1.0) < LEAST_COVERED:
         reason = f"readings cover {min(shares):.0%} of the run only; what was spent in the rest is not in the figure"
-    elif report.run.exit_code not in {0, None}:
-        reason = f"the program ended with status {report.run.exit_code} and may not have done all of its work"
+    elif failed:
+        reason = f"the program ended with status {failed[0]} and may not have done all of its work"
     else:
         return ruling
-    return Ruling(ruling.limit, ruling.value, ruling.low, ruling.high, "cannot tell", ruling.provenance, reason)
+    return Ruling(
+        ruling.limit, ruling.value, ruling.low, ruling.high, "cannot tell", ruling.provenance, reason, ruling.basis
+    )
+
+
+def _covered(report: Report) -> list[float]:
+    counted = {row.domain for row in report.domains if row.counts}
+    return [row.covered_share for row in report.ledger if row.domain in counted and row.covered_share is not None]

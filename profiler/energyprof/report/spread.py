@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from statistics import NormalDist, mean, stdev
 
 from energyprof.report.figure import Figure
+from energyprof.report.sums import weakest
 
 TAIL = 0.025
 """On either side of a 95 % interval."""
@@ -28,15 +29,16 @@ def mean_figure(figures: Sequence[Figure]) -> Figure:
     """Return the mean of some runs with its interval; that of one run is as it is."""
     if len(figures) == 1:
         return figures[0]
-    first = max(figures, key=lambda figure: figure.above)
+    provenance = weakest([figure.provenance for figure in figures])
+    below, above = max(figure.below for figure in figures), max(figure.above for figure in figures)
     value = mean_of(figures)
     if value is None:
         lows, highs = ([one for one in column if one is not None] for column in _bounds(figures))
         is_bounded = len(lows) == len(highs) == len(figures)
-        bounds = (mean(lows), mean(highs)) if is_bounded else (None, None)
-        return Figure(None, *bounds, first.below, first.above, first.provenance)
+        low, high = (mean(lows), mean(highs)) if is_bounded else (None, None)
+        return Figure(None, low, high, below, above, provenance)
     half = t(len(figures) - 1, TAIL) * stdev(known(figures)) / math.sqrt(len(figures))
-    return Figure(value, value - half, value + half, first.below, first.above, first.provenance)
+    return Figure(value, value - half, value + half, below, above, provenance)
 
 
 def mean_of(figures: Sequence[Figure]) -> float | None:
