@@ -14,6 +14,7 @@ from energyprof.sink_doors import FlowSink
 from energyprof_plugins.instruments.torch_generation import Generation
 from energyprof_plugins.instruments.torch_modes import CallModes
 from energyprof_plugins.instruments.torch_operations import batch
+from energyprof_plugins.instruments.torch_precision import MatmulPrecision
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Entrances:
         self._tensor = torch.Tensor
         self._wants_gradients = torch.is_grad_enabled
         self._modes = CallModes(sink, torch.is_grad_enabled)
+        self._precision = MatmulPrecision(sink)
         self._is_traced = torch.jit.is_tracing
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
         self._unwatched = DisableTorchFunction
@@ -67,6 +69,7 @@ class Entrances:
         if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
             try:
                 self._modes.note(code, module)
+                self._precision.note(code, module)
                 samples = self._samples(args, kwargs)
                 if not self._here.phase and self._generation.is_possible(module):
                     with self._unwatched():
