@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from simulated_gpu_site import installed, power_file
 
 PROGRAM = """\
 import simulated_gpu as gpu
@@ -36,21 +35,13 @@ gpu.wait()
 time.sleep(0.3)
 """
 POWER_W = 100.0
-ENTRY_POINTS = "[energyprof.instruments]\nsimulated_gpu = simulated_gpu_marks:SimulatedGpuMarks\n"
 
 
 @pytest.fixture
 def with_gpu(place: Any, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a machine with the simulated GPU and its plugin; its power is in power.csv."""
-    site = tmp_path / "site"
-    about = site / "simulated_gpu-1.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: simulated-gpu\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(ENTRY_POINTS)
-    rows = [f"gpu:0,{at * 50_000_000},{POWER_W},W" for at in range(2400)]
-    place.write("power.csv", "\n".join(["# period=50ms window=50ms", "domain,t_ns,value,unit", *rows]))
-    standin = next(path for path in sys.path if path.endswith("standin"))
-    return {"PYTHONPATH": os.pathsep.join([str(site), standin])}
+    place.write("power.csv", power_file(lambda _s: POWER_W))
+    return installed(tmp_path / "site")
 
 
 def recorded(place: Any, environment: dict[str, str], *options: str) -> tuple[dict[str, Any], str]:
