@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +36,20 @@ torch.manual_seed(0)
 def profiled(tmp_path: Path) -> Profiled:
     """Return what runs a program, by the model of CPU power, and returns its report as JSON has it."""
 
-    def run(program: str, *options: str, torch: bool = False) -> dict[str, Any]:
+    def run(
+        program: str,
+        *options: str,
+        torch: bool = False,
+        source: str = "load_model",
+        environment: Mapping[str, str] = {},
+    ) -> dict[str, Any]:
         number = len(list(tmp_path.glob("*.py")))
         script, recording = tmp_path / f"program{number}.py", tmp_path / f"program{number}.eprof"
         script.write_text(HEAD.format(lines=TORCH if torch else "") + program)
-        command = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "--source", "load_model", *options]
-        done = subprocess.run(
-            [*command, "-o", str(recording), str(script)], capture_output=True, timeout=120, check=False, cwd=tmp_path
-        )
+        command = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "--source", source, *options]
+        words = [*command, "-o", str(recording), str(script)]
+        seen = {**os.environ, **environment}
+        done = subprocess.run(words, capture_output=True, timeout=120, check=False, cwd=tmp_path, env=seen)
         assert done.returncode == 0, done.stderr.decode()
         report: dict[str, Any] = json.loads(load(recording).render("json"))
         return report

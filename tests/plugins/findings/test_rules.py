@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from energyprof.interfaces import FinishedRun
 from energyprof.model.report import Report
+from energyprof.model.span import LANE_KINDS
+from energyprof_plugins.findings.float32_products import Float32Products
 from energyprof_plugins.findings.gradients_in_inference import GradientsInInference
 from energyprof_plugins.findings.repeated_preparation import RepeatedPreparation
 from energyprof_plugins.findings.same_inputs import SameInputs
@@ -95,3 +99,84 @@ def test_cheap_loaders_are_not_worth_a_word(sample: Any, report_of: Any) -> None
     parts = [sample.Part("loader", (1.0,), kind="loader"), sample.Part("work", (99.0,))]
 
     assert list(RepeatedPreparation().find(FinishedRun(report_of(parts, {"loader": {"epochs": 3}})))) == []
+
+
+@pytest.fixture
+def with_products(sample: Any, report_of: Any) -> Any:
+    """Return what finds float32 products in a run whose model tells some facts; `device_s`: how long it was at them."""
+
+    def find(device_s: float | None = None, **facts: str | int) -> list[Any]:
+        layer = sample.Part("Net.0", (0.0, 80.0), kind="module", calls=100)
+        parts = [sample.Part("Net", (0.0, 20.0), (layer,), kind="module", calls=100)]
+        inner = {"module_class": "Linear", "flops_of_first_call": 335 * 10**9}
+        report = report_of(parts, {"Net": facts, "Net.0": inner}, domains=(sample.CPU, sample.GPU))
+        return list(Float32Products().find(FinishedRun(report, lambda: _at_work(report, device_s))))
+
+    return find
+
+
+def _at_work(report: Report, device_s: float | None) -> Any:
+    """Return as much of a trace as the rule asks for: a device's lane with one span of the last stage."""
+    rows = 0 if device_s is None else 1
+    return SimpleNamespace(
+        stages=[SimpleNamespace(id=row.stage) for row in report.stages],
+        lanes=SimpleNamespace(kind=np.array([LANE_KINDS.index("device")])),
+        spans=SimpleNamespace(
+            stage=np.full(rows, len(report.stages) - 1),
+            lane=np.zeros(rows, np.int32),
+            start_ns=np.zeros(rows, np.int64),
+            end_ns=np.full(rows, round((device_s or 0.0) * 1e9)),
+        ),
+        counted=None,
+    )
+
+
+GPU_FACTS = {"matmul_runs_in": "float32", "device": "cuda", "compute_capability": "9.0"}
+
+
+def test_products_that_use_float32_units_well_save_what_the_peaks_say(with_products: Any) -> None:
+    # 33.5 TFLOP in a second: half of the peak of 67, a fifteenth of that of TF32.
+    (finding,) = with_products(device_s=1.0, **GPU_FACTS)
+
+    fastest = 33.5 / 494
+    assert finding.offenders == ("Net",)
+    assert finding.now_j == pytest.approx(80.0)
+    assert finding.saving_j == pytest.approx((80 * (1 - 1.3 * fastest / 0.3), 80 * (1 - 0.7 * fastest)))
+    assert "33.5 of 67 TFLOP/s" in finding.evidence
+
+
+@pytest.mark.parametrize("device_s", [None, 10.0], ids=["nobody knows", "badly"])
+def test_products_that_use_float32_units_badly_may_save_nothing(with_products: Any, device_s: float | None) -> None:
+    (finding,) = with_products(device_s=device_s, **GPU_FACTS)
+
+    assert finding.saving_j[0] == 0.0
+    assert finding.saving_j[1] > 75.0
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {**GPU_FACTS, "compute_capability": "8.9"},
+        {**GPU_FACTS, "compute_capability": "7.5"},
+        {"matmul_runs_in": "float32", "device": "cpu", "bfloat16_unit": "amx_bf16"},
+    ],
+)
+def test_devices_whose_peaks_support_no_number_are_hinted_at(with_products: Any, facts: dict[str, str]) -> None:
+    (finding,) = with_products(device_s=1.0, **facts)
+
+    assert finding.is_hint
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {**GPU_FACTS, "matmul_runs_in": "tf32"},
+        {**GPU_FACTS, "matmul_runs_in": "bfloat16"},
+        {**GPU_FACTS, "matmul_runs_in": "some"},
+        {**GPU_FACTS, "compute_capability": "6.1"},
+        {"matmul_runs_in": "float32", "device": "cpu"},
+        {"matmul_runs_in": "float32", "device": "mps"},
+    ],
+)
+def test_products_in_less_or_without_a_cheaper_unit_are_no_fault(with_products: Any, facts: dict[str, str]) -> None:
+    assert with_products(device_s=1.0, **facts) == []

@@ -1,0 +1,157 @@
+"""Matrix products of float32 run on units that do a tenth of what the device's matrix units do.
+
+What it saves is worked out from peaks that NVIDIA states, never measured here: an estimate. A product that uses float32
+units well takes its operations by the peak of the matrix units, at best, and by a third of that, as large ones reach at
+least; power differs by less than a third either way, for both draw near the limit. One that uses float32 units badly
+waits for memory or launches: then nothing may be saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from energyprof.interfaces import FinishedRun
+from energyprof.model.finding import Finding
+from energyprof.model.report import Report, StageRow
+from energyprof_plugins.findings.devices import is_of
+from energyprof_plugins.findings.launches import device_s
+from energyprof_plugins.findings.spending import provenance_of, together_j
+
+RUNS_IN: Final = "matmul_runs_in"
+FLOPS: Final = "flops_of_first_call"
+LEAST_SHARE: Final = 0.05
+"""Of all stage energy, that matrix products take."""
+PRODUCTS: Final = ("Linear", "Conv1D", "Bilinear", "MultiheadAttention", "LSTM", "GRU", "RNN")
+"""What classes of layers with matrix products have in their name; `Conv1D` is Hugging Face's linear layer of GPT-2."""
+USED_WELL: Final = 0.3
+"""Part of the float32 peak from which on a product is taken to be bound by arithmetic."""
+REACHED: Final = 0.3
+"""Part of the matrix units' peak that such products reach there at least."""
+POWER_RATIO: Final = (0.7, 1.3)
+"""Of power with matrix units to that without."""
+
+
+class Peaks(NamedTuple):
+    """Operations a second of a device, products of dense matrices."""
+
+    float32: float
+    tf32: float
+
+
+PEAKS: Final = {
+    "8.0": Peaks(19.5e12, 156e12),
+    "9.0": Peaks(67e12, 494e12),
+}
+"""By compute capability: NVIDIA A100 Tensor Core GPU data sheet (2021), NVIDIA H100 Tensor Core GPU data sheet (2023,
+SXM; half of what it states with sparsity). Of GeForce cards (8.6, 8.9) TF32 is hardly faster than float32."""
+HAVE_TF32: Final = ("8.0", "8.7", "9.0", "10.0", "10.3")
+"""Compute capabilities of data centre and embedded GPUs with it (CUDA C++ Programming Guide, table of capabilities)."""
+
+
+class Float32Products:
+    """Find models whose matrix products run in float32 where the device has a cheaper unit for them."""
+
+    name = "float32_products"
+    summary = "matrix products in float32 where the device has TF32, bfloat16 or float16 units"
+
+    def find(self, run: FinishedRun) -> Iterator[Finding]:
+        """Yield a finding for each model; a hint where no peaks are known that would support a number."""
+        inside: set[str] = set()
+        models: dict[str, list[StageRow]] = {}
+        for row in run.report.stages:  # parents stand first
+            if row.parent in inside:
+                inside.add(row.stage)
+            elif row.kind == "module" and RUNS_IN in row.facts:
+                inside.add(row.stage)
+                models.setdefault(row.name, []).append(row)
+        for model, tops in models.items():
+            unit = _cheaper_unit(tops[0])
+            if tops[0].facts[RUNS_IN] == "float32" and unit:
+                yield from self._of_model(run, model, tops, unit)
+
+    def _of_model(self, run: FinishedRun, model: str, tops: Sequence[StageRow], unit: str) -> Iterator[Finding]:
+        products = _products(run.report, model)
+        sums = [row.self_sum for row in products]
+        now_j, shares = together_j(sums), [one.share or 0.0 for one in (sums if products else ())]
+        if now_j is None:  # too short to be told apart: they spent no more than the model
+            sums = [top.total_sum for top in tops]
+            now_j, shares = together_j(sums), [one.share or 0.0 for one in sums]
+        if not products or sum(shares) < LEAST_SHARE:
+            return
+        capability = str(tops[0].facts.get("compute_capability", ""))
+        peaks = PEAKS.get(capability)
+        rate = None if peaks is None else _rate(run, products)
+        yield Finding(
+            rule=self.name,
+            offenders=tuple(top.stage for top in tops),
+            fault="matrix products run in float32",
+            evidence=f"weights and products of {model} are float32, without autocast; its device "
+            + (f"(compute capability {capability}) has " if capability else "has ")
+            + f"{unit}"
+            + ("" if rate is None or peaks is None else f"; {_said_of(rate, peaks)}"),
+            remedy=_remedy(capability),
+            now_j=now_j,
+            provenance=provenance_of(sums),
+            saving_j=None if now_j is None or now_j <= 0 or peaks is None else _saving_j(now_j, rate, peaks),
+        )
+
+
+def _cheaper_unit(top: StageRow) -> str:
+    """Return what its device has; nothing where it has nothing, or nobody says."""
+    capability, unit = str(top.facts.get("compute_capability", "")), str(top.facts.get("bfloat16_unit", ""))
+    if capability in HAVE_TF32:
+        return "units for TF32 and bfloat16"
+    major = capability.partition(".")[0]
+    if major.isdecimal() and int(major) >= 8:
+        return "units for bfloat16 and float16"
+    if major == "7":
+        return "units for float16"
+    return f"a unit for bfloat16 ({unit})" if unit else ""
+
+
+def _remedy(capability: str) -> str:
+    kept = "see that results stay good enough"
+    if capability in HAVE_TF32:
+        return f"torch.set_float32_matmul_precision('high'), or torch.autocast('cuda', torch.bfloat16); {kept}"
+    if capability.startswith("7."):
+        return f"torch.autocast('cuda', torch.float16), with a GradScaler in training; {kept}"
+    return f"torch.autocast('{'cuda' if capability else 'cpu'}', torch.bfloat16); {kept}"
+
+
+def _products(report: Report, model: str) -> list[StageRow]:
+    """Return the layers of a model that multiply matrices, and their backward."""
+    only = frozenset({model})
+    return [
+        row
+        for row in report.stages
+        if is_of(only, row) and any(part in str(row.facts.get("module_class", "")) for part in PRODUCTS)
+    ]
+
+
+def _rate(run: FinishedRun, products: Sequence[StageRow]) -> float | None:
+    """Return the operations a second of the forward passes while the device was in them; None: it is not known."""
+    forward = [row for row in products if row.kind == "module"]
+    flops = sum(int(row.facts.get(FLOPS, 0)) * row.calls for row in forward)
+    trace = run.trace()
+    names = {row.stage for row in forward}
+    chosen = np.array([stage.id in names for stage in trace.stages], np.bool_)
+    busy_s = device_s(trace, chosen)
+    return flops / busy_s if flops and busy_s > 0 and trace.counted is None else None
+
+
+def _said_of(rate: float, peaks: Peaks) -> str:
+    return (
+        f"forward they run at {rate / 1e12:.3g} of {peaks.float32 / 1e12:.3g} TFLOP/s (TF32: {peaks.tf32 / 1e12:.0f})"
+    )
+
+
+def _saving_j(now_j: float, rate: float | None, peaks: Peaks) -> tuple[float, float]:
+    """Return it from operations that take as long as at the matrix units' peak, and as at a part of it."""
+    used = 0.0 if rate is None else min(rate / peaks.float32, 1.0)
+    fastest = used * peaks.float32 / peaks.tf32
+    least = 1 - POWER_RATIO[1] * fastest / REACHED if used >= USED_WELL else 0.0
+    most = 1 - POWER_RATIO[0] * fastest
+    return max(least, 0.0) * now_j, most * now_j
