@@ -43,7 +43,7 @@ class MatmulPrecision:
         self._told: dict[int, dict[str, str | int]] = {}
 
     def note(self, code: int, module: Any) -> None:
-        """Take note of a call; at most 0.2 us unless it is one to look at."""
+        """Take note of a call: 0.2 us (EPYC), and 10 us for each layer in the few calls that are looked at."""
         calls = self._calls[code] = self._calls.get(code, 0) + 1
         if not calls & (calls - 1):
             self._look(code, module)
