@@ -194,7 +194,8 @@ tell(reused=error_of(hook.__enter__), later=names(hook.layers()))
     assert [facts[what] for what in ("calls", "restored", "again", "flat")] == [True] * 4
     assert [row["layer"] for row in facts["rows"]] == LAYERS
     assert {row["calls"] for row in facts["rows"]} == {60}
-    assert all(row["total_j"] > 0 for row in facts["rows"])
+    assert all(row["total_j"] is None or row["total_j"] > 0 for row in facts["rows"])  # None: a starved machine
+    assert any(row["total_j"] for row in facts["rows"])
     assert facts["keys"] == 1
     assert facts["all_phases"] == ["forward", "total"]
     assert facts["text"].startswith("5 layers of bert, all phases\n")
