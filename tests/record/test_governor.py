@@ -214,6 +214,28 @@ def test_time_that_the_program_waits_hides_no_cost() -> None:
     assert program.layers.folded == [DROPOUT]
 
 
+def test_telling_others_of_events_costs_what_they_say() -> None:
+    costs = CallCosts(lambda: 0.5 * US)
+    before = costs.of_call(STEP), costs.of_events([STEP, 1, -STEP, 2])
+
+    costs.hear(lambda: 10 * US)
+
+    assert before == (0.5 * US, 0.5 * US)
+    assert (costs.of_call(STEP), costs.of_events([STEP, 1, -STEP, 2])) == (20.5 * US, 20.5 * US)
+
+
+def test_layers_whose_marks_on_a_device_cost_too_much_are_folded() -> None:
+    program = Program(bound=0.0151)
+    program.steps(1000)
+    before = list(program.layers.folded)
+
+    program.costs.hear(lambda: 15 * US)
+    program.steps(1000)
+
+    assert before == [DROPOUT]
+    assert set(program.layers.folded) > {DROPOUT}
+
+
 def test_the_first_flush_is_no_measure() -> None:
     costs = CallCosts(lambda: 0.5 * US)
     cpu_ns = [0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from time import perf_counter_ns
 from typing import Any
 
 import pytest
 
 from energyprof.model.events import END_ANY, LANE, RESUME, SPAWN
 from energyprof.record import lanes
-from energyprof.record.paths import BASES_LIMIT, Paths
+from energyprof.record.paths import BASES_LIMIT, TIMED, Paths
 
 A, B, C = 11, 12, 13
 
@@ -155,3 +156,23 @@ def test_what_listens_to_this_thread_leaves_when_it_is_stopped(ear: Ear) -> None
     assert len(ear.told) == told
     assert lanes.around is None
     del lanes.local.buffer[:]
+
+
+def test_what_telling_costs_is_measured_on_the_way() -> None:
+    def burn(*_told: object) -> None:
+        until_ns = perf_counter_ns() + 200_000
+        while perf_counter_ns() < until_ns:
+            pass
+
+    paths = Paths(burn, lambda: True)
+    heard = paths.around([].append)
+    before_ns = paths.event_cost_ns()
+
+    for _ in range(TIMED):
+        heard((A, 1))
+        heard((-A, 2))
+
+    assert before_ns == 0
+    assert paths.event_cost_ns() >= 200_000
+    paths.stop()
+    assert paths.event_cost_ns() == 0

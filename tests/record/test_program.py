@@ -328,3 +328,27 @@ def test_a_task_has_the_name_that_create_task_was_given(recording: Any) -> None:
     names = {lane["name"] for lane in program.spool.lanes.values() if lane["kind"] == "task"}
     assert {"first", "second", "Task-1"} < names
     assert "Task-2" not in names  # so it is called before it has its own
+
+
+def test_what_instruments_do_before_a_flush_is_part_of_what_recording_costs(recording: Any, tmp_path: Path) -> None:
+    (tmp_path / "busy_instrument.py").write_text(
+        "import time\n"
+        "class Busy:\n"
+        "    name, framework = 'busy', 'sys'\n"
+        "    def install(self, sink):\n"
+        "        sink.on_flush(self.work)\n"
+        "    def work(self):\n"
+        "        until = time.thread_time() + 0.05\n"
+        "        while time.thread_time() < until:\n"
+        "            pass\n"
+        "    def remove(self):\n"
+        "        pass\n"
+    )
+
+    spool = recording.run(
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\nimport json\n"
+        "from energyprof import stage\nwith stage('a'):\n    pass\n",
+        instruments=[("busy", "json", "busy_instrument:Busy", "")],
+    ).spool
+
+    assert spool.facts["recorder_ns"] > 50_000_000

@@ -54,6 +54,17 @@ class DeviceClock(Protocol):
         ...
 
 
+def never_free(thing: object) -> None:
+    """Have an object, and all that it holds, outlive this process.
+
+    In a forked child an event of its parent must not be destroyed: CUDA fails, in a destructor, and that ends the child
+    (torch 2.11 on an H200: "terminate called after throwing an instance of 'c10::AcceleratorError'").
+    """
+    from ctypes import py_object, pythonapi
+
+    pythonapi.Py_IncRef(py_object(thing))
+
+
 class EventPool:
     """Events to use again: to make one costs a call of the driver. Appends and pops are atomic, so no lock."""
 

@@ -9,7 +9,9 @@ device's lane only goes on there (`RESUME`).
 from __future__ import annotations
 
 from _thread import RLock, get_ident
+from bisect import bisect_left
 from collections import deque
+from itertools import islice
 from time import perf_counter_ns, sleep
 
 from energyprof.model.events import RESUME
@@ -18,11 +20,15 @@ from energyprof_plugins.instruments.device_times import HostTimes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeAlias
 
     from energyprof.sink_doors import DeviceSink
     from energyprof_plugins.instruments.device_clock import DeviceClock, Place
 
+    _Mark: TypeAlias = tuple[Any, int, list[tuple[int, int]]]
+    """Event, host time at which it was put there, and what happens then: (base, code)."""
+
+MARKS_AT_A_TIME = 256
 PENDING_LIMIT = 50_000
 """Marks of one stream that the device has not come to; what is beyond is not marked, and said at the end."""
 LAST_WAIT_NS = 500_000_000
@@ -38,12 +44,19 @@ class Stream:
         self.path: tuple[int, ...] = ()
         self.owner = 0
         """Thread that set the last mark."""
-        self.pending: deque[tuple[Any, int, list[tuple[int, int]]]] = deque()
-        """Event, host time at which it was put there, and what happens then: (base, code)."""
+        self.pending: deque[_Mark] = deque()
         self.last_ns = 0
 
     def change_to(self, base: int, path: tuple[int, ...]) -> list[tuple[int, int]]:
         """Have these stages open from here on; return what that takes."""
+        before = self.path
+        if base == self.base:  # as nearly always: one begins, or one ends
+            if path[:-1] == before and path:
+                self.path = path
+                return [(base, RESUME + path[-1])]
+            if before[:-1] == path and before:
+                self.path = path
+                return [(base, -before[-1])]
         common = 0
         if base == self.base:
             for one, other in zip(self.path, path, strict=False):
@@ -77,10 +90,18 @@ class DeviceMarks:
         self._now_ns = now_ns
         self._pause = pause
         self._undo: Callable[[], None] | None = None
-        self.forget()
+        self._begin()
 
     def forget(self) -> None:
         """In a forked child: the device stays with the parent, as do the locks that its threads held."""
+        from energyprof_plugins.instruments.device_clock import never_free
+
+        never_free((self._streams, self._times, self._clock))
+        self._begin()
+
+    def _begin(self) -> None:
+        self._is_there = False
+        """Whether the program uses the device; it never ceases to."""
         self._lock, self._resolving = RLock(), RLock()
         self._is_marking = False
         self._streams: dict[Place, Stream] = {}
@@ -119,8 +140,10 @@ class DeviceMarks:
 
     def boundary(self, base: int, path: tuple[int, ...], t_ns: int) -> None:
         """Mark what is open in this thread from now on."""
-        if not self._clock.is_there():
-            return
+        if not self._is_there:
+            self._is_there = self._clock.is_there()
+            if not self._is_there:
+                return
         with self._lock:
             if self._is_marking:  # a signal handler came in between: the next boundary makes up for it
                 return
@@ -168,15 +191,25 @@ class DeviceMarks:
                     self._write(stream, times)
 
     def _write(self, stream: Stream, times: HostTimes) -> None:
-        pending = stream.pending
-        while pending and self._clock.is_done(pending[0][0]):
-            event, put_ns, changes = pending.popleft()
-            # It was dated after it was put there and before it was seen, whatever the clocks say.
-            t_ns = max(min(times.host_ns(event), self._now_ns()), put_ns, stream.last_ns)
-            stream.last_ns = t_ns
-            self._clock.release(event)
-            for base, code in changes:
-                self._lane(stream.place, base)((code, t_ns))
+        while done := self._done(stream.pending):
+            seen_ns = self._now_ns()
+            for event, put_ns, changes in done:
+                # It was dated after it was put there and before it was seen, whatever the clocks say.
+                t_ns = max(min(times.host_ns(event), seen_ns), put_ns, stream.last_ns)
+                stream.last_ns = t_ns
+                self._clock.release(event)
+                for base, code in changes:
+                    self._lane(stream.place, base)((code, t_ns))
+
+    def _done(self, pending: deque[_Mark]) -> list[_Mark]:
+        """Take the marks that the device has come to, some at a time; it comes to them in turn, so few are asked."""
+        some = list(islice(pending, MARKS_AT_A_TIME))
+        many = len(some)
+        if some and not self._clock.is_done(some[-1][0]):
+            many = bisect_left(range(many - 1), True, key=lambda at: not self._clock.is_done(some[at][0]))
+        for _ in range(many):
+            pending.popleft()
+        return some[:many]
 
     def _lane(self, place: Place, base: int) -> Callable[[tuple[int, int]], None]:
         lane = self._lanes.get((place, base))

@@ -25,6 +25,7 @@ class CallCosts:
         self._measure = pair_ns
         self._pair_ns = 0.0
         self._sources: list[FoldSource] = []
+        self._listeners: list[Callable[[], float]] = []
         self._taken: list[list[int]] = []
         self.governor: Governor | None = None
         """Has less recorded where that costs too much."""
@@ -44,8 +45,12 @@ class CallCosts:
         """Ask `source` as well."""
         self._sources.append(source)
 
+    def hear(self, event_cost_ns: Callable[[], float]) -> None:
+        """Have `event_cost_ns` say what it costs that somebody is told of each event."""
+        self._listeners.append(event_cost_ns)
+
     def take(self, taken: list[list[int]]) -> None:
-        """Add what it has cost to record these pieces of threads' events."""
+        """Add what it has cost to record these pieces of threads' events; a device's own cost nothing here."""
         self.spent_ns += sum([self.of_events(events) for events in taken])
         self._taken = taken
 
@@ -66,18 +71,19 @@ class CallCosts:
 
     def of_call(self, code: int) -> float:
         """Return what it costs to record one call of a stage, in ns."""
+        heard_ns = 2 * sum([listener() for listener in self._listeners])
         for source in self._sources:
             cost_ns = source.cost_ns(code)
             if cost_ns > 0:
-                return cost_ns
-        return self._plain_ns()
+                return cost_ns + heard_ns
+        return self._plain_ns() + heard_ns
 
     def of_events(self, events: Sequence[int]) -> float:
         """Return what it has cost to record these (code, time, code, time, ...), in ns."""
         if not events:
             return 0.0
         if not self._sources:
-            return len(events) / 4 * self._plain_ns()
+            return len(events) / 4 * self.of_call(0)
         codes: Sequence[int] = events[: 2 * LOOKED_AT : 2]
         counts: dict[int, int] = {}
         for code in codes:

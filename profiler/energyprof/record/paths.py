@@ -6,6 +6,7 @@ at that instant, so that the converter knows where it stands. A path is relative
 
 from __future__ import annotations
 
+from _collections import deque  # type: ignore[import-not-found]  # `collections` is not loaded at the start of a program
 from time import perf_counter_ns
 
 from energyprof.model.events import END_ANY, LANE, RESUME, SPAWN, STAGE_LIMIT, WORK
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 GUESTS_KEPT = 50_000
 """Tasks and work items whose place is kept: nobody tells when one has ended, and the oldest most likely have."""
+TIMED = 64
+"""One event in so many is timed on its way; what that says of all is the median of the last TIMES_KEPT."""
+TIMES_KEPT = 33
 BASES_LIMIT = 4_096
 """Ends of stages that never began must not make lanes without end."""
 
@@ -46,6 +50,8 @@ class Paths:
         self._guests: dict[int, Place] = {}
         self._bases = 0
         self._last_base = 0
+        self._until_timed = TIMED
+        self._times_ns: deque[int] = deque(maxlen=TIMES_KEPT)
 
     def listen(self) -> None:
         """Listen to this thread from its next event on, and to all that record for the first time later."""
@@ -56,6 +62,7 @@ class Paths:
         """Follow nothing more; what goes through `around` is only handed on from now on."""
         self._is_on = False
         self._is_wanted = _never
+        self._times_ns.clear()
         if lanes.around == self.around:
             lanes.around = None
 
@@ -72,9 +79,24 @@ class Paths:
                 self._is_on = True
             if thread is None:
                 thread = _ThreadPath(self, extend)
+            self._until_timed -= 1
+            if self._until_timed > 0:
+                thread.take(event)
+                return
+            self._until_timed = TIMED
+            began_ns = perf_counter_ns()
             thread.take(event)
+            self._times_ns.append(perf_counter_ns() - began_ns)
 
         return heard
+
+    def event_cost_ns(self) -> float:
+        """Return what an event takes that is followed and told, as measured; 0 as long as nothing is known.
+
+        It is a median, for a driver whose queue is full has the program wait, which it would have done all the same.
+        """
+        times_ns = sorted(self._times_ns)
+        return float(times_ns[len(times_ns) // 2]) if times_ns else 0.0
 
     def new_base(self, extend: Callable[[tuple[int, int]], None], t_ns: int) -> Place:
         """Announce a base below the stage open on the lane that runs in this thread."""

@@ -205,12 +205,14 @@ class Recorder:
         return LOOK_PERIOD_S if held or not self._flushed_s else FLUSH_PERIOD_S
 
     def _ask(self) -> None:
+        began_ns = thread_time_ns()
         for call in self.on_flush[:]:
             try:
                 call()
             except Exception:  # a plugin's error must not cost what others have recorded
                 self.on_flush.remove(call)
                 note(self.run_dir, "asking an instrument before flushing")
+        self._busy_ns += thread_time_ns() - began_ns
 
     def _flush(self, last: bool = False) -> None:
         began_ns = thread_time_ns()
@@ -233,10 +235,9 @@ class Recorder:
             self._forget_announcements()
         try:
             self._write_events()
-            if self._cpu is not None:
-                frame = self._cpu.frame([lane.tid for lane in list(lanes.lanes) if lane.kind == "thread"], last)
-                if frame:
-                    self._write(frame)
+            threads = [lane.tid for lane in list(lanes.lanes) if lane.kind == "thread"]
+            if self._cpu is not None and (frame := self._cpu.frame(threads, last)):
+                self._write(frame)
             sources: list[FrameSource] = [*self.tellers, *(() if self.stacks is None else (self.stacks,))]
             for frame in (frame for source in sources for frame in source.frames()):
                 self._write(frame)
@@ -254,9 +255,8 @@ class Recorder:
         taken = []
         for lane in list(lanes.lanes):
             is_alive = lane.is_alive() is not None  # asked before its buffer is emptied
-            count = len(lane.buffer)
-            if count:
-                taken.append((lane.number, lane.buffer[:count]))
+            if count := len(lane.buffer):
+                taken.append((lane, lane.buffer[:count]))
                 del lane.buffer[:count]
             if lane.announced == self._spool.id and not is_alive:
                 lanes.lanes.remove(lane)
@@ -266,16 +266,16 @@ class Recorder:
             return
         try:
             self._announcements.write(self._spool.id, self._write)
-            for number, events in taken:
+            for lane, events in taken:
                 step = 2 * max(PIECE_EVENTS[0], min(PIECE_EVENTS[1], len(events) // 16))
                 for at in range(0, len(events), step):
                     piece = events[at : at + step]
-                    self._write(pack_frame(EVENTS, number, struct.pack(_INT64S % len(piece), *piece)))
+                    self._write(pack_frame(EVENTS, lane.number, struct.pack(_INT64S % len(piece), *piece)))
                     unwritten -= len(piece) // 2
                     self._events_written += len(piece) // 2
         except OSError as error:
             self._losses.add(unwritten, reason(error))  # the few words that say so may still fit
-        self.costs.take([events for _, events in taken])  # the first time it measures: not before what is to be kept
+        self.costs.take([events for lane, events in taken if lane.kind != "device"])  # measures only once all is kept
 
     def _write(self, frame: bytes) -> None:
         with self._writing:

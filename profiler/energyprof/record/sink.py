@@ -57,6 +57,7 @@ class Sink:
 
         paths = Paths(call, is_wanted, before_end)
         paths.listen()
+        self._recorder.costs.hear(paths.event_cost_ns)
         return paths.stop
 
     def device_lane(self, device: int, base: int, name: str) -> Callable[[tuple[int, int]], None]:

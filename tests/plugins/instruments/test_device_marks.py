@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 
 import pytest
+from simulated_gpu import Event as SimulatedEvent
 from simulated_gpu import SimulatedGpu
 
 from energyprof.model.events import RESUME
-from energyprof_plugins.instruments.device_clock import Place
+from energyprof_plugins.instruments.device_clock import EventPool, Place
 from energyprof_plugins.instruments.device_marks import DeviceMarks
 
 MS = 1_000_000
@@ -278,3 +280,43 @@ def test_a_forked_child_leaves_the_device_alone(bench: Bench) -> None:
 
     assert bench.sink.lanes == {}
     assert bench.gpu.place == Place(0, 0)
+
+
+def test_a_forked_child_destroys_no_event_of_its_parent() -> None:
+    destroyed: list[Event] = []
+
+    class Destructible(SimulatedEvent):
+        def __del__(self) -> None:
+            destroyed.append((self.true_ns, 0))
+
+    bench = Bench()
+    bench.gpu.pool = EventPool(Destructible, kept=64)
+    for _ in range(3):
+        bench.begin(TRAIN)
+        bench.gpu.launch(1 * MS)
+        bench.end()
+        bench.later(300 * MS)
+    bench.begin(LOAD)  # one event waits to be dated, one is the anchor, others are in the pool
+
+    bench.marks.forget()
+    del bench
+    gc.collect()
+
+    assert destroyed == []
+
+
+def test_the_device_is_asked_for_few_of_many_marks(bench: Bench) -> None:
+    asked: list[object] = []
+    is_done = bench.gpu.is_done
+    bench.gpu.is_done = lambda event: bool(asked.append(event)) or is_done(event)  # type: ignore[method-assign]
+    bench.later(1 * MS)
+    for _ in range(150):
+        bench.begin(TRAIN)
+        bench.gpu.launch(1 * MS)
+        bench.end()
+    bench.clock.t_ns += 100 * MS  # two thirds of it are left
+
+    bench.marks.resolve()
+
+    assert 90 < len(bench.spans()) < 110
+    assert len(asked) < 60  # the anchors among them; one by one it would be more than 200
