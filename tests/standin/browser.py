@@ -45,6 +45,10 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._ask(f"{domain}.enable")
 
+    def before_pages(self, script: str) -> None:
+        """Run a script in every page opened from now on, before anything of its own."""
+        self._ask("Page.addScriptToEvaluateOnNewDocument", source=script)
+
     def open(self, url: str) -> None:
         """Go to a page and wait until it has loaded."""
         self._ask("Page.navigate", url=url)
