@@ -83,6 +83,12 @@ def sample() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def layered_report(sample: ModuleType) -> ModuleType:
+    """Return `tests/report/layered_report.py`: as many stages and layers as wanted."""
+    return _loaded(_HERE / "report" / "layered_report.py")
+
+
+@pytest.fixture(scope="session")
 def sample_trace() -> ModuleType:
     """Return `tests/report/sample_trace.py`: spans and power of runs that never happened."""
     return _loaded(_HERE / "report" / "sample_trace.py")

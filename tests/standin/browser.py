@@ -23,14 +23,14 @@ def find_browser() -> str | None:
 class Browser:
     """One page of a browser of its own."""
 
-    def __init__(self, program: str, profile: Path) -> None:
+    def __init__(self, program: str, profile: Path, *more: str) -> None:
         self._from_us, ours = os.pipe()
         self._theirs, to_us = os.pipe()
         self._ours, self._buffer, self._number = ours, b"", 0
         self.complaints: list[str] = []
         self.requests: list[str] = []
         options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-        command = [program, *options, "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
+        command = [program, *options, *more, "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank"]
         # The browser expects the pipe as descriptors 3 and 4.
         script = f'exec "$@" 3<&{self._from_us} 4>&{to_us}'
         self._process = subprocess.Popen(
@@ -69,6 +69,16 @@ class Browser:
     def width(self, pixels: int) -> None:
         """Give the window another width."""
         self._ask("Emulation.setDeviceMetricsOverride", width=pixels, height=900, deviceScaleFactor=1, mobile=False)
+
+    def medium(self, name: str, scheme: str = "light") -> None:
+        """Show pages as on `screen` or in `print`, in a `light` or `dark` colour scheme."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self._ask("Emulation.setEmulatedMedia", media=name, features=features)
+
+    def roles(self) -> list[str]:
+        """Return what screen readers are told every part of the page is; all, if started as with a screen reader."""
+        told = self._ask("Accessibility.getFullAXTree")["nodes"]
+        return [node["role"]["value"] for node in told if not node["ignored"]]
 
     def close(self) -> None:
         """End the browser."""

@@ -44,7 +44,6 @@ def shown(browser, tmp_path, report) -> None:
 def test_the_page_works_by_keyboard_and_its_parts_are_one_selection(browser, tmp_path, sample):
     shown(browser, tmp_path, sample.voice_assistant())
 
-    assert browser.evaluate("document.querySelectorAll('.whisker').length") > 0
     browser.evaluate("document.querySelector('#t-stages thead th:nth-child(2) button').click()")
     own = browser.evaluate("[...document.querySelectorAll('#t-stages tbody tr')].map(r => number(r.cells[1]))")
     known = [value for value in own if value is not None]
@@ -90,3 +89,86 @@ def test_hostile_names_run_nothing_and_a_narrow_page_never_scrolls_sideways(brow
     assert browser.evaluate("document.images.length") == 0
     assert browser.evaluate("document.documentElement.scrollWidth") <= 400
     assert browser.complaints == []
+
+
+IN_SIGHT = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+ROWS = "[...document.querySelectorAll('#t-layers tbody tr')]"
+
+
+def test_a_row_gets_its_whisker_when_it_is_seen(browser, tmp_path, layered_report):
+    shown(browser, tmp_path, layered_report.layered(6, 200))
+
+    browser.evaluate("document.querySelector('#t-layers').scrollIntoView()")
+    browser.evaluate(IN_SIGHT)
+
+    drawn = "row => row.querySelectorAll('.whisker').length"
+    assert browser.evaluate(f"{ROWS}.slice(0, 5).map({drawn})") == [1] * 5
+    assert browser.evaluate(f"{ROWS}.slice(-5).map({drawn})") == [0] * 5
+
+
+def test_every_link_of_the_navigation_leads_to_its_section(browser, tmp_path, layered_report):
+    shown(browser, tmp_path, layered_report.layered(60, 200))
+
+    for place in range(browser.evaluate("document.querySelectorAll('nav a').length")):
+        title = browser.evaluate(
+            f"(link => {{ scrollTo(0, 0); link.click(); return link.textContent; }})"
+            f"(document.querySelectorAll('nav a')[{place}])"
+        )
+        browser.evaluate(IN_SIGHT)
+        head = browser.evaluate(
+            f"[...document.querySelectorAll('h2')].find(h => h.textContent === {title!r}).getBoundingClientRect().top"
+        )
+        at_end = browser.evaluate("innerHeight + scrollY >= document.documentElement.scrollHeight - 1")
+        assert 0 < head < (900 if at_end else 140), title
+
+
+def test_rows_out_of_sight_are_sorted_found_filtered_and_printed(browser, tmp_path, layered_report):
+    shown(browser, tmp_path, layered_report.layered(6, 400))
+
+    assert browser.evaluate("window.find('encoder.layer.38.norm_after')") is True
+    browser.evaluate("document.querySelector('#t-layers thead th:nth-child(2) button').click()")
+    own = browser.evaluate(f"{ROWS}.map(row => number(row.cells[1]))")
+    assert len(own) == 400
+    assert own == sorted(own, reverse=True)
+    browser.evaluate(
+        "(field => { field.value = 'layer.38 dense'; field.dispatchEvent(new Event('input')); })"
+        "(document.querySelector('input[data-for=t-layers]'))"
+    )
+    names = browser.evaluate(f"{ROWS}.filter(row => !row.hidden).map(row => row.cells[0].textContent)")
+    assert len(names) == 3
+    assert all("layer.38" in name and "dense" in name for name in names)
+    browser.medium("print")
+    styles = browser.evaluate(f"{ROWS}.filter(row => !row.hidden).map(row => getComputedStyle(row).display)")
+    assert styles == ["table-row"] * 3
+    assert set(browser.evaluate(f"{ROWS}.map(row => getComputedStyle(row).contentVisibility)")) == {"visible"}
+
+
+def test_tab_reaches_one_row_of_a_table_and_arrow_keys_the_others(browser, tmp_path, layered_report):
+    shown(browser, tmp_path, layered_report.layered(6, 200))
+    stops = f"{ROWS}.filter(row => row.tabIndex === 0).map(row => row.id)"
+    focused = "document.activeElement.id"
+
+    assert browser.evaluate(stops) == ["l0"]
+    browser.evaluate("document.querySelector('#l0').focus()")
+    for key, row in [("ArrowDown", "l1"), ("End", "l199"), ("ArrowUp", "l198"), ("Home", "l0"), ("ArrowUp", "l0")]:
+        browser.press(key)
+        assert browser.evaluate(focused) == row
+        assert browser.evaluate(stops) == [row]
+    browser.press("Enter")
+    assert browser.evaluate("document.querySelector('#l0').classList.contains('on')") is True
+
+
+def test_a_screen_reader_is_told_of_all_rows_heads_and_cells_in_sight_or_not(tmp_path, layered_report):
+    browser = Browser(PROGRAM, tmp_path / "profile", "--force-renderer-accessibility")
+    try:
+        shown(browser, tmp_path, layered_report.layered(6, 200))
+
+        roles = browser.roles()
+        sections = browser.evaluate("document.querySelectorAll('section').length")
+    finally:
+        browser.close()
+    assert roles.count("table") == 3  # the ledger's, that of stages, that of layers
+    assert roles.count("rowheader") == 7 + 6 + 200
+    assert roles.count("row") == roles.count("rowheader") + 3
+    assert roles.count("columnheader") >= 20
+    assert roles.count("heading") >= 1 + sections

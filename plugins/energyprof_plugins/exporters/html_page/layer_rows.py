@@ -8,7 +8,8 @@ from energyprof.model.report import LAYER_PHASES, LayerRow, Report
 from energyprof_plugins.exporters.figures import column_unit, grouped, seconds, watts
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, rate
 from energyprof_plugins.exporters.html_page.section import Section
-from energyprof_plugins.exporters.html_page.stage_rows import MOST_ROWS, framed, is_layer
+from energyprof_plugins.exporters.html_page.stage_rows import MOST_ROWS, is_layer
+from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table
 
 NOT_TOLD: Final = "not separable"
 
@@ -29,11 +30,13 @@ def layer_section(report: Report) -> Section:
     each, each_j = column_unit(max((row.per_call_j or 0.0) for row in shown) or 1.0)
     sample, sample_j = column_unit(max((row.per_sample_j or 0.0) for row in shown) or 1.0)
     with_samples = any(row.per_sample_j is not None for row in shown)
-    heads = [
-        ("t", "Layer"), ("n", f"itself, {unit}"), ("", "95 %"), ("", ""), ("n", f"in all, {unit}"), ("", "95 %"),
-        *(("n", f"{phase}, {unit}") for phase in phases),
-        ("n", "calls"), ("n", f"{each} / call"), *([("n", f"{sample} / sample")] if with_samples else []),
-        ("n", "mean"), ("n", "wall"), ("t", "how it is known"),
+    columns = [
+        Column("Layer", "t"), Column(f"itself, {unit}", "n"), INTERVAL, NAMELESS,
+        Column(f"in all, {unit}", "n"), INTERVAL,
+        *(Column(f"{phase}, {unit}", "n") for phase in phases),
+        Column("calls", "n"), Column(f"{each} / call", "n"),
+        *([Column(f"{sample} / sample", "n")] if with_samples else []),
+        Column("mean", "n"), Column("wall", "n"), Column("how it is known", "t"),
     ]  # fmt: skip
     stages = _stages_of(report)
     rows = []
@@ -42,14 +45,13 @@ def layer_section(report: Report) -> Section:
         cells += [_phase(by_layer[row.layer].get(phase), unit_j) for phase in phases]
         cells += [grouped(row.calls), rate(row.per_call_j, each_j)]
         cells += [rate(row.per_sample_j, sample_j)] if with_samples else []
-        cells += ["" if row.mean_power_w is None else watts(row.mean_power_w), seconds(row.wall_s)]
-        marked = "".join(f"<td>{cell}" for cell in cells)
+        cells += ["" if row.mean_power_w is None else watts(row.mean_power_w), seconds(row.wall_s), _how(row)]
         mine = " ".join(map(str, stages.get(row.layer, ())))
-        rows.append(f'<tr id=l{number} data-s="{mine}"><th scope=row>{_named(row)}{marked}<td class=l>{_how(row)}')
-    lead = "Each layer over all stages that called it; `in all` with the layers it calls. Phases: in all."
+        rows.append(Row(f'<tr id=l{number} data-s="{mine}">', _named(row), cells))
+    lead = "Each layer over all stages that called it; in all: with the layers it calls. Phases: in all."
     if len(shown) < len(whole):
         lead += f" {len(whole) - len(shown)} cheaper layers are left out; --format json has all."
-    return Section("layers", "Layers", framed("layers", "Layers", heads, rows, 1), lead.replace("`", ""))
+    return Table("layers", "Layers", columns, rows).section(lead)
 
 
 def _stages_of(report: Report) -> dict[str, list[int]]:

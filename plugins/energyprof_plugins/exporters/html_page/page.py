@@ -25,6 +25,8 @@ from energyprof_plugins.exporters.html_page.timeline import timeline
 from energyprof_plugins.exporters.html_page.told import function_section, told_section
 from energyprof_plugins.exporters.html_page.trust import caution_section, trust_section
 
+SCRIPT: Final = ("page", "tables", "selection", "diagram", "icicle", "timeline")
+"""Files in `script/`, in the order of their use of each other."""
 NO_SCRIPT: Final = (
     "<noscript><p class=dim>Without JavaScript the page shows everything, but sorts, filters and zooms nothing."
     "</noscript>"
@@ -41,8 +43,8 @@ class HtmlReport:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the page; where diagrams cannot be drawn it says so in the diagram's place."""
         sections = [section for section in _sections(report, context) if section.content]
-        style = style_sheet() + _file("style.css")
-        script = _file("script.js")
+        style = style_sheet() + _file("style.css") + "".join(section.style for section in sections)
+        script = "".join(_file(f"script/{part}.js") for part in SCRIPT)
         links = "".join(f'<a href="#{section.id}">{section.title}</a>' for section in sections)
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

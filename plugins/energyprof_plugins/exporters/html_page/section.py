@@ -16,6 +16,8 @@ class Section:
     content: str
     lead: str = ""
     """What the reader sees here, in a sentence or two."""
+    style: str = ""
+    """Rules for this part alone."""
 
     def markup(self) -> str:
         """Return the part as HTML."""

@@ -11,6 +11,7 @@ from energyprof_plugins.exporters.account import Known, counted_domains, is_stag
 from energyprof_plugins.exporters.figures import column_unit, grouped, joules, seconds
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, path, rate, words
 from energyprof_plugins.exporters.html_page.section import Section
+from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table
 
 MOST_ROWS: Final = 2000
 LAYER: Final = "module_class"
@@ -59,10 +60,12 @@ class StageTable:
         unit, unit_j = column_unit(largest or 1.0)
         each, each_j = column_unit(max((_per_call(self, place) for place in shown), default=0.0) or 1.0)
         with_embodied = any(report.stages[place].embodied_j is not None for place in shown)
-        heads = [
-            ("t", "Stage"), ("n", f"itself, {unit}"), ("", "95 %"), ("", ""), ("n", f"in all, {unit}"), ("", "95 %"),
-            *([("n", f"embodied, {unit}")] if with_embodied else []),
-            ("n", "calls"), ("n", f"{each} / call"), ("n", "wall"), ("n", "on CPU"), ("t", "how it is known"),
+        columns = [
+            Column("Stage", "t"), Column(f"itself, {unit}", "n"), INTERVAL, NAMELESS,
+            Column(f"in all, {unit}", "n"), INTERVAL,
+            *([Column(f"embodied, {unit}", "n")] if with_embodied else []),
+            Column("calls", "n"), Column(f"{each} / call", "n"), Column("wall", "n"), Column("on CPU", "n"),
+            Column("how it is known", "t"),
         ]  # fmt: skip
         rows = [self._row(place, unit_j, each_j, with_embodied) for place in shown]
         lead = "In pipeline order; a column head sorts."
@@ -70,21 +73,18 @@ class StageTable:
             lead += f" {len(listed) - len(shown)} cheaper stages are left out; --format json has all."
         if len(listed) < sum(map(is_stage, report.stages)):
             lead += " Layers of models have a table of their own below."
-        return Section("stages", "Stages", framed("stages", "Stages", heads, rows, 1) + self._sums(), lead)
+        return Table("stages", "Stages", columns, rows).section(lead, self._sums())
 
-    def _row(self, place: int, unit_j: float, each_j: float, with_embodied: bool) -> str:
+    def _row(self, place: int, unit_j: float, each_j: float, with_embodied: bool) -> Row:
         row, own, total = self.report.stages[place], self.own[place], self.total[place]
         cells = [*_cells(own, unit_j), "", *_cells(total, unit_j)]
         if with_embodied:
             cells.append(figure(row.embodied_j, row.embodied_low_j, row.embodied_high_j, unit_j)[0])
         each = "" if total.nothing or not row.calls else rate(_per_call(self, place), each_j)
         cells += [grouped(row.calls), each, seconds(row.wall_s), seconds(row.cpu_s)]
-        marked = "".join(f"<td>{cell}" for cell in cells)
-        place_in_code = f' title="{name(row.file)}:{row.line}"' if row.file else ""
-        return (
-            f'<tr id=r{place} data-s="{place}"><th scope=row{place_in_code}>{path(row.path)}{marked}'
-            f"<td class=l>{self.how(row, place)}"
-        )
+        cells.append(self.how(row, place))
+        place_in_code = f"{name(row.file)}:{row.line}" if row.file else ""
+        return Row(f'<tr id=r{place} data-s="{place}">', path(row.path), cells, place_in_code)
 
     def how(self, row: StageRow, place: int) -> str:
         """Return how a stage's own energy is known, and which groups it stands in."""
@@ -138,21 +138,3 @@ def _per_call(table: StageTable, place: int) -> float:
 
 def _cells(of: Known, unit_j: float) -> tuple[str, str]:
     return ("", "") if of.nothing else figure(of.energy_j, *of.bounds_j, unit_j)
-
-
-def framed(of: str, what: str, heads: list[tuple[str, str]], rows: list[str], whisker: int) -> str:
-    """Return a table that sorts and filters, inside its own scrolling frame."""
-    cells = "".join(_head(kind, text) for kind, text in heads)
-    return (
-        f'<div class=bar hidden><label>Filter <input type=search data-for="t-{of}" placeholder="all words must match">'
-        "</label><output></output></div>"
-        f'<div class="scroll t" tabindex=0 role=region aria-label="{what}"><table id="t-{of}" data-w={whisker}>'
-        f"<caption>{what}</caption><thead><tr>{cells}</thead><tbody>{''.join(rows)}</tbody></table></div>"
-    )
-
-
-def _head(kind: str, text: str) -> str:
-    if not kind:
-        return f"<th scope=col>{text}" if text else "<td>"
-    side = " class=l" if kind == "t" else ""
-    return f"<th scope=col{side}><button data-k={kind}>{words(text)}</button>"

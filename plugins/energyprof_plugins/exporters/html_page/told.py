@@ -18,7 +18,7 @@ from energyprof_plugins.exporters.console.trial_lines import trial_lines
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, words
 from energyprof_plugins.exporters.html_page.section import Section
-from energyprof_plugins.exporters.html_page.stage_rows import framed
+from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table
 
 GLYPHS: Final = Glyphs(unicode=True)
 MOST_FUNCTIONS: Final = 100
@@ -30,25 +30,24 @@ def function_section(report: Report) -> Section:
     if not found:
         return Section("functions", "Functions", "")
     unit, unit_j = column_unit(max((row.total_j or 0.0) for row in found) or 1.0)
-    heads = [
-        ("t", "Function"), ("n", f"itself, {unit}"), ("", "95 %"), ("", ""), ("n", f"in all, {unit}"), ("", "95 %"),
-        ("n", "share"), ("n", "samples"), ("t", "how it is known"),
+    columns = [
+        Column("Function", "t"), Column(f"itself, {unit}", "n"), INTERVAL, NAMELESS,
+        Column(f"in all, {unit}", "n"), INTERVAL,
+        Column("share", "n"), Column("samples", "n"), Column("how it is known", "t"),
     ]  # fmt: skip
     rows = [_function(row, unit_j) for row in found]
-    return Section(
-        "functions", "Functions", framed("functions", "Functions", heads, rows, 1), functions_heading(report)
-    )
+    return Table("functions", "Functions", columns, rows).section(functions_heading(report))
 
 
-def _function(row: FunctionRow, unit_j: float) -> str:
+def _function(row: FunctionRow, unit_j: float) -> Row:
     cells = [
         *figure(row.energy_j, row.low_j, row.high_j, unit_j), "",
         *figure(row.total_j, row.total_low_j, row.total_high_j, unit_j),
         "" if row.share is None else percent(row.share), grouped(row.samples),
+        badge(row.provenance),
     ]  # fmt: skip
-    marked = "".join(f"<td>{cell}" for cell in cells)
     where = f"<br><small>{name(row.file)}:{row.line}</small>" if row.file else ""
-    return f"<tr><th scope=row>{name(row.function)}{where}{marked}<td class=l>{badge(row.provenance)}"
+    return Row("<tr>", name(row.function) + where, cells)
 
 
 def told_section(report: Report) -> Section:

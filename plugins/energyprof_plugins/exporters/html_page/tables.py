@@ -1,0 +1,123 @@
+"""A table that sorts and filters, of any length: columns have widths of their own, so that rows need no common layout.
+
+A browser lays a usual table out as a whole, all rows for each that moves: seconds, of a thousand. Here every row is a
+grid, and rows that nobody sees are laid out only when they are scrolled to, searched or printed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import unescape
+from typing import Final
+
+from energyprof_plugins.exporters.html_page.markup import words
+from energyprof_plugins.exporters.html_page.section import Section
+
+TAG: Final = re.compile("<[^>]*>")
+PADDING_PX: Final = 17
+"""Left and right of a cell, and a part of a pixel."""
+WHISKER_PX: Final = 98
+WIDEST_NAME: Final = 46
+"""Characters of a name; longer ones go on below."""
+WIDEST_TEXT: Final = 60
+BADGE: Final = 2
+"""Characters that the frame of a badge takes."""
+BOLD: Final = 1.12
+"""A letter of a column's head by a digit of its cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: a number or words to sort by, or what belongs to the column before it."""
+
+    head: str = ""
+    kind: str = ""
+    """`n`: sorts by number; `t`: by words; empty: not at all."""
+
+
+NAMELESS: Final = Column()
+"""Where whiskers are drawn."""
+INTERVAL: Final = Column("95 %")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, as HTML; its last cell holds words."""
+
+    opening: str
+    """Its tag."""
+    name: str
+    cells: Sequence[str]
+    name_title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a section shows; whiskers are of the second column."""
+
+    id: str
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+
+    def section(self, lead: str, below: str = "") -> Section:
+        """Return the table with its filter above it."""
+        heads = "".join(map(_head, self.columns))
+        body = "".join(map(_marked, self.rows))
+        content = (
+            f'<div class=bar hidden><label>Filter <input type=search data-for="t-{self.id}" '
+            'placeholder="all words must match"></label><output></output></div>'
+            f'<div class="scroll t" tabindex=0 role=region aria-label="{self.title}"><table id="t-{self.id}" data-w=1>'
+            f"<caption>{self.title}</caption><thead><tr>{heads}</thead><tbody>{body}</tbody></table></div>{below}"
+        )
+        style = f"#t-{self.id}{{--c:{_widths(self.columns, self.rows)}}}\n"
+        return Section(self.id, self.title, content, lead, style)
+
+
+def _head(column: Column) -> str:
+    if not column.kind:
+        return f"<th scope=col>{column.head}" if column.head else "<td>"
+    side = " class=l" if column.kind == "t" else ""
+    return f"<th scope=col{side}><button data-k={column.kind}>{words(column.head)}</button>"
+
+
+def _marked(row: Row) -> str:
+    title = f' title="{row.name_title}"' if row.name_title else ""
+    figures = "".join(f"<td>{cell}" for cell in row.cells[:-1])
+    return f"{row.opening}<th scope=row{title}>{row.name}{figures}<td class=l>{row.cells[-1]}"
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+    """Return the tracks of a row's grid: as wide as the longest cell, in digits."""
+    of_name = max((_longest_line(row.name) for row in rows), default=0)
+    tracks = [_track(min(max(of_name, _head_width(columns[0])), WIDEST_NAME))]
+    for place, column in enumerate(columns[1:]):
+        if column == NAMELESS:
+            tracks.append(f"{WHISKER_PX + PADDING_PX}px")
+            continue
+        longest = max((len(_plain(row.cells[place])) for row in rows), default=0)
+        tracks.append(_track(max(longest, _head_width(column))))
+    text = max((len(_plain(row.cells[-1])) for row in rows), default=0)
+    tracks[-1] = f"minmax({_track(min(max(text + BADGE, _head_width(columns[-1])), WIDEST_TEXT))},1fr)"
+    return f"var(--name,{tracks[0]}) {' '.join(tracks[1:])}"
+
+
+def _track(characters: float) -> str:
+    return f"calc({characters:.3g}ch + {PADDING_PX}px)"
+
+
+def _head_width(column: Column) -> float:
+    """Return digits that the head needs, broken between words, with the sign of its direction behind the last."""
+    longest = max(map(len, column.head.split()), default=0)
+    last = len(column.head.rpartition(" ")[2]) + (2 if column.kind else 0)
+    return BOLD * max(longest, last)
+
+
+def _longest_line(markup: str) -> int:
+    return max(len(_plain(line)) for line in markup.split("<br>"))
+
+
+def _plain(markup: str) -> str:
+    return unescape(TAG.sub("", markup))
