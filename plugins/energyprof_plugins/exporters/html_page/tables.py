@@ -19,13 +19,18 @@ TAG: Final = re.compile("<[^>]*>")
 PADDING_PX: Final = 17
 """Left and right of a cell, and a part of a pixel."""
 WHISKER_PX: Final = 98
-WIDEST_NAME: Final = 46
+WIDEST_NAME: Final = 38
 """Characters of a name; longer ones go on below."""
 WIDEST_TEXT: Final = 60
 BADGE: Final = 2
 """Characters that the frame of a badge takes."""
-BOLD: Final = 1.12
-"""A letter of a column's head by a digit of its cells."""
+LETTER: Final = 0.92
+BOLD: Final = 1.1
+"""A letter of a name, and one of a column's head, by a digit of its cells: sans-serif fonts are alike in that."""
+ARROW: Final = 2
+"""Characters of the sign that tells a column's order."""
+SPARE: Final = 3
+"""Digits that a column may be wider than its cells to have its head on one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,7 @@ def _head(column: Column) -> str:
     if not column.kind:
         return f"<th scope=col>{column.head}" if column.head else "<td>"
     side = " class=l" if column.kind == "t" else ""
-    return f"<th scope=col{side}><button data-k={column.kind}>{words(column.head)}</button>"
+    return f"<th scope=col{side}><button data-k={column.kind}>{words(_joined(column.head))}</button>"
 
 
 def _marked(row: Row) -> str:
@@ -91,28 +96,39 @@ def _marked(row: Row) -> str:
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> str:
     """Return the tracks of a row's grid: as wide as the longest cell, in digits."""
-    of_name = max((_longest_line(row.name) for row in rows), default=0)
-    tracks = [_track(min(max(of_name, _head_width(columns[0])), WIDEST_NAME))]
-    for place, column in enumerate(columns[1:]):
+    tracks = []
+    for place, column in enumerate(columns):
         if column == NAMELESS:
             tracks.append(f"{WHISKER_PX + PADDING_PX}px")
-            continue
-        longest = max((len(_plain(row.cells[place])) for row in rows), default=0)
-        tracks.append(_track(max(longest, _head_width(column))))
-    text = max((len(_plain(row.cells[-1])) for row in rows), default=0)
-    tracks[-1] = f"minmax({_track(min(max(text + BADGE, _head_width(columns[-1])), WIDEST_TEXT))},1fr)"
-    return f"var(--name,{tracks[0]}) {' '.join(tracks[1:])}"
+        elif place == 0:
+            longest = max((_longest_line(row.name) for row in rows), default=0)
+            tracks.append(f"var(--name,{_track(_wide_enough(column, min(longest, WIDEST_NAME) * LETTER))})")
+        elif place < len(columns) - 1:
+            longest = max((len(_plain(row.cells[place - 1])) for row in rows), default=0)
+            tracks.append(_track(_wide_enough(column, longest)))
+        else:
+            longest = max((len(_plain(row.cells[-1])) for row in rows), default=0) + BADGE
+            tracks.append(f"minmax({_track(_wide_enough(column, min(longest, WIDEST_TEXT) * LETTER))},1fr)")
+    return " ".join(tracks)
 
 
 def _track(characters: float) -> str:
     return f"calc({characters:.3g}ch + {PADDING_PX}px)"
 
 
-def _head_width(column: Column) -> float:
-    """Return digits that the head needs, broken between words, with the sign of its direction behind the last."""
-    longest = max(map(len, column.head.split()), default=0)
-    last = len(column.head.rpartition(" ")[2]) + (2 if column.kind else 0)
-    return BOLD * max(longest, last)
+def _wide_enough(column: Column, cells: float) -> float:
+    """Return digits that cells and head need; the head is broken between words where that saves much."""
+    arrow = ARROW if column.kind else 0
+    on_one_line = BOLD * (len(column.head) + arrow)
+    if on_one_line <= cells + SPARE:
+        return max(on_one_line, cells)
+    *before, last = map(len, _joined(column.head).split(" "))
+    return max(cells, BOLD * max((last + arrow, *before)))
+
+
+def _joined(head: str) -> str:
+    """Return the head of a column with its unit on the line of the word before."""
+    return head.replace(", ", ",\u00a0").replace(" / ", "\u00a0/\u00a0")
 
 
 def _longest_line(markup: str) -> int:
