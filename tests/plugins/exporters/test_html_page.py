@@ -155,7 +155,7 @@ def test_layers_have_their_phases_apart_with_intervals(sample):
     page = rendered(replace(sample.digits(), layers=rows))
 
     table = page[page.index('id="t-layers"') :]
-    assert re.search(r"forward, J.*backward, J", table)
+    assert re.search(r"forward,\sJ.*backward,\sJ", table)
     assert "<td>4.0 <small>\u00b10.5</small><td>6.0 <small>\u00b10.5</small>" in table
 
 
