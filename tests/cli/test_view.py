@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
 
 from energyprof.cli.page_server import PageServer
+from energyprof.cli.view_command import has_desktop, hints
 
 PROGRAM = """
 import time, energyprof
@@ -85,7 +87,7 @@ def command(folder, *arguments):
 def test_the_command_prints_the_address_serves_the_run_and_ends_with_ctrl_c(folder):
     with subprocess.Popen(
         [sys.executable, "-m", "energyprof", "view", "--no-open", "job.eprof"], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1", "SSH_CONNECTION": ""},
     ) as process:  # fmt: skip
         url = process.stdout.readline().strip()
         status, page = asked(url)
@@ -97,6 +99,61 @@ def test_the_command_prints_the_address_serves_the_run_and_ends_with_ctrl_c(fold
     assert b"Power over time" in page
     assert process.returncode == 0
     assert complaints == "stop with Ctrl-C\n\n"
+
+
+def test_a_browser_that_returns_only_when_it_is_closed_gets_its_page(folder):
+    (folder / "browser.py").write_text(
+        "import sys, urllib.request\n"
+        "page = urllib.request.urlopen(sys.argv[1], timeout=60).read()\n"
+        "open('shown.part', 'wb').write(page)\n"
+        "import os; os.rename('shown.part', 'shown.html')\n"
+        "sys.stdin.read()\n"
+    )
+    environment = {**os.environ, "BROWSER": f"{sys.executable} browser.py %s"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "energyprof", "view", "job.eprof", "--region", "FR"], cwd=folder, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+    ) as process:  # fmt: skip
+        process.stdout.readline()
+        deadline = time.monotonic() + 60
+        while not (folder / "shown.html").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        process.stdin.close()
+        status = process.wait(timeout=60)
+
+    page = (folder / "shown.html").read_text(encoding="utf-8")
+    assert status == 0
+    assert "Carbon and cost" in page
+    assert "France" in page
+
+
+def test_a_port_that_is_taken_is_told_with_what_to_do(folder):
+    with PageServer(b"") as other:
+        done = command(folder, "view", "--no-open", "--port", str(other.server_port), "job.eprof")
+    refused = command(folder, "view", "--port", "70000", "job.eprof")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(
+        f"energyprof: port {other.server_port} cannot be had (Address already in use); choose"
+    )
+    assert "70000 is no port from 1 to 65535" in refused.stderr
+
+
+def test_without_a_display_no_browser_for_text_is_started_over_our_lines():
+    assert not has_desktop({}, "linux")
+    assert has_desktop({"DISPLAY": ":0"}, "linux")
+    assert has_desktop({"BROWSER": "w3m"}, "linux")
+    assert has_desktop({}, "darwin")
+
+
+def test_over_ssh_the_tunnel_is_told():
+    assert hints(8400, True, {"SSH_CONNECTION": "a 1 b 2"}, "linux")[1].startswith(
+        "from the machine you sit at: ssh -L 8400:127.0.0.1:8400 THIS_MACHINE"
+    )
+    assert hints(8400, True, {}, "linux")[1].startswith("there is no display here")
+    assert hints(8400, True, {"DISPLAY": ":0"}, "linux") == ["stop with Ctrl-C"]
+    assert hints(8400, False, {}, "linux") == ["stop with Ctrl-C"]
 
 
 def test_report_writes_the_page_to_a_file(folder):

@@ -14,7 +14,7 @@ IDLE_S = 10.0
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serve one page under a path that nobody can guess, on a free port; everything else is not found.
+    """Serve one page under a path that nobody can guess, on a port of its own; everything else is not found.
 
     Other programs of this machine can reach the port, and a page of the web could have a name of its own resolve to it:
     the token keeps out the first, the check of the Host header the second.
@@ -22,9 +22,9 @@ class PageServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, page: bytes) -> None:
-        """Take a port; `serve_forever` answers until `shutdown`."""
-        super().__init__((HOST, 0), _Handler)
+    def __init__(self, page: bytes, port: int = 0) -> None:
+        """Take the port, 0: a free one; `serve_forever` answers until `shutdown`. Raises OSError where it is taken."""
+        super().__init__((HOST, port), _Handler)
         self.page = page
         self.path = f"/{secrets.token_urlsafe(24)}/"
 

@@ -11,9 +11,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from energyprof.footprint.footprint import footprint
 from energyprof.interfaces import RenderContext
 from energyprof.model.finding import Finding
+from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
 from energyprof.model.history import PowerEnvelope, PowerHistory, StageBand
+from energyprof.model.range import Range
 from energyprof.model.report import LayerRow, Report, SumRow
 from energyprof.report.renderer import draw
 from energyprof_plugins.exporters.account import counted_domains, ledger, microjoules
@@ -231,3 +234,21 @@ def test_findings_stand_before_the_diagram_and_their_words_are_harmless(sample):
     section = page[page.index('<section id="findings"') : page.index('<section id="hotspots"')]
     assert "&lt;b&gt;waste" in section
     assert "do &lt;/ul&gt; less" in section
+
+
+def test_carbon_and_cost_stand_at_the_end_where_somebody_said_of_which_electricity(sample):
+    grid = GridIntensity(50.0, "FR", "France", 2024, "Ember; <OWID>")
+    assumed = Assumptions(grid, EnergyPrice(0.3, "<b>"), Range.exactly(1.2), (("region", "--region"),))
+    report = sample.digits()
+    row = footprint(Range(3.6e6, 3.24e6, 4.32e6), "measured", assumed)
+
+    page = rendered(replace(report, footprint=row))
+
+    told = page[page.index('<section id="footprint"') :]
+    assert "<b>1.20 kWh (1.08 to 1.44)</b>" in told
+    assert "<b>60.0 g CO2e (54.0 to 72.0)</b>" in told
+    assert "at 50.0 g/kWh, France 2024 (Ember; &lt;OWID&gt;) <small>(--region)</small>" in told
+    assert "<b>0.360 &lt;b&gt; (0.324 to 0.432)</b>" in told
+    assert "246 m by an average US car" in told
+    assert "US EPA" in told
+    assert 'id="footprint"' not in rendered(report)

@@ -13,6 +13,7 @@ from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.diagram.palette import style_sheet
 from energyprof_plugins.exporters.html_page.advice import advice_section
+from energyprof_plugins.exporters.html_page.footprint import footprint_section
 from energyprof_plugins.exporters.html_page.heading import heading, title
 from energyprof_plugins.exporters.html_page.hotspots import hotspots
 from energyprof_plugins.exporters.html_page.icicle import icicle
@@ -86,6 +87,7 @@ def _sections(report: Report, context: RenderContext) -> Iterator[Section]:
     yield told_section(report)
     yield timeline(report, context.history())
     yield trust_section(report)
+    yield footprint_section(report)
 
 
 def _file(of: str) -> str:
