@@ -85,9 +85,10 @@ def command(folder, *arguments):
 
 
 def test_the_command_prints_the_address_serves_the_run_and_ends_with_ctrl_c(folder):
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "SSH_CONNECTION": ""}
     with subprocess.Popen(
         [sys.executable, "-m", "energyprof", "view", "--no-open", "job.eprof"], cwd=folder, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1", "SSH_CONNECTION": ""},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
     ) as process:  # fmt: skip
         url = process.stdout.readline().strip()
         status, page = asked(url)

@@ -193,22 +193,45 @@ def test_a_run_without_any_power_says_so(sample):
     assert "no power was recorded in this run" in page
 
 
-def test_60_stages_and_200_layers_are_less_than_300_kib(sample):
-    modules = tuple(
-        sample.Part(f"Model.encoder.layer.{n // 4}.part_{n % 4}", (1.0 + n % 7,), kind="module") for n in range(200)
-    )
-    stages = [sample.Part(f"stage_{n}_of_the_pipeline", (1.0 + n % 9,), modules if n == 0 else ()) for n in range(60)]
-    report = sample.make_report(stages)
-    rows = tuple(
-        replace(layer(module.name, phase, 3.0)) for module in modules for phase in ("forward", "backward", "total")
-    )
-    as_layers = tuple(
-        replace(row, facts={"module_class": "Linear"}) if row.kind == "module" else row for row in report.stages
-    )
-    report = replace(report, layers=rows, stages=as_layers)
+def test_a_run_without_any_power_shows_its_stages_and_no_joules_at_all(sample):
+    report = sample.make_report([sample.Part("load"), sample.Part("train", calls=7)], ())
+    page = rendered(replace(report, warnings=("no source could be read",)))
 
-    page = rendered(report, draw=draw, history=lambda: history(report))
+    assert "energyprof doctor" in page
+    assert "no source could be read" in page
+    assert page.count("<tr id=r") == page.count("not read") == 2
+    assert "0 J" not in page
 
+
+def test_a_deep_path_is_written_by_its_ends_and_whole_in_its_title(sample):
+    page = rendered(sample.deep(8))
+
+    row = re.search(r"<tr id=r\d+ [^>]*><th scope=row title=\"(level[^\"]*)\">(<i>.*?)<td>", page)
+    assert row.group(1).startswith("level_1_of_the_call/level_2_of_the_call/level_3_of_the_call/")
+    assert re.sub("<[^>]*>", "", row.group(2)).startswith("level_1_of_the_call/\u2026/level_4_of_the_call/")
+
+
+def test_no_figure_of_the_verdict_is_broken_between_lines(sample):
+    heading = re.search("<h1>(.*?)</h1>", rendered(sample.digits())).group(1)
+
+    assert re.search("\\d J", heading) is None
+    assert " to " not in heading
+    assert re.search("\\d\u00a0m?J", heading)
+
+
+def test_a_part_of_the_bar_has_its_name_only_on_pages_wide_enough_for_it(sample):
+    bar = re.search("<svg class=led.*?</svg><p>", rendered(sample.voice_assistant()), re.DOTALL).group()
+
+    assert re.findall("<text([^>]*) x=6 y=19>([^<]*)", bar) == [("", "in stages"), ("", "idle")]
+
+
+def test_60_stages_and_200_layers_are_less_than_300_kib(layered_report):
+    report = layered_report.layered(60, 200)
+    power = layered_report.noisy_history(report)
+
+    page = rendered(report, draw=draw, history=lambda: power)
+
+    assert len([row for row in report.layers if row.phase == "total"]) == 200
     assert len(page.encode()) < 300 * 1024
 
 

@@ -37,6 +37,7 @@ def shown(browser, tmp_path, report) -> None:
     file = tmp_path / "page.html"
     context = RenderContext(draw=draw, history=lambda: history_of(report))
     file.write_text(HtmlReport().render(report, context), encoding="utf-8")
+    browser.requests.clear()
     browser.open(file.as_uri())
     assert browser.requests == [file.as_uri()] + [url for url in browser.requests[1:] if url.startswith("data:")]
 
@@ -104,6 +105,25 @@ def test_a_row_gets_its_whisker_when_it_is_seen(browser, tmp_path, layered_repor
     drawn = "row => row.querySelectorAll('.whisker').length"
     assert browser.evaluate(f"{ROWS}.slice(0, 5).map({drawn})") == [1] * 5
     assert browser.evaluate(f"{ROWS}.slice(-5).map({drawn})") == [0] * 5
+
+
+def test_no_figure_of_a_table_is_wider_than_its_column(browser, tmp_path, sample, layered_report):
+    for report in (layered_report.layered(6, 100), sample.voice_assistant(), sample.digits(), sample.one_stage()):
+        shown(browser, tmp_path, report)
+        cut = browser.evaluate(
+            "[...document.querySelectorAll('.t :is(td, thead th)')]"
+            ".filter(cell => cell.scrollWidth > cell.clientWidth).map(cell => cell.textContent)"
+        )
+        assert cut == []
+
+
+def test_no_printed_table_is_wider_than_the_paper(browser, tmp_path, sample, layered_report):
+    paper_px = 688  # A4 less its margins
+    browser.width(paper_px)
+    browser.medium("print")
+    for report in (sample.hostile(), layered_report.layered(6, 100)):
+        shown(browser, tmp_path, report)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= paper_px
 
 
 def test_every_link_of_the_navigation_leads_to_its_section(browser, tmp_path, layered_report):

@@ -13,8 +13,8 @@ from energyprof_plugins.exporters.html_page.markup import badge, name, words
 from energyprof_plugins.exporters.html_page.section import Section
 
 LEAD: Final = (
-    "What the energy above comes with. The bounds are those of the energy; the figures it is multiplied by are taken as "
-    "stated."
+    "What the energy above comes with. The bounds are those of the energy; the figures that it is multiplied by are "
+    "taken as stated."
 )
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-from energyprof.model.report import Report
+from energyprof.model.ids import StageId
+from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import ledger
 from energyprof_plugins.exporters.diagram.palette import heat_step
 from energyprof_plugins.exporters.figures import joules, percent
@@ -75,8 +77,13 @@ def _box(report: Report, table: StageTable, box: Box, whole_uj: int) -> str:
     told = f"{name('/'.join(row.path))}: {amount}; itself {'not known' if own.nothing else joules(own.energy_j)}"
     return (
         f'{frame}><g class="c h{step}" data-s={box.row}><title>{told}</title>'
-        f"<rect/><text x=5 y=16>{name(row.name)}</text></g></svg>"
+        f"<rect/><text x=5 y=16>{name(_label(table.names, row))}</text></g></svg>"
     )
+
+
+def _label(names: Mapping[StageId, str], row: StageRow) -> str:
+    """Return a name, that of a layer without the layer it stands below: the end is what tells them apart."""
+    return row.name if row.parent is None else row.name.removeprefix(f"{names[row.parent]}.")
 
 
 def _plain(key: str, line: str, at_uj: int, width_uj: int, whole_uj: int) -> str:

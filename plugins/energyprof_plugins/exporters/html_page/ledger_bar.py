@@ -36,8 +36,10 @@ PATTERNS: Final = (
 """Each line has a pattern: colour alone tells nothing here."""
 SMALLEST_SAID: Final = 0.0005
 """Of all energy: a smaller negative remainder is rounding."""
-NARROWEST_LABEL: Final = 0.12
-"""Part of the bar from which its name fits inside."""
+PAGES_PX: Final = ((340, ""), (640, " class=m"), (1000, " class=w"))
+"""Bars are at least so wide on a telephone, on paper and small screens, and on others -> who has a label."""
+LETTER_PX: Final = 7.2
+LABEL_PADDING_PX: Final = 12
 
 
 def ledger_section(report: Report) -> Section:
@@ -74,7 +76,7 @@ def _bar(account: Ledger, word: str) -> str:
         if part <= 0:
             continue
         width = 100 * part / whole_uj
-        label = f"<text x=6 y=19>{line}</text>" if width >= 100 * NARROWEST_LABEL else ""
+        label = _label(line, part / whole_uj)
         drawn.append(
             f'<svg x="{at:.3f}%" y=26 width="{width:.3f}%" height=28><title>{line} {joules(part / 1e6)}</title>'
             f'<rect class="k-{key}" width="100%" height=28 />{label}</svg>'
@@ -94,6 +96,13 @@ def _bar(account: Ledger, word: str) -> str:
         f"<text x=6 y=16>{words(word)} {spent}</text>{''.join(drawn)}</svg>"
         f"<p><b>sum of parts {joules(sum(parts) / 1e6)}, {words(word)} {spent}, difference {difference}</b>{sign}</p>"
     )
+
+
+def _label(line: str, share: float) -> str:
+    """Return the name of a part on the pages on which it fits; one that does not is left out, never cut."""
+    needed_px = LETTER_PX * len(line) + LABEL_PADDING_PX
+    fits = next((pages for wide_px, pages in PAGES_PX if share * wide_px >= needed_px), None)
+    return "" if fits is None else f"<text{fits} x=6 y=19>{line}</text>"
 
 
 def _table(report: Report) -> str:

@@ -30,6 +30,8 @@ BADGES: Final[dict[str, str]] = {
     "estimated (model)": "pE",
 }
 """How it was found out -> the class whose border tells it as well."""
+DEEPEST_PATH: Final = 5
+"""Components of a path that are written."""
 THIN: Final = "\u2009"
 """Between groups of three digits."""
 
@@ -45,9 +47,15 @@ def name(text: str) -> str:
 
 
 def path(components: tuple[str, ...]) -> str:
-    """Return a path whose last component stands out, and which a narrow page may break behind each."""
-    above = "".join(f"{name(component)}/<wbr>" for component in components[:-1])
-    last = name(components[-1]).replace(".", ".<wbr>")
+    """Return a path whose last component stands out, and which a narrow page may break behind each.
+
+    Of a deep one the middle is left out: the end tells rows apart.
+    """
+    shown = [name(component) for component in components]
+    if len(shown) > DEEPEST_PATH:
+        shown = [shown[0], "\u2026", *shown[2 - DEEPEST_PATH :]]
+    above = "".join(f"{component}/<wbr>" for component in shown[:-1])
+    last = shown[-1].replace(".", ".<wbr>")
     return f"<i>{above}</i>{last}" if above else last
 
 

@@ -47,13 +47,14 @@ class HtmlReport:
         style = style_sheet() + _file("style.css") + "".join(section.style for section in sections)
         script = "".join(_file(f"script/{part}.js") for part in SCRIPT)
         links = "".join(f'<a href="#{section.id}">{section.title}</a>' for section in sections)
+        nav = f'<nav aria-label="Sections">{links}</nav>' if links else ""
         return (
             '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
             f'<meta http-equiv="Content-Security-Policy" content="{policy(style, script)}">\n'
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="referrer" content="no-referrer">\n<link rel="icon" href="data:,">\n'
             f"<title>{name(title(report))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-            f'<header>{heading(report)}</header>\n<nav aria-label="Sections">{links}</nav>\n<main>\n'
+            f"<header>{heading(report)}</header>\n{nav}\n<main>\n"
             + "".join(section.markup() for section in sections)
             + f'{NO_SCRIPT}</main>\n<div id="say" role="status" aria-live="polite"></div>\n'
             f"<script>{script}</script>\n</body>\n</html>\n"
@@ -70,8 +71,6 @@ def policy(style: str, script: str) -> str:
 
 def _sections(report: Report, context: RenderContext) -> Iterator[Section]:
     """Yield what a reader asks, in that order: is all counted, what to do, where, in which layer, when, how sure."""
-    if not report.domains:
-        return
     has_figures = bool(counted_domains(report))
     table = StageTable.of(report)
     if has_figures:
@@ -86,7 +85,8 @@ def _sections(report: Report, context: RenderContext) -> Iterator[Section]:
     yield function_section(report)
     yield told_section(report)
     yield timeline(report, context.history())
-    yield trust_section(report)
+    if report.domains:
+        yield trust_section(report)
     yield footprint_section(report)
 
 

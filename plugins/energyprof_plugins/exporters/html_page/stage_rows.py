@@ -9,7 +9,7 @@ from energyprof.model.ids import StageId
 from energyprof.model.report import OUTSIDE, Report, StageRow
 from energyprof_plugins.exporters.account import Known, counted_domains, is_stage, known, microjoules
 from energyprof_plugins.exporters.figures import column_unit, grouped, joules, seconds
-from energyprof_plugins.exporters.html_page.markup import badge, figure, name, path, rate, words
+from energyprof_plugins.exporters.html_page.markup import DEEPEST_PATH, badge, figure, name, path, rate, words
 from energyprof_plugins.exporters.html_page.section import Section
 from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table
 
@@ -28,6 +28,7 @@ class StageTable:
     stages_uj: int
     groups: dict[StageId, tuple[int, ...]]
     """Stage -> numbers of the groups that it cannot be told apart from."""
+    names: dict[StageId, str]
 
     @staticmethod
     def of(report: Report) -> StageTable:
@@ -43,6 +44,7 @@ class StageTable:
             tuple(known(row.total_energy, counted) for row in report.stages),
             sum(microjoules(row.stages_j) for row in report.ledger if row.domain in counted),
             groups,
+            {row.stage: row.name for row in report.stages},
         )
 
     def section(self) -> Section:
@@ -83,8 +85,10 @@ class StageTable:
         each = "" if total.nothing or not row.calls else rate(_per_call(self, place), each_j)
         cells += [grouped(row.calls), each, seconds(row.wall_s), seconds(row.cpu_s)]
         cells.append(self.how(row, place))
+        whole = name("/".join(row.path)) if len(row.path) > DEEPEST_PATH else ""
         place_in_code = f"{name(row.file)}:{row.line}" if row.file else ""
-        return Row(f'<tr id=r{place} data-s="{place}">', path(row.path), cells, place_in_code)
+        title = ", ".join(filter(None, (whole, place_in_code)))
+        return Row(f'<tr id=r{place} data-s="{place}">', path(row.path), cells, title)
 
     def how(self, row: StageRow, place: int) -> str:
         """Return how a stage's own energy is known, and which groups it stands in."""
@@ -103,6 +107,8 @@ class StageTable:
         stages = [place for place, row in enumerate(self.report.stages) if is_stage(row)]
         named_uj = sum(self.own[place].energy_uj for place in stages)
         counted = counted_domains(self.report)
+        if not counted:
+            return ""
         joint_uj = sum(microjoules(group.energy_j) for group in self.report.unsplit if group.domain in counted)
         joint = f" + not separable {joules(joint_uj / 1e6)}" if joint_uj else ""
         return (

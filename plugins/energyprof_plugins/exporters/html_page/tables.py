@@ -7,6 +7,7 @@ grid, and rows that nobody sees are laid out only when they are scrolled to, sea
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import unescape
@@ -19,16 +20,20 @@ TAG: Final = re.compile("<[^>]*>")
 PADDING_PX: Final = 17
 """Left and right of a cell, and a part of a pixel."""
 WHISKER_PX: Final = 98
-WIDEST_NAME: Final = 38
-"""Characters of a name; longer ones go on below."""
+WIDEST_NAME: Final = 34
+"""Digits beside a name; longer ones go on below."""
 WIDEST_TEXT: Final = 60
 BADGE: Final = 2
-"""Characters that the frame of a badge takes."""
-LETTER: Final = 0.92
+"""Digits that the frame of a badge takes."""
+NARROW: Final = 0.65
+LETTER: Final = 0.98
+WIDE: Final = 1.6
+"""Widths of characters by that of a digit, no less than in DejaVu Sans, Helvetica and Segoe UI."""
+NARROW_ONES: Final = frozenset(" \u2009.,:;'|!ijltfr()[]/I-")
+WIDE_ONES: Final = frozenset("mwMW@%\u00b1\u2212\u00d7<>=+")
 BOLD: Final = 1.1
-"""A letter of a name, and one of a column's head, by a digit of its cells: sans-serif fonts are alike in that."""
 ARROW: Final = 2
-"""Characters of the sign that tells a column's order."""
+"""Digits of the sign that tells a column's order."""
 SPARE: Final = 3
 """Digits that a column may be wider than its cells to have its head on one line."""
 
@@ -44,7 +49,7 @@ class Column:
 
 NAMELESS: Final = Column()
 """Where whiskers are drawn."""
-INTERVAL: Final = Column("95 %")
+INTERVAL: Final = Column("95\u00a0%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +100,20 @@ def _marked(row: Row) -> str:
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> str:
-    """Return the tracks of a row's grid: as wide as the longest cell, in digits."""
+    """Return the tracks of a row's grid: as wide as the widest cell, in digits."""
     tracks = []
     for place, column in enumerate(columns):
         if column == NAMELESS:
             tracks.append(f"{WHISKER_PX + PADDING_PX}px")
         elif place == 0:
-            longest = max((_longest_line(row.name) for row in rows), default=0)
-            tracks.append(f"var(--name,{_track(_wide_enough(column, min(longest, WIDEST_NAME) * LETTER))})")
+            widest = max((_widest_line(row.name) for row in rows), default=0.0)
+            tracks.append(f"var(--name,{_track(_wide_enough(column, min(widest, WIDEST_NAME)))})")
         elif place < len(columns) - 1:
-            longest = max((len(_plain(row.cells[place - 1])) for row in rows), default=0)
-            tracks.append(_track(_wide_enough(column, longest)))
+            widest = max((_width(_plain(row.cells[place - 1])) for row in rows), default=0.0)
+            tracks.append(_track(_wide_enough(column, widest)))
         else:
-            longest = max((len(_plain(row.cells[-1])) for row in rows), default=0) + BADGE
-            tracks.append(f"minmax({_track(_wide_enough(column, min(longest, WIDEST_TEXT) * LETTER))},1fr)")
+            widest = max((_width(_plain(row.cells[-1])) for row in rows), default=0.0) + BADGE
+            tracks.append(f"minmax({_track(_wide_enough(column, min(widest, WIDEST_TEXT)))},1fr)")
     return " ".join(tracks)
 
 
@@ -119,11 +124,11 @@ def _track(characters: float) -> str:
 def _wide_enough(column: Column, cells: float) -> float:
     """Return digits that cells and head need; the head is broken between words where that saves much."""
     arrow = ARROW if column.kind else 0
-    on_one_line = BOLD * (len(column.head) + arrow)
+    on_one_line = BOLD * _width(column.head) + arrow
     if on_one_line <= cells + SPARE:
         return max(on_one_line, cells)
-    *before, last = map(len, _joined(column.head).split(" "))
-    return max(cells, BOLD * max((last + arrow, *before)))
+    *before, last = (BOLD * _width(word) for word in _joined(column.head).split(" "))
+    return max((cells, last + arrow, *before))
 
 
 def _joined(head: str) -> str:
@@ -131,8 +136,21 @@ def _joined(head: str) -> str:
     return head.replace(", ", ",\u00a0").replace(" / ", "\u00a0/\u00a0")
 
 
-def _longest_line(markup: str) -> int:
-    return max(len(_plain(line)) for line in markup.split("<br>"))
+def _widest_line(markup: str) -> float:
+    return max(_width(_plain(line)) for line in markup.split("<br>"))
+
+
+def _width(text: str) -> float:
+    """Return how many digits are as wide as a text."""
+    return sum(1.0 if character.isdigit() else _character(character) for character in text)
+
+
+def _character(character: str) -> float:
+    if character in NARROW_ONES:
+        return NARROW
+    if character in WIDE_ONES or unicodedata.east_asian_width(character) in "WF":
+        return WIDE
+    return LETTER
 
 
 def _plain(markup: str) -> str:

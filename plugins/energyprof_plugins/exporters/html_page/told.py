@@ -22,6 +22,8 @@ from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Co
 
 GLYPHS: Final = Glyphs(unicode=True)
 MOST_FUNCTIONS: Final = 100
+FOLDERS: Final = 2
+"""Shown of the path of a function's file."""
 
 
 def function_section(report: Report) -> Section:
@@ -36,7 +38,8 @@ def function_section(report: Report) -> Section:
         Column("share", "n"), Column("samples", "n"), Column("how it is known", "t"),
     ]  # fmt: skip
     rows = [_function(row, unit_j) for row in found]
-    return Table("functions", "Functions", columns, rows).section(functions_heading(report))
+    lead = functions_heading(report).removeprefix("functions (").removesuffix(")")
+    return Table("functions", "Functions", columns, rows).section(f"{lead[:1].upper()}{lead[1:]}.")
 
 
 def _function(row: FunctionRow, unit_j: float) -> Row:
@@ -46,8 +49,15 @@ def _function(row: FunctionRow, unit_j: float) -> Row:
         "" if row.share is None else percent(row.share), grouped(row.samples),
         badge(row.provenance),
     ]  # fmt: skip
-    where = f"<br><small>{name(row.file)}:{row.line}</small>" if row.file else ""
-    return Row("<tr>", name(row.function) + where, cells)
+    where = f"<br><small>{_place(row.file)}:{row.line}</small>" if row.file else ""
+    return Row("<tr>", name(row.function) + where, cells, f"{name(row.file)}:{row.line}" if row.file else "")
+
+
+def _place(file: str) -> str:
+    """Return the end of a path: where a package is installed is nobody's question."""
+    parts = [name(part) for part in file.split("/")]
+    cut = "\u2026/" if len(parts) > FOLDERS + 1 else ""
+    return cut + "/<wbr>".join(parts[-FOLDERS - 1 :])
 
 
 def told_section(report: Report) -> Section:

@@ -63,7 +63,10 @@ if (chart) {
   });
   if (current) rove(current);
   back.addEventListener('click', () => zoomTo(0, 1));
-  addEventListener('beforeprint', () => zoomTo(0, 1));
+  const ON_PAPER = 640;
+  let onScreen = 0;
+  addEventListener('beforeprint', () => { onScreen = pixels; pixels = Math.min(pixels || ON_PAPER, ON_PAPER); zoomTo(0, 1); });
+  addEventListener('afterprint', () => { pixels = onScreen; lay(); });
   document.addEventListener('keydown', event => { if (event.key === 'Escape') zoomTo(0, 1); });
   // Told by the browser once it knows: asking for the width would have it lay out the page in between.
   new ResizeObserver(([seen]) => { pixels = seen.contentRect.width; lay(); }).observe(chart);
