@@ -139,6 +139,14 @@ def test_icicle_boxes_lie_inside_their_parents_and_outermost_ones_add_up_to_the_
         assert sum(box.width_uj for box in laid if box.depth == 0) <= ledger(report).spent_uj + len(laid)
 
 
+def test_the_box_of_a_layer_is_called_by_what_tells_it_from_the_layer_around_it(layered_report):
+    page = rendered(layered_report.layered(2, 21))
+
+    assert "<text x=5 y=16>encoder.layer.1</text>" in page
+    assert "<text x=5 y=16>attention.query</text>" in page
+    assert "<title>stage_1_of_the_pipeline/Model.encoder.layer.1.attention.query: " in page
+
+
 def test_what_cannot_be_told_apart_has_no_joules_of_its_own_and_says_why(sample):
     parts = [sample.Part("a", (5.0,), refused=True), sample.Part("b", (3.0,), refused=True), sample.Part("c", (2.0,))]
     report = sample.make_report(parts)
