@@ -22,7 +22,7 @@ OUTLIER = 4
 BURST_NS = 8_000_000
 LARGEST_DEBT_NS = 16_000_000
 """More is forgiven, or one enormous poll would end the polling for minutes."""
-DUTY = 0.01
+DUTY = 0.1
 """Part of the time that a device may spend answering: a driver's call can hold locks that the program waits for."""
 
 
