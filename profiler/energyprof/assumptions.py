@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from energyprof.errors import InputError
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
 from energyprof.model.given_number import parse_number
 from energyprof.model.range import Range
+from energyprof.project_file import FOOTPRINT, project_table
 
-SETTINGS = ("region", "carbon", "price", "pue")
+SETTINGS = FOOTPRINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +58,14 @@ def settings(
 
 def project_settings(folder: Path) -> dict[str, Setting]:
     """Return what `[tool.energyprof]` says in the nearest pyproject.toml that has it; raises InputError."""
-    for place in (folder, *folder.parents):
-        path = place / "pyproject.toml"
-        if not path.is_file():
-            continue
-        table = _table(path)
-        if table is None:
-            continue
-        unknown = sorted(set(table) - set(SETTINGS))
-        if unknown:
-            raise InputError(f"{path}: [tool.energyprof] has no {unknown[0]!r}; it may have {', '.join(SETTINGS)}")
-        for name, value in table.items():
-            if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-                raise InputError(f"{path}: {name} is no figure or text; write {name} = 1.2 or {name} = '...'")
-        return {name: Setting(str(value), f"{name} in {path}") for name, value in table.items()}
-    return {}
+    project = project_table(folder)
+    if project is None:
+        return {}
+    path, table = project.path, {name: value for name, value in project.values.items() if name in SETTINGS}
+    for name, value in table.items():
+        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+            raise InputError(f"{path}: {name} is no figure or text; write {name} = 1.2 or {name} = '...'")
+    return {name: Setting(str(value), f"{name} in {path}") for name, value in table.items()}
 
 
 def assumptions_said(flags: Mapping[str, str | None] = {}) -> Assumptions:
@@ -130,24 +122,3 @@ def _figure(origin: str, text: str) -> float:
         return parse_number(text)
     except ValueError as error:
         raise InputError(f"{origin}: {error}") from None
-
-
-def _table(path: Path) -> dict[str, Any] | None:  # TOML
-    try:
-        text = path.read_text(encoding="utf-8")
-        if "energyprof" not in text:
-            return None  # the usual one: it need not be understood, and cannot be wrong
-        document = _toml(text)
-    except (OSError, ValueError) as error:  # what is no UTF-8 or no TOML is a ValueError
-        raise InputError(f"{path} cannot be read ({error}); mend it, or run in another folder") from None
-    tool = document.get("tool")
-    table = tool.get("energyprof") if isinstance(tool, dict) else None
-    return table if isinstance(table, dict) else None
-
-
-def _toml(text: str) -> dict[str, Any]:  # TOML
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    return tomllib.loads(text)

@@ -186,18 +186,30 @@ def _source_file(module: str) -> str:
 
 def cache_folder() -> str:
     """Return the folder for what energyprof may forget, created if need be; empty if there can be none."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if not os.path.isabs(base):
-        home = os.path.expanduser("~")
-        if not os.path.isabs(home):
-            return ""
-        base = os.path.join(home, ".cache")
-    path = os.path.join(base, "energyprof")
+    path = _own_folder("XDG_CACHE_HOME", ".cache")
+    if not path:
+        return ""
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
     except OSError:
         return ""
     return path
+
+
+def state_folder() -> str:
+    """Return the folder for what is kept until the user forgets it, there or not; empty without a home."""
+    return _own_folder("XDG_STATE_HOME", os.path.join(".local", "state"))
+
+
+def _own_folder(variable: str, below_home: str) -> str:
+    """Return our folder in one of those of the XDG Base Directory Specification 0.8."""
+    base = os.environ.get(variable, "")
+    if not os.path.isabs(base):
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home):
+            return ""
+        base = os.path.join(home, below_home)
+    return os.path.join(base, "energyprof")
 
 
 def _write(file: str, value: object) -> None:

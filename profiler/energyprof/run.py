@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
 from energyprof.attribute.repeats import with_repeats
 from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
+from energyprof.capture.recalled import read_recalled, store_recalled
 from energyprof.capture.results import read_attribution, store_attribution
 from energyprof.errors import CaptureError
 from energyprof.footprint.footprint import footprint_of_sum
@@ -30,6 +32,7 @@ from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.graph import StageGraph
 from energyprof.model.history import PowerHistory
 from energyprof.model.layer_record import flat_layers
+from energyprof.model.past import Recalled
 from energyprof.model.power_series import PowerSeries
 from energyprof.model.report import LayerPhase, Report
 from energyprof.model.span import Stage
@@ -113,9 +116,26 @@ class Run:
 
     def report(self) -> Report:
         """Return every row and figure that a report prints."""
+        report = self._report
+        if self.recalled:
+            from energyprof.report.trials import with_earlier
+
+            trials = None if report.trials is None else with_earlier(report.trials, dict(self.recalled.trials))
+            report = replace(report, earlier=self.recalled.run, trials=trials)
         if self.assumptions.is_empty:
-            return self._report
-        return replace(self._report, footprint=footprint_of_sum(self._report.measured, self.assumptions))
+            return report
+        return replace(report, footprint=footprint_of_sum(report.measured, self.assumptions))
+
+    @cached_property
+    def recalled(self) -> Recalled:
+        """What it repeats of earlier runs; empty where nothing was remembered."""
+        return Recalled() if self._so_far is not None else read_recalled(self.path)
+
+    def recall(self, recalled: Recalled) -> None:
+        """Say what it repeats of earlier runs, and keep that with it; a file that cannot be written goes without."""
+        self.__dict__["recalled"] = recalled  # where a cached property has its value
+        with suppress(CaptureError):
+            store_recalled(self.path, recalled)
 
     @cached_property
     def _report(self) -> Report:

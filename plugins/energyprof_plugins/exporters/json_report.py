@@ -13,6 +13,7 @@ from typing import Any
 from energyprof.interfaces import RenderContext
 from energyprof.model.cure_rows import RepeatRow
 from energyprof.model.footprint_document import footprint_document
+from energyprof.model.past import EarlierRun, EarlierTrial
 from energyprof.model.report import LayerRow, Report, StageRow
 from energyprof.model.trial_rows import Trials
 from energyprof.model.work_rows import StepRow, UnitRow
@@ -39,6 +40,7 @@ class JsonReport:
             "layers": [layer_document(row) for row in report.layers],
             "tokens": [{**_row(row), "total_sum": _row(row.total_sum)} for row in report.tokens],
             "steps": None if report.steps is None else _steps(report.steps),
+            "earlier": None if report.earlier is None else _earlier(report.earlier),
             "trials": None if report.trials is None else _trials(report.trials),
             "units": [_unit(row) for row in report.units],
             "metrics": _rows(report.metrics),
@@ -98,13 +100,23 @@ def _trials(found: Trials) -> dict[str, Any]:
             ("pruned", found.pruned),
             ("failed", found.failed),
             ("repeated", found.repeated),
+            ("known", found.known),
         )
     }
     rows = [
-        {**_row(row), "total_sum": _row(row.total_sum), "up_to": None if row.up_to is None else _row(row.up_to)}
+        {
+            **_row(row),
+            "total_sum": _row(row.total_sum),
+            "up_to": None if row.up_to is None else _row(row.up_to),
+            "earlier": None if row.earlier is None else _earlier(row.earlier),
+        }
         for row in found.rows
     ]
     return {"provenance": found.provenance, **sums, "rows": rows}
+
+
+def _earlier(row: EarlierRun | EarlierTrial) -> dict[str, Any]:
+    return {**_row(row), "energy": None if row.energy is None else _row(row.energy)}
 
 
 def _unit(row: UnitRow) -> dict[str, Any]:

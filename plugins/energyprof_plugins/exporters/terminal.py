@@ -18,6 +18,7 @@ from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
 from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
+from energyprof_plugins.exporters.console.earlier_lines import earlier_lines
 from energyprof_plugins.exporters.console.finding_lines import best_lines
 from energyprof_plugins.exporters.console.footprint_lines import footprint_lines
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
@@ -116,6 +117,7 @@ class Terminal:
             ("what to change", best_lines(report, glyphs) if report.findings else ()),
             ("" if report.steps is None else step_heading(report.steps), step_lines(report, glyphs)),
             ("generation", token_lines(report, glyphs)),
+            ("done before", earlier_lines(report, glyphs)),
             ("search", trial_lines(report, glyphs)),
             ("work", told_lines(report, glyphs)),
         ]

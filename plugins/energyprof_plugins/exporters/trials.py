@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from rich.table import Table
 from rich.text import Text
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.past_text import trial_sentence
 from energyprof.model.report import Report
 from energyprof.model.trial_rows import TrialRow, Trials
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -19,6 +21,8 @@ from energyprof_plugins.exporters.terminal import Page
 
 ROWS: Final = 20
 """Trials listed unless option `rows` says otherwise: the best first."""
+KNOWN: Final = 5
+"""Trials of earlier runs that are named with what they cost."""
 NOTHING: Final = (
     "no trials: mark them with `with energyprof.trial(params) as trial:`; those of Optuna's Study.optimize are known"
 )
@@ -45,7 +49,11 @@ class TrialTable:
         if len(order) > limit:
             page.line(Text(f"+ {grouped(len(order) - limit)} more: --rows {len(order)}"))
         page.line()
-        for line in [*trial_sums(found), *_conclusions(found, context.options.get("target", ""), lower)]:
+        for line in [
+            *trial_sums(found),
+            *_known(found),
+            *_conclusions(found, context.options.get("target", ""), lower),
+        ]:
             page.wrapped(page.glyphs.text(line), indent=2)
         return page.text()
 
@@ -66,7 +74,9 @@ def _table(rows: list[TrialRow], found: Trials, glyphs: Glyphs, width: int) -> T
         energy = figures.cells(*_interval(row, unit_j)) if is_known else figures.value_only("?")
         told = "" if row.state == "complete" else f"{row.state}  "
         repeats = "" if row.repeats is None else f"as {row.repeats}  "
-        words = glyphs.name(f"{told}{repeats}{row.params}") if told or repeats or row.params else ""
+        known = "" if row.earlier is None else f"as {row.earlier.number} of {row.earlier.run}  "
+        said = f"{told}{repeats}{known}{row.params}"
+        words = glyphs.name(said) if said else ""
         table.add_row(
             str(row.number),
             "" if row.value is None else f"{row.value:.6g}",
@@ -93,6 +103,15 @@ def _conclusions(found: Trials, target: str, lower: bool) -> list[str]:
         reached = "no trial reached it" if first is None else f"trial {first.number} reached it{_after(first)}"
         lines.append(f"target {float(target):.6g}: {reached}")
     return lines
+
+
+def _known(found: Trials) -> Iterator[str]:
+    """Yield the trials that an earlier run had done, with what it paid for each."""
+    known = [(row, row.earlier) for row in found.rows if row.earlier is not None]
+    for row, earlier in known[:KNOWN]:
+        yield f"trial {row.number}: {trial_sentence(earlier)}"
+    if len(known) > KNOWN:
+        yield f"and {grouped(len(known) - KNOWN)} more: energyprof report --format json"
 
 
 def _after(row: TrialRow) -> str:

@@ -30,6 +30,7 @@ COMMANDS = {
     "diff": ("energyprof.cli.diff_command", "say what costs more or less than before, and what of it is chance"),
     "check": ("energyprof.cli.check_command", "hold a run to a budget of joules, for CI"),
     "trials": ("energyprof.cli.trials_command", "list the trials of a search: joules of each, and up to a quality"),
+    "history": ("energyprof.cli.history_command", "list the runs that were remembered, and what repeating cost"),
     "findings": ("energyprof.cli.findings_command", "say what a run spends that it need not, and what to change"),
     "import": ("energyprof.cli.import_command", "make a run of a trace and a power log of other programs"),
     "merge": ("energyprof.cli.merge_command", "join the recordings that several hosts made at the same time"),

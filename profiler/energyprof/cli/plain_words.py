@@ -55,6 +55,8 @@ class RunWords:
         self.visits: int | None = None
         self.runs = 1
         self.cool_down = 3.0
+        self.remember: bool | None = None
+        self.data: list[str] = []
 
     def take_value(self, option: str, value: str) -> bool:
         """Take an option with its value; return whether that was beyond doubt."""

@@ -14,6 +14,7 @@ from typing import NamedTuple, TextIO
 
 from energyprof.cli import terminal
 from energyprof.errors import InputError
+from energyprof.launch.environment import SERIES
 from energyprof.model.shell import in_shell
 
 COOL_DOWN_S = 3.0
@@ -40,14 +41,14 @@ def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) ->
     if there is not None:
         raise InputError(f"{there} exists already and is never overwritten; choose another name with -o, or remove it")
     own = without(words, _OWN)
-    status, way = 0, named.stem
+    status, way, series = 0, named.stem, new_series()
     try:
         for at, path in enumerate(paths, 1):
             if at > 1:
                 time.sleep(args.cool_down)
             if not args.quiet:
                 print(f"energyprof: run {at}/{len(paths)} -> {path}", file=sys.stderr, flush=True)
-            code = record(own, path)
+            code = record(own, path, {SERIES: series})
             status = status or code
             if code and not path.exists():
                 break
@@ -59,6 +60,11 @@ def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) ->
         print_table(done, Wishes(), sys.stderr)
         print(f"energyprof: one of them: energyprof report {in_shell(str(done[-1][1]))}", file=sys.stderr)
     return status
+
+
+def new_series() -> str:
+    """Return a name for runs that repeat each other on purpose: none of them counts as a repetition of another."""
+    return os.urandom(4).hex()
 
 
 def record(words: Sequence[str], path: Path, environment: Mapping[str, str] | None = None) -> int:

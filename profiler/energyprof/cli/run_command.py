@@ -11,6 +11,7 @@ from energyprof import discover
 from energyprof.cli.linear_algebra import in_one_thread
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
+from energyprof.cli.run_memory import memory_asked_for
 from energyprof.cli.run_options import add_options, asked_overhead, chosen_program, parted
 from energyprof.cli.run_ranks import stem_of_rank
 from energyprof.errors import InputError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from energyprof.cli.live_line import LiveLine
     from energyprof.launch.session import LeadIn, Outcome
+    from energyprof.remembering import Memory
 
 # Everything else is imported once the program runs: before that, each import delays it.
 
@@ -45,6 +47,7 @@ examples:
   energyprof run --dephase 20ms train.py            tell stages apart that are in step with the sensor
   energyprof run --repeat 50ms train.py             tell layers apart that are shorter than the sensor's period
   energyprof run --runs 5 job.py                    five times, with a pause between: mean and spread
+  energyprof run --data @train.csv train.py         say whether the same was run before, and what it cost
   energyprof run --max-overhead off train.py        record every layer, whatever that costs
   energyprof run -q -o job.eprof job.py             choose the file, print nothing but errors
 
@@ -85,6 +88,9 @@ def run(args: argparse.Namespace | RunWords) -> int:
     cures = {**asked_cures(args), **asked_overhead(args)}
     sources = tuple(parsed_source(text) for text in args.sources)
     check_sources(sources)
+    memory, said = memory_asked_for(args, program)
+    if said and (memory is None or not args.quiet):
+        print(f"energyprof: {said}", file=sys.stderr, flush=True)
     output = (
         claim_named(args.output) if args.output is not None else claim_default(stem_of_rank(program.stem, os.environ))
     )
@@ -106,7 +112,7 @@ def run(args: argparse.Namespace | RunWords) -> int:
         if run_dir:
             remove_run_folder(run_dir)
         raise
-    return _see_to_its_end(args, started, _Places(run_dir, output.path, output.remark), sources, lead_in)
+    return _see_to_its_end(args, started, _Places(run_dir, output.path, output.remark), sources, lead_in, memory)
 
 
 # Importing typing for its NamedTuple would delay the program's start by 6 ms.
@@ -116,12 +122,13 @@ class _Places(namedtuple("_Places", "run_dir output remark")):  # noqa: PYI024
     remark: str
 
 
-def _see_to_its_end(
+def _see_to_its_end(  # noqa: PLR0913, PLR0917 - what the run was begun with
     args: argparse.Namespace | RunWords,
     started: Started,
     places: _Places,
     sources: tuple[tuple[str, str], ...],
     lead_in: LeadIn | None,
+    memory: Memory | None,
 ) -> int:
     time.sleep(HEAD_START_S)
     in_one_thread()
@@ -132,7 +139,7 @@ def _see_to_its_end(
     line = _live_line(args)
     wanted = (sources, args.max_hz, line.is_wanted, args.stacks)
     settings = Settings(places.run_dir, places.output, *wanted, is_shared=args.shared, max_size=args.max_size)
-    wishes = Wishes(args.quiet, not args.no_graph)
+    wishes = Wishes(args.quiet, not args.no_graph, memory)
     outcome = follow(started, settings, line, preloads(wishes), lead_in)
     started.arrivals.close()
     _clear_away(outcome, places, line)

@@ -26,7 +26,7 @@ PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
 PYTHON_OPTIONS = frozenset({"-W", "-X"})
 _WITH_VALUE = frozenset(
     {"--python", "--source", "--max-hz", "--lead-in", "--max-size", "--max-overhead", "-o", "--output", "-qo"}
-    | {"--runs", "--cool-down"}
+    | {"--runs", "--cool-down", "--data"}
 )
 _CURES_WITH_VALUE = frozenset({"--dephase", "--dephase-stage", "--repeat", "--visits"})
 
@@ -37,6 +37,15 @@ SCRIPT [ARGS ...]         a Python file, a folder or zip file with __main__.py, 
 --exec -- PROGRAM [ARGS ...]
                           any other program: device totals, and the Python children it has
 Options end where the program begins; what follows is the program's own.
+"""
+_MEMORY = """\
+Says whether this run repeats an earlier one, of when, and what that cost: the same program (its script and the modules
+of its own that this imports), arguments and data, come to its end. A line for each run is kept, in the file
+energyprof/history.jsonl below XDG_STATE_HOME (~/.local/state): command, time, host, versions, joules, metrics, trials,
+place of the recording, digests; no content. Nothing leaves the machine; energyprof history lists, sums and forgets.
+Also: ENERGYPROF_REMEMBER=1 and ENERGYPROF_DATA, or remember = true and data = "..." under [tool.energyprof] of
+pyproject.toml. Not seen are what is installed, and files that the program reads: say those with --data. The content
+of @FILE is read before the program starts; for large data a name is quicker.
 """
 _FLAGS = """\
 -b -B -E -i -I -O -OO -P -s -S -u -v -x -W ARG -X OPT
@@ -130,6 +139,7 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cool-down", type=_pause, default=3.0, metavar="S", help="with --runs: pause between runs (default: 3 s)"
     )
+    _add_memory(parser)
     stacks = parser.add_mutually_exclusive_group()
     stacks.add_argument(
         "--stacks",
@@ -140,6 +150,23 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         help="find the costly functions by sampling, every 10 ms (by itself only while no stage and no layer is seen)",
     )
     stacks.add_argument("--no-stacks", dest="stacks", action="store_const", const="off", help="never sample functions")
+
+
+def _add_memory(parser: argparse.ArgumentParser) -> None:
+    """Add what says whether the run is kept among those that later ones are held against."""
+    memory = parser.add_argument_group("what was run before", _MEMORY)
+    either = memory.add_mutually_exclusive_group()
+    either.add_argument("--remember", dest="remember", action="store_true", default=None, help="remember this run")
+    either.add_argument(
+        "--no-remember", dest="remember", action="store_false", help="do not, whatever is set elsewhere"
+    )
+    memory.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="NAME|@FILE",
+        help="the data it is for, repeatable: a name of yours (imagenet-v2), or a file or folder whose content counts",
+    )
 
 
 def _python_flag() -> type[argparse.Action]:

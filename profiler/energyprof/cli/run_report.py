@@ -16,6 +16,7 @@ from energyprof.errors import EnergyprofError
 
 if TYPE_CHECKING:
     from energyprof.model.footprint_rows import Assumptions
+    from energyprof.remembering import Memory
     from energyprof.run import Run
 
 
@@ -24,6 +25,8 @@ class Wishes(NamedTuple):
 
     is_quiet: bool
     has_graph: bool
+    memory: Memory | None = None
+    """None: nothing is remembered."""
 
 
 def show_report(path: str, wishes: Wishes) -> str:
@@ -69,16 +72,17 @@ def _load_fit() -> None:
 
 
 def _show(path: Path, wishes: Wishes) -> str:
-    """Show what is wished for; return what is wrong with the figures for carbon and cost, or nothing."""
+    """Show what is wished for; return what of it could not be, or nothing."""
     from energyprof.run import analyse
 
     gc.disable()  # nothing of what comes is garbage before we end, and looking for it costs a tenth of the time
     is_shown = not wishes.is_quiet
     with AnalysisBar(sys.stderr, is_shown and terminal.is_terminal(sys.stderr)) as bar:
         run = analyse(path, bar.tell)
-    fault = ""
+    faults = [] if wishes.memory is None else _remember(run, path, wishes.memory)
     if is_shown:
         run.assumptions, fault = _assumptions()
+        faults += [fault] if fault else []
         text = run.render(
             "terminal",
             width=terminal.width(),
@@ -91,7 +95,16 @@ def _show(path: Path, wishes: Wishes) -> str:
     if is_shown:
         places = [f"recording {_shown(path)}", *([f"diagram {' and '.join(drawn)}"] if drawn else [])]
         terminal.write(f"{' · '.join(places)}\n", sys.stderr)
-    return fault
+    return "; ".join(faults)
+
+
+def _remember(run: Run, path: Path, memory: Memory) -> list[str]:
+    """Keep the run for later ones to be held against; return what went wrong: the report is shown all the same."""
+    try:
+        run.recall(memory.after(run.report(), str(path.absolute())))
+    except EnergyprofError as error:
+        return [f"this run is not remembered: {error}"]
+    return []
 
 
 def _assumptions() -> tuple[Assumptions, str]:

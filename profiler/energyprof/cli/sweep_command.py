@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from energyprof.cli.compare_command import add_wishes
-from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, pause, print_table, record
+from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, new_series, pause, print_table, record
 from energyprof.errors import InputError
+from energyprof.launch.environment import SERIES
 from energyprof.model.shell import in_shell
 
 NAME = "sweep"
@@ -92,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     _prepare(folder, plan, args.resume)
     failed: list[str] = []
-    status = 0
+    status, series = 0, new_series()
     try:
         for at, (way, path) in enumerate(plan, 1):
             if path.exists():
@@ -100,7 +101,8 @@ def run(args: argparse.Namespace) -> int:
             if not args.quiet:
                 print(f"energyprof: {at}/{len(plan)} {way.name} -> {path}", file=sys.stderr, flush=True)
             time.sleep(args.cool_down)
-            code = record(way.command, path, way.environment)
+            varied = ",".join(f"{name}={value}" for name, value in way.environment.items())
+            code = record(way.command, path, {**way.environment, SERIES: f"{series} {varied}"})
             if code:
                 failed.append(f"{way.name} ended with status {code}")
             if code and not path.exists():  # it could not even be started, and neither will the others be

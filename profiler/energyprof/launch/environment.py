@@ -19,7 +19,9 @@ DEPHASE = "ENERGYPROF_DEPHASE"
 REPEAT = "ENERGYPROF_REPEAT"
 SYNC = "ENERGYPROF_SYNC"
 FLOW = "ENERGYPROF_FLOW"
-OWN = (RUN_DIR, PACKAGE, INSTRUMENTS, STACKS, DEPHASE, REPEAT, SYNC, FLOW, MAX_OVERHEAD)
+SERIES = "ENERGYPROF_SERIES"
+"""Told to `energyprof run`, not to its program: the series of runs that it is one of, and what is varied in it."""
+OWN = (SERIES, RUN_DIR, PACKAGE, INSTRUMENTS, STACKS, DEPHASE, REPEAT, SYNC, FLOW, MAX_OVERHEAD)
 
 
 def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is told

@@ -12,6 +12,7 @@ from energyprof.model.finding import Finding
 from energyprof.model.footprint_rows import FootprintRow
 from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
+from energyprof.model.past import EarlierRun
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.span import Facts, StageKind
 from energyprof.model.trial_rows import Trials
@@ -377,6 +378,8 @@ class Report:
     metrics: tuple[MetricRow, ...] = ()
     trials: Trials | None = None
     """None: the program made none."""
+    earlier: EarlierRun | None = None
+    """The newest run before it that did the same work; None: none is known, or nothing is remembered."""
     findings: tuple[Finding, ...] = ()
     """What to change, the surest savings first, hints last; of a view none are told."""
     waits: tuple[WaitRow, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from energyprof.model.domain import Provenance
 from energyprof.model.ids import StageId
+from energyprof.model.past import EarlierTrial
 from energyprof.model.work_rows import BoundedJ
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class TrialRow:
     """All trials up to this one; None: one of them is not known."""
     repeats: int | None
     """Number of the first trial with the same parameters; None: it is the first."""
+    earlier: EarlierTrial | None = None
+    """The newest trial of an earlier run with the same parameters; None: none is known, or none is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class Trials:
     """Those whose end was never seen included."""
     repeated: TrialSum
     """Of the parameters of an earlier one, whatever became of it."""
+    known: TrialSum
+    """Those that an earlier run had done already."""
     provenance: Provenance
 
     def best(self, *, lower_is_better: bool = False) -> TrialRow | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from energyprof.model.past import EarlierTrial
 from energyprof.model.report import StageRow, SumRow
 from energyprof.model.trial_rows import TrialRow, Trials, TrialSum
 from energyprof.model.trials import FINGERPRINT, NUMBER, PARAMS, STATE, VALUE
@@ -52,8 +53,15 @@ def trials_of(stages: Sequence[StageRow]) -> Trials | None:
         pruned=_sum(row for row in rows if row.state == "pruned"),
         failed=_sum(row for row in rows if row.state in {"failed", "open"}),
         repeated=_sum(row for row in rows if row.repeats is not None),
+        known=_sum(()),
         provenance=weakest([row.total_sum.provenance for row in rows]),
     )
+
+
+def with_earlier(found: Trials, earlier: Mapping[str, EarlierTrial]) -> Trials:
+    """Return the trials, each with the one that an earlier run had of the same parameters, by stage."""
+    rows = tuple(replace(row, earlier=earlier.get(row.stage)) for row in found.rows)
+    return replace(found, rows=rows, known=_sum(row for row in rows if row.earlier is not None))
 
 
 def _value(row: StageRow) -> float | None:

@@ -25,6 +25,7 @@ def trial_sums(found: Trials) -> Iterator[str]:
         (found.pruned, "pruned"),
         (found.failed, "failed"),
         (found.repeated, "with the parameters of an earlier one"),
+        (found.known, "done by an earlier run, as energyprof history knows"),
     ):
         if kind.count:
             yield f"{grouped(kind.count)} {words}: {_energy(kind)}"

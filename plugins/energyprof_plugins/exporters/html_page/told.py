@@ -7,6 +7,7 @@ from typing import Final
 
 from energyprof.model.report import FunctionRow, Report
 from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
+from energyprof_plugins.exporters.console.earlier_lines import earlier_lines
 from energyprof_plugins.exporters.console.function_table import heading as functions_heading
 from energyprof_plugins.exporters.console.function_table import shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -74,6 +75,8 @@ def _told(report: Report) -> Iterator[tuple[str, list[str]]]:
         yield step_heading(report.steps), list(step_lines(report, GLYPHS))
     if report.tokens:
         yield "generation", list(token_lines(report, GLYPHS))
+    if report.earlier is not None:
+        yield "done before", list(earlier_lines(report, GLYPHS))
     if report.trials is not None:
         yield "search", list(trial_lines(report, GLYPHS))
     if report.units or report.metrics:

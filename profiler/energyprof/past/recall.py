@@ -1,0 +1,159 @@
+"""What repeats what: the newest earlier run of the same work, the same trials, and what repetition has cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from energyprof.model.past import (
+    PROVENANCES,
+    EarlierRun,
+    EarlierTrial,
+    Outcome,
+    PastEnergy,
+    PastRun,
+    PastTrial,
+    Recalled,
+    Work,
+)
+
+SAME_WITHIN = 1e-6
+"""Relative difference up to which two figures of merit are one: the order of sums differs from run to run."""
+
+
+def earlier_run(work: Work, runs: Sequence[PastRun], series: str = "") -> EarlierRun | None:
+    """Return the newest of the runs that did this work to its end; those of the same series do not count."""
+    alike = [
+        run for run in runs if run.is_result and run.work.is_work_of(work) and not (series and run.series == series)
+    ]
+    if not alike:
+        return None
+    newest = alike[-1]
+    return EarlierRun(
+        run=newest.id,
+        start=newest.start,
+        host=newest.host,
+        recording=newest.recording,
+        energy=newest.energy,
+        wall_s=newest.wall_s,
+        times=len(alike),
+        has_data=bool(work.data),
+        differs=work.differences(newest.work),
+        outcome="unknown",
+    )
+
+
+def recalled(run: PastRun, stages: Sequence[str], runs: Sequence[PastRun]) -> Recalled:
+    """Return what a run that is over repeats of earlier ones; `stages` are those of its trials, in their order."""
+    found = earlier_run(run.work, runs, run.series) if run.is_result else None
+    if found is not None:
+        was = next(one for one in runs if one.id == found.run)
+        found = replace(found, outcome=outcome_between(was.told, run.told))
+    trials = tuple(
+        (stage, earlier)
+        for stage, trial in zip(stages, run.trials, strict=False)
+        if (earlier := _earlier_trial(trial, run, runs)) is not None
+    )
+    return Recalled(found, trials)
+
+
+def outcome_between(was: Sequence[tuple[str, float]], now: Sequence[tuple[str, float]]) -> Outcome:
+    """Return whether two runs came out the same, by the figures of merit that both told."""
+    before, after = dict(was), dict(now)
+    common = before.keys() & after.keys()
+    if not common:
+        return "unknown"
+    return "same" if all(math.isclose(before[name], after[name], rel_tol=SAME_WITHIN) for name in common) else "other"
+
+
+def _earlier_trial(trial: PastTrial, run: PastRun, runs: Sequence[PastRun]) -> EarlierTrial | None:
+    for was in reversed(runs):
+        if not was.work.has_sources_of(run.work) or (run.series and was.series == run.series):
+            continue
+        same = [one for one in was.trials if one.fingerprint == trial.fingerprint and one.state == "complete"]
+        if same and trial.params:
+            arguments = () if was.work.arguments == run.work.arguments else ("other arguments",)
+            differs = (*arguments, *run.work.differences(was.work))
+            return EarlierTrial(was.id, was.start, same[-1].number, same[-1].value, same[-1].energy, differs)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """Runs or trials of a kind together."""
+
+    count: int = 0
+    energy: PastEnergy | None = None
+    """Of those whose energy is known; bounds are sums of bounds, never too narrow. None: of none."""
+    unknown: int = 0
+    """Those whose energy is not known."""
+
+    def with_one(self, energy: PastEnergy | None) -> Total:
+        """Return the total with one more."""
+        if energy is None:
+            return replace(self, count=self.count + 1, unknown=self.unknown + 1)
+        if self.energy is None:
+            return replace(self, count=self.count + 1, energy=energy)
+        was = self.energy
+        both = PastEnergy(
+            was.energy_j + energy.energy_j,
+            was.low_j + energy.low_j,
+            was.high_j + energy.high_j,
+            max(was.provenance, energy.provenance, key=PROVENANCES.index),
+        )
+        return replace(self, count=self.count + 1, energy=both)
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """What all runs kept have cost, and which part of it repeated what was there already."""
+
+    all: Total = Total()
+    repeats: Total = Total()
+    """Came out the same, or told nothing, with the same versions."""
+    otherwise: Total = Total()
+    """The same work, with other figures of merit or other versions: not for nothing."""
+    failed: Total = Total()
+    trials: Total = Total()
+    """Repeated trials of runs that are no repeats themselves."""
+    of_run: tuple[tuple[str, str], ...] = ()
+    """Each run that repeats another, and that one, by id."""
+
+
+def repetition(runs: Iterable[PastRun]) -> Repetition:
+    """Return the sums over the runs kept, oldest first."""
+    found, alike = Repetition(), dict[tuple[str, str], list[PastRun]]()
+    for run in runs:
+        before = alike.setdefault((run.work.program, run.work.data), [])
+        earlier = recalled(run, (), before).run
+        found = replace(found, all=found.all.with_one(run.energy))
+        if not run.is_result:
+            found = replace(found, failed=found.failed.with_one(run.energy))
+        elif earlier is None:
+            found = replace(found, trials=_repeated_trials(found.trials, run, before))
+        elif earlier.outcome == "other" or earlier.differs:
+            found = replace(found, otherwise=found.otherwise.with_one(run.energy))
+        else:
+            found = replace(found, repeats=found.repeats.with_one(run.energy))
+        if earlier is not None:
+            found = replace(found, of_run=(*found.of_run, (run.id, earlier.run)))
+        before.append(run)
+    return found
+
+
+def _repeated_trials(total: Total, run: PastRun, before: Sequence[PastRun]) -> Total:
+    for trial in run.trials:
+        earlier = _earlier_trial(trial, run, before)
+        if earlier is not None and is_for_nothing(earlier, trial.value):
+            total = total.with_one(trial.energy)
+    return total
+
+
+def is_for_nothing(earlier: EarlierTrial, value: float | None) -> bool:
+    """Return whether a trial brought nothing new: as before in all that is known of it."""
+    if earlier.differs:
+        return False
+    if earlier.value is None or value is None:
+        return True
+    return math.isclose(earlier.value, value, rel_tol=SAME_WITHIN)
