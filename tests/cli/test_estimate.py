@@ -55,6 +55,15 @@ def test_parameters_tokens_and_bounds_of_utilisation_give_bounds_of_hours(capsys
     assert found["device_hours"]["high"] == pytest.approx(at_peak_h / 0.4)
 
 
+def test_a_count_beside_the_power_of_everything_counts_for_the_rent(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--watts", "900", "--hours", "3", "--count", "8", "--device-price", "2")
+
+    found = document(capsys, *words, "--pue", "1")
+
+    assert found["rent_usd"]["value"] == pytest.approx(48.0)
+    assert found["facility_j"]["value"] == pytest.approx(900 * 3 * 3600)
+
+
 def test_the_paper_is_reproduced_in_both_formats(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = estimate(capsys, "--reproduce", "strubell2019")
     rows = document(capsys, "--reproduce", "strubell2019")["rows"]
@@ -83,6 +92,9 @@ def test_the_accelerators_are_listed_with_their_sources(capsys: pytest.CaptureFi
         (["--watts", "100", "--device-watts", "3", "--hours", "1"], "leave out --device-watts"),
         (["--hardware", "T4", "--hours", "3", "--cpu-watts", "9"], "has its host in it"),
         (["--parameters", "7B", "--tokens", "1T", "--watts", "900"], "give --hardware (list: all) or --peak-tflops"),
+        (["--hardware", "T4", "--hours", "3", "--utilization", "40%"], "--hours says that already"),
+        (["--hardware", "T4", "--hours", "3", "--peak-tflops", "65"], "--hours says that already"),
+        (["--watts", "900", "--hours", "3", "--count", "8"], "which --count does not multiply"),
         (["--hardware", "T4", "--hours", "3", "--pue", "0.9"], "--pue: 0.9 cannot be"),
         (["--hardware", "T4", "--hours", "many"], "many is no number; write 1200, 1.2e3 or 1.2k"),
         (["--hardware", "T4", "--hours", "1e300"], "1e300 is beyond anything"),

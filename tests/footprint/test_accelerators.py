@@ -29,6 +29,40 @@ def test_a_name_is_found_as_people_write_it(written: str) -> None:
     assert find(written, shipped()).name == "H100-SXM"
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("A10", "A10"),
+        ("a40", "A40"),
+        ("L4", "L4"),
+        ("L40", "L40"),
+        ("NVIDIA GeForce RTX 4090", "RTX-4090"),
+        ("AMD Instinct MI355X", "MI355X"),
+        ("tpu v4", "TPUv4"),
+    ],
+)
+def test_a_name_that_begins_another_is_its_own(written: str, name: str) -> None:
+    assert find(written, shipped()).name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "units", "clock_hz", "flops_a_clock"),
+    [
+        ("RTX-3090", 328, 1.695e9, 128),
+        ("RTX-4090", 512, 2.52e9, 128),
+        ("RTX-5090", 680, 2.407e9, 128),
+        ("A40", 336, 1.74e9, 256),
+        ("MI300X", 304, 2.1e9, 2048),
+        ("MI350X", 256, 2.2e9, 4096),
+        ("MI355X", 256, 2.4e9, 4096),
+    ],
+)
+def test_a_stated_peak_is_what_its_matrix_units_can_do(
+    name: str, units: int, clock_hz: float, flops_a_clock: int
+) -> None:
+    assert find(name, shipped()).peak_flops == pytest.approx(units * clock_hz * flops_a_clock, rel=0.003)
+
+
 def test_a_name_that_may_be_two_is_asked_for() -> None:
     with pytest.raises(InputError, match="H100 may be H100-PCIE or H100-SXM; name one of them"):
         find("H100", shipped())

@@ -44,7 +44,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--peak-tflops", type=positive, metavar="N", help="peak of one accelerator (default: the table's)"
     )
     power = parser.add_argument_group("its power, in place of the table's")
-    power.add_argument("--watts", type=bounds, metavar="W", help="mean power of everything together")
+    power.add_argument(
+        "--watts", type=bounds, metavar="W", help="mean power of everything together, whatever the count"
+    )
     power.add_argument("--device-watts", type=bounds, metavar="W", help="mean power of one accelerator, p_gpu")
     power.add_argument("--cpu-watts", type=positive, metavar="W", help="of the host's processors, p_cpu")
     power.add_argument("--dram-watts", type=positive, metavar="W", help="of the host's memory, p_dram")

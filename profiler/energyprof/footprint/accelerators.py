@@ -18,6 +18,8 @@ HIGHEST_OF_BOARD: Final = 2.03
 """Largest rating of a whole machine relative to its accelerators' board power in the table: DGX A100, 6.5 kW with eight
 of 400 W. Of accelerators whose own machine is not known."""
 
+_BRANDS: Final = ("nvidia", "amd", "google", "tesla", "geforce", "instinct", "cloud")
+
 
 @dataclass(frozen=True, slots=True)
 class Accelerator:
@@ -118,4 +120,7 @@ def _pair(low: str, high: str) -> tuple[float, float] | None:
 
 
 def _key(name: str) -> str:
-    return "".join(filter(str.isalnum, name.lower())).removeprefix("nvidia").removeprefix("amd").removeprefix("tesla")
+    key = "".join(filter(str.isalnum, name.lower()))
+    for brand in _BRANDS:
+        key = key.removeprefix(brand)
+    return key

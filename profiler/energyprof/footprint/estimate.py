@@ -79,6 +79,7 @@ def _work(described: Description, count: int) -> Work:
     if described.hours is not None:
         if described.parameters is not None or described.tokens is not None:
             raise InputError("--hours and --parameters with --tokens say the same twice; give one of them")
+        _refuse_unused(described)
         return training.given_hours(described.hours, count)
     if described.parameters is None or described.tokens is None:
         raise InputError("how long it runs is not known; give --hours, or --parameters and --tokens")
@@ -87,6 +88,23 @@ def _work(described: Description, count: int) -> Work:
         raise InputError("the accelerator's speed is not known; give --hardware (list: all) or --peak-tflops")
     flops = training.training_flops(described.parameters, described.tokens)
     return training.of_operations(flops, peak_flops, described.utilisation or training.UTILISATION)
+
+
+def _refuse_unused(described: Description) -> None:
+    """Refuse what changes nothing once the hours are given: whoever says it expects that it does."""
+    for option, figure in (("--utilization", described.utilisation), ("--peak-tflops", described.peak_flops)):
+        if figure is not None:
+            raise InputError(
+                f"{option} says how long the operations take, and --hours says that already; leave out one of them"
+            )
+    is_priced = described.usd_per_hour is not None or (
+        described.accelerator is not None and described.accelerator.usd_per_hour is not None
+    )
+    if described.system_w is not None and described.count is not None and not is_priced:
+        raise InputError(
+            "--watts is the power of everything together, which --count does not multiply; leave out --count, or give "
+            "--device-watts, the power of one"
+        )
 
 
 def _power(described: Description, count: int) -> tuple[Range, str]:
