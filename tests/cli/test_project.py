@@ -113,3 +113,25 @@ def test_what_will_not_do_is_told(capsys: pytest.CaptureFixture[str], words: lis
     assert (status, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("width", [60, 72, 100, 200])
+def test_no_line_is_wider_than_it_was_asked_for(capsys: pytest.CaptureFixture[str], width: int) -> None:
+    words = ["1.2..1.4MWh", "3.2J", "--clients", "0..1M", "--requests-per-client-day", "2..5", "--days", "365"]
+
+    status = main(["project", *words, "--trainings", "40", "--region", "FR", "--width", str(width)])
+
+    out = capsys.readouterr().out
+    assert status == 0
+    assert max(map(len, out.splitlines())) <= width
+    assert out.count("energy of both") == (6 if width < 104 else 1)
+
+
+def test_an_energy_below_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--clients", "1", "--requests-per-client-day", "1", "--days", "1"]
+
+    status = main(["project", "-1kWh", "3J", *words])
+
+    assert (status, capsys.readouterr().err) == (
+        2, "energyprof: -1kWh is less than nothing; energies and figures are 0 or more\n",
+    )  # fmt: skip

@@ -152,3 +152,28 @@ def test_an_energy_is_read_as_people_write_it(text: str, joules: Range | None) -
 def test_an_energy_that_cannot_be_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         parse(text)
+
+
+def test_no_line_of_the_picture_is_longer_than_it_is_wide() -> None:
+    unsure = replace(UNSURE, clients=Range(10.0, 0.0, 1e6), days=Range.exactly(3.0))
+    assert len(verdict(project(unsure))) > 90
+
+    root = ElementTree.fromstring(svg(project(unsure)))
+
+    headings = [text.text or "" for text in root.iter() if text.get("font-weight")]
+    assert " ".join(headings) == verdict(project(unsure))
+    assert max(map(len, headings)) <= 76
+    assert root.get("viewBox") == "0 0 720 417"
+
+
+def test_a_training_that_takes_nothing_is_overtaken_by_none() -> None:
+    free = replace(PLAIN, training_j=Range.exactly(0.0))
+
+    assert verdict(project(free)) == "Training takes nothing: serving is all there is."
+
+
+def test_bounds_of_an_energy_may_each_have_their_unit() -> None:
+    assert parse("900Wh..2kWh") == Range(5.22e6, 3.24e6, 7.2e6)
+    assert parse("100kWh..150kWh") == parse("100..150kWh")
+    with pytest.raises(InputError, match="ends before it begins"):
+        parse("2kWh..1500Wh")

@@ -41,6 +41,14 @@ class Energy(NamedTuple):
     basis: str
 
 
+def part(words: list[str]) -> list[str]:
+    """Return the words as they are; raises InputError for an energy below 0, which argparse takes for an option."""
+    for word in words:
+        if word[:1] == "-" and word[1:2].isdigit():
+            raise InputError(f"{word} is less than nothing; energies and figures are 0 or more")
+    return list(words)
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("training", metavar="TRAIN", help="the recording of a training, or its energy: 1200kWh")

@@ -45,7 +45,7 @@ def page(told: Told, width: int) -> str:
     lines = [*textwrap.wrap(verdict(found), width), "estimated (model): a linear projection of", ""]
     lines += [f"  {line}" for line in _grounds(told)]
     lines += ["", *characters(found, width), ""]
-    lines += ["  -  all trainings   *  serving so far   .  between its bounds", ""]
+    lines += [*textwrap.wrap("-  all trainings   *  serving so far   .  its bounds", width, initial_indent="  "), ""]
     share = found.serving_j.value / found.total_j.value if found.total_j.value > 0 else 0.0
     after = amounts.days(found.assumed.days)
     lines += [
@@ -56,10 +56,10 @@ def page(told: Told, width: int) -> str:
         f"  serving is  {share * 100:.0f} % of both",
     ]
     for name, figure, basis in _footprint_rows(told):
-        lines.append(f"  {name:11} {figure}")
+        lines += textwrap.wrap(f"{name:11} {figure}", width, initial_indent="  ", subsequent_indent=" " * 16)
         lines += textwrap.wrap(basis, width, initial_indent=" " * 16, subsequent_indent=" " * 16)
-    lines += ["", "what matters most, one assumption moved and the others as they are"]
-    lines += list(_sensitivity(found))
+    lines += ["", *textwrap.wrap("what matters most, one assumption moved and the others as they are", width)]
+    lines += list(_sensitivity(found, width))
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -132,15 +132,28 @@ def _footprint_rows(told: Told) -> Iterator[tuple[str, str, str]]:
     yield from (row for row in footprint_lines(_footprint(told), pue_basis=origin) if row[0] != "energy")
 
 
-def _sensitivity(found: Projection) -> Iterator[str]:
-    yield f"  {'assumption':27} {'from .. to':22} {'overtaking after':26} energy of both"
-    for row in found.sensitivity:
-        moved = f"{_figure(row, row.low)} .. {_figure(row, row.high)}"
-        days = " .. ".join("never" if end is None else amounts.days(Range.exactly(end)) for end in row.days)
-        total = " .. ".join(amounts.energy(Range.exactly(end)) for end in row.total_j)
-        yield f"  {NAMES[row.name]:27} {moved:22} {days:26} {total}{'' if row.has_bounds else ' *'}"
+def _sensitivity(found: Projection, width: int) -> Iterator[str]:
+    """Yield a row for each assumption, or three lines where a row does not fit."""
+    heads = ("assumption", "from .. to", "overtaking after", "energy of both")
+    rows = [_moved(row) for row in found.sensitivity]
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    if sum(widths) + 2 * len(widths) <= width:
+        for cells in (heads, *rows):
+            yield "  " + "  ".join(cell.ljust(room) for cell, room in zip(cells, widths, strict=True))
+    else:
+        for name, *figures in rows:
+            yield f"  {name}"
+            for head, figure in zip(heads[1:], figures, strict=True):
+                yield f"    {head:17} {figure}"
     if not all(row.has_bounds for row in found.sensitivity):
         yield "  * it had no bounds: halved and doubled"
+
+
+def _moved(row: Sensitivity) -> tuple[str, str, str, str]:
+    days = " .. ".join("never" if end is None else amounts.days(Range.exactly(end)) for end in row.days)
+    total = " .. ".join(amounts.energy(Range.exactly(end)) for end in row.total_j)
+    moved = f"{_figure(row, row.low)} .. {_figure(row, row.high)}"
+    return NAMES[row.name], moved, days, f"{total}{'' if row.has_bounds else ' *'}"
 
 
 def _figure(row: Sensitivity, value: float) -> str:

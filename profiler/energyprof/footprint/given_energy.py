@@ -12,7 +12,8 @@ PREFIXES: Final = {"": 1.0, "u": 1e-6, "\u00b5": 1e-6, "m": 1e-3, "k": 1e3, "M":
 LARGEST_J: Final = 1e24
 """More than mankind has used so far."""
 BASES: Final = {"J": 1.0, "Wh": 3600.0}
-_ENERGY = re.compile(r"\s*([\d._eE+-]+?)\s*(?:\.\.\s*([\d._eE+-]+?)\s*)?([u\u00b5mkMG]?)(J|Wh)\s*")
+_UNIT: Final = "([u\u00b5mkMG]?)(J|Wh)"
+_ENERGY = re.compile(rf"\s*(?:([\d._eE+-]+?)\s*(?:{_UNIT}\s*)?\.\.\s*)?([\d._eE+-]+?)\s*{_UNIT}\s*")
 
 
 def parse(text: str) -> Range | None:
@@ -20,9 +21,11 @@ def parse(text: str) -> Range | None:
     match = _ENERGY.fullmatch(text)
     if match is None:
         return None
-    unit_j = PREFIXES[match[3]] * BASES[match[4]]
+    low, low_prefix, low_base, high, prefix, base = match.groups()
+    unit_j = PREFIXES[prefix] * BASES[base]
+    low_unit_j = unit_j if low_base is None else PREFIXES[low_prefix] * BASES[low_base]
     try:
-        ends = [float(end) * unit_j for end in (match[1], match[2]) if end is not None]
+        ends = [float(end) * factor for end, factor in ((low, low_unit_j), (high, unit_j)) if end is not None]
     except ValueError:
         return None
     if not all(0 <= end <= LARGEST_J for end in ends):

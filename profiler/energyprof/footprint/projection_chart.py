@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Final
 from xml.sax.saxutils import escape
 
@@ -12,6 +13,10 @@ from energyprof.model.range import Range
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 90, 20, 56, 56
+NAMESPACE: Final = "http://www.w3.org/2000/svg"
+LINE: Final = 17
+LONGEST_LINE: Final = 76
+"""Characters of the heading, at up to 8 px each between the margins."""
 STYLE: Final = """\
 svg{background:#fff;font-family:system-ui,sans-serif;font-size:13px}
 text{fill:#1b1f24}.dim{fill:#525b66}.axis{stroke:#7b8490;fill:none}.grid{stroke:#c9cfd6}
@@ -75,12 +80,18 @@ def svg(found: Projection) -> str:
 
     training = found.training_j
     band = [at(0, training.low), at(days, training.low), at(days, training.high), at(0, training.high)]
+    said = textwrap.wrap(verdict(found), LONGEST_LINE)
+    lower = LINE * (len(said) - 1)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="t d">',
+        f'<svg xmlns="{NAMESPACE}" viewBox="0 0 {WIDTH} {HEIGHT + lower}" role="img" aria-labelledby="t d">',
         '<title id="t">Energy of training and of serving</title>',
         f'<desc id="d">{escape(verdict(found))}</desc>',
         f"<style>{STYLE}</style>",
-        f'<text x="{LEFT}" y="22" font-weight="600">{escape(verdict(found))}</text>',
+        *(
+            f'<text x="{LEFT}" y="{22 + LINE * place}" font-weight="600">{escape(line)}</text>'
+            for place, line in enumerate(said)
+        ),
+        f'<g transform="translate(0 {lower})">',
         f'<text x="{LEFT}" y="41" class="dim">estimated (model): a linear projection; bands: its bounds</text>',
         *_axes(days, highest_j, at),
         f'<polygon class="trainingband" points="{" ".join(band)}"/>',
@@ -92,12 +103,14 @@ def svg(found: Projection) -> str:
         x, y = at(found.overtaking.days, training.value).split(",")
         parts.append(f'<circle class="mark" cx="{x}" cy="{y}" r="5"/>')
     parts += _legend()
-    return "\n".join([*parts, "</svg>", ""])
+    return "\n".join([*parts, "</g>", "</svg>", ""])
 
 
 def verdict(found: Projection) -> str:
     """Return the one sentence: when serving overtakes training."""
     overtaking, days = found.overtaking, found.assumed.days
+    if found.training_j.high <= 0 < found.serving_j.high:
+        return "Training takes nothing: serving is all there is."
     if overtaking.days is None:
         return "Serving takes nothing: training is all there is."
     when = amounts.days(Range.exactly(overtaking.days))
