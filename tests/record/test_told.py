@@ -71,11 +71,11 @@ def test_nothing_is_kept_where_nothing_records() -> None:
 
 
 @pytest.mark.parametrize("is_recording", [True, False])
-@pytest.mark.parametrize("count", [-1, math.inf, math.nan])
+@pytest.mark.parametrize("count", [-1, math.inf, math.nan, 1e101])
 def test_a_count_that_is_none_is_refused_recorded_or_not(count: float, *, is_recording: bool) -> None:
     lanes.is_recording = is_recording
 
-    with pytest.raises(ValueError, match="a finite number from 0 on"):
+    with pytest.raises(ValueError, match="a finite number, 0 to 1e100"):
         energyprof.units("request", count)
 
 
@@ -93,6 +93,20 @@ def test_names_are_kept_up_to_a_limit() -> None:
 
     content = frames()[0]
     assert (len(content["units"]), len(content["metrics"])) == (NAME_LIMIT, NAME_LIMIT)
+
+
+def test_counts_of_many_threads_add_up_with_none_lost() -> None:
+    def count() -> None:
+        for _ in range(2_000):
+            energyprof.units("request")
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert frames()[0]["units"] == [["request", "16000.0"]]
 
 
 def test_names_may_hold_anything() -> None:

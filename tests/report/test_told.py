@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from energyprof.model.report import SumRow
 from energyprof.model.told import Metric, Told, UnitCount
 from energyprof.model.work_rows import BoundedJ, MetricRow
@@ -22,6 +24,14 @@ def test_no_figure_is_made_of_nothing_read_or_nothing_done() -> None:
 
     assert unit_rows(Told(units=(UnitCount("a", 1.0),)), unread, 1.0)[0].per_unit is None
     assert unit_rows(Told(units=(UnitCount("a", 0.0),)), idle, 0.0)[0].per_unit is None
+
+
+def test_a_count_beyond_all_numbers_is_left_out_and_the_others_stay() -> None:
+    told = Told(units=(UnitCount("a", math.inf), UnitCount("b", 2.0)))
+
+    rows = unit_rows(told, SumRow(4.0, 3.0, 6.0, "measured", None), 1.0)
+
+    assert [row.name for row in rows] == ["b"]
 
 
 def test_a_metric_is_dated_from_the_start_of_the_run() -> None:

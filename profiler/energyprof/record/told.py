@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NAME_LIMIT = 1_000
 """At most so many names of each kind are kept; what comes under further ones is not."""
+MOST_UNITS = 1e100
+"""At once: no sum of what a program can tell, nor what it makes a second, is beyond what a float holds."""
 PERIOD_S = 1.0
 
 
@@ -37,12 +39,12 @@ def metric(name: str, value: float) -> None:
 def units(name: str, count: float = 1.0) -> None:
     """Count units of work done, which reports give the joules for each of: `units("request")`, `units("image", 64)`.
 
-    Counts under one name add up, over threads and processes. Raises ValueError if `count` is negative or not finite,
-    TypeError if it is no number, recorded or not.
+    Counts under one name add up, over threads and processes. Raises ValueError if `count` is negative, not finite or
+    above 1e100, TypeError if it is no number, recorded or not.
     """
     amount = float(count)
-    if not 0 <= amount < math.inf:
-        raise ValueError(f"energyprof.units({name!r}, {count!r}): a count of work is a finite number from 0 on")
+    if not 0 <= amount <= MOST_UNITS:
+        raise ValueError(f"energyprof.units({name!r}, {count!r}): a count of work is a finite number, 0 to 1e100")
     if lanes.is_recording:
         TOLD_HERE.add_units(str(name), amount)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 from energyprof.model.report import SumRow
 from energyprof.model.told import Told
 from energyprof.model.work_rows import BoundedJ, MetricRow, UnitRow
 
 
 def unit_rows(told: Told, measured: SumRow, wall_s: float) -> tuple[UnitRow, ...]:
-    """Return what each unit of work took of all that was measured."""
+    """Return what each unit of work took of all that was measured; a recording may hold a count beyond all numbers."""
     return tuple(
         UnitRow(
             name=unit.name,
@@ -18,6 +20,7 @@ def unit_rows(told: Told, measured: SumRow, wall_s: float) -> tuple[UnitRow, ...
             per_unit=_per_unit(measured, unit.count),
         )
         for unit in told.units
+        if math.isfinite(unit.count)
     )
 
 
