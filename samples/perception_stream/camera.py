@@ -1,7 +1,7 @@
 """A camera that moves over photographs: real pictures, panned and zoomed, and where in each frame a face is.
 
-The photographs come with scikit-image. The portrait (NASA's of Eileen Collins) and the cat are for the stream alone; the
-detector has never seen them when it meets them there.
+The photographs come with scikit-image. The portrait (NASA's of Eileen Collins) and the cat are for the stream alone:
+the detector has never seen them when it meets them there.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Find faces: a small convolutional network, trained in seconds on real faces, slid over a pyramid of the frame.
 
-It is trained on `lfw_subset`, 100 faces of Labeled Faces in the Wild and 100 pieces of their background, which come with
-scikit-image in 25 x 25 pixels, and on pieces of photographs without a face. That is a tiny set: it learns to find a
-face that looks into the camera, and no more is claimed of it than the program prints.
+It is trained on `lfw_subset`, 100 faces of Labeled Faces in the Wild and 100 pieces of their background, which come
+with scikit-image in 25 x 25 pixels, and on pieces of photographs without a face. That is a tiny set: it learns to find
+a face that looks into the camera, with false alarms, and no more is claimed of it than the program prints.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ REDUCTIONS = (2.4, 3.0, 3.8, 4.8)
 """A frame is made smaller by these factors, so that faces of 60 to 120 pixels fill the square once."""
 SCENERY_REDUCTIONS = (1.0, 1.5, 2.4, 3.8, 6.0)
 """The same for what it learns from, in more sizes than it will meet."""
-SURE = 0.9
+SQUARES = 500
+"""From each size, so that a large photograph of a brick wall does not outweigh the others."""
+SURE = 0.97
 """Chance from which a square counts as a face."""
 
 
@@ -81,13 +83,14 @@ def varied(pictures: Tensor) -> Tensor:
 
 
 def squares(photo: Tensor) -> Tensor:
-    """Return the squares of SIDE at a distance of 8 in a photograph (height, width), large and small: (count, 1, SIDE, SIDE)."""
+    """Return at most SQUARES of each size of a photograph (height, width): (count, 1, SIDE, SIDE)."""
     found = []
     for factor in SCENERY_REDUCTIONS:
         size = (int(photo.shape[0] / factor), int(photo.shape[1] / factor))
         if min(size) >= SIDE:
             smaller = functional.interpolate(photo[None, None], size=size, mode="bilinear", antialias=True)[0, 0]
-            found.append(smaller.unfold(0, SIDE, 8).unfold(1, SIDE, 8).reshape(-1, 1, SIDE, SIDE))
+            cut = smaller.unfold(0, SIDE, 8).unfold(1, SIDE, 8).reshape(-1, 1, SIDE, SIDE)
+            found.append(cut[torch.randperm(len(cut))[:SQUARES]])
     return torch.cat(found)
 
 
@@ -106,13 +109,16 @@ def detect(net: FaceNet, sizes: list[Tensor]) -> list[Tensor]:
         return [net(pixels)[0, 0].sigmoid() for pixels in sizes]
 
 
-@stage("place")
-def place(maps: list[Tensor]) -> Box | None:
-    """Return where the surest square is, or None if none of them is SURE."""
-    surest, row, column, factor = SURE, 0, 0, 0.0
-    for chances, reduction in zip(maps, REDUCTIONS, strict=True):
-        best = int(chances.argmax())
-        if float(chances.flatten()[best]) > surest:
-            surest, factor = float(chances.flatten()[best]), reduction
-            row, column = divmod(best, chances.shape[1])
-    return Box(row * STRIDE * factor, column * STRIDE * factor, SIDE * factor) if factor else None
+@stage("boxes")
+def boxes(maps: list[Tensor]) -> list[Box]:
+    """Return the faces, the surest first; of those that overlap only the surest is kept."""
+    found = []
+    for chances, factor in zip(maps, REDUCTIONS, strict=True):
+        for row, column in (chances > SURE).nonzero().tolist():
+            square = Box(row * STRIDE * factor, column * STRIDE * factor, SIDE * factor)
+            found.append((float(chances[row, column]), square))
+    kept: list[Box] = []
+    for _, box in sorted(found, key=lambda pair: -pair[0]):
+        if all(box.overlap(other) < 0.2 for other in kept):
+            kept.append(box)
+    return kept

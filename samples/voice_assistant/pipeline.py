@@ -1,7 +1,7 @@
 """Answer spoken questions: hear (Whisper), understand (MiniLM), recommend, speak (espeak-ng).
 
-The questions are spoken by espeak-ng when it runs, and are about tasks for a program; what is recommended is a module of
-Python's standard library, and the one most often imported with it. All weights come from packages, nothing is
+The questions are spoken by espeak-ng when it runs, and are about tasks for a program; what is recommended is a module
+of Python's standard library, and the one most often imported with it. All weights come from packages, nothing is
 downloaded.
 
     energyprof run samples/voice_assistant/pipeline.py                 # what does an answer cost, and which part of it?
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +108,9 @@ def load(window_s: int, typed: bool) -> Assistant:
     with stage("catalogue"):
         catalogue = read_catalogue()
         lines = [f"{name}: {purpose}" for name, purpose in zip(catalogue.names, catalogue.purposes, strict=True)]
-        meanings = np.concatenate([meaning(language, tokenizer, lines[row : row + 16]) for row in range(0, len(lines), 16)])
+        meanings = np.concatenate(
+            [meaning(language, tokenizer, lines[row : row + 16]) for row in range(0, len(lines), 16)]
+        )
     return Assistant(ears, tokenizer, language, catalogue, meanings, voice)
 
 
@@ -195,7 +196,7 @@ def words(text: str) -> list[str]:
 
 
 def words_right(said: str, heard: str) -> float:
-    """Return 1 minus the word error rate, from 0 to 1: insertions, deletions and replacements per word that was said."""
+    """Return 1 minus the word error rate, from 0 to 1: words to insert, delete or replace for each that was said."""
     truth, guess = words(said), words(heard)
     row = list(range(len(guess) + 1))
     for position, word in enumerate(truth, start=1):
@@ -230,7 +231,9 @@ def main() -> None:
             save(args.wav, number, spoken, answer)
     energyprof.metric("words right", float(np.mean(heard_right)))
     energyprof.metric("answers right", float(np.mean(answered_right)))
-    print(f"voice: {len(asked)} requests, {np.mean(heard_right):.1%} of the words and {sum(answered_right)} answers right")
+    print(
+        f"voice: {len(asked)} requests, {np.mean(heard_right):.1%} of the words and {sum(answered_right)} answers right"
+    )
 
 
 def save(folder: Path, number: int, question: Sound, answer: Sound) -> None:
