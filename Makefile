@@ -80,9 +80,9 @@ $(VENV)/.samples: $(INPUTS) | $(VENV)/.made
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.samples
-	$(INSTALL) -e '.[samples,language-samples,test]'
+	$(INSTALL) -e '.[samples,language-samples,vision-sample,test]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test
-	$(INSTALL) -e '.[samples,language-samples,test,dev]'
+	$(INSTALL) -e '.[samples,language-samples,vision-sample,test,dev]'
 	@touch $@

@@ -64,7 +64,7 @@ def load() -> Pictures:
         photos = {name: photograph(name) for name in STREAMED}
         scenery = torch.cat([squares(photograph(name)) for name in SCENERY])
     except ImportError as error:
-        raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[vision-sample]'") from None
+        raise SystemExit(f"scikit-image is missing ({error}); try: pip install 'energyprof[vision-sample]'") from None
     small = torch.as_tensor(lfw_subset(), dtype=torch.float32).unsqueeze(1)
     return Pictures(photos, faces=small[:100], others=small[100:], scenery=scenery)
 

@@ -41,9 +41,9 @@ class Catalogue:
         return self.names[best] if others[best] > 0 else ""
 
 
-def read_catalogue() -> Catalogue:
-    """Return the public modules that have a docstring, in the order of their names."""
-    sources = dict(source_texts(Path(sysconfig.get_paths()["stdlib"])))
+def read_catalogue(only: frozenset[str] = sys.stdlib_module_names) -> Catalogue:
+    """Return the public ones of these modules that have a docstring, in the order of their names."""
+    sources = dict(source_texts(Path(sysconfig.get_paths()["stdlib"]), only))
     public = sorted(name for name in sources if "." not in name and not name.startswith("_"))
     described = {name: words for name in public if (words := purpose(sources[name]))}
     index = {name: column for column, name in enumerate(described)}
@@ -55,10 +55,10 @@ def read_catalogue() -> Catalogue:
     return Catalogue(tuple(described), tuple(described.values()), directions.T @ directions)
 
 
-def source_texts(library: Path) -> Iterator[tuple[str, str]]:
-    """Yield the dotted name and the text of every source file, packages under their own name."""
+def source_texts(library: Path, only: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the dotted name and the text of every source file of these modules, packages under their own name."""
     for top in sorted(library.iterdir()):
-        if top.stem in PASSED_OVER or top.stem not in sys.stdlib_module_names:
+        if top.stem in PASSED_OVER or top.stem not in only:
             continue
         for file in sorted(top.rglob("*.py")) if top.is_dir() else [top] if top.suffix == ".py" else []:
             parts = file.relative_to(library).with_suffix("").parts

