@@ -7,7 +7,7 @@ import pytest
 
 from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
 from energyprof.graph.choose import choose_stages
-from energyprof.model.attribution import FunctionEnergy, FunctionTable, SensorFit
+from energyprof.model.attribution import FunctionEnergy, FunctionTable, SensorFit, StepEnergy
 from energyprof.model.stacks import Function
 from energyprof.model.trace import Flows, Outputs
 from energyprof.model.view import View
@@ -39,6 +39,34 @@ def test_a_view_of_everything_is_the_attribution_itself(sample):
     kept = regroup(stages, attribution, grouping, frozenset({sample.CPU.id}))
 
     assert kept.domains[0] is attribution.domains[0]
+
+
+def with_steps_of(stage):
+    """Return what adds three steps, 1 J and then 2 J, that each end with a call of the stage of this index."""
+    none = np.zeros(0)
+    steps = StepEnergy(
+        stage, 3, 10**9, 1.0, 1.0, 1.0, 2 * 10**9, 2.0, 2.0, 2.0, np.zeros(0, np.int64), none, none, none, 10**6
+    )
+    return lambda attribution: replace(attribution, steps=steps)
+
+
+def test_steps_stay_those_of_their_stage_where_a_view_numbers_it_anew(sample):
+    stages, _ = net(sample)
+    save = next(index for index, stage in enumerate(stages) if stage.id == "train/save")
+
+    grouping, kept = viewed(sample, View(level="stage"), with_steps_of(save))
+
+    assert grouping.stages[kept.steps.stage].id == "train/save"
+    assert kept.steps.steps == 3
+
+
+def test_steps_are_left_out_with_the_stage_that_ends_them(sample):
+    stages, _ = net(sample)
+    layer = next(index for index, stage in enumerate(stages) if stage.id == "train/Net.b")
+
+    _, kept = viewed(sample, View(level="stage"), with_steps_of(layer))
+
+    assert kept.steps is None
 
 
 def test_bounds_of_a_group_are_added(sample):

@@ -23,6 +23,7 @@ from energyprof.model.attribution import (
     EnergyColumns,
     SensorFit,
     StageTimes,
+    StepEnergy,
 )
 from energyprof.model.ids import DomainId
 from energyprof.model.span import Flags, Floats, Ints, Stage
@@ -38,7 +39,8 @@ def regroup(
 ) -> Attribution:
     """Return the attribution of the stages that `grouping` shows, in these domains only; what is whole stays as it is.
 
-    The ledger remains that of the whole run. Rankings and repeated calls are those of single stages and left out.
+    The ledger remains that of the whole run. Rankings and repeated calls are those of single stages and left out;
+    steps stay where the stage is shown that ends them.
     """
     kept = tuple(found for found in attribution.domains if found.domain in domains)
     if grouping.is_everything():
@@ -54,6 +56,7 @@ def regroup(
         calls=_flows(attribution.calls, grouping),
         functions=functions.table,
         repeats=None,
+        steps=_steps(attribution.steps, grouping),
     )
 
 
@@ -71,6 +74,15 @@ def regroup_outputs(outputs: Outputs, grouping: Grouping) -> Outputs:
     place = grouping.place[outputs.stage]
     alone = np.flatnonzero((place >= 0) & (size[place] == 1)) if len(size) else np.zeros(0, np.int64)
     return Outputs(place[alone], outputs.given[alone], outputs.used[alone], outputs.again[alone])
+
+
+def _steps(steps: StepEnergy | None, grouping: Grouping) -> StepEnergy | None:
+    """Return the steps by the number that the view gives to the stage which ends them; None: it is not shown."""
+    if steps is None:
+        return None
+    place = int(grouping.place[steps.stage])
+    is_shown = place >= 0 and grouping.origin[place] == steps.stage
+    return replace(steps, stage=place) if is_shown else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
