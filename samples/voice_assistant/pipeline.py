@@ -182,8 +182,7 @@ def speak(voice: Voice, suggestion: Suggestion) -> Sound:
     return voice.say(suggestion.sentence)
 
 
-@stage("request")
-def request(assistant: Assistant, asked: Sound | Question, window_s: int) -> tuple[Question, Suggestion, Sound | None]:
+def answered(assistant: Assistant, asked: Sound | Question, window_s: int) -> tuple[Question, Suggestion, Sound | None]:
     """Return what was understood, what is recommended, and the answer as speech if the question was speech."""
     question = recognise(assistant.ears, hear(asked), window_s) if isinstance(asked, Sound) else asked
     suggestion = recommend(assistant, embed(assistant, question))
@@ -206,7 +205,7 @@ def main() -> None:
     asked = list(QUESTIONS.items())[: 2 if args.quick else None]
     for number, (text, wanted) in enumerate(asked, start=1):
         spoken = Question(text) if assistant.voice is None else microphone(assistant.voice, text)
-        question, suggestion, answer = request(assistant, spoken, args.window)
+        question, suggestion, answer = answered(assistant, spoken, args.window)
         energyprof.units("request")
         heard_right.append(words_right(text, question.text))
         answered_right.append(suggestion.module in wanted)

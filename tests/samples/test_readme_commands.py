@@ -17,8 +17,8 @@ SAMPLES = ("voice_assistant", "perception_stream")
 def typed_lines(sample: str) -> list[list[str]]:
     """Return the words of each command in the blocks of a README."""
     blocks = re.findall(r"^```(?:sh)?\n(.*?)^```", (TOP / "samples" / sample / "README.md").read_text(), re.M | re.S)
-    lines = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    return [shlex.split(line, comments=True) for line in lines if re.match(r"(energyprof|python|pip) ", line)]
+    lines = [line.removeprefix("$ ").split(" | ")[0] for block in blocks for line in block.splitlines()]
+    return [shlex.split(line, comments=True) for line in lines if re.match(r"(energyprof [a-z]|python |pip )", line)]
 
 
 def option_names(text: str) -> set[str]:
