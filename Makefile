@@ -1,5 +1,6 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Both make their own environment in $(VENV).
 #   make demo    profile samples/digits and print the report and where the diagram is
+#   make sample NAME=hpo_search   the commands of a sample's README: hpo_search, compression or train_vs_serve
 #   make test    run every test
 #   make check   what CI runs on the source: ruff, mypy, import-linter, every test
 #   make bench   print the figures of the README beside their bounds
@@ -8,7 +9,7 @@
 #   make clean   remove everything that these commands made
 # PYTHON=python3.12 chooses the interpreter, VENV=... the folder, PYTEST_ARGS='-k spool' what pytest is told,
 # WORKERS=0 one test after another, BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what
-# the sample is told, CASES='short serving' and SENSORS='ctr100 v100' which cells of bench-attribution,
+# the sample is told, SAMPLE_ARGS=--quick what those of `make sample` are, CASES='short serving' and SENSORS='ctr100 v100' which cells of bench-attribution,
 # OUT_LINES=runs.jsonl where its runs are kept as JSON lines.
 
 PYTHON ?= python3
@@ -22,6 +23,8 @@ SEEDS ?= 10 11 12
 CASES ?=
 SENSORS ?=
 OUT_LINES ?=
+NAME ?= train_vs_serve
+SAMPLE_ARGS ?=
 
 BIN := $(VENV)/bin
 OUT := out
@@ -31,7 +34,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no
 INPUTS := pyproject.toml constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: demo test check bench bench-torch bench-attribution clean
+.PHONY: demo sample test check bench bench-torch bench-attribution clean
 
 demo: $(VENV)/.samples
 	@mkdir -p $(OUT)
@@ -40,6 +43,12 @@ demo: $(VENV)/.samples
 	@echo
 	@echo "report again:  $(BIN)/energyprof report $(OUT)/digits.eprof"
 	@echo "diagram:       $(abspath $(OUT))/digits.svg and digits.png"
+
+# What a sample writes stays in a folder of its own; run.sh begins it anew.
+sample: $(VENV)/.made
+	$(INSTALL) -e '.[sample-$(NAME)]'
+	@mkdir -p $(OUT)/$(NAME)
+	cd $(OUT)/$(NAME) && PATH="$(abspath $(BIN)):$$PATH" sh $(abspath samples)/$(NAME)/run.sh $(SAMPLE_ARGS)
 
 test: $(VENV)/.test
 	$(PYTEST) $(PYTEST_ARGS)

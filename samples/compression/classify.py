@@ -3,7 +3,7 @@
     energyprof sweep --set model=fp32,int8,pruned,narrow samples/compression/classify.py
     energyprof compare sweep-classify -o front.svg
 
-It imports neither torch nor scikit-learn: what is compared shall be the networks, not how long a program takes to start.
+It imports neither torch nor scikit-learn: the networks shall be compared, not how long a program takes to start.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def load(folder: Path, model: str) -> tuple[InferenceSession, np.ndarray, np.nda
     try:
         from onnxruntime import InferenceSession, SessionOptions
     except ImportError:
-        raise SystemExit("onnxruntime is missing; try: pip install 'energyprof[compression-sample]'") from None
+        raise SystemExit("onnxruntime is missing; try: pip install 'energyprof[sample-compression]'") from None
 
     path = folder / f"{model}.onnx"
     if not path.exists():
@@ -60,7 +60,7 @@ def main() -> None:
 
     session, images, labels = load(args.models, args.model)
     right = 0.0
-    for _ in range(2 if args.quick else 300):
+    for _ in range(2 if args.quick else 600):
         right = float((classify(session, images, args.batch) == labels).mean())
     metric("accuracy", right)
     size_kb = (args.models / f"{args.model}.onnx").stat().st_size / 1000

@@ -201,7 +201,7 @@ def main() -> None:
         import onnx  # noqa: F401 - asked for before the minutes of training that need it at their end
         import onnxruntime  # noqa: F401
     except ImportError as error:
-        raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[compression-sample]'") from None
+        raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[sample-compression]'") from None
     torch.manual_seed(7)
     torch.set_num_threads(1)
 

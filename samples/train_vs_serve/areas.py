@@ -48,7 +48,7 @@ class AreaNet(nn.Module):
 
 
 def read() -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """Return docstrings with the index of their area, always in the same order: those to learn from, and a fifth aside."""
+    """Return docstrings with the index of their area, in the same order each time: to learn from, and a fifth aside."""
     library = Path(sysconfig.get_paths()["stdlib"])
     found = []
     for index, places in enumerate(AREAS.values()):

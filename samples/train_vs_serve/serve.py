@@ -1,8 +1,8 @@
 """Answer requests with the network that train.py has trained: what is this docstring about?
 
-    energyprof run -o serve.eprof samples/train_vs_serve/serve.py               # one request at a time
-    energyprof run -o batched.eprof samples/train_vs_serve/serve.py --batch 16  # as many as come in together
-    energyprof project train.eprof serve.eprof --clients 1000 --requests-per-client-day 5 --days 30
+energyprof run -o serve.eprof samples/train_vs_serve/serve.py               # one request at a time
+energyprof run -o batched.eprof samples/train_vs_serve/serve.py --batch 16  # as many as come in together
+energyprof project train.eprof serve.eprof --clients 1000 --requests-per-client-day 5 --days 30
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import torch
-from areas import AREAS, AreaNet, read, tokens
+from areas import AREAS, AreaNet, tokens
 
 from energyprof import stage, units
 
@@ -29,10 +29,10 @@ def load(path: Path) -> AreaNet:
 
 
 @stage("clients")
-def clients(count: int) -> list[bytes]:
-    """Return what so many clients would send: a docstring each that the network has not been trained on."""
-    _, aside = read()
-    return [json.dumps({"text": text}).encode() for text, _ in islice(cycle(aside), count)]
+def clients(path: Path, count: int) -> list[bytes]:
+    """Return what so many clients would send: one of the texts that the network has not been trained on."""
+    texts = json.loads(path.read_text(encoding="utf-8"))
+    return [json.dumps({"text": text}).encode() for text in islice(cycle(texts), count)]
 
 
 @stage("serve", after=("load", "clients"))
@@ -70,7 +70,8 @@ def main() -> None:
     torch.set_num_threads(1)  # for a network this small, more threads mostly wait for each other
 
     net = load(args.model)
-    answers = serve(net, clients(200 if args.quick else 10_000), args.batch)
+    requests = clients(args.model.with_suffix(".json"), 200 if args.quick else 10_000)
+    answers = serve(net, requests, args.batch)
 
     areas = [json.loads(answer)["area"] for answer in answers]
     shares = ", ".join(f"{area} {areas.count(area) / len(areas):.0%}" for area in AREAS)

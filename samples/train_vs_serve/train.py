@@ -11,6 +11,7 @@ that a docstring is from. Nothing is downloaded, no GPU is needed.
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import torch
@@ -56,7 +57,12 @@ def evaluate(net: AreaNet, texts: list[tuple[str, int]]) -> float:
 def main() -> None:
     """Train, and print how right the network is."""
     parser = argparse.ArgumentParser(description="Train a small transformer on docstrings of the standard library.")
-    parser.add_argument("--model", type=Path, default=Path("areas.pt"), help="file to write (default: areas.pt)")
+    parser.add_argument(
+        "--model",
+        type=Path,
+        default=Path("areas.pt"),
+        help="file to write, a .json with texts for serve.py beside it (default: areas.pt)",
+    )
     parser.add_argument("--quick", action="store_true", help="a few steps: for tests")
     args = parser.parse_args()
     torch.manual_seed(7)
@@ -67,6 +73,7 @@ def main() -> None:
     net = train(seen[:128] if args.quick else seen, epochs=1 if args.quick else 6)
     accuracy = evaluate(net, aside[:64] if args.quick else aside)
     torch.save(net.state_dict(), args.model)
+    args.model.with_suffix(".json").write_text(json.dumps([text for text, _ in aside]), encoding="utf-8")
 
     metric("accuracy", accuracy)
     print(f"train: accuracy {accuracy:.1%} on {len(aside)} docstrings it had not seen, {len(AREAS)} areas")
