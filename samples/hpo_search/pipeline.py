@@ -232,7 +232,7 @@ def main() -> None:
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
     )
     tried = objective(model, lines[aside:], lines[:aside], 1 if args.quick else EPOCHS, args.remember)
-    search(study, tried, trials=4 if args.quick else 24)
+    search(study, tried, trials=3 if args.quick else 24)
 
     metric("accuracy", study.best_value)
     best = ", ".join(f"{name} {value:g}" for name, value in study.best_params.items())

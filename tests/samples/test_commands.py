@@ -1,0 +1,32 @@
+"""What `make sample` runs is what the READMEs of the samples say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+SCRIPTS = sorted(SAMPLES.glob("*/run.sh"))
+
+
+def commands(text: str) -> list[str]:
+    """Return the lines that call energyprof, shell and comments taken off."""
+    lines = (line.partition("  #")[0].strip() for line in text.splitlines())
+    return [line.replace("$ ", "") for line in lines if re.match(r"(\$ )?energyprof [a-z]", line)]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=[script.parent.name for script in SCRIPTS])
+def test_every_command_of_the_script_stands_in_the_readme(script: Path) -> None:
+    name = script.parent.name
+    text = script.read_text(encoding="utf-8")
+    options = re.search(r'^load="(.*)"$', text, re.MULTILINE)
+    text = text.replace(' "$@"', "").replace('"$sample/', f'"samples/{name}/').replace('"', "")
+    text = text.replace("$load", options[1] if options else "")
+
+    told = commands((script.parent / "README.md").read_text(encoding="utf-8"))
+
+    wanted = commands(text)
+    assert wanted
+    assert [command for command in wanted if command not in told] == []
