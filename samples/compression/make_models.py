@@ -160,7 +160,7 @@ def export(net: DigitNet, path: Path) -> None:
         )
 
 
-@stage("quantise", after=("load", "export"))
+@stage("quantise", after=("load", "train"))
 def quantise(whole: Path, path: Path, digits: Digits) -> None:
     """Write the network with weights and activations of 8 bits, their ranges found on training images."""
     from onnxruntime import quantization

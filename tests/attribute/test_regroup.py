@@ -161,3 +161,25 @@ def test_functions_of_stages_left_out_are_left_out(sample):
 
     assert [function.name for function in kept.functions.functions] == ["g"]
     assert kept.domains[0].functions.stack_j.tolist() == [3]
+
+
+def steps_of(stage):
+    none = np.zeros(0)
+    return StepEnergy(stage, 9, 1, 1.0, 1.0, 1.0, 1, 8.0, 8.0, 8.0, none.astype(np.int64), none, none, none, 1)
+
+
+def test_steps_stay_those_of_their_stage_in_a_view_that_shows_it_and_are_left_out_elsewhere(sample):
+    stages, _ = net(sample)
+    names = [stage.name for stage in stages]
+
+    def looped(name):
+        return lambda attribution: replace(attribution, steps=steps_of(names.index(name)))
+
+    layers_off, shown = viewed(sample, View(level="stage"), looped("evaluate"))
+    ignoring, moved = viewed(sample, View(ignore="Net"), looped("evaluate"))
+    _, folded = viewed(sample, View(level="stage"), looped("Net.a"))
+    _, ignored = viewed(sample, View(ignore="evaluate"), looped("evaluate"))
+
+    assert layers_off.stages[shown.steps.stage].name == "evaluate"
+    assert ignoring.stages[moved.steps.stage].name == "evaluate"
+    assert (folded.steps, ignored.steps) == (None, None)

@@ -116,6 +116,26 @@ def test_without_training_a_step_is_a_call_of_the_model(make: Any) -> None:
     assert (trace.stages[steps.stage].name, steps.steps) == ("net", 20)
 
 
+def test_the_first_step_of_a_later_training_begins_with_that_training(make: Any) -> None:
+    def steps_from(name: str, at: float, count: int) -> list[tuple[str, float, float]]:
+        begin = [at + 10.0 * step for step in range(count)]
+        nets = [(f"{name}/net", start, start + 6.0) for start in begin]
+        return [*nets, *((f"{name}/SGD.step", start + 8.0, start + 10.0) for start in begin)]
+
+    spans = [*steps_from("teach", 10.0, 5), *steps_from("prune", 100.0, 20)]
+    spans += [("teach", 10.0, 60.0), ("prune", 100.0, 300.0)]
+    trace = make.trace(
+        [sorted(spans, key=lambda row: (row[1], -row[2]))], [(make.domain(), make.counter([10.0] * 310))]
+    )
+    changed = {"net": {"kind": "module", "facts": {"samples": 100}}, "SGD.step": {"kind": "optimizer"}}
+    trace = replace(trace, stages=tuple(replace(one, **changed.get(one.name, {})) for one in trace.stages))
+
+    steps = found(trace)
+
+    assert (trace.stages[steps.stage].id, steps.steps) == ("prune/SGD.step", 20)
+    assert steps.first_ns == 10_000_000
+
+
 def test_a_generation_is_no_loop_of_steps(make: Any) -> None:
     calls = [(path, 10.0 * at, 10.0 * at + 8) for at in range(20) for path in ("decode", "decode/net")]
     trace = make.trace([calls], [(make.domain(), make.counter([1.0] * 30))], end_ms=300.0)

@@ -50,6 +50,22 @@ def trained(sample: Any, found: StepEnergy = FOUND) -> Report:
     return replace(report, stages=stages, steps=step_row(stages, attribution, "inferred"))
 
 
+def test_samples_of_another_training_in_the_same_run_are_none_of_these_steps(sample: Any) -> None:
+    def training(name: str) -> Any:
+        return sample.Part(name, (1.0,), (sample.Part("Net", (9.0,)), sample.Part("AdamW.step", (9.0,))))
+
+    report = sample.make_report([training("teach"), training("prune")])
+    changed = {"Net": {"facts": {"samples": 200}}, "AdamW.step": {"kind": "optimizer"}}
+    stages = tuple(replace(row, **changed.get(row.name, {})) for row in report.stages)
+    of_teach = [row.stage for row in stages].index("teach/AdamW.step")
+    attribution: Any = type("Found", (), {"steps": replace(FOUND, stage=of_teach)})
+
+    row = step_row(stages, attribution, "inferred")
+
+    assert row is not None
+    assert row.samples == 200
+
+
 def test_the_first_step_is_told_apart_and_samples_are_those_of_the_training(sample: Any) -> None:
     row = trained(sample).steps
 

@@ -77,12 +77,11 @@ def regroup_outputs(outputs: Outputs, grouping: Grouping) -> Outputs:
 
 
 def _steps(steps: StepEnergy | None, grouping: Grouping) -> StepEnergy | None:
-    """Return the steps by the number that the view gives to the stage which ends them; None: it is not shown."""
-    if steps is None:
+    """Return the steps under the stage of the view that ends them; None where it is a part of another or left out."""
+    place = -1 if steps is None else int(grouping.place[steps.stage])
+    if steps is None or place < 0 or grouping.origin[place] != steps.stage or not grouping.is_own[steps.stage]:
         return None
-    place = int(grouping.place[steps.stage])
-    is_shown = place >= 0 and grouping.origin[place] == steps.stage
-    return replace(steps, stage=place) if is_shown else None
+    return replace(steps, stage=place)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

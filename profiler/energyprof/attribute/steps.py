@@ -83,10 +83,31 @@ def _loop(trace: Trace) -> tuple[int, float, Floats] | None:
     lane, stage = divmod(int(kinds[np.argmax(count)]), len(trace.stages))
     rows = rows[key == kinds[np.argmax(count)]]
     ends_ns = np.sort(since(spans.end_ns[rows], trace.run.start_ns))
-    own = [stage, *(k for k, one in enumerate(trace.stages) if one.kind == "loader" or "samples" in one.facts)]
+    own = [stage, *_beside(trace.stages, stage)]
     before = np.flatnonzero((spans.lane == lane) & np.isin(spans.stage, own))
     starts_ns = since(spans.start_ns[before], trace.run.start_ns)
     return stage, float(starts_ns.min()), ends_ns
+
+
+def _beside(stages: Sequence[Stage], step: int) -> list[int]:
+    """Return the models and loaders of the loop that this step ends, and not those of another training.
+
+    Models: below the nearest stage around the step in which any is called, too. Loaders: there, or begun in a stage
+    around the step. Outside any stage, all are.
+    """
+    chains: list[frozenset[int | None]] = []
+    for stage in stages:  # parents stand first
+        above: frozenset[int | None] = frozenset() if stage.parent is None else chains[stage.parent]
+        chains.append(above | {stage.parent})
+    models = [index for index, stage in enumerate(stages) if "samples" in stage.facts]
+    around = stages[step].parent
+    while around is not None and not any(around in chains[model] for model in models):
+        around = stages[around].parent
+    loaders = [index for index, stage in enumerate(stages) if stage.kind == "loader"]
+    return [
+        *(model for model in models if around in chains[model]),
+        *(loader for loader in loaders if around in chains[loader] or stages[loader].parent in chains[step]),
+    ]
 
 
 def _is_step(stage: Stage) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 
 from energyprof.model.attribution import Attribution, StepEnergy
 from energyprof.model.domain import Provenance
+from energyprof.model.ids import StageId
 from energyprof.model.report import StageRow
 from energyprof.model.work_rows import BoundedJ, StepRow
 
@@ -21,7 +22,7 @@ def step_row(stages: Sequence[StageRow], attribution: Attribution, provenance: P
         return None
     rest = found.steps - 1
     is_training = stages[found.stage].kind == "optimizer"
-    samples = _samples(stages, None if is_training else found.stage)
+    samples = _samples(stages, found.stage, is_training=is_training)
     all_j = _added(_figure(found.first_j, found.first_low_j, found.first_high_j), _rest(found), rest)
     each = np.maximum(found.group_steps, 1)
     p10, p50, p90 = np.percentile(found.group_j / each, (10, 50, 90)).tolist() if len(each) else (None, None, None)
@@ -80,15 +81,37 @@ def _epochs(stages: Sequence[StageRow]) -> int | None:
     return None if most is None else int(most.facts["epochs"])
 
 
-def _samples(stages: Sequence[StageRow], only: int | None) -> int | None:
-    """Return the samples of the model called for the most of them, outside evaluation and generation."""
+def _samples(stages: Sequence[StageRow], step: int, *, is_training: bool) -> int | None:
+    """Return the samples of the model called for the most of them in the loop, outside evaluation and generation.
+
+    A training's loop is the nearest stage around its step in which a model is called, too.
+    """
+    around = stages[step].parent
+    parents = {row.stage: row.parent for row in stages}
+    while True:
+        inside = _below(stages, around) if is_training else frozenset({stages[step].stage})
+        found = _most(stages, inside)
+        if found is not None or around is None or not is_training:
+            return found
+        around = parents[around]
+
+
+def _below(stages: Sequence[StageRow], around: StageId | None) -> frozenset[StageId]:
+    below: set[StageId | None] = {around}
+    for row in stages:  # parents stand first
+        if row.parent in below:
+            below.add(row.stage)
+    return frozenset(stage for stage in below if stage is not None and stage != around)
+
+
+def _most(stages: Sequence[StageRow], among: frozenset[StageId]) -> int | None:
     left_out: set[str] = set()
     inside: set[str] = set()
     by_model: dict[str, int] = {}
-    for index, row in enumerate(stages):  # parents stand first
+    for row in stages:  # parents stand first
         if row.kind in EVALUATED or row.parent in left_out:
             left_out.add(row.stage)
-        elif "samples" in row.facts and row.parent not in inside and only in {None, index}:
+        elif "samples" in row.facts and row.parent not in inside and row.stage in among:
             by_model[row.name] = by_model.get(row.name, 0) + int(row.facts["samples"])
         if "samples" in row.facts or row.parent in inside:
             inside.add(row.stage)
