@@ -67,7 +67,7 @@ class OptunaTrials:
             ext((code, now_ns()))
             try:
                 result = objective(trial)
-                state, value = "complete", _figure(result)
+                state, value = "failed" if _is_refused(result) else "complete", _figure(result)
                 return result
             except TrialPruned as error:
                 state = "pruned"
@@ -81,6 +81,12 @@ class OptunaTrials:
                 sink.tell(code, trial_facts(trial.number, trial.params, state, value))  # type: ignore[arg-type]  # one of them
 
         return recorded
+
+
+def _is_refused(result: Any) -> bool:
+    """Return whether Optuna takes the trial for failed: a value is missing or not a number."""
+    values = result if isinstance(result, (list, tuple)) else (result,)
+    return any(value is None or value != value for value in values)  # noqa: PLR0124 - NaN alone differs from itself
 
 
 def _figure(result: Any) -> float | None:

@@ -149,3 +149,14 @@ def test_another_wrap_put_on_later_stays(sink: Sink, monkeypatch: pytest.MonkeyP
     assert optuna.Study.optimize is theirs
     study().optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
     assert sink.names == []
+
+
+@pytest.mark.parametrize("result", [float("nan"), None])
+@pytest.mark.usefixtures("instrument")
+def test_a_trial_whose_value_optuna_refuses_has_failed(sink: Sink, result: Any) -> None:
+    made = study()
+
+    made.optimize(lambda _trial: result, n_trials=1)
+
+    assert made.trials[0].state is optuna.trial.TrialState.FAIL
+    assert sink.facts[1]["trial_state"] == "failed"
