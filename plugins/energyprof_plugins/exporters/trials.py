@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -65,27 +66,38 @@ def _table(rows: list[TrialRow], found: Trials, glyphs: Glyphs, width: int) -> T
     figures = IntervalColumns.of(unit, intervals)
     has_bounds = width >= 80
     own = figures.headings() if has_bounds else [unit]
-    for heading in ("trial", "value", *own, f"{unit} up to it", "how"):
-        table.add_column(glyphs.text(heading), justify="right", no_wrap=True, overflow="crop")
+    headings = [glyphs.text(heading) for heading in ("trial", "value", *own, f"{unit} up to it", "how")]
+    lines = [_cells(row, figures, unit_j, glyphs, has_bounds) for row in rows]
+    taken = sum(max(map(cell_len, column)) + 2 for column in zip(headings, *lines, strict=True))
+    room = max(width - taken, 8)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True, overflow="crop")
     table.add_column("", no_wrap=True, overflow="crop")
-    room = max(width - 52 - 14 * has_bounds, 8)
-    for row in rows:
-        is_known, up_to = row.total_sum.energy_j is not None, row.up_to
-        energy = figures.cells(*_interval(row, unit_j)) if is_known else figures.value_only("?")
-        told = "" if row.state == "complete" else f"{row.state}  "
-        repeats = "" if row.repeats is None else f"as {row.repeats}  "
-        known = "" if row.earlier is None else f"as {row.earlier.number} of {row.earlier.run}  "
-        said = f"{told}{repeats}{known}{row.params}"
-        words = glyphs.name(said) if said else ""
-        table.add_row(
-            str(row.number),
-            "" if row.value is None else f"{row.value:.6g}",
-            *(glyphs.text(cell) for cell in (energy if has_bounds else energy[:1])),
-            "?" if up_to is None else in_column(up_to.energy_j / unit_j, 0.0)[0],
-            LETTERS[row.total_sum.provenance],
-            Text(words if len(words) <= room else words[: room - 2] + ".."),
-        )
+    for row, cells in zip(rows, lines, strict=True):
+        words = _words(row, glyphs)
+        table.add_row(*cells, Text(words if len(words) <= room else words[: room - 2] + ".."))
     return table
+
+
+def _cells(row: TrialRow, figures: IntervalColumns, unit_j: float, glyphs: Glyphs, has_bounds: bool) -> list[str]:
+    is_known, up_to = row.total_sum.energy_j is not None, row.up_to
+    energy = figures.cells(*_interval(row, unit_j)) if is_known else figures.value_only("?")
+    return [
+        str(row.number),
+        "" if row.value is None else f"{row.value:.6g}",
+        *(glyphs.text(cell) for cell in (energy if has_bounds else energy[:1])),
+        "?" if up_to is None else in_column(up_to.energy_j / unit_j, 0.0)[0],
+        LETTERS[row.total_sum.provenance],
+    ]
+
+
+def _words(row: TrialRow, glyphs: Glyphs) -> str:
+    """Return what became of a trial, which one it repeats, and its parameters."""
+    told = "" if row.state == "complete" else f"{row.state}  "
+    repeats = "" if row.repeats is None else f"as {row.repeats}  "
+    known = "" if row.earlier is None else f"as {row.earlier.number} of {row.earlier.run}  "
+    said = f"{told}{repeats}{known}{row.params}"
+    return glyphs.name(said) if said else ""
 
 
 def _interval(row: TrialRow, unit_j: float) -> Interval:
