@@ -46,7 +46,7 @@ demo: $(VENV)/.samples
 
 # What a sample writes stays in a folder of its own; run.sh begins it anew.
 sample: $(VENV)/.made
-	$(INSTALL) -e '.[sample-$(NAME)]'
+	$(INSTALL) -e '.[sample-$(subst _,-,$(NAME))]'
 	@mkdir -p $(OUT)/$(NAME)
 	cd $(OUT)/$(NAME) && PATH="$(abspath $(BIN)):$$PATH" sh $(abspath samples)/$(NAME)/run.sh $(SAMPLE_ARGS)
 
