@@ -2,8 +2,9 @@
 
 What it saves is worked out from peaks that NVIDIA states, never measured here: an estimate. A product that uses float32
 units well takes its operations by the peak of the matrix units, at best, and by a third of that, as large ones reach at
-least; power differs by less than a third either way, for both draw near the limit. One that uses float32 units badly
-waits for memory or launches: then nothing may be saved.
+least; power is taken to differ by less than a third either way. `USED_WELL`, `REACHED` and `POWER_RATIO` are assumed
+by us, wide for that reason; no source states them. One that uses float32 units badly waits for memory or launches:
+then nothing may be saved.
 """
 
 from __future__ import annotations
