@@ -5,24 +5,28 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from energyprof.errors import EnergyprofError, InputError
-from energyprof.in_process.handle import Profile, profile
+from energyprof.in_process.handle import Profile
+from energyprof.in_process.session import Wish
 from energyprof.model.budget import Limit, Ruling
 from energyprof.model.report import Report
+from energyprof.pytest_marker import fault_of, limit_of, stage_fault
+from energyprof.pytest_table import budget_figure, figure, table
 from energyprof.run import check_budget
 from energyprof.sources import check_sources, parsed_source
 
 PREFIX: Final = "energyprof_"
-ROWS: Final = 30
-"""Rows of the table: those with a budget come first, then the costliest."""
 WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
 BESIDE: Final = "tests ran beside each other, and the sensor measures all of them; run it with -n 0"
+ELSEWHERE: Final = "another process's run holds the figures; run pytest by itself"
+BY_ITSELF: Final = "the test profiles itself, and its own profile has the figures"
+UNREAD: Final = "no reading covers the test"
 
 
 class TestEnergy:
@@ -33,30 +37,41 @@ class TestEnergy:
     def __init__(self, config: pytest.Config) -> None:
         self._is_marked_only = bool(config.getoption("energyprof_marked"))
         self._is_strict = bool(config.getoption("energyprof_strict"))
-        self._sources = tuple(config.getoption("energyprof_source") or ())
-        try:
-            check_sources(tuple(map(parsed_source, self._sources)))
-        except EnergyprofError as error:
-            raise pytest.UsageError(str(error)) from error
         kept = config.getoption("energyprof_dir")
         self._kept = None if kept is None else Path(kept).absolute()
+        try:
+            self._sources = tuple(map(parsed_source, config.getoption("energyprof_source") or ()))
+            check_sources(self._sources)
+            if self._kept is not None:
+                self._kept.mkdir(parents=True, exist_ok=True)
+        except (EnergyprofError, OSError) as error:
+            raise pytest.UsageError(f"energyprof: {error}") from error
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Fail a test whose marker means nothing before its fixtures are made."""
+        fault = fault_of(item)
+        if fault:
+            pytest.fail(fault, pytrace=False)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """Profile the test itself, its fixtures excluded; its own failure comes before that of its budget."""
-        limit = _limit_of(item)
+        _forget(item)
+        limit = limit_of(item)
         if limit is None and self._is_marked_only:
             return (yield)
-        with tempfile.TemporaryDirectory(prefix="energyprof-") as scratch:
-            run = profile(self._place(item, Path(scratch)), sources=self._sources, quiet=True)
+        with tempfile.TemporaryDirectory(prefix="energyprof-", ignore_cleanup_errors=True) as scratch:
             try:
-                run.start()
+                run = Profile(Wish(str(self._place(item, scratch)), self._sources, gives_way=True), quiet=True).start()
             except EnergyprofError as error:  # such as a run that is recorded as a whole: the test is worth as much
                 result = yield
                 failure = self._unknown(item, limit, str(error))
             else:
                 try:
                     result = yield
+                except (KeyboardInterrupt, pytest.exit.Exception):
+                    run.stop()
+                    raise
                 except BaseException:
                     self._tell(item, run.stop(), None)
                     raise
@@ -65,11 +80,10 @@ class TestEnergy:
             pytest.fail(failure, pytrace=False)
         return result
 
-    def _place(self, item: pytest.Item, scratch: Path) -> Path:
+    def _place(self, item: pytest.Item, scratch: str) -> Path:
         if self._kept is None:
-            return scratch / "test.eprof"
-        self._kept.mkdir(parents=True, exist_ok=True)
-        stem = re.sub(r"[^\w.-]+", "_", item.nodeid)[-150:]
+            return Path(scratch) / "test.eprof"
+        stem = re.sub(r"[^\w.-]+", "_", item.nodeid, flags=re.ASCII)[-150:]
         for number in range(1, 1_000_000):
             path = self._kept / (f"{stem}.eprof" if number == 1 else f"{stem}-run{number}.eprof")
             if not path.exists():
@@ -78,27 +92,37 @@ class TestEnergy:
 
     def _tell(self, item: pytest.Item, run: Profile, limit: Limit | None) -> str:
         """Write the figures to the test's report; return why it fails, or nothing."""
-        if run.is_part:
-            return self._unknown(item, limit, "another process's run holds the figures; run pytest by itself")
+        if run.is_part or run.gave_way:
+            return self._unknown(item, limit, ELSEWHERE if run.is_part else BY_ITSELF)
         try:
             report = run.report()
-            (ruling,) = check_budget([report], [limit], ()) if limit else (None,)
-        except EnergyprofError as error:
-            return self._unknown(item, limit, str(error))
+        except Exception as error:  # a fault of ours must hide no failure of the test, nor make one
+            return self._unknown(item, limit, str(error) or type(error).__name__)
         whole = report.measured
-        _write(item, energy_j=whole.energy_j, low_j=whole.low_j, high_j=whole.high_j, provenance=whole.provenance)
-        return "" if ruling is None else self._rule(item, report, ruling)
+        reason = UNREAD if whole.energy_j is None else None
+        provenance = None if reason else whole.provenance
+        _write(item, energy_j=whole.energy_j, low_j=whole.low_j, high_j=whole.high_j, provenance=provenance)
+        if limit is None:
+            _write(item, reason=reason)
+            return ""
+        fault = stage_fault(limit, [row.stage for row in report.stages])
+        if fault:
+            _write(item, budget_j=limit.limit_j, stage=limit.name, verdict="cannot tell", reason=fault)
+            return fault
+        (ruling,) = check_budget([report], [limit], ())
+        return self._rule(item, report, ruling)
 
     def _rule(self, item: pytest.Item, report: Report, ruling: Ruling) -> str:
         verdict, reason = ruling.verdict, ruling.reason
         if int(os.environ.get(WORKERS, "1")) > 1 and any(row.counts and _is_sensor(row) for row in report.domains):
             verdict, reason = "cannot tell", BESIDE
-        _write(item, budget_j=ruling.limit.limit_j, verdict=verdict, reason=reason or None)
+        limit = ruling.limit
+        _write(item, budget_j=limit.limit_j, stage=limit.name or None, verdict=verdict, reason=reason or None)
         if verdict == "within" or (verdict == "cannot tell" and not self._is_strict):
             return ""
-        of = f"stage {ruling.limit.name!r}" if ruling.limit.name else "the test"
-        figure = _figure(ruling.value, ruling.low, ruling.high)
-        said = f"{of} took {figure}, {ruling.provenance}; its budget is {ruling.limit.limit_j:g} J"
+        of = f"stage {limit.name!r}" if limit.name else "the test"
+        took = f"{of} took {figure(ruling.value, ruling.low, ruling.high)}, {ruling.provenance}"
+        said = f"{took}; its budget is {budget_figure(limit.limit_j or 0.0)}"
         return f"{said}: {reason}" if reason else said
 
     def _unknown(self, item: pytest.Item, limit: Limit | None, reason: str) -> str:
@@ -114,22 +138,8 @@ class TestEnergy:
         if not reports:
             return
         terminalreporter.write_sep("=", "energy of tests")
-        for line in _table([(one.nodeid, _read(one)) for one in reports]):
+        for line in table([(one.nodeid, _read(one)) for one in reports]):
             terminalreporter.write_line(line)
-
-
-def _limit_of(item: pytest.Item) -> Limit | None:
-    """Return the budget of a test; raises UsageError for a marker that means nothing."""
-    marker = item.get_closest_marker("energy")
-    if marker is None:
-        return None
-    known = {"max_j", "stage"}
-    max_j = marker.kwargs.get("max_j")
-    is_number = isinstance(max_j, (int, float)) and not isinstance(max_j, bool) and max_j > 0
-    if marker.args or set(marker.kwargs) - known or not is_number:
-        raise pytest.UsageError(f"{item.nodeid}: write @pytest.mark.energy(max_j=2.0) or (max_j=2.0, stage='train')")
-    stage = marker.kwargs.get("stage")
-    return Limit("total" if stage is None else "stage", stage or "", "run", float(max_j or 0.0))
 
 
 def _is_sensor(row: Any) -> bool:  # a DomainRow
@@ -140,6 +150,11 @@ def _write(item: pytest.Item, **facts: object) -> None:
     item.user_properties.extend((f"{PREFIX}{name}", value) for name, value in facts.items() if value is not None)
 
 
+def _forget(item: pytest.Item) -> None:
+    """Drop what an attempt before this one has told: a test that is run again has one account."""
+    item.user_properties[:] = [one for one in item.user_properties if not one[0].startswith(PREFIX)]
+
+
 def _is_told(report: Any) -> bool:  # any kind of pytest's reports
     if getattr(report, "when", None) != "call":
         return False
@@ -148,31 +163,3 @@ def _is_told(report: Any) -> bool:  # any kind of pytest's reports
 
 def _read(report: Any) -> dict[str, Any]:  # a TestReport
     return {name.removeprefix(PREFIX): value for name, value in report.user_properties if name.startswith(PREFIX)}
-
-
-def _table(tests: list[tuple[str, dict[str, Any]]]) -> Iterator[str]:
-    tests.sort(key=lambda test: ("budget_j" not in test[1], -(test[1].get("energy_j") or 0.0)))
-    rows = [
-        (
-            _figure(facts.get("energy_j"), facts.get("low_j"), facts.get("high_j")),
-            f"budget {facts['budget_j']:g} J {facts['verdict']}" if "budget_j" in facts else "",
-            nodeid,
-            facts.get("reason", ""),
-        )
-        for nodeid, facts in tests
-    ]
-    widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
-    for figure, budget, nodeid, reason in rows[:ROWS]:
-        yield f"{figure:>{widths[0]}}  {budget:{widths[1]}}  {nodeid}" + (f" ({reason})" if reason else "")
-    if len(rows) > ROWS:
-        yield f"and {len(rows) - ROWS} tests that took less"
-    ways = sorted({facts["provenance"] for _, facts in tests if "provenance" in facts})
-    yield f"joules of the whole test, idle power included; 95 % intervals; {', '.join(ways) or 'not known'}"
-
-
-def _figure(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:
-    if energy_j is None:
-        return "not known"
-    if low_j is None or high_j is None:
-        return f"{energy_j:.3g} J"
-    return f"{energy_j:.3g} J ({low_j:.3g} to {high_j:.3g})"

@@ -76,7 +76,7 @@ def test_budgets_fail_tests_and_figures_are_in_the_summary_and_in_junit(run_test
     assert done.returncode == 1
     assert "2 failed, 2 passed" in text
     assert "stage 'train' took" in text
-    assert "estimated (model); its budget is 1e-06 J" in text
+    assert "estimated (model); its budget is 1 uJ" in text
     assert "assert 1 == 2" in text
     assert text.count("test_it.py::test_plain") == 1
     found = properties(place)
@@ -108,22 +108,110 @@ def test_recordings_are_kept_where_that_is_asked_for_and_nowhere_else(run_tests:
     assert not list(place.folder.glob("*.eprof"))
 
 
-@pytest.mark.parametrize("marker", ["energy(2.0)", "energy()", "energy(max_j=True)", "energy(max_j=1, per='call')"])
-def test_a_marker_that_means_nothing_is_said(run_tests: Any, marker: str) -> None:
+@pytest.mark.parametrize(
+    ("marker", "fault"),
+    [
+        ("energy(2.0)", "takes its budget by name, not 2.0 alone"),
+        ("energy()", "has no max_j"),
+        ("energy(max_j=True)", "has max_j=True, which is no number"),
+        ("energy(max_j=-1)", "has max_j=-1; a budget is more than 0 J"),
+        ("energy(max_j=float('inf'))", "has max_j=inf"),
+        ("energy(max_j=1, stage=3)", "has stage=3"),
+        ("energy(max_j=1, per='call')", "knows no per"),
+    ],
+)
+def test_a_marker_that_means_nothing_is_said_in_one_line(run_tests: Any, marker: str, fault: str) -> None:
     done = run_tests("--energyprof", tests=f"import pytest\n@pytest.mark.{marker}\ndef test_it(): pass\n")
 
-    assert done.returncode != 0
-    assert b"write @pytest.mark.energy(max_j=2.0)" in done.stdout + done.stderr
+    text = done.stdout.decode()
+    assert done.returncode == 1
+    assert f"@pytest.mark.energy {fault}" in text
+    assert "write @pytest.mark.energy(max_j=2.0) or (max_j=2.0, stage='train')" in text
+    assert "1 error in" in text
+    assert "pytest_energy.py" not in text
 
 
-def test_a_stage_that_a_test_has_not_cannot_be_told_and_fails_if_strict(run_tests: Any) -> None:
-    tests = 'import pytest\n@pytest.mark.energy(max_j=1, stage="none")\ndef test_it(): pass\n'
+def test_a_mistyped_stage_fails_and_the_stages_seen_are_named(run_tests: Any) -> None:
+    tests = """\
+import pytest, energyprof
+@pytest.mark.energy(max_j=1e6, stage="trian")
+def test_it():
+    with energyprof.stage("train"):
+        sum(range(1000))
+"""
 
-    plain, strict = (run_tests("--energyprof", *words, tests=tests) for words in ((), ("--energyprof-strict",)))
+    done = run_tests("--energyprof", tests=tests)
+
+    assert done.returncode == 1
+    assert b"stage='trian', and the test ran no such stage: it has 'train'; correct the marker" in done.stdout
+
+
+def test_a_budget_that_cannot_be_told_passes_unless_strict_which_needs_no_other_option(run_tests: Any) -> None:
+    tests = """\
+import pytest, energyprof
+@pytest.mark.energy(max_j=1)
+def test_it(tmp_path):
+    with energyprof.profile(tmp_path / "own.eprof"):
+        pass
+"""
+
+    plain, strict = (run_tests(*words, tests=tests) for words in (["--energyprof"], ["--energyprof-strict"]))
 
     assert (plain.returncode, strict.returncode) == (0, 1)
     assert b"cannot tell" in plain.stdout
-    assert b"no stage 'none'" in strict.stdout
+    assert b"its energy is not known, and it has a budget: the test profiles itself" in strict.stdout
+
+
+def test_a_test_that_profiles_itself_gets_the_figures_it_gets_without_us(run_tests: Any) -> None:
+    tests = """\
+import energyprof
+def test_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with energyprof.stage("before"):
+        pass
+    with energyprof.profile() as run:
+        with energyprof.stage("inside"):
+            sum(range(10**6))
+    with energyprof.stage("after"):
+        pass
+    assert not run.is_part
+    assert run.path.parent == tmp_path
+    assert [row["stage"] for row in run.stages()] == ["inside"]
+"""
+
+    done = run_tests("--energyprof", tests=tests)
+
+    assert done.returncode == 0, done.stdout
+    assert b"the test profiles itself, and its own profile has the figures" in done.stdout
+
+
+def test_a_test_that_is_run_again_has_one_account(run_tests: Any, place: Any) -> None:
+    conftest = """\
+import pytest
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):  # as pytest-rerunfailures does
+    from _pytest.runner import runtestprotocol
+    runtestprotocol(item, nextitem=nextitem, log=False)
+    item._initrequest()
+    runtestprotocol(item, nextitem=nextitem, log=True)
+    return True
+"""
+    place.write("conftest.py", conftest)
+
+    run_tests("--energyprof", "--junitxml=junit.xml", tests="def test_it(): pass\n")
+
+    cases = ET.parse(place.folder / "junit.xml").iter("property")
+    assert [one.get("name") for one in cases].count("energyprof_energy_j") == 1
+
+
+def test_a_test_that_interrupts_pytest_leaves_nothing_behind(run_tests: Any, programs: Any) -> None:
+    tests = "import os, signal, time\ndef test_it():\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(60)\n"
+
+    done = run_tests("--energyprof", tests=tests)
+
+    assert done.returncode == 2
+    assert b"KeyboardInterrupt" in done.stdout
+    programs.nothing_is_left()
 
 
 def test_tests_of_a_run_that_is_recorded_as_a_whole_run_as_ever(place: Any) -> None:

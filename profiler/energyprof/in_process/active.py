@@ -50,6 +50,10 @@ def start_or_join(wish: Wish) -> tuple[Session | None, bool]:
                 )
             return None, False
         session = current()
+        if session is not None and session.is_ours and session.gives_way:
+            session.end(None, ("the program began a profile of its own",))
+            session.gave_way = True
+            session = None
         if session is not None and session.is_ours:
             if not wish.is_met_by(session):
                 raise InputError(

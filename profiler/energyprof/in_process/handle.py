@@ -73,6 +73,11 @@ class Profile:
         return self._part is not None
 
     @property
+    def gave_way(self) -> bool:
+        """Whether it ended when the program began a profile of its own."""
+        return self._session is not None and self._session.gave_way
+
+    @property
     def running(self) -> bool:
         """Whether it goes on."""
         return bool(self._uses)

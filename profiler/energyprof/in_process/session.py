@@ -38,6 +38,8 @@ class Wish(NamedTuple):
     max_size: int = DEFAULT_BYTES
     flow: bool = True
     max_overhead: str = DEFAULT
+    gives_way: bool = False
+    """Whether it ends where the program begins a profile of its own, which is then as if this one had not been."""
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
@@ -63,6 +65,8 @@ class Session:
         """Why the recording is not complete; empty as long as it is."""
         self.warnings: list[str] = []
         self.is_running = True
+        self.gives_way = wish.gives_way
+        self.gave_way = False
         self.owner: Callable[[], object | None] = lambda: None
         """Return who ends it, as long as there is somebody."""
         self._pid = os.getpid()
