@@ -22,6 +22,7 @@ __all__ = ["__version__", "iterations", "load", "metric", "profile", "repeat", "
 __version__ = "0.1.0"
 
 _HOMES = {
+    "begin_cell": "energyprof.in_process.magics",
     "iterations": "energyprof.record.iterations",
     "load": "energyprof.run",
     "load_ipython_extension": "energyprof.in_process.magics",
@@ -32,6 +33,7 @@ _HOMES = {
     "torch_hook": "energyprof.in_process.hook",
     "trial": "energyprof.record.trials",
     "units": "energyprof.record.told",
+    "unload_ipython_extension": "energyprof.in_process.magics",
 }
 
 

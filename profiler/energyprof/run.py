@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import html
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -74,7 +74,8 @@ class Run:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of a cell's value."""
-        return f"<pre>{html.escape(str(self))}</pre>"
+        near = os.path.relpath(self.path)
+        return rendered(self.report(), "notebook", str(self.path) if near.startswith("..") else near)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -251,6 +252,12 @@ class Run:
             options=options or {},
         )
         return exporter(name).render(self.report(), context)
+
+
+def rendered(report: Report, name: str, run: str = "") -> str:
+    """Return a report in a format that needs nothing else; `run` is the file it is of, where that is known."""
+    content = exporter(name).render(report, RenderContext(options={"run": run} if run else {}))
+    return content if isinstance(content, str) else content.decode()
 
 
 def _call_rows(tree: CallTree, calls: Iterable[Call], stages: tuple[Stage, ...]) -> Iterator[CallRow]:

@@ -6,7 +6,8 @@ import io
 
 import pytest
 
-from energyprof.cli.live_line import LiveLine, live_text
+from energyprof.cli.live_line import LiveLine
+from energyprof.launch.live_text import live_text
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_a_profile_over_several_cells_shows_its_figures_and_survives_an_interrup
     assert outputs[1:3] == [[], ["[('slow', 1)] True\n"]]
     assert outputs[3:5] == [["KeyboardInterrupt"], []]
     (table,) = outputs[5]
-    assert table.startswith("<pre>energyprof ")
+    assert table.startswith("<style>")
     assert all(stage in table for stage in ("slow", "endless", "after"))
     assert outputs[6][0].startswith("True [")
     report = load(programs.place.folder / "notebook.eprof").report()
@@ -135,19 +135,73 @@ def test_a_magic_profiles_a_cell_and_shows_what_it_took(programs: Any) -> None:
     outputs = run_notebook(
         programs,
         "%load_ext energyprof\nimport energyprof",
-        '%%energyprof -o cell.eprof -s took\nwith energyprof.stage("inside <b>"):\n    made = sum(range(10**6))',
+        '%%energyprof -o cell.eprof -s took\nwith energyprof.stage("inside <b>"):\n    made = sum(range(10**6))\n42',
         "print(made > 0, took.running, [row['stage'] for row in took.stages()])",
-        "%%energyprof -q\nraise KeyError('own')",
         "%%energyprof --nonsense\nmade = 0",
         "print(made > 0)",
         'energyprof.load("cell.eprof")',
+        "took.report()",
     )
 
-    (table,) = outputs[1]
-    assert table.startswith("<pre>energyprof ")
+    value, table = outputs[1]
+    assert value == "42"
+    assert table.startswith("<style>")
     assert "inside &lt;b&gt;" in table
+    assert "<code>energyprof view cell.eprof</code>" in table
     assert outputs[2] == ["True False ['inside <b>']\n"]
-    assert "KeyError" in outputs[3]
-    assert "use %%energyprof [-o FILE]" in outputs[4][0]
-    assert outputs[5] == ["True\n"]
-    assert outputs[6][0].startswith("<pre>energyprof ")
+    assert outputs[3][0].startswith("UsageError: energyprof: there is no option --nonsense; use %%energyprof [-o FILE]")
+    assert outputs[4] == ["True\n"]
+    assert outputs[5] == [table]
+    assert outputs[6] == [table.replace(TELLS_OF_ALL, "")]
+
+
+TELLS_OF_ALL = '<p class="dim">all of it: <code>energyprof view cell.eprof</code></p>\n'
+
+
+def test_a_profiled_cell_fails_awaits_and_is_interrupted_as_any_other(programs: Any) -> None:
+    outputs = run_notebook(
+        programs,
+        "%load_ext energyprof\nimport asyncio, energyprof, time",
+        "%%energyprof -q -o failed.eprof\nraise KeyError('own')",
+        "%%energyprof -q -o awaited.eprof\nwith energyprof.stage('slow'):\n    "
+        "await asyncio.sleep(0.1)\nawait asyncio.sleep(0, 7)",
+        "%%energyprof -q -o handed.eprof\n%%capture caught\nprint('hello')",
+        "print(caught.stdout.strip())",
+        "%%energyprof -q -o empty.eprof\nget_ipython().run_cell('')\nget_ipython().run_cell('x = 1')\nlate = x",
+        "x = %energyprof -q -o 'a line.eprof' 6 * 7\nprint(x)",
+        f"%%energyprof -q -o stopped.eprof\n{ENDLESS}",
+        "%reload_ext energyprof",
+        "%%energyprof -q -o again.eprof -s again\npass",
+        "print(again.running)",
+    )
+
+    assert [output for output in outputs[1] if not output.startswith("energyprof: ")] == ["KeyError"]
+    assert "recorded until the error: energyprof report" in outputs[1][1]
+    assert outputs[2] == ["7"]
+    assert outputs[4] == ["hello\n"]
+    assert outputs[6] == ["42\n"]
+    assert outputs[7][0] == "KeyboardInterrupt"
+    assert outputs[10] == ["False\n"]
+    names = ("failed", "awaited", "handed", "empty", "a line", "stopped", "again")
+    reports = {name: load(programs.place.folder / f"{name}.eprof").report() for name in names}
+    assert [row.stage for row in reports["awaited"].stages] == ["slow"]
+    assert [row.stage for row in reports["stopped"].stages] == ["endless"]
+    assert any("left by KeyError" in line for line in reports["failed"].warnings)
+
+
+def test_a_cell_shows_one_line_while_it_runs_which_is_gone_at_the_end(programs: Any) -> None:
+    outputs = run_notebook(
+        programs,
+        "%load_ext energyprof\nimport time",
+        "seen = []\nfrom IPython.display import DisplayHandle\nupdate = DisplayHandle.update\n"
+        "def watched(self, content, **more):\n    seen.append(content)\n    return update(self, content, **more)\n"
+        "DisplayHandle.update = watched",
+        "%%energyprof\nuntil_s = time.monotonic() + 60\n"
+        "while not seen and time.monotonic() < until_s:\n    time.sleep(0.05)",
+        "print(seen[0]['text/plain'])",
+    )
+
+    line, table = outputs[2]
+    assert line == ""
+    assert table.startswith("<style>")
+    assert outputs[3][0].startswith("energyprof 0:0")

@@ -20,6 +20,7 @@ from energyprof.in_process.figures import run_of, stage_rows
 from energyprof.in_process.part import Part
 from energyprof.in_process.session import Session, Wish
 from energyprof.launch.file_size import DEFAULT_BYTES, size_bytes
+from energyprof.launch.live_text import live_text
 from energyprof.model.overhead_bound import DEFAULT, bound_of
 from energyprof.sources import parsed_source
 
@@ -76,6 +77,11 @@ class Profile:
     def gave_way(self) -> bool:
         """Whether it ended when the program began a profile of its own."""
         return self._session is not None and self._session.gave_way
+
+    def live(self) -> str:
+        """Return one line on how it goes on, `energyprof 0:12 · 45.6 W · 547.2 J · train`; empty: nothing is known."""
+        event = None if self._session is None else self._session.live()
+        return "" if event is None else live_text(event)
 
     @property
     def running(self) -> bool:
@@ -233,7 +239,16 @@ class Profile:
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows of a cell's value."""
-        text = str(self) if self._part or not (self.running or self._session is None) else repr(self)
+        if self._part is None and (self.running or self._session is None):
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        try:
+            run = self._run()
+            if not isinstance(run, Part):
+                run.assumptions = self._assumptions()
+                return run._repr_html_()
+            text = str(self)
+        except EnergyprofError as error:
+            text = f"{self!r}: {error}"
         return f"<pre>{html.escape(text)}</pre>"
 
     @staticmethod

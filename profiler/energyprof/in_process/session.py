@@ -41,6 +41,9 @@ class Wish(NamedTuple):
     gives_way: bool = False
     """Whether it ends where the program begins a profile of its own, which is then as if this one had not been."""
 
+    is_live: bool = False
+    """Whether somebody looks at `Session.live` while it goes on."""
+
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
         if not session.path:
@@ -106,7 +109,7 @@ class Session:
             "shared": self.shared,
             "lead_in_s": wish.lead_in_s,
             "max_size": wish.max_size,
-            "live": False,
+            "live": wish.is_live,
             "in_process": True,
             "cpu_before": list(self._cpu_before.items()),
         }
@@ -146,6 +149,15 @@ class Session:
         bootstrap.flush()
         with self._talking:
             return self.failure if self._collector is None else self._collector.commit()
+
+    def live(self) -> Mapping[str, Any] | None:
+        """Return the newest figures of a run that goes on, if it was wished for with `is_live`."""
+        if not self.is_running or not self.is_ours or not self._talking.acquire(blocking=False):
+            return None
+        try:
+            return None if self._collector is None else self._collector.live()
+        finally:
+            self._talking.release()
 
     def end(self, exit_code: int | None, remarks: Sequence[str] = ()) -> None:
         """Stop recording and finish the file; a second call does nothing.

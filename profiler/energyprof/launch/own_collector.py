@@ -58,6 +58,7 @@ class OwnCollector:
         self._commits = 0
         self._committed: tuple[int, str] = (0, "")
         self._result: Result | None = None
+        self._live: Mapping[str, Any] | None = None
         self.warnings: list[str] = []
         """What it has said so far that cannot wait for the report."""
         os.mkfifo(self._control, 0o600)
@@ -95,6 +96,11 @@ class OwnCollector:
         self._say({"op": COMMIT, "number": self._commits})
         failure = self._await(lambda: self._committed[0] == self._commits, PATIENCE_S)
         return failure or (self._result.failure if self._result else self._committed[1])
+
+    def live(self) -> Mapping[str, Any] | None:
+        """Return its newest figures; None: none yet, or it was not asked for them."""
+        self._hear()
+        return self._live
 
     def finish(self, end: Mapping[str, Any]) -> Result:
         """Tell it how the run ended, wait until the file is complete, and see it off."""
@@ -154,6 +160,8 @@ class OwnCollector:
         self._has_begun = True
         if event["event"] == "sampling":
             self._is_sampling = True
+        elif event["event"] == "live":
+            self._live = event
         elif event["event"] == "warning":
             self.warnings.append(str(event.get("message", "")))
         elif event["event"] == "committed":
