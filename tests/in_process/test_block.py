@@ -33,7 +33,7 @@ tell(path=str(run.path), energy=run.energy_j, stages=sorted(rows), calls=rows["w
     assert (facts["stages"], facts["calls"], facts["ranked"]) == (["wait", "work"], 1, True)
     assert 0 < sum(facts["parts"]) <= facts["energy"] + 1e-6
     assert "job.py" in facts["text"]
-    assert (facts["json"], facts["kept"], facts["html"]) == ("energyprof-report/1", True, "<pre>e")
+    assert (facts["json"], facts["kept"], facts["html"]) == ("energyprof-report/1", True, "<style")
     assert facts["state"] == f"<energyprof.profile finished, {recording}>"
     assert (facts["warnings"], facts["exit_code"]) == ([], 0)
     assert load(recording).report().measured.energy_j == facts["energy"]

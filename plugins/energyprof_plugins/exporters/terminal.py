@@ -38,7 +38,7 @@ NARROWEST: Final = 60
 WIDEST: Final = 200
 UNBROKEN: Final = "\ue000"
 """Stands for the space within a figure while lines are broken: no name holds it (`visible` escapes it)."""
-WITHIN_FIGURE: Final = re.compile(r"(?<=\d) (?=\d{3}\b|%|[kMm\u00b5]?[JW]\b|[mn\u00b5]?s\b)")
+WITHIN_FIGURE: Final = re.compile(r"(?<=\d) (?=\d{3}\b|%|[kMm\u00b5]?[JW]\b|[mn\u00b5]?s\b|CPU\b)|(?<=CPU) (?=s\b)")
 
 
 class Terminal:
@@ -173,8 +173,10 @@ class Page:
         )
 
     def line(self, text: Text | None = None) -> None:
-        """Write one line, empty by default."""
-        self.console.print(Text() if text is None else text, soft_wrap=False)
+        """Write one line, empty by default; what does not fit goes on below, and no figure is parted."""
+        shown = Text() if text is None else text.copy()
+        shown.plain = WITHIN_FIGURE.sub(UNBROKEN, shown.plain)
+        self.console.print(shown, soft_wrap=False)
 
     def lines(self, lines: Iterable[str], style: str = "") -> None:
         """Write lines in one style."""

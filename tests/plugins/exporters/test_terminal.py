@@ -223,6 +223,25 @@ def test_paths_shorten_from_the_left_for_the_end_distinguishes():
     assert fit_path(("日本語の名前",), 7, Glyphs(True)) == "…の名前"
 
 
+def test_a_layer_too_long_for_its_cells_still_shows_that_it_stands_below_backward():
+    layer = "BertForSequenceClassification.bert.encoder.layer.0.attention.self"
+
+    shown = [fit_path(("backward", layer), width, Glyphs(True)) for width in (37, 26, 4)]
+
+    assert shown == ["backward/…oder.layer.0.attention.self", "b/….layer.0.attention.self", "…elf"]
+    assert fit_path((layer,), 1, Glyphs(False)) == "."
+
+
+def test_of_a_long_command_the_program_is_shown_and_no_figure_beside_it_is_parted(sample):
+    parts = [sample.Part("a", (3.0,))]
+    words = ("python", "-m", "pygments", "-f", "html", "-o", "/dev/null", "/usr/lib/python3.11/pydoc_data/topics.py")
+
+    for width in range(60, 90):
+        lines = rendered(sample.make_report(parts, wall_s=3.5, command=words), width=width).splitlines()
+        assert lines[1].startswith("-m pygments -f html -o /dev/null ")
+        assert not any(re.match(r"\s*[kmµ]?[JWs]\b", line) for line in lines)
+
+
 def uncovered(report, names):
     """Return the report as it would be had no reading covered these stages."""
 

@@ -26,6 +26,8 @@ WIDE: Final = 80
 """From this width on the table also has calls and joules per call; where it has both bounds it needs `BOUNDS` more."""
 BOUNDS: Final = 12
 LONGEST_NAME: Final = 72
+OUTER_SHARE: Final = 0.3
+"""Of the cells of a name at most go to what stands before the last component, where that is cut itself."""
 NAMED: Final = 3
 """Members of a group that are named; the JSON report names all."""
 
@@ -180,10 +182,12 @@ def fit_entry(entry: Entry, width: int, glyphs: Glyphs) -> str:
 def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
     """Return a path in at most `width` cells: outer names shorten to a letter first, then the front is cut off.
 
-    The end is what distinguishes one stage from another.
+    The end is what distinguishes one stage from another; of a layer, whose name alone is too long, also whether it stands
+    below `backward`.
     """
     # Every component takes two cells at least: what stands before these cannot fit.
-    parts = [glyphs.name(component) for component in path[-max(width, 1) :]]
+    parts = whole = [glyphs.name(component) for component in path[-max(width, 1) :]]
+    parts = parts[:]
     for place in range(len(parts) - 1):
         if cell_len("/".join(parts)) <= width:
             break
@@ -192,9 +196,28 @@ def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
     if cell_len(text) <= width:
         return text
     ellipsis = glyphs.text("\u2026")
-    while cell_len(text) > width - cell_len(ellipsis):
+    room = width - cell_len(ellipsis)
+    outer = ""
+    if cell_len(parts[-1]) >= room:
+        fronts = ("".join(f"{part}/" for part in front[:-1]) for front in (whole, parts))
+        outer = next((front for front in fronts if cell_len(front) <= width * OUTER_SHARE), "")
+        text, room = parts[-1], room - cell_len(outer)
+    return outer + set_cell_size(ellipsis + _end(text, room), width - cell_len(outer)).rstrip()
+
+
+def fit_command(text: str, width: int, glyphs: Glyphs) -> str:
+    """Return a command in at most `width` cells: what it calls comes first, its last arguments are cut off."""
+    shown = glyphs.name(text)
+    if cell_len(shown) <= width:
+        return shown
+    ellipsis = glyphs.text("\u2026")
+    return set_cell_size(shown, width - cell_len(ellipsis)).rstrip() + ellipsis
+
+
+def _end(text: str, width: int) -> str:
+    while text and cell_len(text) > width:
         text = text[1:]
-    return set_cell_size(ellipsis + text, width).rstrip()
+    return text
 
 
 class _Columns:

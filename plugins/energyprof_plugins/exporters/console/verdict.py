@@ -11,7 +11,7 @@ from rich.text import Text
 from energyprof.model.report import EnergyRow, Report, StageRow, UnsplitRow
 from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, known, sum_word, unread_domains
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.console.stage_table import WIDE, fit_path
+from energyprof_plugins.exporters.console.stage_table import WIDE, fit_command, fit_path
 from energyprof_plugins.exporters.figures import joules_with_bounds, percent, seconds, unit_of, watts
 from energyprof_plugins.exporters.visible import program_name
 
@@ -54,7 +54,7 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
 def run_line(report: Report, glyphs: Glyphs) -> str:
     """Return which run it was: command, length, how it ended, mean power."""
     run = report.run
-    facts = [fit_path((program_name(run.command),), 60, glyphs), seconds(run.wall_s)]
+    facts = [fit_command(program_name(run.command), 60, glyphs), seconds(run.wall_s)]
     if run.exit_code is None:
         facts.append("imported" if "imported" in run.versions else "its end was not seen")
     elif run.exit_code < 0:
