@@ -39,7 +39,7 @@ notebook.cell("with energyprof.stage('cell'):\\n    time.sleep(0.1)\\nNone")
 notebook.cell("run = energyprof.profile().start()\\nrun.running")
 tell(same=notebook.module.run.path == path, so_far=notebook.cell("None\\n[row['stage'] for row in run.stages()]"))
 shown = notebook.cell("run.stop()\\nrun")._repr_html_()
-tell(name=path.name[:9], finished=repr(notebook.module.run)[:28], shown=shown.startswith("<pre>energyprof "),
+tell(name=path.name[:9], finished=repr(notebook.module.run)[:28], shown=shown.startswith("<style>"),
      escaped="<cell>" not in shown, again=notebook.cell("None\\nrun.stop() is run"),
      recorded="ENERGYPROF_RUN_DIR" in os.environ)
 # A handle that is lost at once leaves the run to the next one.

@@ -182,7 +182,7 @@ def fit_entry(entry: Entry, width: int, glyphs: Glyphs) -> str:
 def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
     """Return a path in at most `width` cells: outer names shorten to a letter first, then the front is cut off.
 
-    The end is what distinguishes one stage from another; of a layer, whose name alone is too long, also whether it stands
+    The end is what tells one stage from another; of a layer whose name alone is too long, also whether it stands
     below `backward`.
     """
     # Every component takes two cells at least: what stands before these cannot fit.
