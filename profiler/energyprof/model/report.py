@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from energyprof.model.cure_rows import DelayRow, RepeatRow
 from energyprof.model.domain import Provenance
@@ -15,6 +14,7 @@ from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
 from energyprof.model.past import EarlierRun
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
+from energyprof.model.shown import Shown
 from energyprof.model.span import Facts, StageKind
 from energyprof.model.trial_rows import Trials
 from energyprof.model.view import Level
@@ -338,7 +338,7 @@ class ViewRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Shown):
     """Everything an exporter prints, in pipeline order; exporters compute nothing."""
 
     run: RunRow
@@ -393,17 +393,3 @@ class Report:
     footprint: FootprintRow | None = None
     """Of `measured`, as CO2e and money; None: nobody said with which electricity, or its energy is not known."""
     schema: str = SCHEMA
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows of it: the compact report."""
-        return _rendered(self, "notebook")
-
-    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """Write what IPython shows of it: the report of the terminal, where its thousand fields would scroll by."""
-        printer.text("Report(...)" if cycle else _rendered(self, "terminal").rstrip("\n"))
-
-
-def _rendered(report: Report, name: str) -> str:
-    # By its name: a model knows no format, and only a notebook or IPython comes here.
-    content: str = import_module("energyprof.run").rendered(report, name)
-    return content

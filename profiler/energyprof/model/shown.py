@@ -1,0 +1,25 @@
+"""What a report shows of itself where it is the value of a cell: as a page's part in a notebook, as text in IPython."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+class Shown:
+    """A report that shows itself."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows of it: the compact report."""
+        return self._rendered("notebook")
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """Write what IPython shows of it: the report of the terminal, where its thousand fields would scroll by."""
+        printer.text("Report(...)" if cycle else self._rendered("terminal").rstrip("\n"))
+
+    def _rendered(self, name: str) -> str:
+        # By its name: a model knows no format, and only a notebook or IPython comes here.
+        content: str = import_module("energyprof.run").rendered(self, name)
+        return content
