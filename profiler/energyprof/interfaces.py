@@ -94,7 +94,8 @@ class PowerSource(Protocol):
 class Part(Protocol):
     """One device of a source: if its driver hangs, the other parts are read on.
 
-    A part may besides be a `FactSource` and a `ShareSource`, of its own domains; then the source itself is not asked.
+    A part may besides be a `FactSource` and a `ShareSource`, of its own domains; then the source itself is not asked. It
+    may be a `KeepingPart`.
     """
 
     name: str
@@ -103,6 +104,14 @@ class Part(Protocol):
     def read(self) -> Iterable[Reading | ReadFailure]:
         """Read the part's domains once, as `PowerSource.read` does."""
         ...
+
+
+@runtime_checkable
+class KeepingPart(Protocol):
+    """A part whose device keeps its readings, each with the time it was taken, until somebody fetches them."""
+
+    keeps_ns: int
+    """For at least so long; it is read about twice in that, where that is affordable. What is fetched later is lost."""
 
 
 @runtime_checkable

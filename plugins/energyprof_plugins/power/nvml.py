@@ -1,8 +1,9 @@
 """Read NVIDIA GPUs through NVML: `--source nvml`, or with a channel of your choice, `--source nvml:instant`.
 
 Of each GPU the best channel that answers is read: the energy counter (Volta and later), else the present power, else
-nvmlDeviceGetPowerUsage, else the mean of a second, else the samples that the driver keeps. `nvml:counter+instant` reads
-several: the first is the GPU, `gpu:0`, the others are contained in it, `gpu:0:instant`; so a counter is checked against
+nvmlDeviceGetPowerUsage, else the mean of a second, else the samples that the driver keeps. Beside the counter those
+samples are read as well, and tell its course between two reads (nvml_kept.py). `nvml:counter` leaves them alone, and
+`nvml:counter+instant` reads several: the first is the GPU, `gpu:0`, the others are contained in it, `gpu:0:instant`; so a counter is checked against
 the power. Numbers are NVML's: `gpu:0` is what nvidia-smi calls 0, whatever CUDA calls it. On a GH200 the power of the
 module, GPU and CPU, is `module:0`, which contains `gpu:0`.
 
@@ -24,6 +25,7 @@ from energyprof.model.domain import Domain
 if TYPE_CHECKING:
     from energyprof_plugins.power.nvml_architecture import ChannelName
     from energyprof_plugins.power.nvml_gpu import GpuPart
+    from energyprof_plugins.power.nvml_kept import KeptSamples
 
 NO_GPU: Final = (
     "the NVIDIA driver runs but shows no GPU; see what nvidia-smi -L says, in a container start it with: "
@@ -43,7 +45,7 @@ class Nvml:
         self._environment = os.environ if environment is None else environment
         self._wall_ns = wall_ns
         self._nvml: Any = None
-        self._parts: tuple[GpuPart, ...] = ()
+        self._parts: tuple[GpuPart | KeptSamples, ...] = ()
         self.remarks: tuple[str, ...] = ()
         """What there is to say of the GPUs that are read, and of those that are not."""
 
@@ -77,7 +79,7 @@ class Nvml:
         return tuple(domain for part in self._parts for domain in part.domains)
 
     def parts(self) -> Sequence[Part]:
-        """Return the GPUs."""
+        """Return the GPUs, each with what the driver keeps of its power."""
         return self._parts
 
     def read(self) -> Iterable[Reading | ReadFailure]:
@@ -92,7 +94,7 @@ class Nvml:
 
             close_library(nvml)
 
-    def _connect(self, context: SourceContext) -> tuple[tuple[GpuPart, ...], tuple[str, ...]]:
+    def _connect(self, context: SourceContext) -> tuple[tuple[GpuPart | KeptSamples, ...], tuple[str, ...]]:
         """Initialise NVML unless it is, find the GPUs and their channels; raises SourceError."""
         from energyprof_plugins.power.nvml_gpu import Clocks, open_gpu
         from energyprof_plugins.power.nvml_library import open_library
@@ -102,10 +104,11 @@ class Nvml:
             self._nvml = open_library(context)
         clocks = Clocks(context.start_ns, context.now_ns, self._wall_ns)
         gpus, remarks = self._chosen()
-        parts, refusals = [], []
+        parts: list[GpuPart | KeptSamples] = []
+        refusals: list[str] = []
         for gpu in gpus:
             try:
-                parts.append(open_gpu(self._nvml, gpu, wanted, clocks, is_only=len(gpus) == 1))
+                parts.extend(open_gpu(self._nvml, gpu, wanted, clocks, is_only=len(gpus) == 1))
             except SourceError as error:
                 refusals.append(str(error))
         if not parts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from energyprof.errors import SourceError
@@ -23,6 +23,7 @@ from energyprof_plugins.power.nvml_architecture import (
 from energyprof_plugins.power.nvml_channels import Channel
 from energyprof_plugins.power.nvml_devices import Gpu
 from energyprof_plugins.power.nvml_facts import Figures, Processes
+from energyprof_plugins.power.nvml_kept import KeptSamples, kept_ns
 from energyprof_plugins.power.nvml_library import failures, is_lacking, status_of, value_of, why_refused
 from energyprof_plugins.power.nvml_standstill import Motion, Standstill
 
@@ -123,9 +124,12 @@ class GpuPart:
         return ReadFailure(id_, ReadStatus.LOST, self._lost)
 
 
-def open_gpu(nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks, is_only: bool) -> GpuPart:
-    """Find the channels that answer, of `wanted` or the best one, and return the GPU; raises SourceError.
+def open_gpu(
+    nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks, is_only: bool
+) -> tuple[GpuPart | KeptSamples, ...]:
+    """Find the channels that answer, of `wanted` or the best one, and return the GPU's parts; raises SourceError.
 
+    Where nobody chose and the best is the counter, the samples that the driver keeps are a part of their own beside it.
     `is_only`: there is no other GPU that might share its module.
     """
     try:
@@ -157,7 +161,20 @@ def open_gpu(nvml: Any, gpu: Gpu, wanted: Sequence[ChannelName], clocks: Clocks,
         )
         watch = Standstill(lambda: _present_w(nvml, way)) if name == "counter" else None
         streams.append(Stream(nvml, domain, _alike(architecture, name, way), clocks, watch))
-    return GpuPart(nvml, handle, gpu, streams if module is None else [*streams, module])
+    whole = GpuPart(nvml, handle, gpu, streams if module is None else [*streams, module])
+    keeps_ns = kept_ns(nvml, way("samples")) if not wanted and names == ["counter"] else None
+    if keeps_ns is None:
+        return (whole,)
+    shape = replace(
+        whole.domains[0],
+        id=DomainId(f"{own}:samples"),
+        source=f"nvml {_text('samples', architecture)} ({_called(gpu)})",
+        quantity="power",
+        parent=own,
+        shape_of=own,
+        **_habits(architecture, "samples"),
+    )
+    return whole, KeptSamples(shape, Stream(nvml, shape, [way("samples")], clocks, None).read, keeps_ns)
 
 
 def _called(gpu: Gpu) -> str:

@@ -109,11 +109,10 @@ def part_facts(path: Path) -> PartFacts:
 
 def moved_domain(domain: Domain, host: str) -> Domain:
     """Return a domain as one of a host in a merged run."""
-    parent = domain.parent
     if domain.host:
         return domain
-    new = None if parent is None else hosted_id(host, parent)
-    return replace(domain, id=hosted_id(host, domain.id), parent=new, host=host)
+    parent, shaped = (None if id_ is None else hosted_id(host, id_) for id_ in (domain.parent, domain.shape_of))
+    return replace(domain, id=hosted_id(host, domain.id), parent=parent, shape_of=shaped, host=host)
 
 
 def copy_part(writer: CaptureWriter, path: Path, move: Move, base: Base, progress: Callable[[float], None]) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from energyprof.interfaces import FactSource, Part, PartedSource, PowerSource, ReadFailure, Reading
+from energyprof.interfaces import FactSource, KeepingPart, Part, PartedSource, PowerSource, ReadFailure, Reading
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 
@@ -27,6 +27,8 @@ class Device:
     facts: Callable[[], Mapping[DomainId, Mapping[str, float]]] | None = None
     left_out: frozenset[DomainId] = frozenset()
     """Domains that it answers for and another source is read for."""
+    keeps_ns: int | None = None
+    """For so long it keeps readings that nobody has fetched; None: it answers with those of now."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +53,8 @@ def open_source(
 ) -> OpenSource:
     """Return an open source with one device, or one for each of its parts; `kept`: the domains read, None: all."""
     domains = tuple(domain for domain in announced if kept is None or domain.id in kept)
+    read_ids = {domain.id for domain in domains}  # a counter that another source is read for is not ours to shape
+    domains = tuple(domain for domain in domains if domain.shape_of is None or domain.shape_of in read_ids)
     left_out = frozenset(domain.id for domain in announced) - {domain.id for domain in domains}
     facts = source.facts if isinstance(source, FactSource) else None
     if not parts:
@@ -63,7 +67,8 @@ def open_source(
         telling = [("", facts)]
     closing = _ClosedByTheLast(source.close, len(read) + len(telling))
     devices = [
-        Device(f"{source.name} {part.name}", own, part.read, closing.one_ends, None, left_out) for part, own in read
+        Device(f"{source.name} {part.name}", own, part.read, closing.one_ends, None, left_out, _keeps_ns(part))
+        for part, own in read
     ]
     # Facts hang as reads do: they get threads that no read waits for.
     devices += [
@@ -71,6 +76,10 @@ def open_source(
         for name, tell in telling
     ]
     return OpenSource(source, domains, tuple(devices))
+
+
+def _keeps_ns(part: Part) -> int | None:
+    return part.keeps_ns if isinstance(part, KeepingPart) else None
 
 
 class _ClosedByTheLast:

@@ -35,6 +35,11 @@ def interval_ns(period_ns: int | None, max_hz: float) -> int:
     return next((step_ns for step_ns in useful_ns if step_ns >= fastest_ns), fastest_ns)
 
 
+def fetch_interval_ns(keeps_ns: int) -> int:
+    """Return how often to fetch readings from a device that keeps them for `keeps_ns`: twice in that."""
+    return max(1, min(keeps_ns // 2, SLOWEST_NS))
+
+
 def wrap_limit_ns(domain: Domain) -> int | None:
     """Return the longest time between two polls in which the counter wraps at most half; None: it cannot be told."""
     if domain.wrap is None or domain.max_power_w is None or domain.quantity != "energy":

@@ -34,7 +34,7 @@ from energyprof.collect.company import ALONE, Company
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.devices import OpenSource, open_source, parts_of
 from energyprof.collect.loop import Loop
-from energyprof.collect.pace import Pace, fair_shares, interval_ns, wrap_limit_ns
+from energyprof.collect.pace import Pace, fair_shares, fetch_interval_ns, interval_ns, wrap_limit_ns
 from energyprof.collect.poller import FACTS_NS, Poller
 from energyprof.errors import SourceError
 from energyprof.interfaces import PowerSource
@@ -270,7 +270,13 @@ def _threads_of(pollers: Sequence[Poller], max_hz: float) -> list[tuple[Poller, 
 
 def _useful_ns(pollers: Sequence[Poller], max_hz: float) -> int:
     """Return how often the quickest of their sensors has news, or how often facts are asked for."""
-    periods = [interval_ns(domain.period_ns, max_hz) for poller in pollers for domain in poller.domains]
+    periods = [
+        interval_ns(domain.period_ns, max_hz)
+        if poller.device.keeps_ns is None
+        else max(fetch_interval_ns(poller.device.keeps_ns), round(1e9 / max_hz))
+        for poller in pollers
+        for domain in poller.domains
+    ]
     return min(periods, default=FACTS_NS)
 
 

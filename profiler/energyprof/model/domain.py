@@ -67,6 +67,9 @@ class Domain:
 
     is_vouched: bool = True
     """False: imported, and nobody says that a sensor measured it: no figure of it is called measured."""
+    shape_of: DomainId | None = None
+    """The counter whose course between two of its updates these readings tell, and which holds their sum: together they
+    are the figures of that counter, and this domain has none of its own. None: readings in their own right."""
     host: str = ""
     """In a merged run the host it belongs to, whose name its id begins with; else empty."""
 

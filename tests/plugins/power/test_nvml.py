@@ -95,7 +95,7 @@ def test_driver_samples_bring_their_own_times_and_come_once_and_never_from_befor
 
     first, again, later = it.read(50 * MS), it.read(), it.read(30 * MS)
 
-    assert (domain.quantity, domain.period_ns, domain.lag_ns) == ("power", None, (0, 0))
+    assert (domain.quantity, domain.period_ns, domain.lag_ns) == ("power", None, (0, 20 * MS))
     assert first == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (0, 20, 40)]
     assert again == []
     assert later == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (60, 80)]
