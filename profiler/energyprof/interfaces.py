@@ -94,8 +94,8 @@ class PowerSource(Protocol):
 class Part(Protocol):
     """One device of a source: if its driver hangs, the other parts are read on.
 
-    A part may besides be a `FactSource` and a `ShareSource`, of its own domains; then the source itself is not asked. It
-    may be a `KeepingPart`.
+    A part may besides be a `FactSource` and a `ShareSource`, of its own domains; then the source itself is not asked.
+    One whose readings are kept for it is a `KeepingPart`.
     """
 
     name: str

@@ -3,9 +3,9 @@
 Of each GPU the best channel that answers is read: the energy counter (Volta and later), else the present power, else
 nvmlDeviceGetPowerUsage, else the mean of a second, else the samples that the driver keeps. Beside the counter those
 samples are read as well, and tell its course between two reads (nvml_kept.py). `nvml:counter` leaves them alone, and
-`nvml:counter+instant` reads several: the first is the GPU, `gpu:0`, the others are contained in it, `gpu:0:instant`; so a counter is checked against
-the power. Numbers are NVML's: `gpu:0` is what nvidia-smi calls 0, whatever CUDA calls it. On a GH200 the power of the
-module, GPU and CPU, is `module:0`, which contains `gpu:0`.
+`nvml:counter+instant` reads several: the first is the GPU, `gpu:0`, the others are contained in it, `gpu:0:instant`; so
+a counter is checked against the power. Numbers are NVML's: `gpu:0` is what nvidia-smi calls 0, whatever CUDA calls it.
+On a GH200 the power of the module, GPU and CPU, is `module:0`, which contains `gpu:0`.
 
 Only GPUs that CUDA_VISIBLE_DEVICES leaves to the program are read (nvml_devices.py); how each kind measures stands in
 nvml_architecture.py.

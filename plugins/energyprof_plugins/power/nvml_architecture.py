@@ -39,6 +39,7 @@ CHANNELS: Final[tuple[ChannelName, ...]] = ("counter", "instant", "usage", "aver
 MS: Final = 1_000_000
 GAIN_ERROR: Final = (0.05, 0.05)
 AVERAGE_NS: Final = 1_000 * MS
+SAMPLE_NS: Final = 20 * MS
 SAMPLE_LAG_NS: Final = (0, 20 * MS)
 
 
@@ -117,7 +118,7 @@ def habit(architecture: Architecture, channel: ChannelName) -> Habit:
         return Habit(_100_MS, None, lag_ns)
     if channel == "samples":
         # Each sample carries its own time. How often they are taken is not documented: it is found from the readings.
-        return Habit(None, None, SAMPLE_LAG_NS)
+        return Habit(None, SAMPLE_NS, SAMPLE_LAG_NS)
     if channel == "average" or (channel == "usage" and architecture.usage_averages):
         return Habit(architecture.period_ns, AVERAGE_NS, lag_ns)
     return Habit(architecture.period_ns, architecture.window_ns, lag_ns, architecture.response_ns)

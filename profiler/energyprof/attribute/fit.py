@@ -27,6 +27,7 @@ from energyprof.attribute.others import NO_IDLE_POWER, Used, as_model, in_total,
 from energyprof.attribute.ranks import Ranks, is_distributed, rank_energies, rank_times
 from energyprof.attribute.said_of_bursts import said_of_bursts
 from energyprof.attribute.sampled import Sampled, sampled
+from energyprof.attribute.shape import recover_shaped, shape_in
 from energyprof.attribute.split import Divided, Margins, Problem, Split, split
 from energyprof.attribute.steps import step_energy
 from energyprof.attribute.updates import Recovered, recover
@@ -78,7 +79,8 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
         device = device_lanes(domain, ground.trace.lanes)
         if (domain.host, device) not in lanes:
             lanes[domain.host, device] = ground.lanes(device)
-        domains.append(_attribute_domain(ground, lanes[domain.host, device], domain, device != HOST))
+        if domain.shape_of is None:
+            domains.append(_attribute_domain(ground, lanes[domain.host, device], domain, device != HOST))
         tell(0.3 + 0.65 * (index + 1) / len(trace.domains))
     result = Attribution(
         version=ATTRIBUTION_VERSION,
@@ -109,20 +111,26 @@ def _read(
     ground: Ground, lanes: DomainLanes, domain: Domain, readings: Readings
 ) -> tuple[Domain, Recovered, FoundWindow | None]:
     """Return the windows of known energy, and the domain with the averaging window that was found, if one was."""
+    run, shape = ground.trace.run, shape_in(ground.trace, domain)
 
-    def recovered_as(domain: Domain) -> Recovered:
-        run = ground.trace.run
-        return recover(domain, readings, run.start_ns, run.end_ns, run.sleeps)
+    def recovered_as(domain: Domain, shape: Domain | None) -> tuple[Domain, Recovered]:
+        if shape is None:
+            return domain, recover(domain, readings, run.start_ns, run.end_ns, run.sleeps)
+        return recover_shaped(domain, shape, ground.trace.readings, run)
 
-    recovered = recovered_as(domain)
+    own = domain
+    domain, recovered = recovered_as(own, shape)
     if ground.between is not None:
-        run = ground.between.windows(recovered.run, domain, ground.trace.run.start_ns)
-        recovered = replace(recovered, run=run)
+        between = ground.between.windows(recovered.run, domain, run.start_ns)
+        recovered = replace(recovered, run=between)
     window = _found_window(ground, lanes, domain, recovered)
     if window is None or not window.is_new:
         return domain, recovered, window
     domain = window.of(domain)
-    return domain, recovered_as(domain), window
+    if shape is None:
+        return domain, recovered_as(domain, None)[1], window
+    shape = replace(shape, window_ns=domain.window_ns, lag_ns=domain.lag_ns)
+    return *recovered_as(own, shape), window
 
 
 @dataclass(frozen=True, slots=True, eq=False)

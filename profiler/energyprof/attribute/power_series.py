@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from energyprof.attribute.hosts import by_host
-from energyprof.attribute.updates import recover
+from energyprof.attribute.shape import read_shaped
 from energyprof.attribute.windows import Windows
 from energyprof.model.domain import Domain
 from energyprof.model.power_series import PowerSeries
@@ -22,11 +22,10 @@ def read_windows(trace: Trace) -> Iterator[tuple[Domain, Windows]]:
     """
     parts = by_host(trace)
     for domain in trace.domains:
-        readings = trace.readings.get(domain.id)
-        if readings is None:
+        if domain.shape_of is not None or domain.id not in trace.readings:
             continue
         run = parts.get(domain.host, trace).run
-        windows = recover(domain, readings, run.start_ns, run.end_ns, run.sleeps).run
+        windows = read_shaped(trace, domain, run)[1].run
         later_ns = run.start_ns - trace.run.start_ns
         yield domain, replace(windows, start_ns=windows.start_ns + later_ns, end_ns=windows.end_ns + later_ns)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from energyprof.attribute.segments import since
-from energyprof.attribute.updates import recover
+from energyprof.attribute.shape import read_shaped
 from energyprof.attribute.windows import Windows
 from energyprof.model.attribution import StepEnergy
 from energyprof.model.domain import Domain
@@ -39,9 +39,9 @@ def step_energy(trace: Trace, counted: Collection[DomainId]) -> StepEnergy | Non
     if loop is None:
         return None
     meters = [
-        _Meter.of(domain, recover(domain, readings, trace.run.start_ns, trace.run.end_ns, trace.run.sleeps).run)
+        _Meter.of(domain, read_shaped(trace, domain, trace.run)[1].run)
         for domain in trace.domains
-        if domain.id in counted and (readings := trace.readings.get(domain.id)) is not None
+        if domain.id in counted and domain.id in trace.readings
     ]
     stage, begin_ns, ends_ns = loop
     resolution_ns = max((meter.resolution_ns for meter in meters), default=0.0)

@@ -37,12 +37,18 @@ def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int, slee
 
     `sleeps`: when the computer slept. What a sensor says across is of that time too, which no clock of the run counted.
     """
+    windows, rows = all_windows(domain, readings, start_ns, end_ns, sleeps)
+    return Recovered(windows.kept(windows.end_ns <= 0), windows.during(float(end_ns - start_ns)), rows)
+
+
+def all_windows(
+    domain: Domain, readings: Readings, start_ns: int, end_ns: int, sleeps: Sequence[Sleep] = ()
+) -> tuple[Windows, Rows | None]:
+    """Return the windows of `recover` from before the run to after it, and the rows; no rows where there are none."""
     polls, faults = _polls(domain, readings, start_ns, end_ns)
     if len(polls.raw) < 2:
-        nothing = Windows(
-            np.zeros(0), np.zeros(0), np.zeros(0), 0.0, domain.period_ns, len(polls.raw), faults=tuple(faults)
-        )
-        return Recovered(nothing, nothing)
+        nothing = np.zeros(0)
+        return Windows(nothing, nothing, nothing, 0.0, domain.period_ns, len(polls.raw), faults=tuple(faults)), None
     windows = counter_windows(domain, polls) if domain.quantity == "energy" else power_windows(domain, polls)
     rows = None
     if domain.provenance == "sensor":
@@ -51,8 +57,7 @@ def recover(domain: Domain, readings: Readings, start_ns: int, end_ns: int, slee
         rows = counter_rows(domain, polls, windows) if domain.quantity == "energy" else power_rows(domain, polls)
         for sleep in sleeps:
             rows = rows.outside_of(sleep.start_ns - start_ns, sleep.end_ns - start_ns + domain.settled_ns())
-    windows = replace(_shift_back(windows, domain), faults=(*faults, *windows.faults))
-    return Recovered(windows.kept(windows.end_ns <= 0), windows.during(float(end_ns - start_ns)), rows)
+    return replace(_shift_back(windows, domain), faults=(*faults, *windows.faults)), rows
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -101,6 +101,64 @@ def test_driver_samples_bring_their_own_times_and_come_once_and_never_from_befor
     assert later == [Reading("gpu:0", 60_000, START_NS + at_ms * MS) for at_ms in (60, 80)]
 
 
+KEPT = Sensor(20 * MS, window_ns=20 * MS)
+
+
+def test_samples_that_the_driver_keeps_are_a_part_beside_the_counter_and_tell_its_course(machine):
+    it = machine(Gpu(buffer=KEPT, steps=((START_NS - 5 * SECOND, 60.0),)))
+
+    domains = it.open()
+    counter, samples = it.source.parts()
+    it.world.advance(50 * MS)
+
+    assert list(domains) == ["gpu:0", "gpu:0:samples"]
+    assert (domains["gpu:0:samples"].shape_of, domains["gpu:0:samples"].parent) == ("gpu:0", "gpu:0")
+    assert (domains["gpu:0:samples"].quantity, domains["gpu:0:samples"].window_ns) == ("power", 20 * MS)
+    assert isinstance(samples, KeepingPart)
+    assert not isinstance(counter, KeepingPart)
+    assert samples.keeps_ns == 119 * 20 * MS
+    assert [one.domain for one in counter.read()] == ["gpu:0"]
+    assert samples.read() == [Reading("gpu:0:samples", 60_000, START_NS + at_ms * MS) for at_ms in (0, 20, 40)]
+
+
+def test_samples_of_a_driver_that_has_kept_few_yet_are_fetched_often(machine):
+    it = machine(Gpu(buffer=KEPT, steps=((START_NS - 70 * MS, 60.0),)))
+    it.open()
+
+    assert it.source.parts()[1].keeps_ns == SECOND
+
+
+@pytest.mark.parametrize("argument", ["counter", "instant", "counter+samples"])
+def test_channels_that_were_chosen_get_no_part_of_samples(machine, argument):
+    it = machine(Gpu(buffer=KEPT))
+
+    domains = it.open(argument)
+
+    assert all(domain.shape_of is None for domain in domains.values())
+    assert len(it.source.parts()) == 1
+
+
+def test_samples_of_a_gpu_that_is_lost_are_not_asked_for_again(machine):
+    it = machine(Gpu(buffer=KEPT))
+    it.open()
+    samples = it.source.parts()[1]
+    it.world.fail("buffer", nvml_world.GPU_IS_LOST)
+
+    first, again = samples.read(), samples.read()
+
+    assert [one.status for one in first] == [ReadStatus.LOST]
+    assert again == first
+    assert it.world.calls("buffer") == 2 + 1  # twice to learn how many are kept
+
+
+@pytest.mark.parametrize("code", [nvml_world.NOT_SUPPORTED, nvml_world.NO_PERMISSION, nvml_world.UNKNOWN])
+def test_driver_that_refuses_its_samples_leaves_the_counter_alone(machine, code):
+    it = machine(Gpu(buffer=KEPT))
+    it.world.fail("buffer", code)
+
+    assert list(it.open()) == ["gpu:0"]
+
+
 @pytest.mark.parametrize("by_s", [-3600, 3600])
 def test_wall_clock_that_is_set_costs_no_driver_sample_and_moves_none(machine, by_s):
     it = machine(Gpu(**NO_COUNTER, instant=None, average=None, usage=None, buffer=Sensor(20 * MS, window_ns=20 * MS)))

@@ -1,0 +1,211 @@
+"""A counter read seldom beside power samples that tell its course: fine figures, whose sum is the counter's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from energyprof.attribute.fit import attribute
+from energyprof.attribute.power_series import power_series
+from energyprof.model.power import Readings
+
+MS = 1_000_000
+RUN_MS = 12_000
+GAIN = 1.02
+"""Of the counter, against the samples."""
+HIGH_W, LOW_W, IDLE_W = 600.0, 250.0, 100.0
+
+
+def work():
+    """Two stages in turn that last a fraction of the time from one read of the counter to the next, then nothing."""
+    chance = np.random.default_rng(3)
+    at = 1000
+    while at < 10_300:
+        forward, backward, pause = chance.integers((90, 140, 20), (170, 210, 120)).tolist()
+        yield "train/forward", at, at + forward
+        yield "train/backward", at + forward, at + forward + backward
+        at += forward + backward + pause
+
+
+WORK = tuple(work())
+
+
+def power_w(t_ms):
+    """True power, by the samples' gain, in the middle of each ms."""
+    watts = np.full(len(t_ms), IDLE_W)
+    for name, start, end in WORK:
+        watts[(t_ms >= start) & (t_ms < end)] = HIGH_W if name.endswith("forward") else LOW_W
+    return watts
+
+
+ENERGY_J = np.append(0.0, np.cumsum(power_w(np.arange(RUN_MS + 1000) + 0.5) * 1e-3))
+"""Joules up to each ms."""
+
+
+def train():
+    train_ms = [("train", 1000.0, 10_700.0)]
+    return [*train_ms, *((name, float(start), float(end)) for name, start, end in WORK)]
+
+
+@pytest.fixture
+def gpu(make):
+    """Return the counter, updated every 100 ms and read every 600 or so, and samples of 20 ms, as domains with rows."""
+    counter = make.domain(
+        id="gpu:0", scale=1e-3, driver="device", period_ns=100 * MS, lag_ns=(0, 10 * MS), baseline_w=None
+    )
+    samples = replace(
+        counter,
+        id="gpu:0:samples",
+        quantity="power",
+        parent="gpu:0",
+        shape_of="gpu:0",
+        period_ns=None,
+        window_ns=20 * MS,
+        lag_ns=(0, 5 * MS),
+    )
+    polls = np.arange(37, RUN_MS + 900, 613)
+    counted = make.readings([(float(t), round(GAIN * ENERGY_J[t // 100 * 100] * 1e3)) for t in polls.tolist()], 1.0)
+    ends = np.arange(-200, RUN_MS + 1000, 20)  # from before the run, too: the device was idle
+    watts = np.append(IDLE_W, np.diff(ENERGY_J[np.maximum(ends, 0)]) / 0.02)
+    watts[ends <= 0] = IDLE_W
+    seen = make.readings([(float(t), round(one * 1e3)) for t, one in zip(ends.tolist(), watts.tolist(), strict=True)])
+    return (counter, counted), (samples, seen)
+
+
+def kept(pair, rows):
+    domain, readings = pair
+    columns = (readings.t_before_ns, readings.t_after_ns, readings.raw, readings.status)
+    return domain, Readings(*(column[rows] for column in columns))
+
+
+def times_ms(make, pair):
+    return (pair[1].t_after_ns - make.origin_ns) / MS
+
+
+def figures(trace):
+    """Return the energy of each stage and the domain's other figures."""
+    (found,) = attribute(trace).domains
+    return dict(zip((str(one.id) for one in trace.stages), found.self_energy.energy_j.tolist(), strict=True)), found
+
+
+def true_j(name):
+    return sum(GAIN * (ENERGY_J[end] - ENERGY_J[start]) for stage, start, end in WORK if stage == name)
+
+
+def test_stages_shorter_than_the_reads_of_the_counter_are_told_apart(make, gpu):
+    trace = make.trace([train()], gpu, end_ms=RUN_MS)
+
+    energy_j, found = figures(trace)
+
+    assert energy_j["train/forward"] == pytest.approx(true_j("train/forward"), rel=0.01)
+    assert energy_j["train/backward"] == pytest.approx(true_j("train/backward"), rel=0.01)
+    half_j = (found.self_energy.high_j - found.self_energy.low_j) / 2
+    assert half_j[[1, 2]].max() < 0.05 * true_j("train/forward")
+    assert any("its course is told by the power samples" in note for note in found.notes)
+
+
+def test_the_counter_alone_cannot_tell_them_apart(make, gpu):
+    trace = make.trace([train()], gpu[:1], end_ms=RUN_MS)
+
+    _, found = figures(trace)
+
+    half_j = (found.self_energy.high_j - found.self_energy.low_j) / 2
+    assert half_j[[1, 2]].min() > 0.2 * true_j("train/forward")
+
+
+def test_the_sum_is_the_counters(make, gpu):
+    trace = make.trace([train()], gpu, end_ms=RUN_MS)
+
+    _, found = figures(trace)
+
+    assert found.ledger.measured_j == pytest.approx(GAIN * ENERGY_J[RUN_MS], rel=0.003)
+
+
+def test_the_samples_have_no_figures_of_their_own_and_no_power_beside_the_counters(make, gpu):
+    trace = make.trace([train()], gpu, end_ms=RUN_MS)
+
+    assert [one.domain for one in attribute(trace).domains] == ["gpu:0"]
+    assert [one.domain.id for one in power_series(trace)] == ["gpu:0"]
+
+
+def test_gap_between_samples_holds_what_the_counter_shows_of_it(make, gpu):
+    counter, samples = gpu
+    t_ms = times_ms(make, samples)
+    samples = kept(samples, (t_ms <= 4_000) | (t_ms > 5_500))
+
+    _, found = figures(make.trace([train()], (counter, samples), end_ms=RUN_MS))
+
+    assert found.ledger.measured_j == pytest.approx(GAIN * ENERGY_J[RUN_MS], rel=0.01)
+    assert found.covered_ns == pytest.approx(RUN_MS * MS, rel=0.002)
+    assert [note for note in found.notes if "hold what" in note] == [
+        "1 gaps between samples, 1.5 s, hold what the counter shows of them"
+    ]
+
+
+def test_gap_in_both_stays_a_gap(make, gpu):
+    counter, samples = ((domain, kept((domain, rows), ~_between(make, rows, 4_000, 5_500))[1]) for domain, rows in gpu)
+    raw = counter[1].raw.copy()
+    raw[times_ms(make, counter) > 5_000] -= int(raw[0] / 2)  # it began anew meanwhile
+    counter = counter[0], replace(counter[1], raw=raw, status=_reset_after(make, counter[1], 5_000))
+
+    _, found = figures(make.trace([train()], (counter, samples), end_ms=RUN_MS))
+
+    assert found.gaps == 1
+    assert found.covered_ns < (RUN_MS - 1_400) * MS
+
+
+def _between(make, rows, first_ms, last_ms):
+    t_ms = (rows.t_after_ns - make.origin_ns) / MS
+    return (t_ms > first_ms) & (t_ms <= last_ms)
+
+
+def _reset_after(make, rows, at_ms):
+    status = rows.status.copy()
+    first = int(np.flatnonzero((rows.t_after_ns - make.origin_ns) / MS > at_ms)[0])
+    status[first] = 5
+    return status
+
+
+def test_samples_that_contradict_the_counter_are_not_used_and_it_is_said(make, gpu):
+    counter, (domain, rows) = gpu
+    stuck = np.where(times_ms(make, (domain, rows)) > 4_000, rows.raw[-1], rows.raw)
+
+    _, found = figures(make.trace([train()], (counter, (domain, replace(rows, raw=stuck))), end_ms=RUN_MS))
+    _, alone = figures(make.trace([train()], (counter,), end_ms=RUN_MS))
+
+    assert found.ledger == alone.ledger
+    assert any(note.startswith("the power samples that its driver keeps are not used:") for note in found.notes)
+
+
+def test_samples_that_leave_out_half_of_the_time_are_not_used_and_it_is_said(make, gpu):
+    counter, samples = gpu
+    samples = kept(samples, times_ms(make, samples) % 1_000 < 400)
+
+    _, found = figures(make.trace([train()], (counter, samples), end_ms=RUN_MS))
+
+    assert any("are not used: they cover" in note for note in found.notes)
+
+
+def test_samples_no_finer_than_the_counter_leave_it_alone(make, gpu):
+    (domain, _), (shape, rows) = gpu
+    polls = np.arange(7, RUN_MS + 900, 23)
+    often = make.readings([(float(t), round(GAIN * ENERGY_J[t // 100 * 100] * 1e3)) for t in polls.tolist()], 1.0)
+    seldom = kept((replace(shape, window_ns=100 * MS), rows), np.arange(len(rows)) % 5 == 4)
+
+    _, found = figures(make.trace([train()], ((domain, often), seldom), end_ms=RUN_MS))
+    _, alone = figures(make.trace([train()], ((domain, often),), end_ms=RUN_MS))
+
+    assert found.ledger == alone.ledger
+    assert not any("samples" in note for note in found.notes)
+
+
+def test_counter_without_samples_is_as_it_was(make, gpu):
+    counter, (domain, rows) = gpu
+    none = kept((domain, rows), np.zeros(len(rows), np.bool_))
+
+    _, found = figures(make.trace([train()], (counter, none), end_ms=RUN_MS))
+    _, alone = figures(make.trace([train()], (counter,), end_ms=RUN_MS))
+
+    assert found.ledger == alone.ledger
