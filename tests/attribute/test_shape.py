@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from square_wave import SquareWave
 
 from energyprof.attribute.fit import attribute
 from energyprof.attribute.power_series import power_series
@@ -209,3 +210,42 @@ def test_counter_without_samples_is_as_it_was(make, gpu):
     _, alone = figures(make.trace([train()], (counter,), end_ms=RUN_MS))
 
     assert found.ledger == alone.ledger
+
+
+NAMES = {1000: "second", 300: "third", 37: "flash", 2000: "last"}
+"""Stretches of load by their length in ms."""
+
+
+def test_real_gpu_whose_counter_is_read_every_600_ms_has_the_figures_of_one_read_all_the_time(make):
+    log = SquareWave()
+    make = replace(make, origin_ns=0)
+    spans = [
+        (NAMES[min(NAMES, key=lambda one: abs(one - (end - start) / MS))], start / MS, end / MS)
+        for start, end in log.load_ns
+    ]
+    counter = make.domain(
+        id="gpu:0", scale=1e-3, driver="device", period_ns=100 * MS, lag_ns=(0, 100 * MS), baseline_w=None
+    )
+    shape = replace(
+        counter,
+        id="gpu:0:samples",
+        quantity="power",
+        shape_of="gpu:0",
+        period_ns=None,
+        window_ns=20 * MS,
+        lag_ns=(0, 20 * MS),
+    )
+    end_ms = log.end_ns / MS - 300
+
+    dense, whole = figures(make.trace([spans], [(counter, log.counter)], end_ms=end_ms))
+    found, part = figures(make.trace([spans], [(counter, log.seldom(600 * MS)), (shape, log.samples)], end_ms=end_ms))
+    _, seldom = figures(make.trace([spans], [(counter, log.seldom(600 * MS))], end_ms=end_ms))
+
+    for name in ("second", "third", "last"):
+        assert found[name] == pytest.approx(dense[name], rel=0.02)
+    # Of what lasts a third of its period the counter itself is not so sure.
+    own, other = part.self_energy, whole.self_energy
+    assert np.all((own.low_j <= other.high_j) & (other.low_j <= own.high_j))
+    half_width = (part.self_energy.high_j - part.self_energy.low_j) / 2
+    assert half_width.max() < 0.05 * min(found["second"], found["last"])
+    assert ((seldom.self_energy.high_j - seldom.self_energy.low_j) / 2).min() > 0.2 * found["third"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from square_wave import SquareWave
 
+from energyprof.model.domain import Domain
 from energyprof.model.power import Readings
+from energyprof.probe.load_course import Course
 from energyprof.probe.response import fit_response
 
 pytestmark = pytest.mark.slow
@@ -117,3 +120,13 @@ def test_sensor_that_ignores_the_load_gets_no_lag(hear):
 
 def test_too_few_updates_give_no_lag(hear):
     assert response(hear(quantity="power", period_ns=1000 * hear.ms, duration_s=12.0)) is None
+
+
+def test_window_of_a_real_gpu_whose_updates_keep_no_grid_is_not_longer_by_the_time_a_value_is_held():
+    log = SquareWave()
+    domain = Domain("gpu:0", "nvml", "sensor", "power", 1e-3, "device")
+
+    found = fit_response(domain, log.instant, Course.of([log.load_ns], 0), 0)
+
+    assert found.explained > 0.9
+    assert 15e6 < found.window_ns < 50e6  # 25 ms of every 100; every read taken for an update said 115

@@ -28,6 +28,8 @@ LEAST_EXPLAINED = 0.5
 """Part of the variance that the load must explain: else the sensor does not follow it, or others draw more."""
 FEWEST_UPDATES = 30
 _MOST_ROWS = 4000
+_FRESH = 0.7
+"""Where so many of the reads bring another value, each is an update of its own."""
 _COUNTED_NS = 20e6
 """Time over which a faster counter's updates are taken together."""
 _Seen: TypeAlias = "Callable[[float, float], Floats]"
@@ -116,9 +118,13 @@ def _updates(domain: Domain, readings: Readings, origin_ns: int) -> tuple[Floats
         kept = np.flatnonzero(np.append(np.diff(slot) > 0, True))
         instant, blur_ns = grid.offset_ns + slot[kept] * grid.period_ns, grid.error_ns
     else:
-        kept = (
-            np.flatnonzero(np.append(True, np.diff(raw) != 0)) if domain.quantity == "energy" else np.arange(len(raw))
-        )
+        changed = 1 + np.flatnonzero(np.diff(raw) != 0)
+        is_held = len(changed) < _FRESH * (len(raw) - 1)
+        if domain.quantity == "power" and is_held:
+            # What is read between two updates is the older one: by its polls a sensor would average a period more.
+            kept, middle = changed, np.append(0.0, ((before[:-1] - before[0]) + (after[1:] - before[0])) / 2)
+        else:
+            kept = np.append(0, changed) if domain.quantity == "energy" else np.arange(len(raw))
         kept = kept[:: max(1, len(kept) // _MOST_ROWS)]
         instant, blur_ns = middle[kept], float(np.median(np.diff(middle)))
     if domain.quantity == "energy":  # what quanta add to single updates telescopes away over several

@@ -15,8 +15,8 @@ from nvml_world import (
 )
 
 from energyprof.errors import SourceError
-from energyprof.interfaces import FactSource, PartedSource, Reading, ShareSource
-from energyprof.model.domain import Domain
+from energyprof.interfaces import FactSource, KeepingPart, PartedSource, Reading, ShareSource
+from energyprof.model.domain import Domain, ReadStatus
 
 START_NS = 1_000 * SECOND
 V100 = Gpu(name="Tesla V100", capability=(7, 0))
