@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from energyprof import __version__, discover
+from energyprof.collect.allowance import sources_share
 from energyprof.collect.beginning import Beginning
 from energyprof.collect.followed_program import FollowedProgram
 from energyprof.collect.open_sources import Opened, lead_out_ns, said_of
@@ -28,6 +29,7 @@ from energyprof.launch.root_process import RootProcess
 from energyprof.launch.run_configuration import await_removal, leave_nothing, read_configuration
 from energyprof.launch.run_folder import is_restored, remove_run_folder
 from energyprof.launch.run_notes import KEPT_NAME, hold
+from energyprof.model.overhead_bound import DEFAULT, bound_of
 from energyprof.probe.store import KeptProbes
 from energyprof.sampling import SensorSampling
 
@@ -107,6 +109,7 @@ class Collection:
         self._start_ns, self._root = program.start_ns, RootProcess(program.root_pid)
         self._clock, self._horizon = program.clock, program.horizon
         self._stacks = self._config.get("stacks", "off")
+        self._bound = bound_of(str(self._config.get("max_overhead", DEFAULT)))
         if config.get("in_process"):
             self._sampler.await_first(FIRST_READ_PATIENCE_S)
             control.tell("sampling")
@@ -317,6 +320,7 @@ class Collection:
         readings = self._horizon.readings(domains, self._sampler.drain())
         self._rows.take(domains, readings, self._horizon.cpu(self._clock.drain()))
         self._use.look()
+        self._sampler.allow(sources_share(self._use.idle_cpus(), self._bound))
         self._rows.take_use(*self._use.drain())
 
     def _store(self) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from energyprof.collect.allowance import ALWAYS
 from energyprof.collect.company import Company
 from energyprof.collect.devices import Device, open_source, parts_of
 from energyprof.collect.pace import fair_shares
 from energyprof.collect.poller import Poller
-from energyprof.collect.sampler import SOURCES_SHARE, Sampler
-from energyprof.interfaces import ReadFailure, Reading
+from energyprof.collect.sampler import Sampler
+from energyprof.interfaces import ReadFailure, Reading, SourceContext
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.sampling import Figure
@@ -201,7 +203,38 @@ def test_cpu_time_goes_to_whom_it_is_useful_and_else_in_equal_parts() -> None:
 def test_sixteen_parts_together_may_use_no_more_than_one_and_share_a_thread() -> None:
     sampler = sampler_of(Gpus([Gpu(number) for number in range(16)]))
 
-    assert [loop.pace.share for loop in sampler._source_loops] == [SOURCES_SHARE]
+    assert [loop.pace.share for loop in sampler._source_loops] == [ALWAYS]
+
+
+def test_device_that_keeps_its_readings_is_asked_twice_in_the_time_it_keeps_them() -> None:
+    class Keeping(Gpu):
+        keeps_ns = SECOND
+
+    sampler = sampler_of(Gpus([Gpu(0), Keeping(1)]))
+
+    assert [loop.pace.interval_ns for loop in sampler._source_loops] == [SECOND // 1000, SECOND // 2]
+
+
+def test_samples_of_a_counter_that_another_source_is_read_for_are_left_out() -> None:
+    counter, samples = domain(0), replace(domain(1), quantity="power", shape_of=DomainId("gpu:0"))
+    source = ScriptedSource([counter, samples], [], "gpus")
+
+    both, one = (open_source(source, [counter, samples], kept=kept) for kept in (None, frozenset({samples.id})))
+
+    assert both.domains == (counter, samples)
+    assert one.domains == ()
+
+
+def test_devices_get_what_all_may_take_together_once_it_is_allowed() -> None:
+    clock = FakeClock(SECOND)
+    source = Gpus([Gpu(0)])
+    sampler = Sampler([(source, source.open(SourceContext()))], now_ns=clock.now_ns)
+
+    sampler.allow(0.02)
+    clock.advance(SECOND)
+    sampler.drain()
+
+    assert [loop.pace.share for loop in sampler._source_loops] == [0.02]
 
 
 def test_of_parts_that_share_a_thread_only_the_one_that_hangs_is_no_longer_read() -> None:

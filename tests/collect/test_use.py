@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from energyprof.collect.allowance import ALWAYS, MOST, sources_share
 from energyprof.collect.control_group import ControlGroup
 from energyprof.collect.device_use import DeviceUse, sees_host_pids
 from energyprof.collect.host_use import EVERY_NS, HostUse
@@ -37,6 +38,51 @@ class Host:
 def rows(watch: HostUse) -> list[tuple[int, int, int]]:
     use = watch.drain()
     return list(zip(use.own_ns.tolist(), use.others_ns.tolist(), use.profiler_ns.tolist(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("idle_cpus", "bound", "share"),
+    [
+        (None, 0.03, ALWAYS),
+        (0.0, 0.03, ALWAYS),
+        (2.0, 0.03, ALWAYS),
+        (4.0, 0.03, 3 * ALWAYS),
+        (14.0, 0.03, MOST),
+        (14.0, None, MOST),
+        (14.0, 0.01, 0.01),
+        (0.0, 0.002, 0.002),
+    ],
+)
+def test_sensors_may_take_more_where_cpus_are_idle_and_never_more_than_recording_may_cost(
+    idle_cpus: float | None, bound: float | None, share: float
+) -> None:
+    assert sources_share(idle_cpus, bound) == pytest.approx(share)
+
+
+def test_processors_that_worked_between_two_looks_are_known_from_the_second_on(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    watch = host.watch()
+    watch.look()
+    first = watch.busy_cpus
+
+    host.clock.advance(SECOND)
+    host.write(user=250 * SECOND // (100 * TICK_NS))
+    watch.look()
+
+    assert first is None
+    assert watch.busy_cpus == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize(("text", "has_quota"), [("max 100000", False), ("200000 100000", True)])
+def test_group_whose_cpu_time_is_limited_is_known(tmp_path: Path, text: str, has_quota: bool) -> None:
+    (tmp_path / "proc/7").mkdir(parents=True)
+    (tmp_path / "proc/7/cgroup").write_text("0::/box\n")
+    folder = tmp_path / "sys/fs/cgroup/box"
+    folder.mkdir(parents=True)
+    (folder / "cpu.stat").write_text("usage_usec 1500\n")
+    (folder / "cpu.max").write_text(f"{text}\n")
+
+    assert ControlGroup(7, lambda: (7,), (), str(tmp_path)).has_quota() is has_quota
 
 
 def test_others_are_what_neither_the_program_nor_we_used(tmp_path: Path) -> None:

@@ -138,7 +138,14 @@ def _see_to_its_end(  # noqa: PLR0913, PLR0917 - what the run was begun with
 
     line = _live_line(args)
     wanted = (sources, args.max_hz, line.is_wanted, args.stacks)
-    settings = Settings(places.run_dir, places.output, *wanted, is_shared=args.shared, max_size=args.max_size)
+    settings = Settings(
+        places.run_dir,
+        places.output,
+        *wanted,
+        is_shared=args.shared,
+        max_size=args.max_size,
+        max_overhead=args.max_overhead,
+    )
     wishes = Wishes(args.quiet, not args.no_graph, memory)
     outcome = follow(started, settings, line, preloads(wishes), lead_in)
     started.arrivals.close()

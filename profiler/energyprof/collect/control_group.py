@@ -38,6 +38,19 @@ class ControlGroup:
         except (OSError, ValueError):
             return None
 
+    def has_quota(self) -> bool:
+        """Return whether the CPU time of the group is limited: what we use then, the program cannot.
+
+        `cpu.max` of version 2 holds "max" or a quota; `cpu.cfs_quota_us` of version 1 is -1 without one.
+        """
+        for name, free in (("cpu.max", "max"), ("cpu.cfs_quota_us", "-1")):
+            try:
+                with open(os.path.join(self._folder, name), encoding="ascii") as stream:
+                    return not stream.read().startswith(free)
+            except (OSError, ValueError):
+                continue
+        return False
+
     def _usage_ns(self) -> int | None:
         if not self._is_v2:
             with open(os.path.join(self._folder, "cpuacct.usage"), encoding="ascii") as stream:

@@ -54,6 +54,10 @@ class HostUse:
         self._others = 0
         self._due_ns = 0
         self._rows: list[int] = []
+        self._seen: tuple[int, int] | None = None
+        """When the processors were looked at last, and what they had worked by then."""
+        self.busy_cpus: float | None = None
+        """How many processors of the host worked between the last two looks, on average; None: not known yet."""
 
     def look(self, is_last: bool = False) -> None:
         """Add a row if one is due, or if it is the last."""
@@ -64,6 +68,9 @@ class HostUse:
         if busy is None:
             self._due_ns = began_ns + 60 * EVERY_NS
             return
+        if self._seen is not None and began_ns > self._seen[0]:
+            self.busy_cpus = (busy - self._seen[1]) / (began_ns - self._seen[0])
+        self._seen = began_ns, busy
         program, profiler = self._program_ns(), self._profiler_ns()
         group = None if self._group is None else self._group.used_ns()
         if self._first is None:

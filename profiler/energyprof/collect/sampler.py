@@ -30,6 +30,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from energyprof.collect.allowance import ALWAYS
 from energyprof.collect.company import ALONE, Company
 from energyprof.collect.cpu_clock import CpuClock
 from energyprof.collect.devices import OpenSource, open_source, parts_of
@@ -45,11 +46,6 @@ from energyprof.model.sampling import DomainFacts
 if TYPE_CHECKING:
     from energyprof.model.power import Readings
 
-SOURCES_SHARE = 0.006
-"""CPU time allowed to all devices together, as a share of one core; they are polled more rarely to keep it.
-
-Waking up alone costs 5 us on bare metal and 60-80 us in a virtual machine whose cores are busy: 100 Hz is 0.8 % there.
-"""
 CLOCKS_SHARE = 0.0022
 """CPU time allowed to the CPU clocks, likewise."""
 JOIN_NS = 50_000_000
@@ -107,6 +103,7 @@ class Sampler:
         self._loops: list[Loop] = []
         self._companies: dict[Loop, Company] = {}
         self._is_ending = False
+        self._share = ALWAYS
         self._shared_ns = now_ns()
         self._take_on(opened)
         if cpu_clock is not None:
@@ -157,7 +154,7 @@ class Sampler:
 
     def _loop_of(self, pollers: Sequence[Poller]) -> Loop:
         """Return the thread that is to read these devices, not yet started."""
-        share = SOURCES_SHARE / (1 + len(self._source_loops))
+        share = self._share / (1 + len(self._source_loops))
         pace = _pace(pollers, self._max_hz, share, self._now_ns())
         first, *others = pollers
         if others:
@@ -181,11 +178,15 @@ class Sampler:
                 loop.thread.start()
                 self._share_out()
 
+    def allow(self, share: float) -> None:
+        """Let all devices together take this share of one core from the next drain on."""
+        self._share = share
+
     def _share_out(self) -> None:
         """Give every device what it needs, as far as all can have it, else an equal part."""
         needs = [loop.pace.need() for loop in self._source_loops]
-        equal = SOURCES_SHARE / max(1, len(needs))
-        shares = fair_shares([equal if need is None else need for need in needs], SOURCES_SHARE)
+        equal = self._share / max(1, len(needs))
+        shares = fair_shares([equal if need is None else need for need in needs], self._share)
         for loop, share in zip(self._source_loops, shares, strict=True):
             loop.pace.share = share
         self._shared_ns = self._now_ns()

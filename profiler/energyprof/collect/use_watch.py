@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -27,6 +28,7 @@ class UseWatch:
         profiler = [pid for pid in (own_pid, foreground_pid) if pid is not None]
         group = ControlGroup(root_pid, clock.pids, profiler)
         self._host = HostUse(clock.total_ns, _cpu_time_of(foreground_pid), group)
+        self._has_quota = group.has_quota()
         self._devices = DeviceUse(clock.pids, knows_pids=sees_host_pids())
         self._host.look()
 
@@ -39,6 +41,17 @@ class UseWatch:
         self._host.look(is_last)
         if is_last:
             self._devices.end()
+
+    def idle_cpus(self) -> float | None:
+        """Return how many of the processors that we may use were idle of late; None: that is not known.
+
+        Inside a container with a quota idle processors of the host are not to be had.
+        """
+        online, busy = os.cpu_count(), self._host.busy_cpus
+        if online is None or busy is None or self._has_quota:
+            return None
+        ours = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else online
+        return min(max(online - busy, 0.0), float(ours))
 
     def drain(self) -> tuple[Use, Mapping[DomainId, Use]]:
         """Return what has been seen since the last time, of the processors and of the devices."""

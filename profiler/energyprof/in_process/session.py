@@ -109,6 +109,7 @@ class Session:
             "shared": self.shared,
             "lead_in_s": wish.lead_in_s,
             "max_size": wish.max_size,
+            "max_overhead": wish.max_overhead,
             "live": wish.is_live,
             "in_process": True,
             "cpu_before": list(self._cpu_before.items()),

@@ -16,6 +16,7 @@ from energyprof.launch.preload import Preload
 from energyprof.launch.pump import Ending, Pump
 from energyprof.launch.run_notes import note_config, note_ending
 from energyprof.launch.start import Started
+from energyprof.model.overhead_bound import DEFAULT
 
 _LIVE_TICK_S = 0.2
 _TICK_S = 1.0
@@ -43,6 +44,8 @@ class Settings(NamedTuple):
     """Others' part of the energy is to be told apart."""
     max_size: int = 0
     """Bytes that the recording may have; 0: any number."""
+    max_overhead: str = DEFAULT
+    """What recording may cost; reading sensors takes no more of one core."""
 
 
 class Audience(Protocol):
@@ -147,6 +150,7 @@ def follow(
         "foreground_pid": os.getpid(),
         "lead_in_s": 0.0 if lead_in is None else lead_in.lead_in_s,
         "max_size": settings.max_size,
+        "max_overhead": settings.max_overhead,
     }
     arrivals = started.arrivals
     if lead_in is None:
