@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import pytest
 from nvml_run import run_pipeline
@@ -43,6 +44,49 @@ def test_energy_of_the_gpu_is_the_true_one_within_half_a_per_cent(tmp_path, gpu,
     assert outcome.measured_j == pytest.approx(outcome.covered_truth_j, abs=bound_j)
     assert outcome.unseen_j < 0.03 * outcome.covered_truth_j
     assert outcome.covered_truth_j > 0.9 * outcome.truth_j
+
+
+DEAR = Gpu(
+    name="NVIDIA H200",
+    capability=(9, 0),
+    counter=Sensor(100 * MS, phase_ns=37 * MS),
+    buffer=Sensor(20 * MS, 7 * MS, 20 * MS),
+    steps=((0, 100.0),),
+)
+TURNS = """
+import sys, time
+import energyprof
+from nvml_world import NvmlWorld
+world = NvmlWorld(sys.argv[1])
+world.cost("energy", 3_500_000)
+while world.calls("buffer") < 3:
+    time.sleep(0.01)
+for turn in range(14):
+    for name, watts, length_s in (("strong", 600.0, 0.09), ("weak", 200.0, 0.11)):
+        with energyprof.stage(name):
+            world.power(0, watts)
+            time.sleep(length_s)
+            world.power(0, 100.0)
+    time.sleep(0.013 * (turn % 4))
+"""
+"""Stages of a tenth of a second on a GPU whose counter takes 3.5 ms of CPU time to read, as that of an H200 does."""
+
+
+@pytest.mark.slow
+def test_gpu_whose_counter_is_dear_to_read_tells_stages_apart_by_the_samples_that_its_driver_keeps(tmp_path):
+    outcome = run_pipeline(tmp_path, [DEAR], program=TURNS)
+
+    report = outcome.run.report()
+    found = {row.name: row.self_energy[0] for row in report.stages}
+    (gpu,) = report.domains
+    assert gpu.achieved_hz < 12  # 3.5 ms each: 36 Hz would be an eighth of a core
+    assert any("its course is told by the power samples" in note for note in gpu.notes)
+    assert outcome.measured_j == pytest.approx(outcome.truth_j, rel=0.05)
+    for name, watts in (("strong", 600.0), ("weak", 200.0)):
+        steps = pairwise(outcome.world.steps(0))
+        truth_j = sum(watts * (until - since) * 1e-9 for (since, own_w), (until, _) in steps if own_w == watts)
+        assert found[name].energy_j == pytest.approx(truth_j, rel=0.03)  # the factor's error is common to both
+        assert found[name].high_j - found[name].low_j < 0.4 * truth_j
 
 
 @pytest.mark.slow

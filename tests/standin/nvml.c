@@ -73,8 +73,11 @@ static int64_t wall_offset_ns(void) {
     return w->fake_ns >= 0 ? w->wall_offset_ns : clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
 }
 
+/* Let time pass, asleep, or where `delay_ns` is negative at work: a call may cost CPU time. */
 static void pass_time(int64_t delay_ns) {
-    if (w->fake_ns >= 0) w->fake_ns += delay_ns;
+    if (w->fake_ns >= 0) w->fake_ns += llabs(delay_ns);
+    else if (delay_ns < 0)
+        for (int64_t until = clock_ns(CLOCK_THREAD_CPUTIME_ID) - delay_ns; clock_ns(CLOCK_THREAD_CPUTIME_ID) < until;);
     else nanosleep(&(struct timespec){delay_ns / 1000000000, delay_ns % 1000000000}, NULL);
 }
 

@@ -214,6 +214,10 @@ class NvmlWorld:
         """Have a call of the driver return `code` (0: work), after `delay_ns`, from `since_ns` until `until_ns`."""
         self._fault(call, gpu, FAIL, code, since_ns, until_ns, delay_ns, 0.0)
 
+    def cost(self, call: str, cpu_ns: int) -> None:
+        """Have a call of the driver take so much CPU time."""
+        self.fail(call, delay_ns=-cpu_ns)
+
     def spike(self, call: str, value: int, since_ns: int, until_ns: int, gpu: int = -1) -> None:
         """Have a sensor answer `value` (mW or mJ) for a time."""
         self._fault(call, gpu, SPIKE, 0, since_ns, until_ns, 0, float(value))

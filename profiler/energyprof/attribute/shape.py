@@ -100,7 +100,8 @@ def recover_shaped(
     fine = _filled(fine, counted, scaled, float(run.end_ns - run.start_ns))
     note = (
         f"its course is told by the power samples that its driver keeps, one every {_usual_ns(seen) * 1e-6:.3g} ms, "
-        f"their sum by the counter (x {both.factor:.4f})"
+        f"their sum by the counter (x {both.factor:.4f} ±{both.factor_error():.1%}, common to all stages and "
+        "beside their intervals)"
     )
     faults = (*counted.faults, *(fault for fault in fine.faults if fault not in counted.faults))
     fine = replace(fine, notes=(*fine.notes, note), faults=faults)
@@ -155,6 +156,12 @@ class _Both:
         """Return by how much the windows differ: the mean square of those that samples cover."""
         off_j = (self.counted.energy_j - self.factor * self.seen_j)[self.whole]
         return float(np.mean(off_j**2)) if len(off_j) else np.inf
+
+    def factor_error(self) -> float:
+        """Return two standard deviations of the factor: what power may do within the first and the last edge."""
+        sd_ns = self.counted.edge_ns * (2 / 3) ** 0.5
+        sum_j = float(self.counted.energy_j[self.whole].sum())
+        return 2 * sd_ns * 1e-9 * self.factor * float(np.mean(self.swing_w) / 2) / sum_j
 
     def contradiction(self) -> str:
         """Return how the two contradict each other; empty: they do not."""
