@@ -159,9 +159,9 @@ class _Both:
 
     def factor_error(self) -> float:
         """Return two standard deviations of the factor: what power may do within the first and the last edge."""
-        sd_ns = self.counted.edge_ns * (2 / 3) ** 0.5
+        sd_ns = self.counted.edge_ns * float((2 / 3) ** 0.5)
         sum_j = float(self.counted.energy_j[self.whole].sum())
-        return 2 * sd_ns * 1e-9 * self.factor * float(np.mean(self.swing_w) / 2) / sum_j
+        return 2 * sd_ns * 1e-9 * self.factor * float(np.mean(self.swing_w)) / 2 / sum_j
 
     def contradiction(self) -> str:
         """Return how the two contradict each other; empty: they do not."""
