@@ -5,6 +5,7 @@ Nothing of this may harm the program: whatever cannot be read or written is one 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,7 +145,7 @@ def past_run(report: Report, work: Work, recording: str, series: str = "") -> Pa
         host=report.run.host,
         recording=recording,
         series=series,
-        told=tuple((row.name, row.value) for row in report.metrics[:MOST_FIGURES]),
+        told=tuple((row.name, row.value) for row in report.metrics if math.isfinite(row.value))[:MOST_FIGURES],
         trials=tuple(
             PastTrial(
                 number=row.number,

@@ -79,11 +79,12 @@ def test_a_count_that_is_none_is_refused_recorded_or_not(count: float, *, is_rec
         energyprof.units("request", count)
 
 
-def test_a_metric_that_is_not_finite_leaves_the_last_one() -> None:
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_metric_that_is_not_finite_is_told_and_hides_behind_no_earlier_one(value: str) -> None:
     energyprof.metric("loss", 0.5)
-    energyprof.metric("loss", math.nan)
+    energyprof.metric("loss", float(value))
 
-    assert [row[:2] for row in frames()[0]["metrics"]] == [["loss", "0.5"]]
+    assert [row[:2] for row in frames()[0]["metrics"]] == [["loss", value]]
 
 
 def test_names_are_kept_up_to_a_limit() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from statistics import mean, stdev
 from typing import Any
@@ -125,6 +126,45 @@ def test_what_not_every_run_tells_is_refused_with_what_is_told(sample: Any) -> N
         compare_variants(runs, "request", None)
     with pytest.raises(InputError, match=r"the metric 'f1' \(none is told\)"):
         compare_variants(runs, None, "f1")
+
+
+@pytest.mark.parametrize("metric", [None, "accuracy"])
+def test_a_way_without_the_metric_takes_it_from_no_other(sample: Any, metric: str | None) -> None:
+    runs = {
+        "good": [run(sample, 1.0, accuracy=0.9), run(sample, 1.0, accuracy=0.7)],
+        "silent": [run(sample, 1.0), run(sample, 1.0)],
+        "half": [run(sample, 1.0, accuracy=0.9), run(sample, 1.0)],
+        "diverged": [run(sample, 1.0, accuracy=math.nan), run(sample, 1.0, accuracy=0.9)],
+        "endless": [run(sample, 1.0, accuracy=math.inf), run(sample, 1.0, accuracy=0.9)],
+    }
+
+    found = compare_variants(runs, None, metric)
+
+    assert found.metric == "accuracy"
+    assert [(row.metric_runs, row.endless_runs) for row in found.rows] == [(2, 0), (0, 0), (1, 0), (2, 1), (2, 1)]
+    assert [row.metric is not None for row in found.rows] == [True, False, False, False, False]
+    assert [row.is_best for row in found.rows] == [True, False, False, False, False]
+
+
+def test_metrics_that_no_two_ways_share_are_named_and_none_is_chosen(sample: Any) -> None:
+    loss = replace(run(sample, 1.0), metrics=(MetricRow("loss", 0.1, 1.0, 1),))
+    runs = {"a": [run(sample, 1.0, accuracy=0.9)], "b": [loss]}
+
+    found = compare_variants(runs, None, None)
+
+    assert found.metric == ""
+    assert found.cautions == (
+        "no metric is told by all (a: accuracy; b: loss): none is shown; choose one with --metric",
+    )
+    assert compare_variants(runs, None, "loss").rows[0].metric is None
+
+
+def test_a_unit_that_only_some_tell_is_said_to_be_left_out(sample: Any) -> None:
+    runs = {"a": [run(sample, 1.0, 5)], "b": [run(sample, 1.0)]}
+
+    assert compare_variants(runs, None, None).cautions == (
+        "no unit is told in every run (a: request; b: none): joules are those of whole runs",
+    )
 
 
 def test_runs_that_differ_in_more_than_their_way_are_pointed_out(sample: Any) -> None:

@@ -6,6 +6,7 @@ The schema is the file `json_report.schema.json` beside this one; fields may be 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
@@ -43,7 +44,9 @@ class JsonReport:
             "earlier": None if report.earlier is None else _earlier(report.earlier),
             "trials": None if report.trials is None else _trials(report.trials),
             "units": [_unit(row) for row in report.units],
-            "metrics": _rows(report.metrics),
+            "metrics": [
+                {**_row(row), "value": row.value if math.isfinite(row.value) else None} for row in report.metrics
+            ],
             "waits": _rows(report.waits),
             "unsplit": _rows(report.unsplit),
             "functions": [{**_row(row), "domains": _rows(row.domains)} for row in report.functions],

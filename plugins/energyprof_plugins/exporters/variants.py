@@ -27,12 +27,15 @@ NAME: Final = 40
 """Characters of a name for which other columns are left out."""
 ELLIPSIS: Final = "\u2026"
 SCHEMA: Final = "energyprof-variants-1"
+MOST_GAPS: Final = 5
+"""Ways without the metric of which each is said why."""
 
 
 class VariantTable:
     """Format ways to do the same thing as text of 60 to 200 columns."""
 
     name = "variants"
+    command = "energyprof compare A.eprof B.eprof"
     suffix = ".txt"
     summary = "what `energyprof compare` prints: joules for each unit of work, way by way"
 
@@ -58,6 +61,7 @@ class VariantJson:
     """Format ways to do the same thing as one JSON document."""
 
     name = "variants-json"
+    command = "energyprof compare A.eprof B.eprof --format json"
     suffix = ".json"
     summary = "the same for scripts, one JSON document"
 
@@ -71,6 +75,7 @@ class VariantPicture:
     """Draw joules against quality, with intervals and the Pareto front."""
 
     name = "variants-svg"
+    command = "energyprof compare A.eprof B.eprof -o front.svg"
     suffix = ".svg"
     summary = "the same as a picture: joules against a metric, with the Pareto front (any browser)"
 
@@ -141,7 +146,7 @@ def _ratio(row: VariantRow, has_bounds: bool) -> str:
 
 def _merit(row: VariantRow, has_bounds: bool) -> str:
     if row.metric is None:
-        return ""
+        return "no number" if row.endless_runs else "not told"
     mean = row.metric
     half = 0.0 if mean.low is None or mean.high is None else half_width(mean.value, mean.low, mean.high)
     return f"{mean.value:.4g}" + (f" ±{half:.2g}" if half and has_bounds else "")
@@ -149,6 +154,31 @@ def _merit(row: VariantRow, has_bounds: bool) -> str:
 
 def _conclusions(found: Variants) -> list[str]:
     """Return what the table says, in sentences."""
+    return [*_comparison(found), *_gaps(found)]
+
+
+def _gaps(found: Variants) -> list[str]:
+    """Return a sentence for each way that has no value of the metric, and why."""
+    lines = []
+    for row in found.rows if found.metric else ():
+        if row.endless_runs:
+            lines.append(
+                f"{row.name}: {found.metric} is NaN or infinite{_of_runs(row.endless_runs, row)}, which cannot be "
+                "ordered or averaged: it is on no front."
+            )
+        elif row.metric is None:
+            told = f"told{_of_runs(row.metric_runs, row)} only" if row.metric_runs else "not told"
+            lines.append(
+                f'{row.name}: {found.metric} is {told}; tell it with energyprof.metric("{found.metric}", ...).'
+            )
+    return lines if len(lines) <= MOST_GAPS else [*lines[:MOST_GAPS], f"So it is of {len(lines) - MOST_GAPS} more."]
+
+
+def _of_runs(count: int, row: VariantRow) -> str:
+    return f" in {count} of its {row.runs} runs" if row.runs > 1 else ""
+
+
+def _comparison(found: Variants) -> list[str]:
     cheapest = next((row for row in found.rows if row.verdict == "cheapest"), None)
     if cheapest is None or len(found.rows) < 2:
         return []  # there is nothing to set it against

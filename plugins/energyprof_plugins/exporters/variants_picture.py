@@ -39,7 +39,7 @@ def picture(found: Variants | None, nothing: str) -> str:
     across = _Scale(_bounds([row.energy_j for row in rows], unit_j), LEFT, WIDTH - RIGHT)
     each = f"{unit} a {visible(found.unit)}" if found.unit else f"{unit} a run"
     title = f"{each}, {found.provenance}; 95 % intervals by the spread of runs"
-    if not found.metric:
+    if not any(row.metric is not None for row in rows):
         return _column(rows, across, unit_j, title, each)
     height = HEIGHT
     upwards = _Scale(_bounds([row.metric for row in rows], 1.0), height - BOTTOM, TOP)
@@ -52,6 +52,13 @@ def picture(found: Variants | None, nothing: str) -> str:
     for row in rows:
         if row.energy_j is not None and row.metric is not None:
             parts.append(_point(row, (across, upwards), unit_j, taken))
+    undrawn = [row.name for row in found.rows if row.energy_j is None or row.metric is None]
+    if undrawn:
+        names = ", ".join(map(_short, undrawn[:3])) + (f" and {len(undrawn) - 3} more" if len(undrawn) > 3 else "")
+        parts.append(
+            _text(20, height + 8, f"not drawn, as joules or {visible(found.metric)} are not known: {names}", "dim")
+        )
+        height += 20
     return _page(WIDTH, height, parts, title)
 
 

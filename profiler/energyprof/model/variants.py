@@ -32,12 +32,16 @@ class VariantRow:
     """Done in each run, on average; 1 where runs themselves are compared."""
     wall_s: Mean
     metric: Mean | None
-    """None: none was asked for, or a run told none."""
+    """None: none was asked for, or a run told none or no finite number."""
     ratio: Mean | None
     """To the cheapest, 1: the same; the interval holds for all comparisons of a table together."""
     verdict: Verdict
     is_best: bool | None
     """No other is at once cheaper and better; None: there is no metric."""
+    metric_runs: int = 0
+    """Runs that told the metric."""
+    endless_runs: int = 0
+    """Of those, runs that told NaN or an infinity, which no order and no mean can hold."""
 
 
 @dataclass(frozen=True, slots=True)

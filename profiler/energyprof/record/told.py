@@ -28,11 +28,12 @@ PERIOD_S = 1.0
 def metric(name: str, value: float) -> None:
     """Tell a figure of merit of this run, which `energyprof compare` sets against joules: `metric("accuracy", 0.93)`.
 
-    Of several values under one name the last one counts. A value that is not finite is not kept. Raises TypeError or
-    ValueError if `value` is no number, recorded or not.
+    Of several values under one name the last one counts, NaN and infinities too: they tell that a
+    training diverged, and an earlier value would hide it. Raises TypeError or ValueError if `value` is no number,
+    recorded or not.
     """
     figure = float(value)
-    if lanes.is_recording and math.isfinite(figure):
+    if lanes.is_recording:
         TOLD_HERE.tell_metric(str(name), figure)
 
 

@@ -10,7 +10,7 @@ Welch and Satterthwaite (Welch 1947, Biometrika 34, 28-35). With k ways, each is
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from statistics import mean, stdev
@@ -22,6 +22,8 @@ from energyprof.report.comparable import cautions_between
 from energyprof.report.sums import weakest
 
 CONFIDENCE = 0.95
+SHOWN = 4
+"""Ways named in a line of text."""
 
 
 def compare_variants(
@@ -29,11 +31,14 @@ def compare_variants(
 ) -> Variants:
     """Return the table of these ways by name; `unit` and `metric`: what to go by, None: what all of them have told.
 
-    Raises InputError if that is not one thing, or if no run tells it.
+    A metric that only some have told is gone by where no other is; who lacks it has none. Raises InputError if what to
+    go by is not one thing, or if no run tells it.
     """
     reports = [report for of_one in runs.values() for report in of_one]
+    told_differently = _told_differently(unit, metric, runs)
     unit = _chosen("unit", unit, [{row.name for row in report.units} for report in reports])
-    metric = _chosen("metric", metric, [{row.name for row in report.metrics} for report in reports])
+    metrics = [{row.name for row in report.metrics} for report in reports]
+    metric = _chosen("metric", metric, metrics)
     costs = {name: [_cost_j(report, unit) for report in of_one] for name, of_one in runs.items()}
     known = {name: [one for one in cost if one is not None] for name, cost in costs.items()}
     whole = [name for name, cost in known.items() if len(cost) == len(costs[name])]
@@ -42,6 +47,7 @@ def compare_variants(
     rows = []
     for name, of_one in runs.items():
         is_known = name in whole
+        merit = merits[name]
         ratio, verdict = _against(known, name, cheapest, len(whole) - 1) if is_known else (None, "cannot tell")
         rows.append(
             VariantRow(
@@ -50,10 +56,12 @@ def compare_variants(
                 energy_j=_mean(known[name]) if is_known else None,
                 units=mean(_units(report, unit) for report in of_one),
                 wall_s=_mean([report.run.wall_s for report in of_one]),
-                metric=merits[name],
+                metric=_mean(merit) if merit and len(merit) == len(of_one) and all(map(math.isfinite, merit)) else None,
                 ratio=ratio,
                 verdict=verdict,
                 is_best=None,
+                metric_runs=len(merit),
+                endless_runs=sum(not math.isfinite(value) for value in merit),
             )
         )
     measured = [report.measured for report in reports]
@@ -64,7 +72,7 @@ def compare_variants(
         lower_is_better=lower_is_better,
         provenance=weakest([row.provenance for row in measured]),
         gain_error=_gain_error(reports),
-        cautions=cautions_between(reports),
+        cautions=(*told_differently, *cautions_between(reports)),
     )
 
 
@@ -77,13 +85,17 @@ def names_of(names: Sequence[str], reports: Sequence[Report]) -> dict[str, list[
 
 def _chosen(what: str, asked: str | None, told: Sequence[set[str]]) -> str:
     common = set.intersection(*told)
+    some = set.union(*told)
+    if what == "metric" and (asked in some or (asked is None and not common and len(some) == 1)):
+        return asked or min(some)
     if asked is None:
         if len(common) > 1:
             raise InputError(f"the runs tell several {what}s ({', '.join(sorted(common))}); choose one with --{what}")
         return next(iter(common), "")
     if asked and asked not in common:
-        some = sorted(set.union(*told))
-        have = f"told in every run: {', '.join(sorted(common))}" if common else f"told in some: {', '.join(some)}"
+        have = (
+            f"told in every run: {', '.join(sorted(common))}" if common else f"told in some: {', '.join(sorted(some))}"
+        )
         told_by = f'energyprof.{"units" if what == "unit" else "metric"}("{asked}", ...)'
         raise InputError(
             f"not every run tells the {what} {asked!r} ({have if some else 'none is told'}); see {told_by}"
@@ -100,10 +112,27 @@ def _cost_j(report: Report, unit: str) -> float | None:
     return energy_j / count if energy_j is not None and count > 0 else None
 
 
-def _merit(reports: Sequence[Report], metric: str) -> Mean | None:
-    if not metric:
-        return None
-    return _mean([next(row.value for row in report.metrics if row.name == metric) for report in reports])
+def _merit(reports: Sequence[Report], metric: str) -> list[float]:
+    """Return the metric of each run that told it."""
+    return [row.value for report in reports for row in report.metrics if metric and row.name == metric]
+
+
+def _told_differently(unit: str | None, metric: str | None, runs: Mapping[str, Sequence[Report]]) -> Iterator[str]:
+    """Yield what the table leaves out because not every way has told it."""
+    if unit is None:
+        names = {way: {row.name for report in of_one for row in report.units} for way, of_one in runs.items()}
+        reports = [report for of_one in runs.values() for report in of_one]
+        if any(names.values()) and not set.intersection(*({row.name for row in one.units} for one in reports)):
+            yield f"no unit is told in every run ({_who_told(names)}): joules are those of whole runs"
+    if metric is None:
+        names = {way: {row.name for report in of_one for row in report.metrics} for way, of_one in runs.items()}
+        if len(set.union(*names.values())) > 1 and not set.intersection(*names.values()):
+            yield f"no metric is told by all ({_who_told(names)}): none is shown; choose one with --metric"
+
+
+def _who_told(names: Mapping[str, set[str]]) -> str:
+    shown = [f"{way}: {', '.join(sorted(told)) or 'none'}" for way, told in list(names.items())[:SHOWN]]
+    return "; ".join((*shown, *([f"{len(names) - SHOWN} more"] if len(names) > SHOWN else [])))
 
 
 def _mean(values: Sequence[float]) -> Mean:

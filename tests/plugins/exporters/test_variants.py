@@ -154,3 +154,31 @@ def test_hostile_names_do_nothing(sample: Any, kind: Any) -> None:
 def test_where_nothing_is_compared_the_command_is_named(sample: Any) -> None:
     assert text(None, sample).strip() == NOTHING
     assert NOTHING in "".join(picture(None, sample).itertext())
+
+
+def test_a_way_without_the_metric_says_why_in_the_table_and_the_picture(sample: Any) -> None:
+    int8, fp32, fp64, fp128 = TABLE.rows
+    rows = (
+        replace(int8, metric_runs=3),
+        replace(fp32, metric=None, is_best=False, metric_runs=3, endless_runs=1),
+        replace(fp64, metric=None, metric_runs=1),
+        replace(fp128, metric=None),
+    )
+
+    shown = " ".join(text(replace(TABLE, rows=rows), sample).split())
+    drawn = VariantPicture().render(sample.one_stage(), RenderContext(variants=replace(TABLE, rows=rows)))
+
+    assert "fp32: accuracy is NaN or infinite in 1 of its 3 runs, which cannot be ordered or averaged" in shown
+    assert "fp64: accuracy is told in 1 of its 3 runs only; tell it with" in shown
+    assert "fp128: accuracy is not told; tell it with" in shown
+    assert " no number " in shown
+    assert "are not known: fp32, fp64, fp128" in drawn
+    assert json.loads(VariantJson().render(sample.one_stage(), RenderContext(variants=replace(TABLE, rows=rows))))
+
+
+def test_a_metric_that_no_way_has_leaves_a_picture_of_joules_alone(sample: Any) -> None:
+    rows = tuple(replace(row, metric=None, metric_runs=3, endless_runs=3) for row in TABLE.rows)
+
+    drawn = VariantPicture().render(sample.one_stage(), RenderContext(variants=replace(TABLE, rows=rows)))
+
+    assert {"int8", "fp32", "fp64"} <= {element.text for element in ET.fromstring(drawn).iter() if element.text}
