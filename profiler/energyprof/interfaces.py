@@ -318,6 +318,14 @@ class TimelineExporter(Protocol):
     shows_time: Literal[True]
 
 
+@runtime_checkable
+class ComparisonExporter(Exporter, Protocol):
+    """An exporter of what several runs are together: one command has that, and `energyprof report` has it not."""
+
+    command: str
+    """How it is called: `energyprof diff OLD.eprof NEW.eprof`."""
+
+
 # --- findings (pure; run where the report is read) ------------------------------------------------------------------
 
 

@@ -135,6 +135,21 @@ def test_format_list_names_every_format(energyprof: Any) -> None:
     assert {line.split()[0] for line in listed} >= {"terminal", "json", "dot", "svg", "png"}
 
 
+def test_a_format_of_several_runs_is_named_with_its_command_and_never_written_empty(energyprof: Any) -> None:
+    listed = energyprof("report", "--format", "list").stdout.decode()
+    own, others = listed.split("of several runs, each written by a command of its own:\n")
+
+    assert {line.split()[0] for line in others.splitlines()} == {
+        "diff", "diff-json", "diff-markdown", "variants", "variants-json", "variants-svg",
+    }  # fmt: skip
+    for line in own.splitlines():
+        assert not line.startswith(("diff", "variants"))
+    for name in ("diff", "variants-json"):
+        done = energyprof("report", "job.eprof", "--format", name)
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert b"written by: energyprof" in done.stderr
+
+
 def test_output_goes_into_a_file(energyprof: Any, place: Any) -> None:
     done = energyprof("report", "job.eprof", "--format", "json", "-o", "report.json")
 

@@ -20,6 +20,7 @@ class DiffJson:
     """Format a difference as ASCII-only JSON; what is not known is null."""
 
     name = "diff-json"
+    command = "energyprof diff OLD.eprof NEW.eprof --format json"
     suffix = ".json"
     summary = "what costs more or less as JSON, schema energyprof-diff/1"
 
@@ -53,6 +54,7 @@ class DiffMarkdown:
     """Format a difference for a comment; option `top`: rows of each table."""
 
     name = "diff-markdown"
+    command = "energyprof diff OLD.eprof NEW.eprof --format markdown"
     suffix = ".md"
     summary = "what costs more or less, to paste into a pull request"
 

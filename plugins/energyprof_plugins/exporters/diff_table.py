@@ -24,6 +24,7 @@ class DiffTable:
     """Format a difference as text of 60 to 200 columns; option `top`: rows of each table."""
 
     name = "diff"
+    command = "energyprof diff OLD.eprof NEW.eprof"
     suffix = ".txt"
     summary = "what `energyprof diff` prints: what costs more or less, and what of it is chance"
 

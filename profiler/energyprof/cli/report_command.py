@@ -6,12 +6,14 @@ import argparse
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from energyprof.cli import terminal
 from energyprof.cli.footprint_options import HELP, add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 from energyprof.errors import InputError
+from energyprof.interfaces import ComparisonExporter, Exporter
 
 NAME = "report"
 SUMMARY = "Print the report of a recorded run: where the joules went, how sure that is, and the ledger that closes."
@@ -49,11 +51,11 @@ def run(args: argparse.Namespace) -> int:
     from energyprof.run import formats, load
 
     if args.format == "list":
-        known = formats()
-        widths = [max(len(getattr(one, field)) for one in known) for field in ("name", "suffix")]
-        for exporter in known:
-            print(f"{exporter.name:{widths[0]}}  {exporter.suffix:{widths[1]}}  {exporter.summary}")
+        print("\n".join(_list(formats())))
         return 0
+    other = next((one for one in formats() if one.name == args.format and isinstance(one, ComparisonExporter)), None)
+    if other is not None:
+        raise InputError(f"--format {args.format} is of several runs; it is written by: {other.command}")
     path = resolve_run(args.run)
     assumptions = assumptions_of(args)
     recorded = load(path)
@@ -80,6 +82,20 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"--format {args.format} is no text; add -o FILE")
     terminal.write(content, sys.stdout)
     return 0
+
+
+def _list(known: Sequence[Exporter]) -> list[str]:
+    """Return a line for each format that is of one run, then those of several with the command that writes each."""
+    own = [one for one in known if not isinstance(one, ComparisonExporter)]
+    others = [one for one in known if isinstance(one, ComparisonExporter)]
+    widths = [max(len(getattr(one, field)) for one in known) for field in ("name", "suffix")]
+    rows = [(one.name, one.suffix, one.summary) for one in own]
+    rows_of_others = [(one.name, one.suffix, one.command) for one in others]
+    lines, other_lines = (
+        [f"{name:{widths[0]}}  {suffix:{widths[1]}}  {text}" for name, suffix, text in found]
+        for found in (rows, rows_of_others)
+    )
+    return [*lines, *(["of several runs, each written by a command of its own:", *other_lines] if others else [])]
 
 
 def _output(args: argparse.Namespace, run_path: Path) -> Path | None:
