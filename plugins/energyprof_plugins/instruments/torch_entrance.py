@@ -1,7 +1,8 @@
 """What is told of a call of a whole model beside its span: how many samples it is for, and which part of what it is.
 
 That part is a stage around the call: `prefill` or `decode` of a generation, with its tokens; `evaluation`, of a model
-in eval mode that is called without gradients, once the program has gone backward.
+that is called without gradients once the program has gone backward. Nothing of that is trained from, in whatever mode
+the model is: many evaluate under `torch.no_grad()` and forget `model.eval()`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from energyprof_plugins.instruments.torch_precision import MatmulPrecision
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from energyprof.interfaces import SpanSink
@@ -79,7 +80,7 @@ class Entrances:
         if phase:
             around = self._codes[phase]
             self._learn_anew(code, module, phase)
-        elif self._is_evaluation(module):
+        elif self._is_evaluation(module, (*args, *kwargs.values())):
             around = self._evaluation
         ext, t_ns = self._local.ext, now_ns()
         if around:
@@ -112,10 +113,16 @@ class Entrances:
         with self._unwatched():  # modes and tensor subclasses of the program's do not hear of our questions
             return batch(args, kwargs) or 0
 
-    def _is_evaluation(self, module: Any) -> bool:
-        if not self._passes or module.training or self._here.phase:
+    def _is_evaluation(self, module: Any, args: Iterable[Any]) -> bool:
+        if not self._passes or self._here.phase or self._wants_gradients():
             return False
-        return not self._wants_gradients()
+        # A reentrant checkpoint calls without gradients what it calls again in the backward pass: it hands in what has
+        # them, and nobody does so in an evaluation.
+        return not (module.training and self._any_requires_grad(args))
+
+    def _any_requires_grad(self, values: Iterable[Any]) -> bool:
+        with self._unwatched():
+            return any(isinstance(value, self._tensor) and value.requires_grad for value in values)
 
     def _learn_anew(self, code: int, module: Any, phase: str) -> None:
         """Have the operations of each layer worked out once for each part of a generation: its inputs differ."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader, IterableDataset, TensorDataset
 
 X = torch.ones(2, 4)
@@ -150,4 +151,16 @@ def test_an_evaluation_is_told_once_the_program_trains(events: Any) -> None:
 
     assert before == ["+Sequential", "-Sequential"]
     assert after == ["+evaluation", "+Sequential", "-Sequential", "-evaluation"]
-    assert words(events) == ["+Sequential", "-Sequential"]
+    assert words(events) == after  # in train mode, as where model.eval() was forgotten
+
+
+def test_a_reentrant_checkpoint_is_no_evaluation(events: Any) -> None:
+    layer = nn.Linear(4, 4)
+    layer(X).sum().backward()
+    events.told()
+
+    checkpoint(layer, X.clone().requires_grad_(), use_reentrant=True).sum().backward()
+
+    told = words(events)
+    assert "+Linear" in told
+    assert "+evaluation" not in told
