@@ -175,6 +175,7 @@ def test_one_run_each_says_what_is_assumed_and_what_cancels(check: Any) -> None:
     assert b"cannot tell" in done.stdout
     assert b"what the model gets wrong of all joules of a machine cancels" in done.stdout
     assert b"a standard deviation of 10 % between runs is assumed" in done.stdout
+    assert done.stdout.count(b"10 %") == 1
 
 
 def test_markdown_is_a_table_for_the_summary_of_a_job(check: Any, place: Any) -> None:
@@ -219,3 +220,127 @@ def test_names_do_nothing_in_markdown() -> None:
     assert "<code>" not in shown
     assert "<a " not in shown
     assert "@team" not in shown
+
+
+TRAINING = """\
+import energyprof, torch
+from torch import nn
+net = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 8))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
+batch, held_out = torch.randn(64, 256), torch.randn(1000, 256)
+for _ in range(20):
+    optimizer.zero_grad()
+    net(batch).sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        net(held_out)
+
+class Speaker(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.tokens, self.head = nn.Embedding(16, 256), nn.Linear(256, 16)
+    def forward(self, input_ids, past_key_values=None, use_cache=True):
+        return self.head(self.tokens(input_ids)), [0]
+
+speaker, caches = Speaker().eval(), None
+with torch.no_grad():
+    for length in (9, 1, 1, 1):
+        _, caches = speaker(torch.ones(2, length, dtype=torch.long), past_key_values=caches)
+        energyprof.units("token", 2)
+"""
+
+
+def trained(place: Any, record_once: Any, command_here: Any, budget: str) -> tuple[Any, dict[tuple[str, str], Any]]:
+    """Check a recorded training of torch, and return what was printed and the rulings by name and what they are per."""
+    shutil.copy(record_once(TRAINING), place.folder / "train.eprof")
+    place.write("budget.toml", budget)
+    words = ("check", "train.eprof", "--budget", "budget.toml")
+    rulings = json.loads(command_here(*words, "--format", "json").stdout)["rulings"]
+    return command_here(*words), {(one["limit"]["name"], one["limit"]["per"]): one for one in rulings}
+
+
+@pytest.mark.parametrize(("amount", "verdict", "status"), [("9 {}", "within", 0), ("1e-15 {}", "exceeded", 1)])
+def test_layers_samples_and_tokens_of_a_recorded_training_are_held_to_their_budgets(
+    place: Any, record_once: Any, command_here: Any, amount: str, verdict: str, status: int
+) -> None:
+    large, weight, charge = (amount.format(unit) for unit in ("kJ", "kg", "Wh"))
+
+    done, rulings = trained(
+        place,
+        record_once,
+        command_here,
+        f"""\
+carbon_g_per_kwh = 56
+[total]
+per_sample = "{charge}"
+[stages.Sequential]
+per_sample = "{large}"
+[layers."Sequential.0"]
+per_sample = "{large}"
+per_call = "{weight}"
+[stages."prefill"]
+per_token = "{large}"
+[stages."decode"]
+per_token = "{weight}"
+[units.token]
+max = "{charge}"
+""",
+    )
+
+    assert done.returncode == status, done.stdout + done.stderr
+    # What lasts microseconds may have a lower bound of nothing.
+    assert {verdict} <= {one["verdict"] for one in rulings.values()} <= {verdict, "cannot tell"}, done.stdout
+    report = place.report("train.eprof")
+    assert report["steps"]["samples"] == 20 * 64  # and none of those held out
+    (decode,) = (row for row in report["stages"] if row["stage"] == "decode")
+    assert rulings["decode", "token"]["value"] == pytest.approx(decode["total_sum"]["energy_j"] / 6)
+    assert b"per token" in done.stdout
+    assert b"Wh " in done.stdout
+    assert b"g  " in done.stdout
+
+
+def test_a_stage_whose_tokens_nobody_counted_keeps_no_budget_of_them(check: Any) -> None:
+    done = check("[stages.train]\nper_token = '9 kJ'\n")
+
+    assert done.returncode == 3
+    assert b"how many tokens it had is not known" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[total]\nmax = nan", b"is no energy"),
+        ("[total]\nmax = inf", b"is no energy"),
+        ("[total]\nmax = 1e400", b"is no energy"),
+        ("[total]\nmax = '1 J'\nmax = '2 J'", b"is no TOML"),
+        ("carbon_g_per_kwh = nan\n[total]\nmax = '1 g'", b"no number above 0"),
+        ("[total]\nmax = 2026-01-01", b"is no energy"),
+        ("[[total]]\nmax = 1", b"is no table"),
+        ('[stages."a\\nb\\"c\\u001b[31m"]\nmax = 1', b"the run has no stage"),
+        (f"[stages.{'x' * 10_000}]\nmax = 1", b"(10000 characters)"),
+        (f"[stages.train]\nmax = '{'9' * 10_000} parsec'", b"is beyond all"),
+        (f"[total]\n{'y' * 10_000} = 1", b"means nothing here"),
+    ],
+)
+def test_a_budget_that_is_wrong_is_one_short_line_and_status_2(check: Any, text: str, said: bytes) -> None:
+    done = check(text)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert said in done.stderr
+    assert len(done.stderr) < 500
+    assert done.stderr.count(b"\n") == 1
+    assert b"\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe[total]"])
+def test_what_is_no_budget_at_all_is_said_with_status_2(place: Any, check: Any, content: bytes | None) -> None:
+    budget = place.folder / "other.toml"
+    if content is None:
+        budget.mkdir()
+    else:
+        budget.write_bytes(content)
+
+    done = check("total.max = 1", "--budget", "other.toml")
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"energyprof: other.toml ")

@@ -81,8 +81,12 @@ def summary(found: Difference) -> str:
     return f"{said}; time {seconds(time.before or 0.0)} to {seconds(time.after or 0.0)} ({ratio(time)})"
 
 
+def _rows_tested(count: int) -> str:
+    return "1 row tested" if count == 1 else f"{count} rows tested together"
+
+
 def how(found: Difference) -> str:
     """Return what the figures rest on, in sentences."""
     runs = f"{len(found.before)} {'run' if len(found.before) == 1 else 'runs'} before, {len(found.after)} after"
-    tested = f"; 95 % intervals, {found.tested} rows tested together" if found.tested else ""
+    tested = f"; 95 % intervals, {_rows_tested(found.tested)}" if found.tested else ""
     return ". ".join((f"{runs}; {found.provenance}{tested}", *(line[0].upper() + line[1:] for line in found.basis)))

@@ -18,11 +18,13 @@ UNITS_J: Final = {
 }  # fmt: skip
 GRAMS: Final = {"mg": 1e-3, "g": 1.0, "kg": 1e3}
 J_PER_KWH: Final = 3.6e6
+LONGEST: Final = 60
+"""Characters of a value that an error shows."""
 MOST: Final = 1e15
 """In any unit; a limit above it is a slip of the pen."""
 KEYS: Final[dict[Scope, dict[str, Per]]] = {
     "total": {"max": "run", "per_sample": "sample"},
-    "stage": {"max": "run", "per_call": "call"},
+    "stage": {"max": "run", "per_call": "call", "per_sample": "sample", "per_token": "token"},
     "layer": {"max": "run", "per_call": "call", "per_sample": "sample"},
     "unit": {"max": "unit"},
 }
@@ -62,7 +64,9 @@ def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
         if key in KEYS["total"] or key == INCREASE:
             raise InputError(f"{path}: {key!r} stands in no table; write it below [total], or below a stage or layer")
         if key not in known:
-            raise InputError(f"{path}: {key!r} means nothing here; a budget has {', '.join(known)}{_meant(key, known)}")
+            raise InputError(
+                f"{path}: {_short(key)} means nothing here; a budget has {', '.join(known)}{_meant(key, known)}"
+            )
     intensity = content.get(INTENSITY)
     if intensity is not None and not (_is_number(intensity) and 0 < intensity < math.inf):
         raise InputError(f"{path}: {INTENSITY} = {intensity!r} is no number above 0")
@@ -77,14 +81,14 @@ def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
 
 
 def _of(path: Path, scope: Scope, name: str, row: object, intensity: float | None) -> Iterator[Limit]:
-    where = f"{path}: {scope}" + (f" {name!r}" if name else "")
+    where = f"{path}: {scope}" + (f" {_short(name)}" if name else "")
     if not isinstance(row, dict):
         table = next((f'{table}."{name}"' for table, of in TABLES.items() if of == scope), scope)
         raise InputError(f"{where} is no table; write its limits below [{table}]")
     keys: dict[str, Per] = KEYS[scope] if scope == "unit" else {**KEYS[scope], INCREASE: "run"}
     for key, value in row.items():
         if key not in keys:
-            raise InputError(f"{where}: {key!r} means nothing here; use {', '.join(keys)}{_meant(key, keys)}")
+            raise InputError(f"{where}: {_short(key)} means nothing here; use {', '.join(keys)}{_meant(key, keys)}")
         if key == INCREASE:
             yield Limit(scope, name, "run", None, "%", 0.01, _share(where, value))
         else:
@@ -94,17 +98,18 @@ def _of(path: Path, scope: Scope, name: str, row: object, intensity: float | Non
 
 def _amount(where: str, key: str, value: object, intensity: float | None) -> tuple[float, str, float]:
     """Return the number, its unit and how many joules that is; grams go by what a kWh emits."""
+    shown = _short(value)
     text = f"{value} J" if _is_number(value) else str(value)
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?)\s*([a-zA-Z]+)\s*", text)
     unit = found[2] if found else ""
     if found is not None and not float(found[1]) < MOST:
-        raise InputError(f"{where}: {key} = {value!r} is beyond all that can be measured; is the number right?")
+        raise InputError(f"{where}: {key} = {shown} is beyond all that can be measured; is the number right?")
     if found is None or unit not in {*UNITS_J, *GRAMS}:
-        raise InputError(f"{where}: {key} = {value!r} {_no_energy(text, unit)}")
+        raise InputError(f"{where}: {key} = {shown} {_no_energy(text, unit)}")
     if unit in UNITS_J:
         return float(found[1]), unit, UNITS_J[unit]
     if intensity is None:
-        raise InputError(f"{where}: {key} = {value!r} needs {INTENSITY} = 250 (of your grid) at the top of the file")
+        raise InputError(f"{where}: {key} = {shown} needs {INTENSITY} = 250 (of your grid) at the top of the file")
     return float(found[1]), unit, GRAMS[unit] / intensity * J_PER_KWH
 
 
@@ -122,6 +127,12 @@ def _no_energy(text: str, unit: str) -> str:
     return f"is no energy; write a number and one of {', '.join(units)}: '20 J'{meant}"
 
 
+def _short(value: object) -> str:
+    """Return a value as it may stand in one line of an error."""
+    text = repr(value) if isinstance(value, (str, int, float, bool, list, dict)) else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}... ({len(text)} characters)"
+
+
 def _meant(key: str, known: Iterable[str]) -> str:
     near = get_close_matches(key, list(known), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
@@ -130,7 +141,7 @@ def _meant(key: str, known: Iterable[str]) -> str:
 def _share(where: str, value: object) -> float:
     found = re.fullmatch(r"\s*([0-9]*\.?[0-9]+)\s*%\s*", value) if isinstance(value, str) else None
     if found is None:
-        raise InputError(f"{where}: {INCREASE} = {value!r} is no percentage of 0 or more; write '5 %'")
+        raise InputError(f"{where}: {INCREASE} = {_short(value)} is no percentage of 0 or more; write '5 %'")
     return float(found[1]) / 100
 
 

@@ -41,7 +41,7 @@ budget.toml:
   max_increase = "5 %"             # over the mean of the --baseline runs
   [stages."train/forward"]         # a stage's id, as in the JSON report; a / in a name is %2F there
   max = "20 J"
-  per_call = "3 mWh"
+  per_call = "3 mWh"                # per_sample of a stage that is a model, per_token of prefill and decode
   [layers."Net.encoder.layer.3"]
   per_call = "4 mJ"
   [units.request]                  # counted with energyprof.units("request")

@@ -9,7 +9,7 @@ from energyprof.model.domain import Provenance
 
 BudgetVerdict = Literal["within", "exceeded", "cannot tell"]
 Scope = Literal["total", "stage", "layer", "unit"]
-Per = Literal["run", "call", "sample", "unit"]
+Per = Literal["run", "call", "sample", "token", "unit"]
 
 
 @dataclass(frozen=True, slots=True)

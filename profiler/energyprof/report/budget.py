@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from energyprof.errors import InputError
 from energyprof.model.budget import BudgetVerdict, Limit, Ruling
-from energyprof.model.report import LayerRow, Report
+from energyprof.model.report import LayerRow, Report, StageRow
 from energyprof.report.budget_names import unknown_name
 from energyprof.report.comparable import is_one_machine, obstacles_to_a_difference
 from energyprof.report.figure import MODELLED, Figure, Figures
@@ -22,9 +22,7 @@ LEAST_COVERED = 0.95
 """Part of a run that has to be read for a figure to be called within a budget: the rest is not in it."""
 TOO_WIDE = "the budget lies in the interval; more runs, or more work in each, narrow that"
 TOO_WIDE_MODELLED = "the budget lies in the model's error, which no number of runs narrows; energyprof calibrate does"
-TOO_FEW = (
-    f"one run each, and runs are taken to differ by {100 * ASSUMED_SD:g} %; give several baselines, and several runs"
-)
+TOO_FEW = "the budget lies in the interval of one run each; give several baselines, and several runs"
 
 NO_SAMPLES = "the run has no loop whose samples are known; count its work: energyprof.units(...)"
 
@@ -86,9 +84,17 @@ def _figure(run: Figures, limit: Limit) -> tuple[Figure | None, str]:
         return run.measured(), "no reading covers the run"
     if limit.scope == "stage":
         stage = next((row for row in report.stages if row.stage == limit.name), None)
-        return None if stage is None else _each(run.stage(stage), stage.calls, limit)[0], _unknown(limit)
+        return None if stage is None else _each(run.stage(stage), _of_stage(stage, limit), limit)[0], _unknown(limit)
     layer = next((row for row in report.layers if row.layer == limit.name and row.phase == "total"), None)
     return (None, "") if layer is None else _each(run.layer(layer), _count(layer, limit), limit)
+
+
+def _of_stage(row: StageRow, limit: Limit) -> int | None:
+    """Return how many calls, samples or tokens a stage had; what nobody counted is not known."""
+    if limit.per in {"sample", "token"}:
+        told = row.facts.get(f"{limit.per}s")
+        return int(told) if told else None
+    return row.calls
 
 
 def _count(row: LayerRow, limit: Limit) -> int | None:

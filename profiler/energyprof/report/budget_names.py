@@ -12,6 +12,8 @@ from energyprof.model.ids import escape_component
 from energyprof.model.report import Report
 
 SHOWN: Final = 3
+LONGEST: Final = 80
+"""Characters of a wrong name that are repeated."""
 TABLES: Final[dict[Scope, str]] = {"stage": "stages", "layer": "layers", "unit": "units"}
 
 
@@ -19,7 +21,7 @@ def unknown_name(limit: Limit, reports: Sequence[Report]) -> InputError:
     """Return the error that says which names there are, those that may have been meant first."""
     names = _names(reports)
     own = names[limit.scope]
-    missing = f"the run has no {limit.scope} {limit.name!r}"
+    missing = f"the run has no {limit.scope} {_short(limit.name)}"
     escaped = _escaped(limit.name, own)
     if escaped:
         return InputError(
@@ -30,7 +32,7 @@ def unknown_name(limit: Limit, reports: Sequence[Report]) -> InputError:
     if elsewhere is not None:
         return InputError(f'{missing}, but a {elsewhere} of that name; write [{TABLES[elsewhere]}."{limit.name}"]')
     near = _near(limit.name, own)
-    has = f"it has {', '.join(map(repr, near))}" if near else "it has none"
+    has = f"it has {', '.join(map(_short, near))}" if near else "it has none"
     more = f" and {len(own) - len(near)} more" if len(own) > len(near) else ""
     return InputError(f"{missing} ({has}{more}); correct the name in the budget")
 
@@ -53,6 +55,10 @@ def _escaped(name: str, ids: Sequence[str]) -> list[str]:
 
 def _unescaped(name: str) -> str:
     return name.replace("%2F", "/").replace("%25", "%")
+
+
+def _short(name: str) -> str:
+    return repr(name) if len(name) <= LONGEST else f"{name[:LONGEST]!r}... ({len(name)} characters)"
 
 
 def _near(name: str, ids: Sequence[str]) -> list[str]:

@@ -62,3 +62,10 @@ def test_markdown_has_the_rows_of_the_table(render):
 
     assert page.count("<tr>") == 21
     assert "within chance" in page
+
+
+def test_one_row_is_not_tested_together_with_itself(sample, render):
+    one = sample.make_report([sample.Part("train", (9.0,))])
+
+    assert "1 row tested" in render(DiffTable, one, one)
+    assert "tested together" not in render(DiffTable, one, one)
