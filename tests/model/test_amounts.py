@@ -64,7 +64,20 @@ def test_an_energy_has_three_digits_a_unit_and_its_bounds(amount_j: Range, writt
 
 def test_money_has_cents_and_its_currency() -> None:
     assert amounts.money(Range(3.2, 3.01, 3.444), "EUR") == "3.20 EUR (3.01 to 3.44)"
-    assert amounts.money(Range.exactly(0.00123), "") == "0.00123"
+    assert amounts.money(Range.exactly(0.0123), "") == "0.0123"
+    assert (
+        amounts.money(Range(7.8e-6, 4e-6, 9e-6), "EUR")
+        == "under 0.01 EUR; a million times that: 7.80 EUR (4.00 to 9.00)"
+    )
+    assert amounts.money(Range.exactly(1e-12), "EUR") == "under 0.01 EUR"
+    assert amounts.money(Range.exactly(0.0), "EUR") == "0.00 EUR"
+    assert amounts.money(Range(0.0012, 0.0, 0.02), "") == "0.00120 (0.00 to 0.0200)"
+
+
+def test_what_nobody_could_weigh_or_read_off_a_meter_has_no_exponent() -> None:
+    assert amounts.carbon(Range(7.8e-12, 4e-12, 9e-12)) == "under 0.0001 \u00b5g CO2e"
+    assert amounts.energy(Range.exactly(0.001)) == "0.000278 mWh"
+    assert amounts.energy(Range.exactly(1e-9)) == "under 0.0001 mWh"
     assert amounts.money(Range.exactly(1234567.0), "USD") == "1 230 000 USD"
 
 

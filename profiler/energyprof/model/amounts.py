@@ -19,6 +19,8 @@ POWERS: Final = (("MW", 1e6), ("kW", 1e3), ("W", 1.0), ("mW", 1e-3))
 
 SMALLEST: Final = 1e-4
 """Below it a figure has more noughts than anybody counts and is written with an exponent."""
+COIN: Final = 0.01
+"""Of most currencies the least that is paid."""
 LARGEST: Final = 1e12
 """So has one above it."""
 
@@ -46,7 +48,14 @@ def power(amount_w: Range) -> str:
 
 
 def money(amount: Range, currency: str) -> str:
-    """Return a sum of money: `3.20 EUR (3.01 to 3.44)`; nameless where the price had no currency."""
+    """Return a sum of money: `3.20 EUR (3.01 to 3.44)`; nameless where the price had no currency.
+
+    What no coin pays is `under 0.01 EUR`, with what a million times that is where that is more.
+    """
+    if 0 < amount.high < COIN:
+        coin = f"under {COIN:g} {currency}".rstrip()
+        million = amount.times(1e6)
+        return coin if million.value < COIN else f"{coin}; a million times that: {money(million, currency)}"
     figures = with_bounds(amount, _money_digits)
     figure, _, bounds = figures.partition(" (")
     named = f"{figure} {currency}" if currency else figure
@@ -70,7 +79,10 @@ def days(amount: Range) -> str:
 def in_units(amount: Range, units: Units) -> str:
     """Return a figure with its bounds in the one unit that fits the figure."""
     name, factor = _unit(max(abs(amount.value), 1e-300) if amount.value else abs(amount.high), units)
-    shown = with_bounds(amount.times(1 / factor), digits)
+    scaled = amount.times(1 / factor)
+    if 0 < scaled.high < SMALLEST:
+        return f"under {SMALLEST:.4f} {name}"
+    shown = with_bounds(scaled, digits)
     figure, _, bounds = shown.partition(" (")
     return f"{figure} {name} ({bounds}" if bounds else f"{figure} {name}"
 
