@@ -103,13 +103,48 @@ def test_a_program_is_run_several_times_and_mean_and_spread_are_told(place: Any)
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.count(b"threads") == 2
     shown = done.stderr.decode()
-    assert "run 2/2 -> serve-run2.eprof" in shown
+    assert "run 2/2 -> serve-run2.eprof\n" in shown  # no cooling is told of where there is none
     (row,) = (line.split() for line in shown.splitlines() if line.startswith("serve "))
     assert row[1] == "2"
     assert row[3].startswith("±")
     again = place.run(*words)
     assert again.returncode == 2
     assert b"serve-run1.eprof exists already" in again.stderr
+
+
+STOPPING = """
+import os, signal, sys
+print("read", repr(sys.stdin.read()), flush=True)
+first = not os.path.exists("been")
+open("been", "w").close()
+if not first:
+    os.killpg(0, signal.SIGINT)
+    signal.pause()
+"""
+
+
+def test_ctrl_c_between_repeated_runs_keeps_those_done_and_says_how_many(place: Any) -> None:
+    place.write("job.py", STOPPING)
+
+    done = place.run("--runs", "5", "--cool-down", "0.1", "-o", "job.eprof", "job.py", stdin=b"typed")
+
+    said = done.stderr.decode()
+    assert done.returncode == 130, said
+    assert done.stdout.splitlines() == [b"read ''"] * 2
+    assert "run 2/5 -> job-run2.eprof, after 0.1 s to cool down" in said
+    assert "interrupted; 1 of 5 runs is done and kept; what follows is of it only" in said
+    assert place.recordings() == [place.folder / "job-run1.eprof"]
+
+
+def test_a_repeated_run_that_fails_is_told_with_its_status(place: Any) -> None:
+    place.write("job.py", "raise SystemExit(7)")
+
+    done = place.run("--runs", "2", "--cool-down", "0", "-o", "job.eprof", "job.py")
+
+    assert done.returncode == 7
+    assert b"run 1/2 ended with status 7" in done.stderr
+    assert b"2 of 2 runs ended with an error" in done.stderr
+    assert len(place.recordings()) == 2
 
 
 def test_repeated_runs_end_as_the_program_does(place: Any) -> None:

@@ -44,22 +44,33 @@ def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) ->
     status, way, series = 0, named.stem, new_series()
     try:
         for at, path in enumerate(paths, 1):
-            if at > 1:
-                time.sleep(args.cool_down)
+            pause_s = args.cool_down if at > 1 else 0.0
             if not args.quiet:
-                print(f"energyprof: run {at}/{len(paths)} -> {path}", file=sys.stderr, flush=True)
+                cooling = f", after {pause_s:g} s to cool down" if pause_s else ""
+                print(f"energyprof: run {at}/{len(paths)} -> {path}{cooling}", file=sys.stderr, flush=True)
+            time.sleep(pause_s)
             code = record(own, path, {SERIES: series})
             status = status or code
+            if code and not args.quiet:
+                print(f"energyprof: run {at}/{len(paths)} ended with status {code}", file=sys.stderr, flush=True)
             if code and not path.exists():
                 break
     except KeyboardInterrupt:
-        print("energyprof: interrupted", file=sys.stderr)
+        kept = sum(path.exists() for path in paths)
+        print(f"energyprof: interrupted; {_kept(kept, len(paths))}", file=sys.stderr)
         status = 130
     done = [(way, path) for path in paths if path.exists()]
     if done and not args.quiet:
         print_table(done, Wishes(), sys.stderr)
         print(f"energyprof: one of them: energyprof report {in_shell(str(done[-1][1]))}", file=sys.stderr)
     return status
+
+
+def _kept(kept: int, wanted: int) -> str:
+    if not kept:
+        return f"none of {wanted} runs was done"
+    what = "is done and kept; what follows is of it" if kept == 1 else "are done and kept; what follows is of them"
+    return f"{kept} of {wanted} runs {what} only"
 
 
 def new_series() -> str:

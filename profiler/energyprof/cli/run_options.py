@@ -134,7 +134,8 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         type=_runs,
         default=1,
         metavar="N",
-        help="run it N times, and tell mean and spread",
+        help="run it N times, and tell mean and spread; with -o NAME.eprof they are NAME-run1.eprof, NAME-run2.eprof "
+        "... and read nothing: standard input is empty in all of them. Ctrl-C keeps those that are done",
     )
     parser.add_argument(
         "--cool-down", type=_pause, default=3.0, metavar="S", help="with --runs: pause between runs (default: 3 s)"
