@@ -25,10 +25,14 @@ def width(wanted: int | None = None) -> int:
 
 
 def color(choice: str, stream: TextIO) -> bool:
-    """Return whether to colour: `always`, `never`, or `auto` (a terminal that is not dumb, NO_COLOR unset or empty)."""
+    """Return whether to colour: `always`, `never` or `auto`.
+
+    That is on a terminal, unless TERM is dumb, NO_COLOR is set to something or CLICOLOR to 0.
+    """
     if choice != "auto":
         return choice == "always"
-    return is_terminal(stream) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    unwanted = os.environ.get("NO_COLOR") or os.environ.get("CLICOLOR") == "0" or os.environ.get("TERM") == "dumb"
+    return is_terminal(stream) and not unwanted
 
 
 def unicode(stream: TextIO) -> bool:
