@@ -19,7 +19,7 @@ from energyprof.attribute.repeats import with_repeats
 from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.recalled import read_recalled, store_recalled
-from energyprof.capture.results import read_attribution, store_attribution
+from energyprof.capture.results import awaits_fit, read_attribution, store_attribution
 from energyprof.errors import CaptureError
 from energyprof.footprint.footprint import footprint_of_sum
 from energyprof.interfaces import Exporter, FindingRule, FinishedRun, RenderContext
@@ -58,14 +58,14 @@ class Run:
     def __init__(self, path: Path, *, is_live: bool = False, is_new: bool = False) -> None:
         """Open a `.eprof` file; raises CaptureError if it cannot be read.
 
-        `is_new`: it has just been recorded, so that the fit will need all of it and its facts need not be read apart.
+        `is_new`: it has just been recorded. As of any run whose fit is to be done all of it is needed, and read once.
         """
         self.path = path
         self.assumptions = Assumptions()
         """What turns its energy into CO2e and money in its reports; nothing, unless somebody sets it."""
         self._progress: Progress | None = None
         self._so_far = read_trace(path, is_live=True) if is_live else None
-        self._read = read_trace(path) if is_new else self._so_far
+        self._read = read_trace(path) if is_new or (not is_live and awaits_fit(path)) else self._so_far
         self._facts = read_run(path) if self._read is None else summary_of(self._read, finished=not is_live)
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from energyprof.capture import CaptureWriter, read_attribution, read_trace, store_attribution
+from energyprof.capture.results import awaits_fit
 from energyprof.capture.value_codec import pack_value, unpack_value
 from energyprof.errors import CaptureError
 from energyprof.model.attribution import (
@@ -102,6 +103,24 @@ def test_a_fit_of_another_version_is_none(capture: Path) -> None:
     store_attribution(capture, replace(ATTRIBUTION, version=ATTRIBUTION_VERSION + 1))
 
     assert read_attribution(capture) is None
+
+
+def test_a_finished_run_awaits_its_fit_until_one_of_this_version_is_stored(capture: Path) -> None:
+    store_attribution(capture, replace(ATTRIBUTION, version=ATTRIBUTION_VERSION + 1))
+    assert awaits_fit(capture)
+
+    store_attribution(capture, ATTRIBUTION)
+
+    assert not awaits_fit(capture)
+
+
+def test_a_run_that_is_not_finished_awaits_no_fit(tmp_path: Path) -> None:
+    path = tmp_path / "killed.eprof"
+    writer = CaptureWriter(path)
+    writer.set_run(RunFacts(("x",), 0, 0, 1, None))
+    writer.commit(force=True)
+
+    assert not awaits_fit(path)
 
 
 def test_a_later_fit_replaces_the_earlier(capture: Path) -> None:

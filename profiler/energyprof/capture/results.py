@@ -37,6 +37,17 @@ def read_attribution(path: str | Path) -> Attribution | None:
     return value if isinstance(value, Attribution) else None
 
 
+def awaits_fit(path: str | Path) -> bool:
+    """Return whether a finished run has no fit of this version yet; raises CaptureError if the file cannot be read.
+
+    Whether a stored fit is sound is seen where it is read.
+    """
+    with opened(Path(path)) as db:
+        is_finished = db.execute("SELECT 1 FROM fact WHERE name = 'finished'").fetchone() is not None
+        row = db.execute("SELECT version FROM result WHERE name = ?", (_NAME,)).fetchone()
+    return is_finished and row != (ATTRIBUTION_VERSION,)
+
+
 def store_result(path: Path, name: str, version: int, content: bytes, wait_s: float = 2.0) -> None:
     """Store what was found under a name, replacing an earlier one: wholly or not at all.
 
