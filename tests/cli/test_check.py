@@ -12,7 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from energyprof.cli.budget_file import read_budget
-from energyprof.cli.check_page import Checked, amounts, as_markdown
+from energyprof.cli.check_page import Checked, amounts, as_markdown, as_text
 from energyprof.errors import InputError
 from energyprof.model.budget import Limit, Ruling
 
@@ -53,6 +53,22 @@ def test_a_budget_far_below_is_exceeded(check: Any) -> None:
 
     assert done.returncode == 1
     assert b"exceeded" in done.stdout
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_verdicts_fit_the_width_and_lose_nothing(width: int) -> None:
+    name = "train/epoch/forward/Classifier.encoder.layer.11.attention.self.query"
+    limit = Limit("stage", name, "call", 10.8, "mWh", 3.6)
+    ruling = Ruling(limit, 0.9, 0.6, 1.5, "cannot tell", "estimated (model)", "the budget lies in the model's error")
+    checked = Checked((Path("a/long/way/to/the/folder/of/all/recordings/job.eprof"),), (), (ruling,), 3)
+
+    lines = as_text(checked, unicode=True, width=width).splitlines()
+
+    assert max(map(len, lines)) <= width
+    said = "".join(line.strip() for line in lines).replace(" ", "")
+    for part in (name, "0.25mWh(0.1667to0.4167)", "budget3mWh", "estimated(model)", "liesinthemodel'serror"):
+        assert part in said
+    assert any("budget 3 mWh" in line for line in lines)
 
 
 @pytest.mark.parametrize(("words", "status"), [((), 3), (("--allow-unsure",), 0)])

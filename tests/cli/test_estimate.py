@@ -83,6 +83,35 @@ def test_the_accelerators_are_listed_with_their_sources(capsys: pytest.CaptureFi
     assert all(row["source"] for row in rows)
 
 
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--hardware", "list"),
+        ("--reproduce", "strubell2019"),
+        ("--hardware", "A100-SXM", "--parameters", "7B", "--tokens", "1T", "--region", "FR", "--price", "0.25 EUR"),
+    ],
+)
+def test_pages_fit_the_width_but_for_addresses(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...], width: int
+) -> None:
+    status, out, _ = estimate(capsys, *words, "--width", str(width))
+
+    assert status == 0
+    assert [line for line in out.splitlines() if len(line) > width and "://" not in line] == []
+
+
+def test_the_narrow_list_names_each_accelerator_with_its_figures_and_its_source_below(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, out, _ = estimate(capsys, "--hardware", "list", "--width", "60")
+
+    lines = out.splitlines()
+    at = next(place for place, line in enumerate(lines) if line.startswith("TPUv4"))
+    assert lines[at].split()[:4] == ["TPUv4", "2020", "192", "275"]
+    assert lines[at + 1] == "  https://arxiv.org/abs/2304.01433"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -32,7 +32,7 @@ def test_numbers_stand_for_runs(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert status == 0
     assert out.startswith(
-        "Serving overtakes training after 5.48 years (3.83 to 9.58), later than the 365\ndays asked for."
+        "Serving overtakes training after 5.48 years (3.83 to 9.58), later than the\n365 days asked for."
     )
     assert "estimated (model)" in out
     assert "energy of a training" in out

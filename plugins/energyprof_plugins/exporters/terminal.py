@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import textwrap
 from collections.abc import Iterable
 from typing import Final
@@ -13,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.line_breaks import UNBROKEN, WITHIN_FIGURE
 from energyprof.model.report import Report
 from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
@@ -36,9 +36,6 @@ ROWS: Final = 12
 """Rows of the table unless option `rows` says otherwise."""
 NARROWEST: Final = 60
 WIDEST: Final = 200
-UNBROKEN: Final = "\ue000"
-"""Stands for the space within a figure while lines are broken: no name holds it (`visible` escapes it)."""
-WITHIN_FIGURE: Final = re.compile(r"(?<=\d) (?=\d{3}\b|%|[kMm\u00b5]?[JW]\b|[mn\u00b5]?s\b|CPU\b)|(?<=CPU) (?=s\b)")
 
 
 class Terminal:

@@ -12,7 +12,7 @@ from energyprof.cli.check_page import Checked, as_json, as_markdown, as_text
 from energyprof.cli.compare_command import refuse_twice
 from energyprof.cli.diff_command import paths_of
 from energyprof.cli.recorded_run import resolve_run
-from energyprof.cli.report_command import write_file
+from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
 from energyprof.model.shell import in_shell
 
@@ -74,6 +74,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-unsure", action="store_true", help="exit status 0 where the intervals cannot tell")
     parser.add_argument("-f", "--format", choices=("text", "markdown", "json"), default="text", help="default: text")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -104,7 +105,8 @@ def _rendered(args: argparse.Namespace, checked: Checked) -> str:
         return as_json(checked)
     if args.format == "markdown":
         return as_markdown(checked)
-    return as_text(checked, unicode=args.output is not None or terminal.unicode(sys.stdout))
+    is_unicode = args.output is not None or terminal.unicode(sys.stdout)
+    return as_text(checked, unicode=is_unicode, width=terminal.width(args.width))
 
 
 def _swallowed(args: argparse.Namespace) -> str:

@@ -10,8 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from energyprof.cli.fitted_table import beside
 from energyprof.model.amounts import ENERGIES, JOULES, MASSES, Units
 from energyprof.model.budget import Limit, Ruling
+from energyprof.model.line_breaks import wrapped
 
 SCHEMA: Final = "energyprof-check/1"
 FAMILIES: Final = (JOULES, ENERGIES, MASSES)
@@ -59,17 +61,21 @@ def as_json(checked: Checked) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def as_text(checked: Checked, *, unicode: bool) -> str:
-    """Return a line for each limit, aligned, below what was checked."""
-    rows = [(ruling.verdict, what(ruling), *amounts(ruling), ruling) for ruling in checked.rulings]
-    widths = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:4]]
-    lines = checked.who()
-    for verdict, subject, figure, limit, ruling in rows:
-        first = f"{verdict:{widths[0]}}  {subject:{widths[1]}}  {figure:{widths[2]}}  {limit:{widths[3]}}"
-        lines.append(f"{first}  {ruling.provenance}")
-        if ruling.reason:
-            lines.append(f"{'':{widths[0]}}  {_printable(ruling.reason)}")
-    text = "".join(f"{line}\n" for line in (*lines, *checked.remarks()))
+def as_text(checked: Checked, *, unicode: bool, width: int) -> str:
+    """Return a line for each limit, aligned, below what was checked; lines for each where one does not fit."""
+    rows = [(one.verdict, what(one), *amounts(one), one.provenance) for one in checked.rulings]
+    room = max((len(row[0]) for row in rows), default=0) + 2
+    single = beside(rows, width)
+    lines = [line for who in checked.who() for line in wrapped(who, width, rest="  ")]
+    for place, ((verdict, subject, *told), ruling) in enumerate(zip(rows, checked.rulings, strict=True)):
+        if single:
+            lines.append(single[place])
+        else:
+            lines += wrapped(subject, width, f"{verdict:{room}}", " " * (room + 2))
+            lines += wrapped(f"{told[0]}, {told[1]}, {told[2]}", width, " " * room, " " * room)
+        lines += wrapped(_printable(ruling.reason), width, " " * room, " " * room)
+    lines += [line for remark in checked.remarks() for line in wrapped(remark, width, rest="  ")]
+    text = "".join(f"{line}\n" for line in lines)
     return text if unicode else text.replace("\u00b5", "u").replace("\N{MINUS SIGN}", "-")
 
 

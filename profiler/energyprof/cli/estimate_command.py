@@ -75,13 +75,13 @@ def _content(args: argparse.Namespace) -> str:
     from energyprof.footprint.estimate import Description, estimate
     from energyprof.footprint.training import PUE
 
-    is_json = args.format == "json"
+    is_json, width = args.format == "json", terminal.width(args.width)
     table = accelerators.shipped()
     if args.reproduce is not None:
         rows = [_reproduced(row, table) for row in strubell.TABLE_3]
-        return (estimate_page.reproduction_document if is_json else estimate_page.reproduction_page)(rows)
+        return estimate_page.reproduction_document(rows) if is_json else estimate_page.reproduction_page(rows, width)
     if args.hardware == "list":
-        return (estimate_page.hardware_document if is_json else estimate_page.hardware_page)(table)
+        return estimate_page.hardware_document(table) if is_json else estimate_page.hardware_page(table, width)
     described = Description(
         accelerator=None if args.hardware is None else accelerators.find(args.hardware, table),
         count=args.count,
@@ -100,7 +100,7 @@ def _content(args: argparse.Namespace) -> str:
     if assumed.pue is None:
         assumed = replace(assumed, pue=PUE)
     found = estimate(described, assumed)
-    return estimate_page.document(found) if is_json else estimate_page.page(found, terminal.width(args.width))
+    return estimate_page.document(found) if is_json else estimate_page.page(found, width)
 
 
 def _reproduced(row: PaperRow, table: tuple[Accelerator, ...]) -> Reproduced:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from energyprof.cli.fitted_table import beside, fitted_table
 from energyprof.footprint import strubell, training
 from energyprof.footprint.accelerators import Accelerator
 from energyprof.footprint.estimate import Estimate
@@ -14,16 +14,21 @@ from energyprof.footprint.strubell import Reproduced
 from energyprof.model import amounts
 from energyprof.model.footprint_document import footprint_document, range_document
 from energyprof.model.footprint_text import footprint_lines
+from energyprof.model.line_breaks import wrapped
 from energyprof.model.range import Range
 
 SCHEMA = "energyprof-estimate/1"
 PROVENANCE = "estimated (model)"
+HARDWARE_KEY = (
+    "board: its rated power in W; TFLOP/s: its peak with numbers of 16 bits; W: mean power of one with its share of "
+    "the host, by which an estimate goes"
+)
 
 
 def page(found: Estimate, width: int) -> str:
     """Return the estimate for people."""
-    lines = [f"{PROVENANCE}: worked out from a description, nothing was measured", ""]
-    lines += textwrap.wrap(_heading(found), width)
+    lines = [*wrapped(f"{PROVENANCE}: worked out from a description, nothing was measured", width), ""]
+    lines += wrapped(_heading(found), width)
     rows = [
         ("power", amounts.power(found.power_w), found.power_basis),
         *_work_rows(found),
@@ -32,7 +37,7 @@ def page(found: Estimate, width: int) -> str:
     if found.rent_usd is not None:
         rows.append(("rent", amounts.money(found.rent_usd, "USD"), found.rent_basis))
     lines += _table(rows, width)
-    lines += ["", *textwrap.wrap(_bounds_said(found), width)]
+    lines += ["", *wrapped(_bounds_said(found), width)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -59,29 +64,29 @@ def document(found: Estimate) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def reproduction_page(rows: Iterable[Reproduced]) -> str:
+def reproduction_page(rows: Iterable[Reproduced], width: int) -> str:
     """Return the rows of the paper's table beside what comes out here."""
     lines = [
-        f"{strubell.SOURCE}: printed there -> worked out here",
-        f"kWh = {strubell.PUE} * hours * W / 1000, CO2e = {strubell.LB_PER_KWH} lb * kWh",
+        *wrapped(f"{strubell.SOURCE}: printed there -> worked out here", width),
+        *wrapped(f"kWh = {strubell.PUE} * hours * W / 1000, CO2e = {strubell.LB_PER_KWH} lb * kWh", width),
         "",
-        f"{'model':17} {'hardware':13} {'W':>9} {'h':>8}  {'kWh':19}  {'CO2e, lb':19}  cloud USD",
     ]
-    notes = []
+    told, notes = [], []
     for done in rows:
         row = done.row
         mark = ""
         if row.reason:
             notes.append(row.reason)
             mark = "*" * len(notes)
+        hardware = f"{row.accelerator.removesuffix('-PCIE').removesuffix('-SXM2')} x{row.count}"
         watts = "-" if row.power_w is None else f"{row.power_w:.2f}"
         kwh, pounds = _beside(row.kwh, done.kwh), _beside(row.lb, done.lb)
         usd = f"{_span(*row.usd)} -> {_span(*done.usd)}"
-        hardware = f"{row.accelerator.removesuffix('-PCIE').removesuffix('-SXM2')} x{row.count}"
-        lines.append(
-            f"{row.model:17} {hardware:13} {watts:>9} {f'{row.hours:.0f}{mark}':>8}  {kwh:19}  {pounds:19}  {usd}"
-        )
-    lines += ["", *(f"{'*' * (place + 1)} {note}" for place, note in enumerate(notes))]
+        told.append((row.model, hardware, watts, f"{row.hours:.0f}{mark}", kwh, pounds, usd))
+    heads = ("model", "hardware", "W", "h", "kWh", "CO2e, lb", "cloud USD")
+    lines += [*fitted_table(heads, told, width, right=(2, 3), named_by=2), ""]
+    for place, note in enumerate(notes):
+        lines += wrapped(note, width, f"{'*' * (place + 1)} ", "  ")
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -104,14 +109,20 @@ def reproduction_document(rows: Iterable[Reproduced]) -> str:
     return json.dumps({"schema": SCHEMA, "source": strubell.SOURCE, "rows": told}, indent=1, allow_nan=False) + "\n"
 
 
-def hardware_page(table: Iterable[Accelerator]) -> str:
-    """Return the table of accelerators."""
-    lines = [f"{'name':15} {'year':4}  {'board W':>7}  {'16-bit TFLOP/s':>14}  {'W, host included':22}  source"]
-    lines += [
-        f"{one.name:15} {one.year}  {one.board_w:7g}  {one.peak_flops / 1e12:14g}  "
-        f"{_plain_watts(one.power_w):22}  {one.source}"
+def hardware_page(table: Sequence[Accelerator], width: int) -> str:
+    """Return the table of accelerators; the source of each stands below it where it does not fit beside."""
+    heads = ("name", "year", "board", "TFLOP/s", "W", "source")
+    told = [
+        (one.name, str(one.year), f"{one.board_w:g}", f"{one.peak_flops / 1e12:g}", _plain_watts(one.power_w))
         for one in table
     ]
+    sources = [one.source for one in table]
+    lines = beside([heads, *((*row, source) for row, source in zip(told, sources, strict=True))], width, right=(2, 3))
+    if not lines:
+        first, *rows = beside([heads[:-1], *told], width, right=(2, 3))
+        below = (wrapped(source, width, "  ", "  ") for source in sources)
+        lines = [first, *(line for row, source in zip(rows, below, strict=True) for line in (row, *source))]
+    lines += wrapped(HARDWARE_KEY, width)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -173,8 +184,8 @@ def _bounds_said(found: Estimate) -> str:
 def _table(rows: Iterable[tuple[str, str, str]], width: int) -> list[str]:
     lines = []
     for name, figure, basis in rows:
-        lines.append(f"  {name:11} {figure}")
-        lines += textwrap.wrap(basis, width, initial_indent=" " * 16, subsequent_indent=" " * 16)
+        lines += wrapped(figure, width, f"  {name:11} ", " " * 16)
+        lines += wrapped(basis, width, " " * 16, " " * 16)
     return lines
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from energyprof.model.line_breaks import wrapped
 from energyprof.model.past import PastRun
 from energyprof.model.past_text import cost, date
 from energyprof.past.line import line_of
@@ -28,13 +28,13 @@ def page(kept: Kept, path: str, rows: int, width: int) -> str:
         head = f"{run.id}  {date(run.start)}  {cost(run.energy)}{_ending(run)}"
         if run.id in repeats:
             head += f"  repeats {repeats[run.id]}"
-        lines += textwrap.wrap(head, width, subsequent_indent="    ")
-        lines += textwrap.wrap(_visible(run.work.command), width, initial_indent="    ", subsequent_indent="      ")
+        lines += wrapped(head, width, rest="    ")
+        lines += wrapped(_visible(run.work.command), width, "    ", "      ")
     if len(kept.runs) > rows:
         lines.append(f"and {len(kept.runs) - rows} older: --rows {len(kept.runs)}")
     if kept.runs:
-        lines += ["", *(line for text in _sums(found) for line in _wrapped(text, width))]
-    lines += [line for text in _faults(kept, path) for line in _wrapped(text, width)]
+        lines += ["", *(line for text in _sums(found) for line in wrapped(text, width, rest="  "))]
+    lines += [line for text in _faults(kept, path) for line in wrapped(text, width, rest="  ")]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -92,10 +92,6 @@ def _ending(run: PastRun) -> str:
 def _visible(text: str) -> str:
     """Return a command on one line, without what a terminal would obey."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent="  ")
 
 
 def _total_document(total: Total) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from energyprof.cli.fitted_table import fitted_table
 from energyprof.footprint.footprint import ESTIMATED, footprint
 from energyprof.footprint.projection import Projection, Sensitivity
 from energyprof.footprint.projection_chart import characters, span_days, verdict
@@ -14,12 +14,15 @@ from energyprof.model import amounts
 from energyprof.model.footprint_document import footprint_document, range_document
 from energyprof.model.footprint_rows import Assumptions, FootprintRow
 from energyprof.model.footprint_text import footprint_lines
+from energyprof.model.line_breaks import wrapped
 from energyprof.model.range import Range
 
 if TYPE_CHECKING:
     from energyprof.cli.project_command import Energy
 
 SCHEMA = "energyprof-projection/1"
+GROUND = 12
+"""Characters of the names of what is assumed."""
 NAMES = {
     "training_j": "energy of a training",
     "trainings": "trainings",
@@ -42,10 +45,11 @@ class Told(NamedTuple):
 def page(told: Told, width: int) -> str:
     """Return the projection for people."""
     found = told.found
-    lines = [*textwrap.wrap(verdict(found), width), "estimated (model): a linear projection of", ""]
-    lines += [f"  {line}" for line in _grounds(told)]
+    lines = [*wrapped(verdict(found), width), "estimated (model): a linear projection of", ""]
+    for name, basis in _grounds(told):
+        lines += wrapped(basis, width, f"  {name:{GROUND}}", " " * (GROUND + 2))
     lines += ["", *characters(found, width), ""]
-    lines += [*textwrap.wrap("-  all trainings   *  serving so far   .  its bounds", width, initial_indent="  "), ""]
+    lines += ["  -  all trainings   *  serving so far   .  its bounds", ""]
     share = found.serving_j.value / found.total_j.value if found.total_j.value > 0 else 0.0
     after = amounts.days(found.assumed.days)
     lines += [
@@ -56,10 +60,12 @@ def page(told: Told, width: int) -> str:
         f"  serving is  {share * 100:.0f} % of both",
     ]
     for name, figure, basis in _footprint_rows(told):
-        lines += textwrap.wrap(f"{name:11} {figure}", width, initial_indent="  ", subsequent_indent=" " * 16)
-        lines += textwrap.wrap(basis, width, initial_indent=" " * 16, subsequent_indent=" " * 16)
-    lines += ["", *textwrap.wrap("what matters most, one assumption moved and the others as they are", width)]
-    lines += list(_sensitivity(found, width))
+        lines += wrapped(figure, width, f"  {name:{GROUND}}", " " * 16)
+        lines += wrapped(basis, width, " " * 16, " " * 16)
+    lines += ["", *wrapped("what matters most, one assumption moved and the others as they are", width)]
+    heads = ("assumption", "from .. to", "overtaking after", "energy of both")
+    lines += [f"  {line}" for line in fitted_table(heads, [*map(_moved, found.sensitivity)], width - 2)]
+    lines += [] if all(row.has_bounds for row in found.sensitivity) else ["  * it had no bounds: halved and doubled"]
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -108,13 +114,13 @@ def document(told: Told) -> str:
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def _grounds(told: Told) -> Iterator[str]:
+def _grounds(told: Told) -> Iterator[tuple[str, str]]:
     assumed = told.found.assumed
-    yield f"training    {amounts.energy(assumed.training_j)}, {_said(told.training)}"
-    yield f"trainings   {amounts.count(assumed.trainings)}, all before the first day"
-    yield f"request     {amounts.small_energy(assumed.request_j)}, {_said(told.request)}"
-    yield f"clients     {amounts.count(assumed.clients)}"
-    yield f"requests    {amounts.count(assumed.requests_per_client_day)} of a client and day"
+    yield "training", f"{amounts.energy(assumed.training_j)}, {_said(told.training)}"
+    yield "trainings", f"{amounts.count(assumed.trainings)}, all before the first day"
+    yield "request", f"{amounts.small_energy(assumed.request_j)}, {_said(told.request)}"
+    yield "clients", amounts.count(assumed.clients)
+    yield "requests", f"{amounts.count(assumed.requests_per_client_day)} of a client and day"
 
 
 def _said(energy: Energy) -> str:
@@ -130,23 +136,6 @@ def _footprint_rows(told: Told) -> Iterator[tuple[str, str, str]]:
         return
     origin = dict(told.assumptions.origins).get("pue", "")
     yield from (row for row in footprint_lines(_footprint(told), pue_basis=origin) if row[0] != "energy")
-
-
-def _sensitivity(found: Projection, width: int) -> Iterator[str]:
-    """Yield a row for each assumption, or three lines where a row does not fit."""
-    heads = ("assumption", "from .. to", "overtaking after", "energy of both")
-    rows = [_moved(row) for row in found.sensitivity]
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    if sum(widths) + 2 * len(widths) <= width:
-        for cells in (heads, *rows):
-            yield "  " + "  ".join(cell.ljust(room) for cell, room in zip(cells, widths, strict=True))
-    else:
-        for name, *figures in rows:
-            yield f"  {name}"
-            for head, figure in zip(heads[1:], figures, strict=True):
-                yield f"    {head:17} {figure}"
-    if not all(row.has_bounds for row in found.sensitivity):
-        yield "  * it had no bounds: halved and doubled"
 
 
 def _moved(row: Sensitivity) -> tuple[str, str, str, str]:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from energyprof.model.line_breaks import WITHIN_FIGURE
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
 from energyprof_plugins.exporters.html_page.markup import badge, name, words
-from energyprof_plugins.exporters.terminal import WITHIN_FIGURE
 from energyprof_plugins.exporters.visible import program_name
 
 GLYPHS: Final = Glyphs(unicode=True)
