@@ -10,7 +10,7 @@ import pytest
 
 from energyprof.attribute.fit import attribute
 from energyprof.attribute.folded import as_folded, without_folded
-from energyprof.attribute.passed_over import as_sampled
+from energyprof.attribute.passed_over import as_sampled, in_how_many_calls
 from energyprof.attribute.step_shares import passed_over_stages, step_shares
 from energyprof.model.attribution import PROVENANCES, DomainAttribution
 from energyprof.model.trace import Trace
@@ -115,6 +115,18 @@ def test_the_report_says_in_how_many_calls_layers_were_recorded(half: Trace) -> 
     (warning,) = found.warnings
     assert warning.startswith("layers of net were recorded in 10 of its 20 calls, drawn at random, to keep the bound")
     assert stage(half, OVER) not in {*found.calls.target.tolist(), *found.follows.target.tolist()}
+
+
+def test_many_models_are_told_in_one_line_that_names_those_called_most() -> None:
+    counts = {"a": (20, 10), "b": (300, 30), "c": (40, 20), "d": (5, 4), "e": (6, 5)}
+
+    (said,) = in_how_many_calls(counts)
+
+    assert said.startswith(
+        "layers of b were recorded in 270 of its 300 calls, of c in 20 of its 40, of a in 10 of its 20, "
+        "of 2 more in some of theirs, drawn at random"
+    )
+    assert in_how_many_calls({}) == []
 
 
 def test_a_trace_without_such_steps_stays_the_same(make: Any) -> None:

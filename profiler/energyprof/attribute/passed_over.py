@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -75,6 +77,10 @@ def _without(flows: Flows, gone: Flags) -> Flows:
     return Flows(flows.source[kept], flows.target[kept], flows.count[kept], flows.nbytes[kept])
 
 
+_NAMED: Final = 3
+"""Models that the warning names, those called most often."""
+
+
 def _said(stages: tuple[Stage, ...], found: list[StepShares], times: StageTimes) -> list[str]:
     """Return in how many calls of each model layers were recorded, its forward passes together."""
     counts: dict[str, tuple[int, int]] = {}
@@ -83,8 +89,17 @@ def _said(stages: tuple[Stage, ...], found: list[StepShares], times: StageTimes)
             name = stages[shares.model].name
             whole, over = counts.get(name, (0, 0))
             counts[name] = whole + int(times.calls[shares.model]), over + int(times.calls[shares.passed])
-    return [
-        f"layers of {name} were recorded in {whole - over} of its {whole} calls, drawn at random, to keep the bound of "
-        "--max-overhead; their figures are inferred from those calls"
-        for name, (whole, over) in counts.items()
-    ]
+    return in_how_many_calls(counts)
+
+
+def in_how_many_calls(counts: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Return one warning on all models, by name their calls and those of them whose layers were not recorded."""
+    if not counts:
+        return []
+    often = sorted(counts.items(), key=lambda item: -item[1][0])
+    (first, (whole, over)), *others = often
+    said = [f"layers of {first} were recorded in {whole - over} of its {whole} calls"]
+    said += [f"of {name} in {whole - over} of its {whole}" for name, (whole, over) in others[: _NAMED - 1]]
+    if len(often) > _NAMED:
+        said.append(f"of {len(often) - _NAMED} more in some of theirs")
+    return [f"{', '.join(said)}, drawn at random, to keep the bound of --max-overhead; the rest is inferred from those"]

@@ -90,7 +90,7 @@ def _chart(envelope: PowerEnvelope, row: DomainRow | None, history: PowerHistory
     said = f"{name(envelope.domain)}: {watts(least_w)} to {watts(most_w)}, mean {watts(mean_w)}"
     said += "" if share >= 0.995 else f", known for {percent(share, 0)} of the run"
     how = ' <span class="badge pE">model</span>' if row is not None and row.provenance == "estimated (model)" else ""
-    yield f"<div class=lab><b>{name(envelope.domain)}</b>{how}<br>0 to {watts(top_w)}<br>mean {watts(mean_w)}</div>"
+    yield f"<div class=lab><b>{name(envelope.domain)}</b>{how}<br> 0 to {watts(top_w)},<br> mean {watts(mean_w)}</div>"
     yield (
         f'<svg class=pw data-h={HEIGHT} viewBox="0 0 {history.buckets} {HEIGHT}" preserveAspectRatio=none role=img '
         f'aria-label="{said}"><path class=env d="{shade}"/><path class=mean d="{line}"/>{floor}</svg>'
