@@ -227,6 +227,14 @@ def test_no_figure_of_the_verdict_is_broken_between_lines(sample):
     assert re.search("\\d\u00a0m?J", heading)
 
 
+def test_no_figure_of_a_warning_is_broken_between_lines(sample):
+    report = replace(sample.voice_assistant(), warnings=("what is left costs 4 % of 9 340 ms, 2.1 CPU s in all",))
+
+    page = HtmlReport().render(report, RenderContext())
+
+    assert "<li>what is left costs 4\u00a0% of 9\u00a0340\u00a0ms, 2.1\u00a0CPU\u00a0s in all" in page
+
+
 def test_a_part_of_the_bar_has_its_name_only_on_pages_wide_enough_for_it(sample):
     bar = re.search("<svg class=led.*?</svg><p>", rendered(sample.voice_assistant()), re.DOTALL).group()
 

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from energyprof.model.line_breaks import WITHIN_FIGURE
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
-from energyprof_plugins.exporters.html_page.markup import badge, name, words
+from energyprof_plugins.exporters.html_page.markup import NO_BREAK, badge, name, whole_figures, words
 from energyprof_plugins.exporters.visible import program_name
 
 GLYPHS: Final = Glyphs(unicode=True)
-NO_BREAK: Final = "\u00a0"
 INTERVAL: Final = re.compile(r"\([-\u2212\d. ]+ to [-\u2212\d. ]+\)")
 WIDTH: Final = 200
 """Columns: there is room for what the stage of the verdict took."""
@@ -44,7 +42,7 @@ def heading(report: Report) -> str:
 def _unbroken(sentence: str) -> str:
     """Return a sentence whose figures and intervals stay on one line."""
     whole = INTERVAL.sub(lambda found: found[0].replace(" ", NO_BREAK), sentence)
-    return WITHIN_FIGURE.sub(NO_BREAK, whole).replace(" \u00b1", f"{NO_BREAK}\u00b1")
+    return whole_figures(whole).replace(" \u00b1", f"{NO_BREAK}\u00b1")
 
 
 def _machine(report: Report) -> Iterator[str]:

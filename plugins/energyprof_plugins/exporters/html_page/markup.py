@@ -10,6 +10,7 @@ from html import escape
 from typing import Final
 
 from energyprof.model.domain import Provenance
+from energyprof.model.line_breaks import WITHIN_FIGURE
 from energyprof_plugins.exporters.figures import (
     COLUMN_DECIMALS,
     MINUS,
@@ -32,6 +33,7 @@ BADGES: Final[dict[str, str]] = {
 """How it was found out -> the class whose border tells it as well."""
 DEEPEST_PATH: Final = 5
 """Components of a path that are written."""
+NO_BREAK: Final = "\u00a0"
 THIN: Final = "\u2009"
 """Between groups of three digits."""
 
@@ -39,6 +41,11 @@ THIN: Final = "\u2009"
 def words(text: str) -> str:
     """Return our own words, harmless in text and in quoted attributes."""
     return escape(text, quote=True)
+
+
+def whole_figures(markup: str) -> str:
+    """Return a sentence in which no line ends within a figure, nor between it and its unit."""
+    return WITHIN_FIGURE.sub(NO_BREAK, markup)
 
 
 def name(text: str) -> str:

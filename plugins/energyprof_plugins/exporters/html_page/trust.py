@@ -9,7 +9,7 @@ from energyprof.model.ids import StageId
 from energyprof.model.report import DomainRow, Report, StageRow, UnsplitRow
 from energyprof_plugins.exporters.console.account_lines import overhead_line
 from energyprof_plugins.exporters.figures import grouped, percent, seconds, watts
-from energyprof_plugins.exporters.html_page.markup import badge, name, path, told, words
+from energyprof_plugins.exporters.html_page.markup import badge, name, path, told, whole_figures, words
 from energyprof_plugins.exporters.html_page.section import Section
 
 MOST_GROUPS: Final = 200
@@ -24,7 +24,7 @@ WAYS: Final = (
 
 def caution_section(report: Report) -> Section:
     """Return what the reader should know before the figures are used."""
-    lines = "".join(f"<li>{name(line)}" for line in report.warnings)
+    lines = "".join(f"<li>{whole_figures(name(line))}" for line in report.warnings)
     return Section("cautions", "What to know first", f"<ul class=find>{lines}</ul>" if lines else "")
 
 
@@ -35,7 +35,7 @@ def trust_section(report: Report) -> Section:
     content = (
         "<p>Every \u00b1 and every range is a 95 % interval.</p>"
         f"<dl>{ways}</dl><h3>Sensors</h3><dl>{sensors}</dl>{_groups(report)}"
-        f"<h3>What profiling cost</h3><p>{words(overhead_line(report))}</p>"
+        f"<h3>What profiling cost</h3><p>{whole_figures(words(overhead_line(report)))}</p>"
     )
     return Section("sure", "How sure is this", content)
 
