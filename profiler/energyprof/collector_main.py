@@ -107,7 +107,7 @@ class Collection:
             program = FollowedProgram(self._config)
             self._sensors.follow(program)
         self._start_ns, self._root = program.start_ns, RootProcess(program.root_pid)
-        self._clock, self._horizon = program.clock, program.horizon
+        self._program, self._clock, self._horizon = program, program.clock, program.horizon
         self._stacks = self._config.get("stacks", "off")
         self._bound = bound_of(str(self._config.get("max_overhead", DEFAULT)))
         if config.get("in_process"):
@@ -375,6 +375,7 @@ class Collection:
         self._writer.set_sampling(sampled.domains)
         self._writer.set_cures(self._converter.cures.cures())
         self._writer.set_told(self._converter.told.told())
+        self._writer.set_run_queue(self._program.run_queue())
         self._writer.set_recorder(
             replace(
                 self._lost.added_to(self._converter.recorder_facts()),

@@ -161,7 +161,8 @@ class Run:
     def _with_findings(self, report: Report) -> Report:
         from energyprof.report.findings import findings_of
 
-        found, warnings = findings_of(rules(), FinishedRun(report, lambda: self.trace))
+        run = FinishedRun(report, lambda: self.trace, self._facts.run_queue)
+        found, warnings = findings_of(rules(), run)
         return replace(report, findings=found, warnings=(*report.warnings, *warnings))
 
     def view(self, view: View) -> Report:

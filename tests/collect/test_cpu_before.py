@@ -56,6 +56,9 @@ class Thread:
     def __init__(self, read_ns) -> None:
         self.read_ns = read_ns
 
+    def waited_ns(self) -> None:
+        return None
+
     def close(self) -> None:
         pass
 

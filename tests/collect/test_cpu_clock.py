@@ -20,6 +20,7 @@ class Machine:
         self.cpu_ns = {}
         self.parents = {}
         self.waited_ns = {}
+        self.queued_ns = {}
         self.ending = set()
         self.adopted = []
         self.created = 0
@@ -78,6 +79,9 @@ class MachineThread:
             return self.machine.cpu_ns[self.pid][self.tid]
         except KeyError as error:
             raise ProcessLookupError(self.tid) from error
+
+    def waited_ns(self):
+        return self.machine.queued_ns.get((self.pid, self.tid), 0)
 
     def close(self):
         self.machine.closed += 1
@@ -375,3 +379,21 @@ def test_drained_columns_are_typed_and_read_only(machine, time, clock):
     ]
     assert not cpu.cpu_ns.flags.writeable
     assert len(clock.drain()) == 0
+
+
+def test_waits_of_threads_are_kept_when_they_end(clock, machine, time):
+    machine.run(10, 10, 0)
+    machine.run(10, 11, 0)
+    poll(clock, time)
+    machine.run(10, 10, 40 * MS)
+    machine.run(10, 11, 30 * MS)
+    machine.queued_ns.update({(10, 10): 5 * MS, (10, 11): 70 * MS})
+    poll(clock, time)
+    del machine.cpu_ns[10][11]
+    machine.run(10, 10, 80 * MS)
+    machine.queued_ns[10, 10] = 8 * MS
+    poll(clock, time)
+    clock.close()
+
+    (period,) = clock.queue_periods()
+    assert (period.start_ns, period.worked_ns, period.waited_ns) == (900 * MS, 110 * MS, 78 * MS)

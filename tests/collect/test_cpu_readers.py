@@ -65,6 +65,7 @@ def test_kernel_without_schedstat_tells_threads_in_ticks(tmp_path):
     thread = ProcReader(str(tmp_path)).open_thread(10, 11)
 
     assert thread.read_ns() == 12 * 10**9 // os.sysconf("SC_CLK_TCK")
+    assert thread.waited_ns() is None
     thread.close()
 
 
@@ -77,9 +78,11 @@ def test_thread_is_read_anew_each_time_from_the_open_file(tmp_path):
 
     thread = ProcReader(str(tmp_path)).open_thread(10, 11)
     first_ns = thread.read_ns()
-    schedstat.write_text("223456789 5 6\n")
+    schedstat.write_text("223456789 75 6\n")
+    before_ns = thread.waited_ns()
 
     assert (first_ns, thread.read_ns()) == (123456789, 223456789)
+    assert (before_ns, thread.waited_ns()) == (5, 75)
     thread.close()
 
 

@@ -17,6 +17,7 @@ from energyprof.capture.facts import (
     ranks_of,
     recorder_of,
     run_of,
+    run_queue_of,
     sampling_of,
     told_of,
 )
@@ -67,6 +68,7 @@ class Content:
         self.ranks = ranks_of(facts.get("ranks", []))
         self.cures = cures_of(facts.get("cures"))
         self.told = told_of(facts.get("told"))
+        self.run_queue = run_queue_of(facts.get("run_queue"))
         self.warnings: tuple[str, ...] = tuple(facts.get("warnings", ()))
         self.open_spans = open_of([] if self.finished else facts.get("open", []))
         """Spans that were open when the file was last written, cut off at that instant."""

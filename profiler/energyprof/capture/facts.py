@@ -16,6 +16,7 @@ from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import SpanChunk
+from energyprof.model.run_queue import QueuePeriod, RunQueue
 from energyprof.model.sampling import DomainFacts, Figure, Sleep
 from energyprof.model.told import Metric, Told, UnitCount
 from energyprof.model.trace import RecorderFacts, RunFacts
@@ -100,6 +101,23 @@ def told_of(value: Any) -> Told:
         tuple(_made(Metric, _known(Metric, row)) for row in known.get("metrics", ())),
         tuple(_made(UnitCount, _known(UnitCount, row)) for row in known.get("units", ())),
     )
+
+
+def run_queue_json(queue: RunQueue) -> dict[str, Any]:
+    """Return how long threads waited for processors as JSON values."""
+    return {"cpus": queue.cpus, "periods": [list(period) for period in queue.periods]}
+
+
+def run_queue_of(value: Any) -> RunQueue | None:
+    """Return how long threads waited for processors; None: not known. Raises CaptureError where the facts make none."""
+    if value is None:
+        return None
+    known = _known(RunQueue, value)
+    try:
+        periods = tuple(QueuePeriod(*map(int, period)) for period in known.get("periods", ()))
+        return RunQueue(float(known["cpus"]), periods)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise CaptureError(f"the facts of the run are damaged (the run queue: {error})") from error
 
 
 def ranks_json(processes: Iterable[RankProcess]) -> list[dict[str, Any]]:

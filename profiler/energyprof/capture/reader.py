@@ -24,6 +24,7 @@ from energyprof.model.domain import Domain
 from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.recording import SpanChunk
+from energyprof.model.run_queue import RunQueue
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.shell import in_shell
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Stage
@@ -56,6 +57,7 @@ class RunSummary:
     outputs: Outputs
     hosts: tuple[Host, ...] = ()
     told: Told = field(default_factory=Told)
+    run_queue: RunQueue | None = None
 
 
 def read_run(path: str | Path) -> RunSummary:
@@ -85,6 +87,7 @@ def read_run(path: str | Path) -> RunSummary:
         outputs=composed.outputs,
         hosts=content.hosts,
         told=content.told,
+        run_queue=content.run_queue,
     )
 
 
@@ -103,6 +106,7 @@ def summary_of(trace: Trace, *, finished: bool) -> RunSummary:
         outputs=trace.outputs,
         hosts=trace.hosts,
         told=trace.told,
+        run_queue=trace.run_queue,
     )
 
 
@@ -160,6 +164,7 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         counted=counted,
         cures=content.cures,
         told=content.told,
+        run_queue=content.run_queue,
         ranks=content.ranks,
         hosts=content.hosts,
         hosts_use=content.hosts_use(),

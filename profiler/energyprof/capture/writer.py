@@ -24,6 +24,7 @@ from energyprof.capture.facts import (
     ranks_of,
     recorder_json,
     run_json,
+    run_queue_json,
     sampling_json,
     to_ascii,
     told_json,
@@ -49,6 +50,7 @@ from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import Announced, LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
+from energyprof.model.run_queue import RunQueue
 from energyprof.model.sampling import DomainFacts
 from energyprof.model.span import LaneRuns
 from energyprof.model.stacks import Function, Samples, StackNodes
@@ -166,6 +168,11 @@ class CaptureWriter:
         """State what the program has told of its work so far."""
         if told:
             self._set("told", told_json(told))
+
+    def set_run_queue(self, queue: RunQueue | None) -> None:
+        """State how long threads have waited for processors so far; None: not known."""
+        if queue is not None:
+            self._set("run_queue", run_queue_json(queue))
 
     def warn(self, message: str) -> None:
         """Keep a warning for the report; the same one only once."""

@@ -12,10 +12,12 @@ from energyprof.collect.cpu_before import CpuBefore
 from energyprof.collect.cpu_children import UnseenChildren
 from energyprof.collect.cpu_readers import CpuReader, ThreadReader, cpu_reader
 from energyprof.collect.process_tree import Tree
+from energyprof.collect.run_queue import Looked, QueueLog
 from energyprof.model.ids import UNSEEN_CHILDREN
 
 if TYPE_CHECKING:
     from energyprof.model.power import ThreadCpu
+    from energyprof.model.run_queue import QueuePeriod
 
 TREE_EVERY_NS = 100_000_000
 THREADS_EVERY_NS = 50_000_000
@@ -54,6 +56,7 @@ class _Clock:
 class _Thread:
     reader: ThreadReader
     clock: _Clock
+    looked: Looked = field(default_factory=Looked)
 
 
 @dataclass(slots=True, eq=False)
@@ -113,6 +116,7 @@ class CpuClock:
         """By pid, which may have been given out again: when its processes ended."""
         self._written: dict[tuple[int, int], int] = {}
         self._rows: list[int] = []
+        self._queue = QueueLog(start_ns)
 
     def adopt(self, pid: int) -> None:
         """Count a process to the program that is no visible descendant of it (its spool says that it is ours)."""
@@ -176,10 +180,17 @@ class CpuClock:
             self._rows.extend(rows)
         if is_unseen or self._has_ends:
             self._look_for_children()
+        if self._queue.is_due(self._now_ns()):
+            self._look_at_queue()
         return True
+
+    def queue_periods(self) -> tuple[QueuePeriod, ...]:
+        """Return how long threads have waited for a processor so far; empty: the system does not tell."""
+        return self._queue.periods()
 
     def close(self) -> None:
         """Release the files held open."""
+        self._look_at_queue()
         for process in self._processes.values():
             for thread in process.threads.values():
                 thread.reader.close()
@@ -288,8 +299,7 @@ class CpuClock:
         self._ended_before_ns += process.clock.before_ns
         self._write(process.pid, 0, process.clock, self._now_ns(), rows)
         for tid, thread in process.threads.items():
-            self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
-            thread.reader.close()
+            self._leave(process.pid, tid, thread)
         self._written[process.pid, 0] = process.clock.base_ns + process.clock.last_ns
         if process.children is not None:
             self._written[process.pid, UNSEEN_CHILDREN] = process.children.base_ns + process.children.last_ns
@@ -327,17 +337,26 @@ class CpuClock:
             except OSError:
                 continue
             clock = self._new_clock((process.pid, tid), reader.read_ns, process.threads_seen_ns, rows)
-            process.threads[tid] = _Thread(reader, clock)
+            process.threads[tid] = _Thread(reader, clock, Looked.at_the_start(reader, is_older=clock.before_ns > 0))
         if len(new) <= OPENED_PER_POLL:
             process.threads_seen_ns = began_ns
             process.threads_births = births
             process.threads_due_ns = began_ns + self._pause_ns(THREADS_EVERY_NS, spent_ns)
 
     def _end_thread(self, process: _Process, tid: int) -> None:
-        thread = process.threads.pop(tid)
-        thread.reader.close()
-        self._written[process.pid, tid] = thread.clock.base_ns + thread.clock.last_ns
+        self._leave(process.pid, tid, process.threads.pop(tid))
         _keep_latest(self._written)
+
+    def _leave(self, pid: int, tid: int, thread: _Thread) -> None:
+        self._queue.note(pid, thread.looked, thread.clock.last_ns, thread.reader.waited_ns())
+        self._written[pid, tid] = thread.clock.base_ns + thread.clock.last_ns
+        thread.reader.close()
+
+    def _look_at_queue(self) -> None:
+        for process in self._processes.values():
+            for thread in process.threads.values():
+                self._queue.note(process.pid, thread.looked, thread.clock.last_ns, thread.reader.waited_ns())
+        self._queue.close_period(self._now_ns())
 
     def _new_clock(
         self, key: tuple[int, int], read_ns: Callable[[], int] | None, since_ns: int, rows: list[int]

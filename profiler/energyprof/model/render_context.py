@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from energyprof.model.history import PowerHistory
     from energyprof.model.power_series import PowerSeries
     from energyprof.model.report import Report
+    from energyprof.model.run_queue import RunQueue
     from energyprof.model.trace import Trace
     from energyprof.model.variants import Variants
 
@@ -73,3 +74,5 @@ class FinishedRun:
     """All rows but the findings: stages, edges, layers, functions, ledger."""
     trace: Callable[[], Trace] = _no_trace
     """Return the recorded data; that of a long run takes seconds to read, so look for a sign in the report first."""
+    run_queue: RunQueue | None = None
+    """How long its threads waited for processors; None: not known."""

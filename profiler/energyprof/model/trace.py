@@ -13,6 +13,7 @@ from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
 from energyprof.model.ranks import RankProcess
+from energyprof.model.run_queue import RunQueue
 from energyprof.model.sampling import DomainFacts, Sleep
 from energyprof.model.span import Index, Ints, LaneRuns, Lanes, Spans, Stage
 from energyprof.model.stacks import Stacks
@@ -160,3 +161,5 @@ class Trace:
     """The hosts of a merged run, by their numbers; empty: there is one, which `run` tells of."""
     hosts_use: tuple[Use, ...] = ()
     """As `host_use`, of each of them."""
+    run_queue: RunQueue | None = None
+    """How long threads waited for processors; None: not known, as of a run merged of several or recorded long ago."""
