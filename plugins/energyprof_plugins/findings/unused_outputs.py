@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
+from energyprof.model.report import StageRow
 from energyprof_plugins.findings.spending import counted
+
+LEAST_SHARE: Final = 0.05
+"""Of a stage's results: a loop that ends early leaves those prepared ahead, which no change would save."""
 
 
 class UnusedOutputs:
@@ -23,7 +28,7 @@ class UnusedOutputs:
         """
         for row in run.report.stages:
             now_j = row.total_sum.energy_j
-            if not row.unused_outputs or (now_j is not None and now_j <= 0):
+            if not _is_waste(row) or (now_j is not None and now_j <= 0):
                 continue
             share = row.unused_outputs / row.outputs
             least = 0.5 * share if row.outputs == row.calls else 0.0
@@ -38,3 +43,9 @@ class UnusedOutputs:
                 provenance=row.total_sum.provenance,
                 saving_j=None if now_j is None else (least * now_j, share * now_j),
             )
+
+
+def _is_waste(row: StageRow) -> bool:
+    """Return whether it is more than the one result on which a loop over several calls ended."""
+    is_the_last = row.unused_outputs == 1 and row.calls > 1
+    return row.unused_outputs > 0 and not is_the_last and row.unused_outputs >= LEAST_SHARE * row.outputs

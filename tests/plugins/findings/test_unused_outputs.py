@@ -1,0 +1,41 @@
+"""Which results that nobody received are waste, and which are how a loop ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from energyprof.interfaces import FinishedRun
+from energyprof_plugins.findings.unused_outputs import UnusedOutputs
+
+
+@pytest.fixture
+def offenders(sample: Any) -> Any:
+    """Return what names the offenders of a run with one stage, by its calls, results and those unused."""
+
+    def of(calls: int, outputs: int, unused: int) -> list[tuple[str, ...]]:
+        report = sample.make_report([sample.Part("embed", (10.0,), calls=calls)])
+        row = replace(report.stages[0], outputs=outputs, unused_outputs=unused)
+        return [finding.offenders for finding in UnusedOutputs().find(FinishedRun(replace(report, stages=(row,))))]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("calls", "outputs", "unused"),
+    [(1000, 1000, 1), (3, 3, 1), (1000, 1000, 4), (10, 10, 0)],
+    ids=["the last of many", "the last of three", "prepared ahead when the loop ended", "all used"],
+)
+def test_results_left_where_a_loop_ended_are_no_waste(offenders: Any, calls: int, outputs: int, unused: int) -> None:
+    assert offenders(calls, outputs, unused) == []
+
+
+@pytest.mark.parametrize(
+    ("calls", "outputs", "unused"),
+    [(1000, 1000, 50), (4, 4, 2), (1, 2, 1)],
+    ids=["one in twenty", "half", "one of two of a call"],
+)
+def test_results_left_again_and_again_are_waste(offenders: Any, calls: int, outputs: int, unused: int) -> None:
+    assert offenders(calls, outputs, unused) == [("embed",)]
