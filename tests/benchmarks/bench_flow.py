@@ -16,10 +16,12 @@ from energyprof.graph.build import build_graph
 from energyprof.model.trace import Flows, Outputs
 from energyprof.record.flow import ObjectWatch
 from energyprof.record.lanes import local
+from energyprof.record.same_inputs import SameInputs
 
 ROUNDS = 60
 OBJECTS = 500
 TRACKED_NS = 2_000
+PAGE_NS = 20_000
 GRAPH_S = 1.0
 STAGES = 1_000
 SPANS = 1_000_000
@@ -57,7 +59,34 @@ def _costs() -> list[Row]:
         received_ns = _quickest(lambda item, watch=watch: watch.takes((item,)), objects)  # type: ignore[misc]
         found.append((f"give {name}, for each object known by it", given_ns, "ns", TRACKED_NS))
         found.append((f"receive {name}", received_ns, "ns", TRACKED_NS))
+    return [*found, *_same_inputs()]
+
+
+def _same_inputs() -> list[Row]:
+    """Return what each call of a stage costs that is watched for inputs it has had before."""
+    short = [f"a query of number {number}" for number in range(OBJECTS)]
+    pages = [f"{number} {'word ' * 2_000}" for number in range(OBJECTS)]
+    found: list[Row] = []
+    for name, texts in (("a new text of 20 characters", short), ("the same text again", short[:1] * OBJECTS)):
+        found.append((f"look whether a stage has had {name}", _quickest_look(texts), "ns", TRACKED_NS))
+    found.append(("look whether a stage has had a new text of 10,000 characters", _quickest_look(pages), "ns", PAGE_NS))
     return found
+
+
+def _quickest_look(texts: Sequence[str]) -> float:
+    """Return the nanoseconds of one look, in the quickest round; texts are made anew, for Python keeps their hash."""
+    best = float("inf")
+    for _ in range(ROUNDS):
+        watch, fresh = SameInputs(lambda _item, _kind: 0, lambda _code, _facts: None), [_fresh(text) for text in texts]
+        begun_ns = time.perf_counter_ns()
+        for text in fresh:
+            watch.received(1, (text, 5))
+        best = min(best, (time.perf_counter_ns() - begun_ns) / len(fresh))
+    return best
+
+
+def _fresh(text: str) -> str:
+    return "".join((text[:1], text[1:]))
 
 
 def _quickest(call: Callable[[object], None], objects: Sequence[object]) -> float:

@@ -3,6 +3,9 @@
 Inputs are the same where nothing can have changed in them: numbers, texts and bytes of the same value, and tensors that
 a stage has handed out, of the same version. A call with any other input (an array, a list, an object, `self`) tells
 nothing, nor does one without a text or a tensor: what a mere number decides is mostly how often, not what.
+
+A look takes 0.8 us, and 3.4 us for a new text of 10,000 characters (EPYC, Python 3.11; tests/benchmarks/bench_flow.py);
+it is among what recording is said to have cost, and no governor bounds it.
 """
 
 from __future__ import annotations
