@@ -48,7 +48,7 @@ class VariantTable:
             return page.text()
         page.console.print(_table(found, page.glyphs, page.width))
         page.line()
-        for line in _conclusions(found):
+        for line in (*_conclusions(found), *found.advice):
             page.wrapped(page.glyphs.name(page.glyphs.text(line)), indent=2)
         page.wrapped(page.glyphs.text(_legend(found)), indent=2, style="dim")
         if found.cautions:

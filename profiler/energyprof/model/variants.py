@@ -59,3 +59,5 @@ class Variants:
     """Relative error (below, above) of all joules of the table together; it cancels in ratios."""
     cautions: tuple[str, ...]
     """Why joules of these runs may not be comparable."""
+    advice: tuple[str, ...] = ()
+    """What to change, where the table shows it: sentences."""

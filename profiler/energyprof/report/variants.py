@@ -18,6 +18,7 @@ from statistics import mean, stdev
 from energyprof.errors import InputError
 from energyprof.model.report import Report
 from energyprof.model.variants import Mean, VariantRow, Variants, Verdict
+from energyprof.report.batch_sizes import batch_advice
 from energyprof.report.comparable import cautions_between
 from energyprof.report.sums import weakest
 
@@ -73,6 +74,7 @@ def compare_variants(
         provenance=weakest([row.provenance for row in measured]),
         gain_error=_gain_error(reports),
         cautions=(*told_differently, *cautions_between(reports)),
+        advice=batch_advice(rows, unit),
     )
 
 
