@@ -5,7 +5,8 @@ a stage has handed out, of the same version. A call with any other input (an arr
 nothing, nor does one without a text or a tensor: what a mere number decides is mostly how often, not what.
 
 A look takes 0.8 us, and 3.4 us for a new text of 10,000 characters (EPYC, Python 3.11; tests/benchmarks/bench_flow.py);
-it is among what recording is said to have cost, and no governor bounds it.
+it is among what recording is said to have cost. Where stages are called so often that looks would take more than a
+hundredth of the time, the process pauses with them.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ KEPT = 4_096
 """Inputs kept of a stage, as 64 bits each; of later ones nothing is told."""
 LONGEST_TEXT = 1 << 20
 """A longer one is not hashed: 1 MiB takes 0.3 ms, once."""
+LOOKS = 4_096
+LEAST_NS = LOOKS * 100_000
+"""So many looks, of about 1 us each, are taken in that time at most."""
 _ATOMS = frozenset({type(None), bool, int, float, complex})
 _TEXTS = frozenset({str, bytes})
 
@@ -38,17 +42,25 @@ class SameInputs:
         self,
         number_of: Callable[[object, type], int] = WATCH.number_of,
         tell: Callable[[int, dict[str, str | int]], None] = NAMES.tell,
+        now_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
         """`number_of` returns by which number a tensor is known, 0: by none."""
         self._number_of = number_of
         self._tell = tell
         self._had: dict[int, set[int]] = {}
         self._again: dict[int, int] = {}
+        self._now_ns = now_ns
+        self._since_ns = now_ns()
+        self._paused_until_ns = 0
         self.calls = 0
 
     def note(self, arguments: Sequence[object]) -> None:
         """Take note that the stage that has just begun in this thread receives these; never raises."""
+        if self._paused_until_ns and self._now_ns() < self._paused_until_ns:
+            return
         self.calls += 1
+        if self.calls % LOOKS == 0:
+            self._keep_to_rate()
         try:
             code = local.buffer[-2]
             if 0 < code < STAGE_LIMIT:
@@ -61,6 +73,12 @@ class SameInputs:
         key = self._key(arguments) if len(arguments) <= PARTS else None
         if key is not None:
             self._count(code, key)
+
+    def _keep_to_rate(self) -> None:
+        now_ns = self._now_ns()
+        is_quick = now_ns - self._since_ns < LEAST_NS
+        self._paused_until_ns = self._since_ns + LEAST_NS if is_quick else 0
+        self._since_ns = max(now_ns, self._paused_until_ns)
 
     def _key(self, arguments: Sequence[object]) -> int | None:
         parts: list[object] = []
