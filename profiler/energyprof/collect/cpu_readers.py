@@ -137,7 +137,7 @@ class _ThreadFile:
             self._fd = None
 
     def read_ns(self) -> int:
-        text = self._read()
+        text = self._opened_and_read() if self._fd is None else os.pread(self._fd, 512, 0)
         used_ns = self._parse(text)
         self._text = text
         return used_ns
@@ -146,9 +146,7 @@ class _ThreadFile:
         # Parsed when it is asked for, not at each of the reads, of which there are 50 as many.
         return self._parse_waited(self._text)
 
-    def _read(self) -> bytes:
-        if self._fd is not None:
-            return os.pread(self._fd, 512, 0)
+    def _opened_and_read(self) -> bytes:
         fd = os.open(self._path, os.O_RDONLY)
         try:
             return os.pread(fd, 512, 0)
