@@ -1,9 +1,11 @@
 """What changed between two runs, and what of it is chance."""
 
+import dataclasses
+
 import pytest
 
+from energyprof.model.comparison import ASSUMED_PART_SD
 from energyprof.report.compare import compare
-from energyprof.report.spread import ASSUMED_SD
 
 
 def run(sample, *parts, **options):
@@ -16,11 +18,11 @@ def changes(comparison):
 
 def test_a_change_beyond_both_intervals_is_significant(sample):
     before = run(sample, sample.Part("a", (100.0,)), sample.Part("b", (100.0,)))
-    after = run(sample, sample.Part("a", (100.0,)), sample.Part("b", (60.0,)))
+    after = run(sample, sample.Part("a", (100.0,)), sample.Part("b", (30.0,)))
 
     found = changes(compare(before, after))
 
-    assert found["b"].own.change_j == -40
+    assert found["b"].own.change_j == -70
     assert found["b"].own.is_significant
     assert (found["a"].own.change_j, found["a"].own.is_significant) == (0, False)
 
@@ -33,14 +35,15 @@ def test_a_change_within_both_intervals_is_noise(sample):
 
     assert (change.change_j, change.is_significant) == (10, False)
     # Both half-widths (10 and 11) as independent errors, and as much as runs are taken to differ by themselves.
-    spread = (1.95996 * ASSUMED_SD) ** 2 * (100**2 + 110**2)
-    assert change.low_j == pytest.approx(10 - (10**2 + 11**2 + spread) ** 0.5, abs=1e-4)
+    factor = (1 + ASSUMED_PART_SD) ** 1.95996
+    spread = (110 * (1 - 1 / factor)) ** 2 + (100 * (factor - 1)) ** 2
+    assert change.low_j == pytest.approx(10 - (10**2 + 11**2 + spread) ** 0.5, abs=1e-3)
 
 
 def test_the_more_stages_are_tested_the_more_a_change_must_stand_out(sample):
     def pair(others):
         rest = [sample.Part(f"other{n}x", (1.0,)) for n in range(others)]
-        return [run(sample, sample.Part("a", (energy,), error=0.1), *rest) for energy in (100.0, 150.0)]
+        return [run(sample, sample.Part("a", (energy,), error=0.1), *rest) for energy in (100.0, 300.0)]
 
     alone, among_many = (compare(*pair(others)) for others in (0, 200))
 
@@ -93,9 +96,21 @@ def test_a_run_compared_with_itself_has_changed_in_nothing(sample):
 
 
 def test_the_error_of_one_model_hides_no_change_on_one_machine(sample):
-    before, after = (run(sample, sample.Part("a", (energy,)), domains=(sample.MODEL,)) for energy in (100.0, 200.0))
+    before, after = (run(sample, sample.Part("a", (energy,)), domains=(sample.MODEL,)) for energy in (100.0, 300.0))
 
     comparison = compare(before, after)
 
     assert changes(comparison)["a"].own.is_significant
     assert comparison.measured.is_significant
+
+
+def test_nothing_is_tested_where_other_programs_took_the_machine(sample):
+    before, after = (run(sample, sample.Part("a", (energy,))) for energy in (100.0, 900.0))
+    rows = tuple(dataclasses.replace(row, others_share=0.4) for row in after.domains)
+
+    comparison = compare(before, dataclasses.replace(after, domains=rows))
+
+    change = changes(comparison)["a"].own
+    assert (change.change_j, change.low_j, change.is_significant) == (800, None, False)
+    assert comparison.tested == 0
+    assert "other programs were busy" in comparison.obstacles[0]

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from energyprof.model.comparison import ASSUMED_PART_SD, ASSUMED_SD
 from energyprof.report.difference import difference
-from energyprof.report.spread import ASSUMED_SD
 
 
 def run(sample, *energies_j, domains=None, calls=1, **options):
@@ -23,9 +23,9 @@ def stages(found):
 
 
 def test_a_change_beyond_the_intervals_of_two_runs_is_told(sample):
-    found = stages(difference([run(sample, 100.0, 100.0)], [run(sample, 100.0, 60.0)]))
+    found = stages(difference([run(sample, 100.0, 100.0)], [run(sample, 100.0, 30.0)]))
 
-    assert found["b"].total_j.change == -40
+    assert found["b"].total_j.change == -70
     assert found["b"].total_j.verdict == "less"
     assert found["b"].total_j.high < 0
     assert (found["a"].total_j.change, found["a"].total_j.verdict) == (0, "chance")
@@ -113,13 +113,13 @@ def test_layers_are_compared_too(sample):
 @pytest.mark.parametrize("domain", ["MODEL", "CPU"])
 def test_what_is_wrong_of_all_joules_of_one_machine_alike_hides_no_change(sample, domain):
     # given: a model that may be off by -40 to +60 %, or a sensor by 3 %, and one run of each
-    before, after = (run(sample, energy_j, domains=(getattr(sample, domain),)) for energy_j in (100.0, 150.0))
+    before, after = (run(sample, energy_j, domains=(getattr(sample, domain),)) for energy_j in (100.0, 250.0))
 
     found = difference([before], [after])
 
     (change,) = found.stages
     assert (change.total_j.verdict, found.measured_j.verdict) == ("more", "more")
-    assert change.total_j.ratio_low < 0.5 < change.total_j.ratio_high
+    assert change.total_j.ratio_low < 1.5 < change.total_j.ratio_high
     assert "cancels in its ratio" in found.basis[0]
     assert ("CPU time" in " ".join(found.basis)) == (domain == "MODEL")
 
@@ -131,9 +131,10 @@ def test_a_change_as_small_as_that_between_two_runs_of_one_program_is_chance(sam
     found = difference([before], [after])
 
     assert found.measured_j.verdict == "chance"
-    half = 1.95996 * ASSUMED_SD * math.hypot(found.measured_j.before, found.measured_j.after)
+    up = (1 + ASSUMED_SD) ** 1.95996
+    half = math.hypot(found.measured_j.before * (1 - 1 / up), found.measured_j.after * (up - 1))
     assert found.measured_j.high == pytest.approx(found.measured_j.change + half, rel=1e-4)
-    assert "a standard deviation of 10 % is assumed" in " ".join(found.cautions)
+    assert "a standard deviation of 10 % is assumed, 25 % of a part" in " ".join(found.cautions)
 
 
 def test_each_machine_of_several_keeps_what_it_gets_wrong(sample):
@@ -180,7 +181,8 @@ def test_of_a_gpu_sensor_and_a_cpu_model_only_what_each_has_in_common_is_left_ou
     (change,) = found.stages
     # The sensor's own interval, 2 J below and above in totals as the sample has them, and the assumed spread of 200 J.
     own = 2.0
-    half = math.sqrt(2) * math.hypot(own, 1.95996 * ASSUMED_SD * 200)
+    up = (1 + ASSUMED_PART_SD) ** 1.95996
+    half = math.hypot(own, 200 * (1 - 1 / up), own, 200 * (up - 1))
     assert change.total_j.high == pytest.approx(half, rel=0.02)
 
 
@@ -188,6 +190,29 @@ def test_the_interval_of_a_ratio_knows_that_both_sides_are_uncertain(sample):
     found = difference([run(sample, 100.0, idle_share=0.0)], [run(sample, 300.0, idle_share=0.0)])
 
     whole = found.measured_j
-    half = 1.95996 * ASSUMED_SD * math.sqrt(2) * 3
+    up = (1 + ASSUMED_SD) ** 1.95996
+    down = 1 / up
     assert whole.ratio == pytest.approx(2.0)
-    assert (whole.ratio_low, whole.ratio_high) == pytest.approx((2 - half, 2 + half), rel=1e-3)
+    below, above = 3 * math.hypot(1 - down, up - 1), 3 * math.hypot(up - 1, 1 - down)
+    assert (whole.ratio_low, whole.ratio_high) == pytest.approx((2 - below, 2 + above), rel=1e-3)
+
+
+def busy(report):
+    domains = tuple(dataclasses.replace(row, others_share=0.4) for row in report.domains)
+    return dataclasses.replace(report, domains=domains)
+
+
+def test_one_run_each_is_not_tested_where_other_programs_took_the_machine(sample):
+    found = difference([run(sample, 900.0)], [busy(run(sample, 100.0))])
+
+    assert found.measured_j.verdict == "not tested"
+    assert "during one of them other programs were busy" in found.obstacles[0]
+
+
+def test_several_runs_show_what_other_programs_did_as_their_spread(sample):
+    before, after = ([busy(run(sample, base + step)) for step in (0.0, 1.0, 2.0)] for base in (900.0, 100.0))
+
+    found = difference(before, after)
+
+    assert (found.measured_j.verdict, found.obstacles) == ("less", ())
+    assert "during 6 of 6 runs" in " ".join(found.cautions)

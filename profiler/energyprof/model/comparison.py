@@ -12,6 +12,11 @@ from energyprof.model.report import RunRow
 from energyprof.model.span import StageKind
 
 COMPARISON_SCHEMA = "energyprof-comparison/1"
+ASSUMED_SD = 0.10
+ASSUMED_PART_SD = 0.25
+"""Of runs of one program on one machine, relative; of a stage or layer of it. Twelve runs of a small torch training on
+a shared virtual machine (2 threads of an EPYC, load model, 2026-11-26) differed by 11 % as wholes, their stages of over
+0.1 J by 11 to 36 %; eight of another training, nothing else running, by 10 % and, of over 0.2 J, by 13 to 24 %."""
 Presence = Literal["both", "new", "vanished"]
 
 
@@ -87,4 +92,6 @@ class Comparison:
     edges: tuple[EdgeChange, ...]
     tested: int
     """How many changes of stages were tested together: their intervals are wider than each by itself would need."""
+    obstacles: tuple[str, ...] = ()
+    """Why the changes could not be tested, a line each; none of them has an interval then."""
     schema: str = COMPARISON_SCHEMA

@@ -7,15 +7,16 @@ limit is tested by itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from energyprof.errors import InputError
 from energyprof.model.budget import BudgetVerdict, Limit, Ruling
+from energyprof.model.comparison import ASSUMED_PART_SD, ASSUMED_SD
 from energyprof.model.report import LayerRow, Report, StageRow
 from energyprof.report.budget_names import unknown_name
-from energyprof.report.comparable import is_one_machine, obstacles_to_a_difference
+from energyprof.report.comparable import busy_in, is_one_machine, obstacles_to_a_difference, strangers
 from energyprof.report.figure import MODELLED, Figure, Figures
-from energyprof.report.spread import ASSUMED_SD, TAIL, change_reach, mean_figure, mean_of
+from energyprof.report.spread import TAIL, Assumed, change_reach, mean_figure, mean_of
 from energyprof.report.sums import weakest
 
 LEAST_COVERED = 0.95
@@ -30,8 +31,13 @@ NO_SAMPLES = "the run has no loop whose samples are known; count its work: energ
 def judge(reports: Sequence[Report], limits: Sequence[Limit], baseline: Sequence[Report]) -> tuple[Ruling, ...]:
     """Return a ruling on each limit, in order, for the mean of `reports`, of which there is one or more.
 
-    Raises InputError for a name that none of the runs has.
+    Raises InputError for a name that none of the runs has, and for runs that have no stage in common.
     """
+    if (pair := strangers(reports)) is not None:
+        one, other = (" ".join(report.run.command) or "a run" for report in pair)
+        raise InputError(
+            f"{one} and {other} have no stage in common, so that their mean is of nothing; check each alone"
+        )
     runs, before = [Figures(report) for report in reports], [Figures(report) for report in baseline]
     return tuple(_doubted(reports, _ruling(runs, limit, before)) for limit in limits)
 
@@ -128,29 +134,32 @@ def _against_baseline(
         return cannot_tell("it is not known in all of the runs, or took nothing before")
     ratio = new_j / old_j - 1
     reports = [run.report for run in (*before, *runs)]
-    obstacles = obstacles_to_a_difference(reports)
+    obstacles = obstacles_to_a_difference([run.report for run in before], [run.report for run in runs])
     is_common = is_one_machine(reports)
-    reach = None if obstacles else change_reach(old, after, TAIL, new_j / old_j, is_common=is_common)
+    sd = ASSUMED_PART_SD if limit.scope in {"stage", "layer"} else ASSUMED_SD
+    reach = None if obstacles else change_reach(old, after, TAIL, new_j / old_j, Assumed(is_common, sd))
     if reach is None:
         return cannot_tell("; ".join(obstacles) or "a run has no interval", ratio)
     low, high = max(ratio - reach[0] / old_j, -1.0), ratio + reach[1] / old_j
     is_single = len(old) == len(after) == 1
     verdict, reason = _verdict(low, high, most, "", TOO_FEW if is_single else TOO_WIDE)
-    return Ruling(limit, ratio, low, high, verdict, provenance, reason, _basis([*old, *after], is_single, is_common))
+    basis = "; ".join([*_basis([*old, *after], is_common), *_assumed(sd, is_single), *busy_in(reports)])
+    return Ruling(limit, ratio, low, high, verdict, provenance, reason, basis)
 
 
-def _basis(figures: Sequence[Figure], is_single: bool, is_common: bool) -> str:
-    said = []
+def _basis(figures: Sequence[Figure], is_common: bool) -> Iterator[str]:
     if any(figure.below or figure.above for figure in figures):
         who = "model" if all(figure.provenance == MODELLED for figure in figures) else "sensor or model"
-        said.append(
+        yield (
             f"what the {who} gets wrong of all joules of a machine cancels in an increase, and is not in its interval"
             if is_common
             else "the runs are of several machines, and what is wrong of each machine's joules is in the interval"
         )
+
+
+def _assumed(sd: float, is_single: bool) -> Iterator[str]:
     if is_single:
-        said.append(f"one run each: a standard deviation of {100 * ASSUMED_SD:g} % between runs is assumed")
-    return "; ".join(said)
+        yield f"one run each: a standard deviation of {100 * sd:g} % between runs is assumed"
 
 
 def _doubted(reports: Sequence[Report], ruling: Ruling) -> Ruling:

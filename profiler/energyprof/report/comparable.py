@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Final
 
 from energyprof.model.report import Report
@@ -13,7 +14,7 @@ BUSY = 0.1
 
 def cautions_between(reports: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each reason why the joules of these runs may differ by more than their programs."""
-    return (*obstacles_between(reports), *disturbances_in(reports))
+    return (*obstacles_between(reports), *_lines(reports, (_PROGRAMS,)), *disturbances_in(reports))
 
 
 def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -21,14 +22,43 @@ def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
     return tuple(_lines(reports, (*_SENSING, _HOSTS, _PROCESSORS, _VERSIONS)))
 
 
-def obstacles_to_a_difference(reports: Sequence[Report]) -> tuple[str, ...]:
+def obstacles_to_a_difference(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each thing for which the changes between these runs cannot be tested.
 
     Hosts of one processor may be compared where each keeps what it gets wrong: names of containers differ from run to
     run.
     """
+    reports = (*before, *after)
     hosts = () if _is_of_one_kind(reports) else (_HOSTS,)
-    return tuple(_lines(reports, (*_SENSING, *hosts, _PROCESSORS, _VERSIONS)))
+    unlike = _lines(reports, (*_SENSING, *hosts, _PROCESSORS, _VERSIONS))
+    return (*unlike, *_other_stages(before, after), *_single_and_disturbed(before, after))
+
+
+def strangers(reports: Sequence[Report]) -> tuple[Report, Report] | None:
+    """Return two of the runs that have no stage in common, so that they are hardly of one program; None: all have."""
+    first = reports[0]
+    return next(((first, other) for other in reports[1:] if _are_strange([first], [other])), None)
+
+
+def _are_strange(before: Sequence[Report], after: Sequence[Report]) -> bool:
+    old, new = ({row.stage for report in side for row in report.stages} for side in (before, after))
+    return bool(old and new and not old & new)
+
+
+def _other_stages(before: Sequence[Report], after: Sequence[Report]) -> Iterator[str]:
+    if _are_strange(before, after):
+        yield "the runs have no stage in common: they did other work; compare runs of one program"
+
+
+def _single_and_disturbed(before: Sequence[Report], after: Sequence[Report]) -> Iterator[str]:
+    """Give why one run of each says nothing where others took the machine: several would show it as their spread."""
+    busy = sum(map(_is_disturbed, (*before, *after)))
+    if len(before) == len(after) == 1 and busy:
+        when = "both" if busy > 1 else "one of them"
+        yield (
+            f"one run each, and during {when} other programs were busy: the change may be their doing; "
+            "repeat them on a quiet machine, or give several runs of each"
+        )
 
 
 def of_other_machines(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -59,10 +89,19 @@ def disturbances_in(reports: Sequence[Report]) -> tuple[str, ...]:
     failed = sum(report.run.exit_code not in {0, None} for report in reports)
     if failed:
         lines.append(f"{failed} of {len(reports)} runs ended with an error: they may not have done the same work")
-    busy = sum(any((row.others_share or 0.0) > BUSY for row in report.domains if row.counts) for report in reports)
-    if busy:
-        lines.append(f"during {busy} of {len(reports)} runs other programs were busy; repeat them on a quiet machine")
-    return tuple(lines)
+    return (*lines, *busy_in(reports))
+
+
+def busy_in(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a line where other programs used much of the machine during some of these runs."""
+    busy = sum(map(_is_disturbed, reports))
+    if not busy:
+        return ()
+    return (f"during {busy} of {len(reports)} runs other programs were busy; repeat them on a quiet machine",)
+
+
+def _is_disturbed(report: Report) -> bool:
+    return any((row.others_share or 0.0) > BUSY for row in report.domains if row.counts)
 
 
 def _sensors(report: Report) -> str:
@@ -77,6 +116,13 @@ def _host(report: Report) -> str:
     return report.run.host
 
 
+def _program(report: Report) -> str:
+    """Return the script, or the module behind -m, without what it was told."""
+    command = report.run.command
+    named = command[1:2] if command[:1] == ("-m",) else command[:1]
+    return Path(named[0]).name if named else ""
+
+
 def _processor(report: Report) -> str:
     return report.run.versions.get("cpu", "")
 
@@ -88,6 +134,7 @@ _SENSING: Final[tuple[_Asked, ...]] = (
 )
 _HOSTS: Final[_Asked] = ("hosts", _host, "record all on one machine")
 _LIKE_HOSTS: Final[_Asked] = ("hosts", _host, "their processors are of one kind, yet each machine differs a little")
+_PROGRAMS: Final[_Asked] = ("programs", _program, "joules of a unit compare where the unit is the same work")
 _PROCESSORS: Final[_Asked] = ("processors", _processor, "record all on one machine")
 _VERSIONS: Final[_Asked] = (
     "versions of energyprof",

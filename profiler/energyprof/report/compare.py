@@ -14,13 +14,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from energyprof.model.attribution import PROVENANCES
-from energyprof.model.comparison import Change, Comparison, EdgeChange, LedgerChange, Presence, StageChange
+from energyprof.model.comparison import (
+    ASSUMED_PART_SD,
+    ASSUMED_SD,
+    Change,
+    Comparison,
+    EdgeChange,
+    LedgerChange,
+    Presence,
+    StageChange,
+)
 from energyprof.model.domain import Provenance
 from energyprof.model.ids import StageId
 from energyprof.model.report import EdgeRow, Report, StageRow
-from energyprof.report.comparable import is_one_machine
+from energyprof.report.comparable import is_one_machine, obstacles_to_a_difference
 from energyprof.report.figure import Figure, Figures
-from energyprof.report.spread import TAIL, change_reach
+from energyprof.report.spread import TAIL, Assumed, change_reach
 
 LINES: Final = ("stages", "idle", "outside", "others", "unattributed", "measured")
 
@@ -30,7 +39,8 @@ class _Test:
     """How changes of stages are tested."""
 
     tail: float
-    is_common: bool
+    is_tested: bool
+    assumed: Assumed
 
 
 def compare(before: Report, after: Report) -> Comparison:
@@ -40,16 +50,18 @@ def compare(before: Report, after: Report) -> Comparison:
     order = _merged_order(before.stages, after.stages)
     tested = sum(_is_testable(old.get(stage), new.get(stage)) for stage in order)
     is_common = is_one_machine((before, after))
-    test = _Test(TAIL / max(tested, 1), is_common)
+    obstacles = obstacles_to_a_difference([before], [after])
+    test = _Test(TAIL / max(tested, 1), not obstacles, Assumed(is_common, ASSUMED_PART_SD))
     whole = [one.measured() for one in sides]
     return Comparison(
         before=before.run,
         after=after.run,
-        measured=_change(whole[0], whole[1], _Test(TAIL, is_common)),
+        measured=_change(whole[0], whole[1], _Test(TAIL, not obstacles, Assumed(is_common, ASSUMED_SD))),
         ledger=tuple(LedgerChange(line, _line(before, line), _line(after, line)) for line in LINES),
         stages=tuple(_stage(sides, (old.get(stage), new.get(stage)), test) for stage in order),
         edges=_edges(before.edges, after.edges),
-        tested=tested,
+        tested=0 if obstacles else tested,
+        obstacles=obstacles,
     )
 
 
@@ -89,8 +101,8 @@ def _change(before: Figure | None, after: Figure | None, test: _Test) -> Change:
         return Change(before_j, after_j, None, None, None, provenance)
     change_j = (round((after_j or 0.0) * 1e6) - round((before_j or 0.0) * 1e6)) / 1e6
     old, new = (figure or Figure(0.0, 0.0, 0.0) for figure in (before, after))
-    reach = change_reach([old], [new], test.tail, 1.0, is_common=test.is_common)
-    if reach is None:
+    reach = change_reach([old], [new], test.tail, 1.0, test.assumed)
+    if reach is None or not test.is_tested:
         return Change(before_j, after_j, change_j, None, None, provenance)
     return Change(before_j, after_j, change_j, round(change_j - reach[0], 6), round(change_j + reach[1], 6), provenance)
 

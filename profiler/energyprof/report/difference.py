@@ -8,14 +8,15 @@ it is kept, and groups that were not read alike are not tested at all. Each of m
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from energyprof.model.comparison import ASSUMED_PART_SD, ASSUMED_SD
 from energyprof.model.difference import Difference, DifferenceRow, Shift, Verdict
 from energyprof.model.domain import Provenance
 from energyprof.model.report import Report
 from energyprof.report.comparable import disturbances_in, is_one_machine, obstacles_to_a_difference, of_other_machines
 from energyprof.report.figure import MODELLED, Figure, Figures
-from energyprof.report.spread import ASSUMED_SD, TAIL, change_reach, mean_of
+from energyprof.report.spread import TAIL, Assumed, Reach, change_reach, mean_of
 from energyprof.report.sums import weakest
 
 
@@ -38,8 +39,7 @@ class _Rules:
     """How changes are tested."""
 
     is_tested: bool
-    is_common: bool
-    """What is wrong of all joules alike is the same on both sides."""
+    assumed: Assumed
 
 
 def difference(before: Sequence[Report], after: Sequence[Report]) -> Difference:
@@ -48,9 +48,10 @@ def difference(before: Sequence[Report], after: Sequence[Report]) -> Difference:
     figures = [[Figures(report) for report in side] for side in (before, after)]
     old_stages, new_stages = ([_stages(one) for one in side] for side in figures)
     old_layers, new_layers = ([_layers(one) for one in side] for side in figures)
-    obstacles = (*obstacles_to_a_difference(reports), *_without_a_stage_in_common(old_stages, new_stages))
-    rules = _Rules(not obstacles, is_one_machine(reports))
-    rows = (_rows(old_stages, new_stages, rules), _rows(old_layers, new_layers, rules))
+    obstacles = obstacles_to_a_difference(before, after)
+    rules = _Rules(not obstacles, Assumed(is_one_machine(reports), ASSUMED_SD))
+    of_parts = replace(rules, assumed=replace(rules.assumed, single_sd=ASSUMED_PART_SD))
+    rows = (_rows(old_stages, new_stages, of_parts), _rows(old_layers, new_layers, of_parts))
     old_j, new_j = ([one.measured() for one in side] for side in figures)
     old_s, new_s = ([Figure(report.run.wall_s) for report in side] for side in (before, after))
     provenance = weakest([report.measured.provenance for report in reports])
@@ -70,7 +71,7 @@ def difference(before: Sequence[Report], after: Sequence[Report]) -> Difference:
             *_other_work(before, after, rows[0]),
             *_single(before, after),
         ),
-        basis=() if obstacles else _basis([*old_j, *new_j], provenance, rules.is_common),
+        basis=() if obstacles else _basis([*old_j, *new_j], provenance, rules.assumed.is_common),
     )
 
 
@@ -123,7 +124,7 @@ def _row(
     found = [*sides[1], *sides[0]]
     gone: Verdict | None = "new" if not sides[0] else "gone" if not sides[1] else None
     whole = len(sides[0]) == len(before) and len(sides[1]) == len(after)
-    own_rules = _Rules(rules.is_tested and whole, rules.is_common)
+    own_rules = replace(rules, is_tested=rules.is_tested and whole)
 
     def shift(of: Callable[[_Facts], Figure]) -> Shift:
         old, new = ([of(facts) for facts in side] for side in sides)
@@ -153,12 +154,16 @@ def _shift(
     if old is None or new is None:
         return Shift(old, new, None, None, None, "not known")
     change = new - old
-    reach = change_reach(before, after, tail, 1.0, is_common=rules.is_common) if rules.is_tested else None
+
+    def reaching(weight: float) -> Reach | None:
+        return change_reach(before, after, tail, weight, rules.assumed)
+
+    reach = reaching(1.0) if rules.is_tested else None
     if reach is None:
         return Shift(old, new, change, None, None, "not tested")
     low, high = change - reach[0], change + reach[1]
     verdict: Verdict = "more" if low > 0 else "less" if high < 0 else "chance"
-    ratio = change_reach(before, after, tail, new / old, is_common=rules.is_common) if old > 0 else None
+    ratio = reaching(new / old) if old > 0 else None
     if ratio is None:
         return Shift(old, new, change, low, high, verdict)
     return Shift(old, new, change, low, high, verdict, max((change - ratio[0]) / old, -1.0), (change + ratio[1]) / old)
@@ -181,15 +186,6 @@ def _basis(figures: Sequence[Figure], provenance: Provenance, is_common: bool) -
     return tuple(lines)
 
 
-def _without_a_stage_in_common(
-    before: Sequence[dict[str, _Facts]], after: Sequence[dict[str, _Facts]]
-) -> tuple[str, ...]:
-    old, new = ({name for run in side for name in run} for side in (before, after))
-    if old and new and not old & new:
-        return ("the runs have no stage in common: they did other work; compare runs of one program",)
-    return ()
-
-
 def _other_work(before: Sequence[Report], after: Sequence[Report], rows: Sequence[DifferenceRow]) -> tuple[str, ...]:
     lines = []
     commands = [{report.run.command for report in side} for side in (before, after)]
@@ -207,5 +203,5 @@ def _other_work(before: Sequence[Report], after: Sequence[Report], rows: Sequenc
 def _single(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...]:
     if max(len(before), len(after)) > 1:
         return ()
-    assumed = f"a standard deviation of {100 * ASSUMED_SD:g} % is assumed"
+    assumed = f"a standard deviation of {100 * ASSUMED_SD:g} % is assumed, {100 * ASSUMED_PART_SD:g} % of a part"
     return (f"one run tells nothing of how much runs differ: {assumed}; give several of each",)

@@ -3,13 +3,15 @@
 Several runs tell how much they differ: the mean of n has the interval of Student's t with n - 1 degrees of freedom, the
 change of two means that of Welch and Satterthwaite (Welch 1947, Biometrika 34, 28-35). A single run beside several is
 taken to vary as they do, relative to its size: the interval of a prediction, t * s * sqrt(1 + 1/n). Two single runs
-tell nothing of it. Each then reaches as far as its own interval, and as runs of a program differ by `ASSUMED_SD`.
+tell nothing of it. Each then reaches as far as its own interval, and as runs of a program differ: as wholes by
+`ASSUMED_SD`, in a stage or layer by `ASSUMED_PART_SD`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from statistics import NormalDist, mean, stdev
 
 from energyprof.report.figure import Figure
@@ -17,12 +19,19 @@ from energyprof.report.sums import weakest
 
 TAIL = 0.025
 """On either side of a 95 % interval."""
-ASSUMED_SD = 0.10
-"""Of runs of one program on one machine, relative. Twelve runs of a small torch training on a shared virtual machine
-(2 threads of an EPYC, load model, 2026-11-26) differed by 11 % as wholes, their stages of over 0.1 J by 11 to 36 %."""
 
 Reach = tuple[float, float]
 """How far below and above a figure may lie."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What runs have in common, and by how much they differ."""
+
+    is_common: bool
+    """What the sensor or model gets wrong of all joules is the same on both sides."""
+    single_sd: float
+    """By how much runs are taken to differ where there is one of each, relative."""
 
 
 def mean_figure(figures: Sequence[Figure]) -> Figure:
@@ -53,28 +62,28 @@ def known(figures: Sequence[Figure]) -> list[float]:
 
 
 def change_reach(
-    before: Sequence[Figure], after: Sequence[Figure], tail: float, weight: float, *, is_common: bool
+    before: Sequence[Figure], after: Sequence[Figure], tail: float, weight: float, assumed: Assumed
 ) -> Reach | None:
     """Return how far `after - weight * before` may lie below and above; None: a run has no interval of its own.
 
-    `is_common`: what the sensor or model gets wrong is the same on both sides. All values are known.
+    All values are known.
     """
-    reaches = _reaches(before, after, tail, weight)
+    reaches = _reaches(before, after, tail, weight, assumed.single_sd)
     if reaches is None:
         return None
     old, new = reaches
-    if not is_common:
+    if not assumed.is_common:
         old, new = (_with_common(side, reach, tail) for side, reach in ((before, old), (after, new)))
     return math.hypot(new[0], weight * old[1]), math.hypot(new[1], weight * old[0])
 
 
 def _reaches(
-    before: Sequence[Figure], after: Sequence[Figure], tail: float, weight: float
+    before: Sequence[Figure], after: Sequence[Figure], tail: float, weight: float, single_sd: float
 ) -> tuple[Reach, Reach] | None:
     sizes = [abs(mean(known(side))) for side in (before, after)]
     several = [side for side in (before, after) if len(side) > 1]
     if not several:
-        old, new = (_single(side[0], tail) for side in (before, after))
+        old, new = (_single(side[0], tail, single_sd) for side in (before, after))
         return None if old is None or new is None else (old, new)
     if len(several) == 1:
         own = known(several[0])
@@ -96,13 +105,14 @@ def _degrees(sds: Sequence[float], counts: Sequence[int]) -> float:
     return sum(parts) ** 2 / spare if spare > 0 else float(sum(counts) - len(counts))
 
 
-def _single(figure: Figure, tail: float) -> Reach | None:
+def _single(figure: Figure, tail: float, sd: float) -> Reach | None:
     if figure.value is None or figure.low is None or figure.high is None:
         return None
-    spread = NormalDist().inv_cdf(1 - tail) * ASSUMED_SD * abs(figure.value)
+    factor = (1 + sd) ** NormalDist().inv_cdf(1 - tail)  # as often a factor too much as too little: never below 0
+    size = abs(figure.value)
     wider = _wider(tail)
     down, up = max(figure.value - figure.low, 0.0), max(figure.high - figure.value, 0.0)
-    return math.hypot(wider * down, spread), math.hypot(wider * up, spread)
+    return math.hypot(wider * down, size * (1 - 1 / factor)), math.hypot(wider * up, size * (factor - 1))
 
 
 def _with_common(side: Sequence[Figure], reach: Reach, tail: float) -> Reach:

@@ -1,5 +1,6 @@
 """The diagram of changes: what is significant stands out by colour, sign and glyph; the rest is folded."""
 
+import dataclasses
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def pair(sample):
             command=("rank.py",),
         )  # fmt: skip
 
-    return run(720.0, 130.0, sample.Part("old", (40.0,))), run(240.0, 260.0, sample.Part("new", (12.0,)))
+    return run(720.0, 130.0, sample.Part("old", (40.0,))), run(240.0, 520.0, sample.Part("new", (12.0,)))
 
 
 def render(exporter, before, after, **options):
@@ -52,10 +53,10 @@ def test_significant_changes_say_direction_amount_and_interval(sample):
     found = boxes(*pair(sample))
 
     texts, group = found["resample"]
-    assert texts[0].startswith("\u25bc \u2212480 \u00b1")
+    assert texts[0].startswith("\u25bc \u22120.5 kJ (\u22121.1 to \u22120.1)")
     assert texts[1] == "self 720 J \u2192 240 J"
     assert "less" in group.get("class").split()
-    assert found["rerank"][0][0].startswith("\u25b2 +130 J (")
+    assert found["rerank"][0][0].startswith("\u25b2 +400 J (100 to 800)")
     assert "more" in found["rerank"][1].get("class").split()
 
 
@@ -88,15 +89,26 @@ def test_a_run_against_itself_has_nothing_that_stands_out(sample):
 
 def test_ten_thousand_changes_are_folded(sample):
     before = sample.make_report([sample.Part(f"s{n}x", (1.0,)) for n in range(10_000)])
-    after = sample.make_report([sample.Part(f"s{n}x", (3.0,)) for n in range(10_000)])
+    after = sample.make_report([sample.Part(f"s{n}x", (9.0,)) for n in range(10_000)])
 
     found = boxes(before, after)
 
     assert len(found) == 41
-    assert found["+ 9 960, 9 960 changed"][0] == ["+19.9 kJ of 9.96 kJ, measured"]
+    assert found["+ 9 960, 9 960 changed"][0] == ["+79.7 kJ of 9.96 kJ, measured"]
 
 
 def test_pictures_are_drawn_of_hostile_names_too(sample):
     report = sample.hostile()
 
     assert render(Png(), report, report).startswith(b"\x89PNG")
+
+
+def test_runs_that_cannot_be_tested_say_why_and_colour_nothing(sample):
+    before, after = pair(sample)
+    rows = tuple(dataclasses.replace(row, others_share=0.4) for row in after.domains)
+
+    picture = render(Dot(), before, dataclasses.replace(after, domains=rows))
+
+    assert "not tested: one run each" in picture
+    assert "corrected for testing" not in picture
+    assert "less" not in picture.split("costs less")[1]

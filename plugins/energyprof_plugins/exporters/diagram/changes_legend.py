@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Final
 
-from energyprof.model.comparison import Comparison
+from energyprof.model.comparison import ASSUMED_PART_SD, ASSUMED_SD, Comparison
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import sum_word
 from energyprof_plugins.exporters.diagram.anatomy import in_a_word
@@ -15,6 +16,7 @@ from energyprof_plugins.exporters.visible import program_name
 
 INK, DIM = LIGHT["ink"], LIGHT["dim"]
 LINE_PT: Final = 330
+LINE_CHARACTERS: Final = 68
 WORDS: Final = {
     "stages": "in stages",
     "idle": "idle",
@@ -45,7 +47,7 @@ def _verdict(report: Report, comparison: Comparison, folded: int) -> list[str]:
             part = whole.change_j / whole.before_j
             share = f" ({'+' if part > 0 else ''}{percent(part)})"
         more = whole.change_j > 0
-        verdict = "significant" if whole.is_significant else "within noise"
+        verdict = "significant" if whole.is_significant else "not tested" if comparison.obstacles else "within noise"
         glyph = ("\u25b2 " if more else "\u25bc ") if whole.is_significant else ""
         color = INK if not whole.is_significant else LIGHT["more" if more else "less"]
         amount = joules_change(whole.change_j, whole.low_j, whole.high_j)
@@ -56,11 +58,20 @@ def _verdict(report: Report, comparison: Comparison, folded: int) -> list[str]:
         said.append(font(fit(f"{word}: {program_name(run.command)}, {what}", 9, LINE_PT), 9, DIM))
     if len({run.host for _, run in sides}) > 1:
         said.append(font("the runs are of different machines", 10, INK, bold=True))
-    said.append(font(f"95 % intervals, corrected for testing {grouped(comparison.tested)} stages", 9, DIM))
-    said.append(font("one run each: runs are taken to differ by 10 % (one standard deviation)", 9, DIM))
+    if comparison.obstacles:
+        said += (font(line, 9, INK, bold=True) for line in _why_untested(comparison))
+    else:
+        said.append(font(f"95 % intervals, corrected for testing {grouped(comparison.tested)} stages", 9, DIM))
+        spread = f"{100 * ASSUMED_SD:g} %, stages by {100 * ASSUMED_PART_SD:g} %"
+        said.append(font(f"one run each: runs are taken to differ by {spread} (one standard deviation)", 9, DIM))
     if folded:
         said.append(font(f"{grouped(folded)} of {grouped(len(comparison.stages))} stages folded", 9, DIM))
     return said
+
+
+def _why_untested(comparison: Comparison) -> list[str]:
+    text = f"not tested: {'; '.join(comparison.obstacles)}"
+    return textwrap.wrap(text, LINE_CHARACTERS, break_on_hyphens=False)
 
 
 def _ledger(report: Report, comparison: Comparison) -> str:
