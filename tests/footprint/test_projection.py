@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energyprof.errors import InputError
+from energyprof.footprint.common_error import CommonError, ratio_of_mixes
 from energyprof.footprint.given_energy import parse
 from energyprof.footprint.projection import Assumed, Overtaking, project
 from energyprof.footprint.projection_chart import characters, svg, verdict
@@ -177,3 +178,57 @@ def test_bounds_of_an_energy_may_each_have_their_unit() -> None:
     assert parse("100kWh..150kWh") == parse("100..150kWh")
     with pytest.raises(InputError, match="ends before it begins"):
         parse("2kWh..1500Wh")
+
+
+def off_by(figure: Range, factor: float) -> Range:
+    return Range(figure.value, figure.low / factor, figure.high * factor)
+
+
+def test_an_error_of_both_energies_moves_their_sum_and_no_day_of_overtaking() -> None:
+    apart = CommonError(Range.exactly(1000.0), Range(5.0, 4.0, 8.0), Range.exactly(1.0))
+    assumed = replace(PLAIN, training_j=off_by(apart.training_j, 3.0), request_j=off_by(apart.request_j, 3.0))
+
+    found, not_known = project(assumed, apart), project(assumed)
+
+    assert found.overtaking == Overtaking(10.0, 2000 / 320, 2000 / 160)
+    assert not_known.overtaking.latest_days == pytest.approx(9 * 2000 / 160)
+    assert found.total_j == not_known.total_j
+    moved = {row.name: row for row in found.sensitivity}
+    assert moved["common_error"].days == (10.0, 10.0)
+    assert moved["common_error"].total_j == pytest.approx((8000 / 3, 24000))
+    assert (moved["request_j"].low, moved["request_j"].high) == (4.0, 8.0)
+    assert "training_j" not in moved
+
+
+@given(
+    st.lists(
+        st.tuples(st.floats(0.1, 9), st.floats(0.1, 9), st.floats(0, 0.9), st.floats(0, 3), st.floats(0, 1)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_errors_of_domains_move_the_ratio_of_their_sums_within_its_bounds(
+    domains: list[tuple[float, float, float, float, float]],
+) -> None:
+    one, other, errors, true_one, true_other = {}, {}, {}, 0.0, 0.0
+    for place, (one_j, other_j, below, above, part) in enumerate(domains):
+        name = f"gpu:{place}"
+        one[name], other[name], errors[name] = one_j, other_j, (below, above)
+        factor = 1 - below + part * (below + above)
+        true_one += factor * one_j
+        true_other += factor * other_j
+
+    found = ratio_of_mixes(one, other, errors)
+
+    off = true_one / true_other * sum(other.values()) / sum(one.values())
+    assert found.low * (1 - 1e-9) <= off <= found.high * (1 + 1e-9)
+    if len(domains) == 1:
+        assert found.low == pytest.approx(1.0) == found.high
+
+
+def test_domains_of_other_parts_leave_a_ratio_that_their_errors_move() -> None:
+    errors = {"cpu": (0.5, 0.5), "gpu": (0.0, 0.0)}
+
+    found = ratio_of_mixes({"cpu": 1.0}, {"gpu": 1.0}, errors)
+
+    assert found == Range(1.0, 0.5, 1.5)

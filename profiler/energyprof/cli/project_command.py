@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from energyprof.cli import terminal
 from energyprof.cli.footprint_options import HELP, add_footprint_options, assumptions_of
@@ -14,8 +15,12 @@ from energyprof.cli.given_numbers import bounds
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
 from energyprof.model.range import Range
-from energyprof.model.report import Report, SumRow
+from energyprof.model.report import Report
 from energyprof.model.shell import in_shell
+
+if TYPE_CHECKING:
+    from energyprof.footprint.common_error import CommonError
+    from energyprof.report.figure import Figure
 
 NAME = "project"
 SUMMARY = "Project when serving a model takes more energy than training it did: curves, bounds, what matters most."
@@ -39,6 +44,12 @@ class Energy(NamedTuple):
     joules: Range
     provenance: str
     basis: str
+    report: Report | None = None
+    """None: it was given as a number."""
+    apart: Range | None = None
+    """Without what its sensor or model gets wrong of all energies alike; None: nothing tells the two apart."""
+    mix_j: Mapping[str, float] = {}
+    """By domain."""
 
 
 def part(words: list[str]) -> list[str]:
@@ -92,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
             clients=args.clients,
             requests_per_client_day=args.requests_per_client_day,
             days=args.days,
-        )
+        ),
+        _common(training, request),
     )
     kind = args.format or {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix.lower(), "table")
     told = project_page.Told(found, training, request, assumptions)
@@ -113,9 +125,7 @@ def _training(text: str) -> Energy:
     given = _given(text)
     if given is not None:
         return given
-    report = _report(text)
-    joules = _joules(report.measured, f"{text}: no reading covers it, so that its energy is not known")
-    return Energy(joules, report.measured.provenance, f"all of {text}")
+    return _whole(_report(text), text, Range.exactly(1.0), f"all of {text}")
 
 
 def _request(args: argparse.Namespace) -> Energy:
@@ -132,9 +142,17 @@ def _request(args: argparse.Namespace) -> Energy:
         return _counted(report, text)
     if args.requests_in_run.low <= 0:
         raise InputError("--requests-in-run must be more than 0")
-    joules = _joules(report.measured, f"{text}: no reading covers it, so that its energy is not known")
-    number = f"{args.requests_in_run.value:g}"
-    return Energy(joules.over(args.requests_in_run), report.measured.provenance, f"all of {text} by {number}")
+    return _whole(report, text, args.requests_in_run, f"all of {text} by {args.requests_in_run.value:g}")
+
+
+def _whole(report: Report, text: str, requests: Range, basis: str) -> Energy:
+    from energyprof.report.figure import Figures
+
+    fault = f"{text}: no reading covers it, so that its energy is not known"
+    joules, apart = _joules(Figures(report).measured(), fault)
+    counted = {row.domain for row in report.domains if row.counts}
+    mix_j = {str(row.domain): row.measured_j for row in report.ledger if row.domain in counted and row.measured_j}
+    return Energy(joules.over(requests), report.measured.provenance, basis, report, apart.over(requests), mix_j)
 
 
 def _counted(report: Report, text: str) -> Energy:
@@ -146,12 +164,13 @@ def _counted(report: Report, text: str) -> Energy:
             f"{text} does not say how many requests it answered; add --requests-in-run K, or --request-stage STAGE "
             f'({_stages(report)}), or count them in the program: energyprof.units("request", 1)'
         )
-    joules = _joules(report.measured, f"{text}: no reading covers it, so that its energy is not known")
     basis = f"all of {text} by {rows[0].count:g} {rows[0].name}"
-    return Energy(joules.times(1 / rows[0].count), report.measured.provenance, basis)
+    return _whole(report, text, Range.exactly(rows[0].count), basis)
 
 
 def _of_stage(report: Report, text: str, name: str) -> Energy:
+    from energyprof.report.figure import Figures
+
     rows = [row for row in report.stages if row.stage == name] or [row for row in report.stages if row.name == name]
     if len(rows) != 1:
         which = "no stage" if not rows else "several stages"
@@ -159,8 +178,13 @@ def _of_stage(report: Report, text: str, name: str) -> Energy:
     row = rows[0]
     if row.calls < 1:
         raise InputError(f"{name} of {text} was never called; choose another stage, or --requests-in-run K")
-    joules = _joules(row.total_sum, f"{name} of {text} cannot be told apart from others; use --requests-in-run K")
-    return Energy(joules.times(1 / row.calls), row.total_sum.provenance, f"stage {name} of {text} by {row.calls} calls")
+    fault = f"{name} of {text} cannot be told apart from others; use --requests-in-run K"
+    figure, one = Figures(report).stage(row), 1 / row.calls
+    joules, apart = _joules(figure, fault)
+    counted = {one.domain for one in report.domains if one.counts}
+    mix_j = {str(part.domain): part.energy_j or 0.0 for part in row.total_energy if part.domain in counted}
+    basis = f"stage {name} of {text} by {row.calls} calls"
+    return Energy(joules.times(one), row.total_sum.provenance, basis, report, apart.times(one), mix_j)
 
 
 def _given(text: str) -> Energy | None:
@@ -178,12 +202,35 @@ def _report(text: str) -> Report:
     return load(text).report()
 
 
-def _joules(row: SumRow, fault: str) -> Range:
-    if row.energy_j is None:
+def _joules(figure: Figure, fault: str) -> tuple[Range, Range]:
+    """Return an energy with all that it may be off by, and without what its sensor or model gets wrong of all alike."""
+    if figure.value is None:
         raise InputError(fault)
-    low_j = row.energy_j if row.low_j is None else min(row.low_j, row.energy_j)
-    high_j = row.energy_j if row.high_j is None else max(row.high_j, row.energy_j)
-    return Range(row.energy_j, low_j, high_j)
+    least, most = figure.whole()
+    return _range(figure.value, least, most), _range(figure.value, figure.low, figure.high)
+
+
+def _range(value: float, low: float | None, high: float | None) -> Range:
+    return Range(value, value if low is None else min(low, value), value if high is None else max(high, value))
+
+
+def _common(training: Energy, request: Energy) -> CommonError | None:
+    """Return what is left where one sensor or model of one machine has read both; None: two have, or nothing tells."""
+    from energyprof.footprint.common_error import CommonError, ratio_of_mixes
+    from energyprof.report.comparable import is_one_machine
+
+    if training.report is None or request.report is None or training.apart is None or request.apart is None:
+        return None
+    if not is_one_machine((training.report, request.report)):
+        return None
+    errors = {str(row.domain): row.gain_error for row in training.report.domains}
+    if any(errors.get(str(row.domain), row.gain_error) != row.gain_error for row in request.report.domains):
+        return None
+    try:
+        ratio = ratio_of_mixes(training.mix_j, request.mix_j, errors)
+    except ValueError:
+        return None
+    return CommonError(training.apart, request.apart, ratio)
 
 
 def _stages(report: Report) -> str:

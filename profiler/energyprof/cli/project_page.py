@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energyprof.cli.fitted_table import fitted_table
 from energyprof.footprint.footprint import ESTIMATED, footprint
-from energyprof.footprint.projection import Projection, Sensitivity
+from energyprof.footprint.projection import COMMON_ERROR, Projection, Sensitivity
 from energyprof.footprint.projection_chart import characters, span_days, verdict
 from energyprof.model import amounts
 from energyprof.model.footprint_document import footprint_document, range_document
@@ -31,6 +31,7 @@ NAMES = {
     "requests_per_client_day": "requests per client and day",
     "days": "days",
 }
+BOTH = "factor of both energies"
 
 
 class Told(NamedTuple):
@@ -87,6 +88,13 @@ def document(told: Told) -> str:
             "earliest": found.overtaking.earliest_days,
             "latest": found.overtaking.latest_days,
         },
+        "common_error": None
+        if found.common is None
+        else {
+            "training_j": range_document(found.common.training_j),
+            "request_j": range_document(found.common.request_j),
+            "ratio": range_document(found.common.ratio),
+        },
         "training_j": range_document(found.training_j),
         "serving_j": range_document(found.serving_j),
         "total_j": range_document(found.total_j),
@@ -121,6 +129,10 @@ def _grounds(told: Told) -> Iterator[tuple[str, str]]:
     yield "request", f"{amounts.small_energy(assumed.request_j)}, {_said(told.request)}"
     yield "clients", amounts.count(assumed.clients)
     yield "requests", f"{amounts.count(assumed.requests_per_client_day)} of a client and day"
+    if told.found.common is not None:
+        ratio = told.found.common.ratio
+        upto = "" if ratio.is_exact else f" up to {ratio.low:.3g} .. {ratio.high:.3g}: their domains' parts differ"
+        yield "error", f"that both share cancels in the days{upto}"
 
 
 def _said(energy: Energy) -> str:
@@ -142,10 +154,12 @@ def _moved(row: Sensitivity) -> tuple[str, str, str, str]:
     days = " .. ".join("never" if end is None else amounts.days(Range.exactly(end)) for end in row.days)
     total = " .. ".join(amounts.energy(Range.exactly(end)) for end in row.total_j)
     moved = f"{_figure(row, row.low)} .. {_figure(row, row.high)}"
-    return NAMES[row.name], moved, days, f"{total}{'' if row.has_bounds else ' *'}"
+    return NAMES.get(row.name, BOTH), moved, days, f"{total}{'' if row.has_bounds else ' *'}"
 
 
 def _figure(row: Sensitivity, value: float) -> str:
+    if row.name == COMMON_ERROR:
+        return f"{value:.3g}"
     if row.name == "request_j":
         return amounts.small_energy(Range.exactly(value))
     return amounts.energy(Range.exactly(value)) if row.name == "training_j" else amounts.count(Range.exactly(value))

@@ -4,7 +4,7 @@
     serving  = clients * requests of a client and day * energy of a request * days
 
 A linear projection: load, energy of a request and hardware stay what they are. Bounds put every assumption at the same
-end, which is never too narrow.
+end, which is never too narrow; what one sensor gets wrong of both energies alike cannot move the day of overtaking.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
+from energyprof.footprint.common_error import CommonError
 from energyprof.model.range import Range
 
+COMMON_ERROR: Final = "common_error"
+"""Name of the assumption that both energies have the middle of what their sensor or model may get wrong of both."""
 HALF_AND_DOUBLE: Final = (0.5, 2.0)
 """How far an assumption that was given as one figure is moved to show what depends on it."""
 
@@ -65,7 +68,7 @@ class Sensitivity:
     """What becomes of the day of overtaking and of the whole energy as one assumption moves and the others stay."""
 
     name: str
-    """Field of `Assumed`."""
+    """Field of `Assumed`, or `COMMON_ERROR`, whose ends are factors of both energies."""
     low: float
     high: float
     has_bounds: bool
@@ -91,28 +94,36 @@ class Projection:
     overtaking: Overtaking
     sensitivity: tuple[Sensitivity, ...]
     """What moves the whole energy most first; what moves nothing but the day of overtaking last."""
+    common: CommonError | None = None
+    """None: nothing says that both energies have an error in common."""
 
 
-def project(assumed: Assumed) -> Projection:
+def project(assumed: Assumed, common: CommonError | None = None) -> Projection:
     """Return what follows from the assumptions."""
     training_j, serving_j = assumed.all_trainings_j, assumed.serving_j
+    moved = [_moved(assumed, field.name, common) for field in fields(Assumed)]
+    if common is not None:
+        moved = [row for row in moved if row.low < row.high] + _moved_together(assumed, common)
     return Projection(
         assumed=assumed,
         training_j=training_j,
         serving_j=serving_j,
         total_j=training_j.plus(serving_j),
-        overtaking=overtaking(assumed),
-        sensitivity=tuple(
-            sorted((_moved(assumed, field.name) for field in fields(Assumed)), key=lambda row: -row.swing_j)
-        ),
+        overtaking=overtaking(assumed, common),
+        sensitivity=tuple(sorted(moved, key=lambda row: -row.swing_j)),
+        common=common,
     )
 
 
-def overtaking(assumed: Assumed) -> Overtaking:
+def overtaking(assumed: Assumed, common: CommonError | None = None) -> Overtaking:
     """Return the day on which serving has taken as much as all trainings."""
+    days = _days(assumed.all_trainings_j.value, assumed.per_day_j.value)
+    if common is not None:
+        training_j = common.training_j.times(common.ratio)
+        assumed = replace(assumed, training_j=training_j, request_j=common.request_j)
     training_j, per_day_j = assumed.all_trainings_j, assumed.per_day_j
     return Overtaking(
-        days=_days(training_j.value, per_day_j.value),
+        days=days,
         earliest_days=_days(training_j.low, per_day_j.high),
         latest_days=_days(training_j.high, per_day_j.low),
     )
@@ -122,19 +133,40 @@ def _days(training_j: float, per_day_j: float) -> float | None:
     return max(training_j, 0.0) / per_day_j if per_day_j > 0 else None
 
 
-def _moved(assumed: Assumed, name: str) -> Sensitivity:
-    given: Range = getattr(assumed, name)
-    low, high = (given.value * factor for factor in HALF_AND_DOUBLE) if given.is_exact else (given.low, given.high)
-    middle = Assumed(*(Range.exactly(getattr(assumed, field.name).value) for field in fields(Assumed)))
+def _moved(assumed: Assumed, name: str, common: CommonError | None) -> Sensitivity:
+    apart: Range | None = getattr(common, name, None)
+    given: Range = getattr(assumed, name) if apart is None else apart
+    is_one = given.is_exact and apart is None
+    low, high = (given.value * factor for factor in HALF_AND_DOUBLE) if is_one else (given.low, given.high)
+    middle = _middle(assumed)
     ends = [project_middle(replace(middle, **{name: Range.exactly(end)})) for end in (low, high)]
     return Sensitivity(
         name=name,
         low=low,
         high=high,
-        has_bounds=not given.is_exact,
+        has_bounds=not is_one,
         days=(ends[0][0], ends[1][0]),
         total_j=(ends[0][1], ends[1][1]),
     )
+
+
+def _moved_together(assumed: Assumed, common: CommonError) -> list[Sensitivity]:
+    """Return what the error of both energies moves; nothing where there is none."""
+    factors = []
+    for end in ("low", "high"):
+        pairs = ((assumed.training_j, common.training_j), (assumed.request_j, common.request_j))
+        whole = [getattr(with_error, end) / getattr(apart, end) for with_error, apart in pairs if getattr(apart, end)]
+        factors.append((min if end == "low" else max)(whole, default=1.0))
+    low, high = min(factors[0], 1.0), max(factors[1], 1.0)
+    day, total_j = project_middle(_middle(assumed))
+    if low == high:
+        return []
+    days = (None, None) if day is None else (day * common.ratio.low, day * common.ratio.high)
+    return [Sensitivity(COMMON_ERROR, low, high, True, days, (total_j * low, total_j * high))]
+
+
+def _middle(assumed: Assumed) -> Assumed:
+    return Assumed(*(Range.exactly(getattr(assumed, field.name).value) for field in fields(Assumed)))
 
 
 def project_middle(assumed: Assumed) -> tuple[float | None, float]:
