@@ -25,6 +25,18 @@ CHART = [
     "Smalland,SML,2024,0\n",
     "World,OWID_WRL,2025,458.5\n",
 ]
+LATEST_OF_CHART = [
+    "Entity,Code,Year,Carbon intensity of electricity per kWh,World region according to OWID\n",
+    "Austria,AUT,2024,103.48,Europe\n",
+    "France,FRA,2024,40.48,Europe\n",
+]
+SHORT_NAMES = [
+    "entity,code,year,co2_intensity__gco2_kwh,co2_intensity__gco2_kwh__original_year\n",
+    "Afghanistan,AFG,2025,131.31,2024\n",
+    "Turkmenistan,TKM,2025,1306.2,2024\n",
+    "Norway,NOR,2025,30.1,\n",
+]
+"""Heads and figures of two exports of the chart, the newest year only, and with short names of columns; Norway is ours."""
 ENERGY_DATA = [
     "country,year,iso_code,population,carbon_intensity_elec\n",
     "ASEAN (Ember),2025,,,565.01\n",
@@ -82,6 +94,25 @@ def test_the_newest_figure_of_each_country_is_imported(
     assert len(table.rows) == (1 if world is None else 2)
     if world is not None:
         assert table.find("world").g_per_kwh == world
+
+
+def test_the_newest_year_of_the_chart_is_imported_with_its_column_of_regions() -> None:
+    found = import_table(LATEST_OF_CHART, "latest.csv")
+
+    assert [(row.alpha3, row.year, row.g_per_kwh) for row in found.rows] == [
+        ("AUT", 2024, 103.48),
+        ("FRA", 2024, 40.48),
+    ]
+
+
+def test_a_figure_that_the_chart_carries_on_keeps_the_year_it_is_of() -> None:
+    found = import_table(SHORT_NAMES, "short.csv")
+
+    assert [(row.alpha3, row.year, row.g_per_kwh) for row in found.rows] == [
+        ("AFG", 2024, 131.31),
+        ("NOR", 2025, 30.1),
+        ("TKM", 2024, 1306.2),
+    ]
 
 
 def test_two_letter_codes_come_from_the_shipped_table() -> None:

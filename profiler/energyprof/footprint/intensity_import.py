@@ -1,7 +1,8 @@
 """Carbon intensities from a file that the user downloaded, of Our World in Data or of Ember.
 
 Three forms are known by their columns:
-* the CSV of https://ourworldindata.org/grapher/carbon-intensity-electricity: Entity, Code, Year, one figure;
+* the CSV of https://ourworldindata.org/grapher/carbon-intensity-electricity: Entity, Code, Year, one figure; with short
+  names of columns also the year that a figure is of where the chart carries it on from an earlier one;
 * https://github.com/owid/energy-data: country, iso_code, year, carbon_intensity_elec;
 * Ember's yearly data in long form (https://ember-energy.org/data/yearly-electricity-data/): Area, ISO 3 code (once
   Country code), Year, Variable `CO2 intensity`, Unit `gCO2/kWh`, Value.
@@ -25,6 +26,8 @@ WORLD: Final = "OWID_WRL"
 HIGHEST_G: Final = 2000.0
 """The highest mean of a country in the shipped table is 1306 g/kWh. A figure above this one is of something else."""
 
+ORIGINAL_YEAR: Final = "__original_year"
+"""Ends the column of Our World in Data that says of which year a figure is, in charts that show the newest of each."""
 _NAMES: Final = re.compile(r"(carbon|co2)[ _]intensity")
 
 
@@ -35,6 +38,7 @@ class _Columns(NamedTuple):
     figure: str
     source: str
     variable: str = ""
+    original_year: str = ""
 
 
 def import_table(lines: Iterable[str], name: str) -> IntensityTable:
@@ -56,9 +60,11 @@ def import_table(lines: Iterable[str], name: str) -> IntensityTable:
 def _columns(heads: Sequence[str], name: str) -> _Columns:
     known = {head.strip().lstrip("\ufeff").casefold(): head for head in heads}
     if {"entity", "code", "year"} <= known.keys():
-        figures = [head for key, head in known.items() if _NAMES.search(key)]
+        figures = [key for key in known if _NAMES.search(key) and not key.endswith(ORIGINAL_YEAR)]
         if len(figures) == 1:
-            return _Columns(known["entity"], known["code"], known["year"], figures[0], OWID)
+            original = known.get(f"{figures[0]}{ORIGINAL_YEAR}", "")
+            head = known[figures[0]]
+            return _Columns(known["entity"], known["code"], known["year"], head, OWID, original_year=original)
     if {"country", "iso_code", "year", "carbon_intensity_elec"} <= known.keys():
         return _Columns(known["country"], known["iso_code"], known["year"], known["carbon_intensity_elec"], OWID)
     code = known.get("iso 3 code") or known.get("country code")
@@ -78,7 +84,8 @@ def _rows(rows: csv.DictReader[str], columns: _Columns, name: str) -> Iterator[C
         if not code or not figure:
             continue  # a group of countries without a code, or a year without a figure
         try:
-            year, g_per_kwh = int(row[columns.year]), float(figure)
+            original = (row[columns.original_year] or "").strip() if columns.original_year else ""
+            year, g_per_kwh = int(original or row[columns.year]), float(figure)
         except (TypeError, ValueError):
             raise InputError(
                 f"{name} line {rows.line_num}: {figure} is no figure of a year; download it again"
