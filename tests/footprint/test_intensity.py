@@ -36,7 +36,7 @@ SHORT_NAMES = [
     "Turkmenistan,TKM,2025,1306.2,2024\n",
     "Norway,NOR,2025,30.1,\n",
 ]
-"""Heads and figures of two exports of the chart, the newest year only, and with short names of columns; Norway is ours."""
+"""Heads and figures of two exports of the chart, newest year only and short names of columns; Norway is ours."""
 ENERGY_DATA = [
     "country,year,iso_code,population,carbon_intensity_elec\n",
     "ASEAN (Ember),2025,,,565.01\n",
