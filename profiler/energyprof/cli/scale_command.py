@@ -16,9 +16,10 @@ from energyprof.errors import InputError
 from energyprof.model import amounts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from energyprof.footprint.scaling import Prediction, ShapedRun
+    from energyprof.footprint.layer_groups import ShapedRun
+    from energyprof.footprint.scaling import Prediction
 
 NAME = "scale"
 SUMMARY = "Estimate what a larger shape of a model takes from recordings of smaller shapes of the same family."
@@ -29,8 +30,10 @@ examples:
   energyprof scale ... --scale-to layers=48,d_model=1600 --phase forward --format json
 
 The words of a shape are yours; every recording says all of them. Wanted is one recording more than dimensions that
-differ, and another one for the error: the largest is left out, predicted from the others, and missed by so much. Batch
-and sequence are dimensions like others. The energy is that of one call of the model, in J for `energyprof project`.
+differ, and more for the error: every larger shape is predicted from the smaller ones, and the worst miss bounds the
+figure. Record each shape several times, in turns (a b c a b c): what a machine's speed does from run to run counts for
+as much as the fit. Batch and sequence are dimensions like others. The energy is that of one call of the model, in J for
+`energyprof project`.
 """
 SCHEMA = "energyprof-scaling/1"
 PROVENANCE = "estimated (model)"
@@ -49,7 +52,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the estimate; 0, or an error's own status."""
-    from energyprof.footprint.scaling import predict, shaped_run
+    from energyprof.footprint.layer_groups import shaped_run
+    from energyprof.footprint.scaling import predict
     from energyprof.run import load
 
     target = shape_of(args.scale_to, "--scale-to")
@@ -85,8 +89,12 @@ def page(found: Prediction, runs: Sequence[ShapedRun], target: dict[str, float],
     lines = [
         f"{PROVENANCE}: one call of the model with {wanted}, {args.phase}",
         "",
-        f"  energy      {amounts.small_energy(found.energy_j)}",
-        *textwrap.wrap(_error(found, len(runs)), width, initial_indent="  ", subsequent_indent="  "),
+        f"  energy      {amounts.small_energy(found.energy_j)}{'' if found.has_bounds else ', bounds not known'}",
+        *(
+            line
+            for sentence in _tests(found, len(runs))
+            for line in textwrap.wrap(sentence, width, initial_indent="  ", subsequent_indent="  ")
+        ),
         "",
         "  by kind of layer",
     ]
@@ -112,22 +120,47 @@ def document(found: Prediction, runs: Sequence[ShapedRun], target: dict[str, flo
         "schema": SCHEMA,
         "provenance": PROVENANCE,
         "target": target,
-        "energy_j": {"value": found.energy_j.value, "low": found.energy_j.low, "high": found.energy_j.high},
+        "energy_j": {
+            "value": found.energy_j.value,
+            "low": found.energy_j.low if found.has_bounds else None,
+            "high": found.energy_j.high if found.has_bounds else None,
+        },
         "by_kind_j": dict(found.by_kind_j),
-        "error": {"left_out": found.left_out, "miss": found.miss},
+        "times_largest": found.factor,
+        "tested": [one._asdict() for one in found.held_out],
+        "repeat_spread": found.repeat_spread,
         "not_powers": found.not_powers,
         "runs": [{"name": one.name, "shape": dict(one.shape), "energy_j": one.energy_j} for one in runs],
     }
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
-def _error(found: Prediction, runs: int) -> str:
-    if found.miss is None:
-        return f"error not known: {runs} recordings are needed for the figure itself; add one to test it with"
-    return (
-        f"bounds: {found.left_out}, left out and predicted from the others, was missed by {found.miss * 100:+.0f} %; "
-        "what lies farther away may be missed by more"
-    )
+def _tests(found: Prediction, runs: int) -> Iterator[str]:
+    """Yield what shapes that were left out say of the error, and what they cannot."""
+    worst = found.worst
+    if worst is None:
+        yield f"error not known: {runs} recordings are needed for the figure itself; add larger ones to test it with"
+    else:
+        yield (
+            f"tested: fitted to shapes up to {worst.fitted_to}, missed {worst.name} by {worst.miss * 100:+.0f} %, the "
+            f"worst of {len(found.held_out)} tests, which gives the bounds"
+        )
+        yield from _distance(found)
+    if found.repeat_spread is None:
+        yield "no shape was recorded twice: what differs from run to run is not known"
+    else:
+        yield f"recordings of one shape differ by up to {found.repeat_spread * 100:.0f} %"
+
+
+def _distance(found: Prediction) -> Iterator[str]:
+    last = found.held_out[-1]
+    yield f"the largest shape, {last.name}, from all others: {last.miss * 100:+.0f} %"
+    if found.factor > found.tested_factor or not found.has_bounds:
+        far = (
+            f"beyond what was tested: {found.factor:.3g} times as much as the largest recording, tested up to "
+            f"{found.tested_factor:.3g} times; "
+        )
+        yield far + ("bounds widened for that" if found.has_bounds else "too far for bounds: record larger shapes")
 
 
 def _run_and_shape(text: str) -> tuple[str, dict[str, float]]:

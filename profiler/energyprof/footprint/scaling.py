@@ -4,61 +4,46 @@ Layers of one kind (module class) cost energy = a * operations + b * bytes of pa
 of 0 or more, fitted to the layers of all recordings. How operations, bytes and calls grow with the shape comes from
 the recordings, too: layers whose names differ in numbers only are one group, each of whose amounts is a power of
 each dimension, such as layers * d_model ** 2. Of layers whose operations nobody has a formula for (norms, activations,
-what a module does in functions) the energy itself is taken to be such a power.
+what a module does in functions, attention among them) a call costs a constant and what grows with its inputs.
 
-The error is found by leaving out the largest recording, predicting it from the others, and looking at the miss.
+The error is found by fitting the smaller shapes only and predicting every larger one, wherever one can part them. All
+recordings of a shape are left out together. Bounds are the worst of those misses; where the target is more times as
+large as the farthest prediction tested, they are widened as the logarithms of the two factors are to each other.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import nnls
 
 from energyprof.errors import InputError
+from energyprof.footprint.growth import Floats, costs, exponents, one_call_j, power_law
+from energyprof.footprint.layer_groups import LayerGroup, Shape, ShapedRun
 from energyprof.model.range import Range
-from energyprof.model.report import LayerPhase, LayerRow
 
-BYTES_PER_PARAMETER: Final = 4
-SMALL_PART: Final = 0.01
-"""Of a recording's energy: below it a group counts by its absolute, above it by its relative miss."""
 NOT_A_POWER: Final = 0.05
 """Relative miss of a power law above which it is said not to be one."""
-
-Floats = NDArray[np.float64]
-Shape = Mapping[str, float]
-Amounts = tuple[float, float, float]
-"""Operations, bytes of parameters, calls; each for one call of the model."""
-
-
-@dataclass(frozen=True, slots=True)
-class LayerGroup:
-    """Layers of a model whose names differ in numbers only, together, for one call of the model."""
-
-    pattern: str
-    kind: str
-    energy_j: float
-    amounts: Amounts
+NO_POWER: Final = 0.1
+"""Power of a dimension in the number of calls below which it does not change it."""
+LONGEST_WIDENING: Final = 3.0
+"""Times as far as was tested, in logarithms, up to which bounds are widened; beyond it nothing is known of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShapedRun:
-    """A recording of a model of one shape."""
+class HeldOut(NamedTuple):
+    """A shape that was predicted from smaller ones only."""
 
     name: str
-    shape: Shape
-    groups: tuple[LayerGroup, ...]
-
-    @property
-    def energy_j(self) -> float:
-        """Of one call of the model."""
-        return math.fsum(group.energy_j for group in self.groups)
+    """Its first recording."""
+    fitted_to: str
+    """The largest that was fitted."""
+    factor: float
+    """Its energy by that of the largest that was fitted."""
+    miss: float
+    """Predicted by measured energy, less 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,87 +51,126 @@ class Prediction:
     """What a larger shape is expected to take, for one call of the model."""
 
     energy_j: Range
-    """Bounds: as far off as the largest recording was missed; none where `miss` is None."""
+    """No bounds where nothing was held out, or the target is too far away."""
     by_kind_j: tuple[tuple[str, float], ...]
     """Costliest first."""
-    left_out: str
-    """The recording that was left out to find the error; empty: there were too few."""
-    miss: float | None
-    """Predicted by measured energy of that recording, less 1; None: not found."""
+    held_out: tuple[HeldOut, ...]
+    """Empty: there were too few recordings."""
+    factor: float
+    """The predicted energy by that of the largest recording."""
+    has_bounds: bool
+    repeat_spread: float | None
+    """Largest by smallest recording of one shape, less 1, where they differ most; None: no shape has two."""
     not_powers: tuple[str, ...]
     """Groups whose amounts are no powers of the shape."""
 
+    @property
+    def worst(self) -> HeldOut | None:
+        """Return the one that was missed most."""
+        return max(self.held_out, key=lambda one: _apart(one.miss), default=None)
 
-def shaped_run(name: str, shape: Shape, layers: Sequence[LayerRow], phase: LayerPhase = "total") -> ShapedRun:
-    """Return the layers of a recording's costliest model as groups; raises InputError where it has none that do."""
-    forward = {row.layer: row for row in layers if row.phase == "forward"}
-    spent = {row.layer: row for row in layers if row.phase == phase}
-    roots = [row for row in forward.values() if row.parent is None and row.calls > 0]
-    if not roots:
-        raise InputError(f"{name} has no call of a torch module; record one with: energyprof run SCRIPT")
-    root = max(roots, key=lambda row: row.flops or 0)
-    members = [row for row in forward.values() if _root_of(row, forward) == root.layer and row.layer in spent]
-    unknown = [row.layer for row in members if spent[row.layer].self_sum.energy_j is None]
-    if unknown:
-        raise InputError(
-            f"{name}: the energy of {len(unknown)} layers cannot be told apart ({unknown[0]}); record it with --repeat"
-        )
-    below: dict[str, list[LayerRow]] = {}
-    for row in members:
-        below.setdefault(row.parent or "", []).append(row)
-    found: dict[str, LayerGroup] = {}
-    for row in members:
-        pattern = re.sub(r"\d+", "*", row.layer)
-        amounts = _amounts(row, below.get(row.layer, []), root.calls)
-        energy_j = (spent[row.layer].self_sum.energy_j or 0.0) / root.calls
-        before = found.get(pattern)
-        if before is not None:
-            energy_j += before.energy_j
-            amounts = (*map(sum, zip(amounts, before.amounts, strict=True)),)  # type: ignore[assignment]  # still three
-        found[pattern] = LayerGroup(pattern, row.module_class, energy_j, amounts)
-    return ShapedRun(name, dict(shape), tuple(found.values()))
+    @property
+    def tested_factor(self) -> float:
+        """Return how many times as large as the largest that was fitted the farthest prediction was; 1: none."""
+        return max((one.factor for one in self.held_out), default=1.0)
 
 
 def predict(runs: Sequence[ShapedRun], target: Shape) -> Prediction:
     """Return the energy of a shape; raises InputError where the recordings do not say how it grows."""
     by_kind, not_powers = _predicted(runs, target)
     energy_j = math.fsum(by_kind.values())
-    largest = max(runs, key=lambda run: run.energy_j)
-    others = [run for run in runs if run is not largest]
-    try:
-        miss: float | None = math.fsum(_predicted(others, largest.shape)[0].values()) / largest.energy_j - 1
-    except (InputError, ZeroDivisionError):
-        miss = None
-    off = 0.0 if miss is None else abs(miss)
+    shapes = _by_shape(runs)
+    held_out = tuple(_held_out(shapes))
+    factor = energy_j / max(map(_mean_j, shapes))
+    off, has_bounds = _bounds(held_out, factor)
     return Prediction(
         energy_j=Range(energy_j, energy_j / (1 + off), energy_j * (1 + off)),
         by_kind_j=tuple(sorted(by_kind.items(), key=lambda row: -row[1])),
-        left_out="" if miss is None else largest.name,
-        miss=miss,
+        held_out=held_out,
+        factor=factor,
+        has_bounds=has_bounds,
+        repeat_spread=_repeat_spread(shapes),
         not_powers=not_powers,
     )
+
+
+def _bounds(held_out: Sequence[HeldOut], factor: float) -> tuple[float, bool]:
+    """Return how far off, relative, the figure may be, and whether that is known."""
+    tested = max((one.factor for one in held_out), default=1.0)
+    apart = max((_apart(one.miss) for one in held_out), default=0.0)
+    if tested <= 1:
+        return 0.0, False
+    farther = max(1.0, math.log(factor) / math.log(tested)) if factor > 1 else 1.0
+    if farther > LONGEST_WIDENING or not math.isfinite(apart):
+        return 0.0, False
+    return math.exp(apart * farther) - 1, True
+
+
+def _held_out(shapes: Sequence[Sequence[ShapedRun]]) -> list[HeldOut]:
+    """Return every shape as predicted from the smaller ones, for every number of them that is enough."""
+    found = []
+    for cut in range(1, len(shapes)):
+        fitted = [run for shape in shapes[:cut] for run in shape]
+        for shape in shapes[cut:]:
+            measured_j, largest_j = _mean_j(shape), _mean_j(shapes[cut - 1])
+            if min(measured_j, largest_j) <= 0:
+                continue
+            try:
+                energy_j = math.fsum(_predicted(fitted, shape[0].shape)[0].values())
+            except InputError:
+                continue
+            name, last = shape[0].name, shapes[cut - 1][0].name
+            found.append(HeldOut(name, last, measured_j / largest_j, energy_j / measured_j - 1))
+    return found
+
+
+def _by_shape(runs: Sequence[ShapedRun]) -> list[list[ShapedRun]]:
+    """Return the recordings of each shape, that of least energy first."""
+    found: dict[tuple[tuple[str, float], ...], list[ShapedRun]] = {}
+    for run in runs:
+        found.setdefault(tuple(sorted(run.shape.items())), []).append(run)
+    return sorted(found.values(), key=_mean_j)
+
+
+def _mean_j(runs: Sequence[ShapedRun]) -> float:
+    return math.fsum(run.energy_j for run in runs) / len(runs)
+
+
+def _repeat_spread(shapes: Sequence[Sequence[ShapedRun]]) -> float | None:
+    energies = [sorted(run.energy_j for run in shape) for shape in shapes if len(shape) > 1]
+    return max((one[-1] / one[0] - 1 for one in energies if one[0] > 0), default=None)
+
+
+def _apart(miss: float) -> float:
+    """Return how far a prediction is from what was measured, up or down, as a logarithm."""
+    return abs(math.log1p(miss)) if miss > -1 else math.inf
 
 
 def _predicted(runs: Sequence[ShapedRun], target: Shape) -> tuple[dict[str, float], tuple[str, ...]]:
     """Return the energy of each kind, and the groups that are no powers of the shape."""
     design, goal = _dimensions(runs, target)
     patterns = _same_family(runs)
-    costs = {kind: _costs(runs, kind) for kind in {g.kind for run in runs for g in run.groups if g.amounts[0] > 0}}
+    sizes, largest = np.exp(design[:, 1:]), np.exp(goal[1:])
+    cost = {kind: _costs(runs, kind) for kind in {g.kind for run in runs for g in run.groups if g.amounts[0] > 0}}
     by_kind: dict[str, float] = dict.fromkeys((group.kind for run in runs for group in run.groups), 0.0)
     not_powers = []
     for pattern, groups in patterns.items():
         if not all(group.amounts[0] > 0 for group in groups):
+            calls = np.array([group.amounts[2] for group in groups])
             energies = np.array([max(group.energy_j, 0.0) for group in groups])
-            by_kind[groups[0].kind] += _grown(design, goal, energies)[0]
+            if (calls > 0).all():
+                of_inputs = np.abs(exponents(design, calls)) < NO_POWER
+                each_j = one_call_j(sizes[:, of_inputs], largest[of_inputs], energies / calls)
+                by_kind[groups[0].kind] += each_j * power_law(design, goal, calls)[0]
             continue
         amounts = np.array([group.amounts for group in groups])
         grown = []
         for column in amounts.T:
-            value, off = _grown(design, goal, column)
+            value, off = power_law(design, goal, column)
             grown.append(value)
             if off > NOT_A_POWER and pattern not in not_powers:
                 not_powers.append(pattern)
-        by_kind[groups[0].kind] += float(costs[groups[0].kind] @ np.array(grown))
+        by_kind[groups[0].kind] += float(cost[groups[0].kind] @ np.array(grown))
     return by_kind, tuple(not_powers)
 
 
@@ -183,38 +207,13 @@ def _same_family(runs: Sequence[ShapedRun]) -> dict[str, list[LayerGroup]]:
     return {pattern: [groups[pattern] for groups in found] for pattern in found[0]}
 
 
-def _grown(design: Floats, goal: Floats, column: Floats) -> tuple[float, float]:
-    """Return an amount at the target by the power law of the runs, and how far that misses theirs."""
-    if not (column > 0).all():
-        return 0.0, float((column > 0).any())
-    powers, *_ = np.linalg.lstsq(design, np.log(column), rcond=None)
-    off = float(np.abs(np.exp(design @ powers - np.log(column)) - 1).max())
-    return float(np.exp(goal @ powers)), off
-
-
 def _costs(runs: Sequence[ShapedRun], kind: str) -> Floats:
     """Return the joules of an operation, of a byte and of a call of one kind of layer."""
-    rows, energies = [], []
-    for run in runs:
-        for group in run.groups:
-            if group.kind == kind and group.amounts[0] > 0:
-                weight = 1 / (max(group.energy_j, 0.0) + SMALL_PART * run.energy_j)
-                rows.append([amount * weight for amount in group.amounts])
-                energies.append(group.energy_j * weight)
-    design = np.array(rows)
-    sizes = np.where(design.max(axis=0) > 0, design.max(axis=0), 1.0)
-    found, _ = nnls(design / sizes, np.array(energies))
-    return np.asarray(found / sizes)
-
-
-def _amounts(row: LayerRow, below: Sequence[LayerRow], calls: int) -> Amounts:
-    whole = row.flops or 0
-    own = max(0, whole - sum(one.flops or 0 for one in below))
-    parameters = max(0, row.parameters - sum(one.parameters for one in below))
-    return own / calls, parameters * BYTES_PER_PARAMETER * row.calls / calls, row.calls / calls
-
-
-def _root_of(row: LayerRow, rows: Mapping[str, LayerRow]) -> str:
-    while row.parent is not None and row.parent in rows:
-        row = rows[row.parent]
-    return row.layer
+    rows = [
+        (group, run.energy_j) for run in runs for group in run.groups if group.kind == kind and group.amounts[0] > 0
+    ]
+    return costs(
+        np.array([group.amounts for group, _ in rows]),
+        np.array([group.energy_j for group, _ in rows]),
+        np.array([around_j for _, around_j in rows]),
+    )
