@@ -232,3 +232,14 @@ def test_domains_of_other_parts_leave_a_ratio_that_their_errors_move() -> None:
     found = ratio_of_mixes({"cpu": 1.0}, {"gpu": 1.0}, errors)
 
     assert found == Range(1.0, 0.5, 1.5)
+
+
+def test_curves_show_the_bounds_of_training_and_stay_within_the_width() -> None:
+    unsure = project(UNSURE)
+    huge = project(replace(PLAIN, training_j=Range.exactly(3e21), clients=Range.exactly(1e19)))
+
+    assert any(":" in line for line in characters(unsure, width=60))
+    assert not any(":" in line for line in characters(project(PLAIN), width=60))
+    for lines in (characters(unsure, width=60), characters(huge, width=60)):
+        assert max(map(len, lines)) <= 60
+        assert len({line.index("|") for line in lines if "|" in line}) == 1

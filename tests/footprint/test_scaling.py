@@ -119,6 +119,19 @@ def test_all_recordings_of_a_shape_are_left_out_together() -> None:
     assert twice.repeat_spread == 0.0
 
 
+def test_bounds_add_what_recordings_of_one_shape_differ_by() -> None:
+    once = dearer_d()
+    other = recorded("a", lambda flops, size: 1.2 * linear(flops, size))
+    target = {"layers": 4, "width": 280}
+
+    found = predict([*once, once[0], other], target)
+
+    assert found.repeat_spread == pytest.approx(other.energy_j / once[0].energy_j - 1)
+    assert found.worst is not None
+    apart = max(1 + found.worst.miss, 1 / (1 + found.worst.miss))
+    assert found.energy_j.high / found.energy_j.value == pytest.approx(apart * (1 + found.repeat_spread))
+
+
 def attention(sequence: float, width: float) -> float:
     return 0.001 + 1e-6 * sequence * width + 1e-8 * sequence * sequence * width
 

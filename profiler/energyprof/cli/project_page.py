@@ -50,7 +50,8 @@ def page(told: Told, width: int) -> str:
     for name, basis in _grounds(told):
         lines += wrapped(basis, width, f"  {name:{GROUND}}", " " * (GROUND + 2))
     lines += ["", *characters(found, width), ""]
-    lines += ["  -  all trainings   *  serving so far   .  its bounds", ""]
+    legend = "-  all trainings   *  serving so far   : .  their bounds"
+    lines += [*wrapped(legend, width, "  ", "  "), ""]
     share = found.serving_j.value / found.total_j.value if found.total_j.value > 0 else 0.0
     after = amounts.days(found.assumed.days)
     lines += [

@@ -149,7 +149,7 @@ def _tests(found: Prediction, runs: int) -> Iterator[str]:
     if found.repeat_spread is None:
         yield "no shape was recorded twice: what differs from run to run is not known"
     else:
-        yield f"recordings of one shape differ by up to {found.repeat_spread * 100:.0f} %"
+        yield f"recordings of one shape differ by up to {found.repeat_spread * 100:.0f} %, which the bounds add"
 
 
 def _distance(found: Prediction) -> Iterator[str]:

@@ -34,10 +34,15 @@ def span_days(found: Projection) -> float:
 
 
 def characters(found: Projection, width: int, height: int = 12) -> list[str]:
-    """Return the curves as lines of ASCII: `-` training, `*` serving, `.` between the bounds of serving."""
-    days = span_days(found)
-    highest_j = max(found.training_j.value, found.assumed.per_day_j.value * days) * 1.05 or 1.0
-    columns = max(20, width - 14)
+    """Return the curves as lines of ASCII: `-` training, `*` serving, `:` and `.` between the bounds of each."""
+    days, training, per_day_j = span_days(found), found.training_j, found.assumed.per_day_j
+    highest_j = _highest_j(found, days)
+    labels = [
+        amounts.energy(Range.exactly(highest_j * (height - place) / height)) if place % 4 == 0 else ""
+        for place in range(height)
+    ]
+    margin = max(10, *map(len, labels))
+    columns = max(20, width - margin - 4)
     canvas = [[" "] * columns for _ in range(height)]
 
     def row(energy_j: float) -> int:
@@ -45,27 +50,31 @@ def characters(found: Projection, width: int, height: int = 12) -> list[str]:
 
     for column in range(columns):
         day = days * column / (columns - 1)
-        per_day_j = found.assumed.per_day_j
+        if not training.is_exact:
+            for place in range(row(training.high), row(max(training.low, 0.0)) + 1):
+                canvas[place][column] = ":"
         for place in range(row(per_day_j.high * day), row(max(per_day_j.low, 0.0) * day) + 1):
             canvas[place][column] = "."
-        canvas[row(found.training_j.value)][column] = "-"
+        canvas[row(training.value)][column] = "-"
         canvas[row(per_day_j.value * day)][column] = "*"
-    lines = []
-    for place, cells in enumerate(canvas):
-        top_j = highest_j * (height - place) / height
-        label = amounts.energy(Range.exactly(top_j)) if place % 4 == 0 else ""
-        lines.append(f"{label:>10} |{''.join(cells)}".rstrip())
-    lines.append(f"{'0':>10} +{'-' * columns}")
+    lines = [f"{label:>{margin}} |{''.join(cells)}".rstrip() for label, cells in zip(labels, canvas, strict=True)]
+    lines.append(f"{'0':>{margin}} +{'-' * columns}")
     end = amounts.days(Range.exactly(days))
-    lines.append(f"{'':11} 0{end:>{columns - 1}}")
+    lines.append(f"{'':{margin + 1}} 0{end:>{columns - 1}}")
     return lines
+
+
+def _highest_j(found: Projection, days: float) -> float:
+    """Return what the curves reach up to: all bounds of training, and those of serving that are not far above it."""
+    per_day_j = found.assumed.per_day_j
+    return max(found.training_j.high, min(per_day_j.high * days, 3 * per_day_j.value * days)) * 1.05 or 1.0
 
 
 def svg(found: Projection) -> str:
     """Return the curves as an SVG picture for a light and a dark page."""
     days = span_days(found)
     per_day_j = found.assumed.per_day_j
-    highest_j = max(found.training_j.high, min(per_day_j.high * days, 3 * per_day_j.value * days)) * 1.05 or 1.0
+    highest_j = _highest_j(found, days)
 
     def at(day: float, energy_j: float) -> str:
         x = LEFT + (WIDTH - LEFT - RIGHT) * day / days

@@ -8,7 +8,8 @@ what a module does in functions, attention among them) a call costs a constant a
 
 The error is found by fitting the smaller shapes only and predicting every larger one, wherever one can part them. All
 recordings of a shape are left out together. Bounds are the worst of those misses; where the target is more times as
-large as the farthest prediction tested, they are widened as the logarithms of the two factors are to each other.
+large as the farthest prediction tested, they are widened as the logarithms of the two factors are to each other. What
+recordings of one shape differ by is added: the machine's speed when the target runs is not that of the recordings.
 """
 
 from __future__ import annotations
@@ -82,19 +83,20 @@ def predict(runs: Sequence[ShapedRun], target: Shape) -> Prediction:
     shapes = _by_shape(runs)
     held_out = tuple(_held_out(shapes))
     factor = energy_j / max(map(_mean_j, shapes))
-    off, has_bounds = _bounds(held_out, factor)
+    spread = _repeat_spread(shapes)
+    off, has_bounds = _bounds(held_out, factor, spread or 0.0)
     return Prediction(
         energy_j=Range(energy_j, energy_j / (1 + off), energy_j * (1 + off)),
         by_kind_j=tuple(sorted(by_kind.items(), key=lambda row: -row[1])),
         held_out=held_out,
         factor=factor,
         has_bounds=has_bounds,
-        repeat_spread=_repeat_spread(shapes),
+        repeat_spread=spread,
         not_powers=not_powers,
     )
 
 
-def _bounds(held_out: Sequence[HeldOut], factor: float) -> tuple[float, bool]:
+def _bounds(held_out: Sequence[HeldOut], factor: float, spread: float) -> tuple[float, bool]:
     """Return how far off, relative, the figure may be, and whether that is known."""
     tested = max((one.factor for one in held_out), default=1.0)
     apart = max((_apart(one.miss) for one in held_out), default=0.0)
@@ -103,7 +105,7 @@ def _bounds(held_out: Sequence[HeldOut], factor: float) -> tuple[float, bool]:
     farther = max(1.0, math.log(factor) / math.log(tested)) if factor > 1 else 1.0
     if farther > LONGEST_WIDENING or not math.isfinite(apart):
         return 0.0, False
-    return math.exp(apart * farther) - 1, True
+    return math.exp(apart * farther + math.log1p(spread)) - 1, True
 
 
 def _held_out(shapes: Sequence[Sequence[ShapedRun]]) -> list[HeldOut]:

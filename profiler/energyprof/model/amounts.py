@@ -9,7 +9,15 @@ from typing import Final
 from energyprof.model.range import Range
 
 JOULES_PER_KWH: Final = 3.6e6
-ENERGIES: Final = (("GWh", 3.6e12), ("MWh", 3.6e9), ("kWh", 3.6e6), ("Wh", 3.6e3), ("mWh", 3.6))
+ENERGIES: Final = (
+    ("PWh", 3.6e18),
+    ("TWh", 3.6e15),
+    ("GWh", 3.6e12),
+    ("MWh", 3.6e9),
+    ("kWh", 3.6e6),
+    ("Wh", 3.6e3),
+    ("mWh", 3.6),
+)
 JOULES: Final = (("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("\u00b5J", 1e-6))
 MASSES: Final = (("kt", 1e9), ("t", 1e6), ("kg", 1e3), ("g", 1.0), ("mg", 1e-3), ("\u00b5g", 1e-6))
 """Of CO2e, in grams."""
