@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from energyprof.cli.estimate_page import hardware_page
 from energyprof.errors import InputError
 from energyprof.footprint.accelerators import HIGHEST_OF_BOARD, Accelerator, find, read_table, shipped
 
@@ -82,3 +83,13 @@ def test_what_is_not_known_is_not_zero() -> None:
 
     assert (row.machine_w, row.system_w, row.usd_per_hour) == (None, None, None)
     assert (row.power_w.value, row.power_w.low, row.power_w.high) == pytest.approx((100, 54, 203))
+
+
+def test_figures_that_nobody_else_states_are_marked_as_not_checked() -> None:
+    page = {line.split()[0]: line for line in hardware_page(shipped()).splitlines()}
+
+    assert find("L40S", shipped()).seen == ("board", "peak")
+    assert page["L40S"].endswith("/l40s/")
+    assert page["MI250X"].endswith(" *")
+    assert page["B200"].endswith(" ^")
+    assert page["A10"].endswith(" *^")

@@ -49,7 +49,9 @@ PEAKS: Final = {
 """By compute capability: NVIDIA A100 Tensor Core GPU data sheet (2021), NVIDIA H100 Tensor Core GPU data sheet (2023,
 SXM; half of what it states with sparsity). Of GeForce cards (8.6, 8.9) TF32 is hardly faster than float32."""
 HAVE_TF32: Final = ("8.0", "8.7", "9.0", "10.0", "10.3")
-"""Compute capabilities of data centre and embedded GPUs with it (CUDA C++ Programming Guide, table of capabilities)."""
+"""Compute capabilities of data centre and embedded GPUs with it (CUDA C++ Programming Guide, table of capabilities; not
+checked: its text could not be opened in November 2026. That TF32 is there from Ampere, 8.0, on, TensorFlow's manual of
+`enable_tensor_float_32_execution` says, too)."""
 
 
 class Float32Products:

@@ -23,6 +23,7 @@ HARDWARE_KEY = (
     "board: its rated power in W; TFLOP/s: its peak with numbers of 16 bits; W: mean power of one with its share of "
     "the host, by which an estimate goes"
 )
+UNCHECKED_KEY = "* the board's, ^ the operations' figure was not found alike in public text of others: not checked"
 
 
 def page(found: Estimate, width: int) -> str:
@@ -116,14 +117,19 @@ def hardware_page(table: Sequence[Accelerator], width: int) -> str:
         (one.name, str(one.year), f"{one.board_w:g}", f"{one.peak_flops / 1e12:g}", _plain_watts(one.power_w))
         for one in table
     ]
-    sources = [one.source for one in table]
+    sources = [f"{one.source}{_unchecked(one)}" for one in table]
     lines = beside([heads, *((*row, source) for row, source in zip(told, sources, strict=True))], width, right=(2, 3))
     if not lines:
         first, *rows = beside([heads[:-1], *told], width, right=(2, 3))
         below = (wrapped(source, width, "  ", "  ") for source in sources)
         lines = [first, *(line for row, source in zip(rows, below, strict=True) for line in (row, *source))]
-    lines += wrapped(HARDWARE_KEY, width)
+    lines += [*wrapped(HARDWARE_KEY, width), *wrapped(UNCHECKED_KEY, width)]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _unchecked(one: Accelerator) -> str:
+    marks = "".join(mark for mark, figure in (("*", "board"), ("^", "peak")) if figure not in one.seen)
+    return f" {marks}" if marks else ""
 
 
 def hardware_document(table: Iterable[Accelerator]) -> str:
@@ -140,6 +146,7 @@ def hardware_document(table: Iterable[Accelerator]) -> str:
             "price_year": one.price_year,
             "source": one.source,
             "further": one.further,
+            "seen": one.seen,
         }
         for one in table
     ]

@@ -40,6 +40,8 @@ class Accelerator:
     price_year: int | None
     source: str
     further: str
+    seen: tuple[str, ...] = ()
+    """Of `board` and `peak` those that were found alike in public text of others; the rest is not checked."""
 
     @property
     def power_w(self) -> Range:
@@ -112,6 +114,7 @@ def _accelerator(row: dict[str, str]) -> Accelerator:
         price_year=int(row["price_year"]) if row["price_year"] else None,
         source=row["source"],
         further=row["further"],
+        seen=tuple((row.get("seen") or "").split()),
     )
 
 
