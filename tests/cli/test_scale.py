@@ -56,6 +56,16 @@ def test_the_document_has_the_figure_its_bounds_and_the_miss(place: Any) -> None
     assert b"no shape was recorded twice" in table.stdout
 
 
+def test_no_bounds_are_told_far_beyond_what_was_tested(place: Any) -> None:
+    runs = [f"{layers}x{width}.eprof@layers={layers},width={width}" for layers, width in SHAPES]
+
+    page = scale(place, *runs, "--scale-to", "layers=4000,width=90000").stdout.decode()
+
+    assert "bounds not known" in page
+    assert "which gives the bounds" not in page
+    assert "too far for bounds: record larger shapes" in " ".join(page.split())
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -143,13 +143,14 @@ def _tests(found: Prediction, runs: int) -> Iterator[str]:
     else:
         yield (
             f"tested: fitted to shapes up to {worst.fitted_to}, missed {worst.name} by {worst.miss * 100:+.0f} %, the "
-            f"worst of {len(found.held_out)} tests, which gives the bounds"
+            f"worst of {len(found.held_out)} tests{', which gives the bounds' if found.has_bounds else ''}"
         )
         yield from _distance(found)
     if found.repeat_spread is None:
         yield "no shape was recorded twice: what differs from run to run is not known"
     else:
-        yield f"recordings of one shape differ by up to {found.repeat_spread * 100:.0f} %, which the bounds add"
+        added = ", which the bounds add" if found.has_bounds else ""
+        yield f"recordings of one shape differ by up to {found.repeat_spread * 100:.0f} %{added}"
 
 
 def _distance(found: Prediction) -> Iterator[str]:
