@@ -109,7 +109,7 @@ class Run:
     @cached_property
     def graph(self) -> StageGraph:
         """The stages as a graph with self, total and embodied energy."""
-        from energyprof.graph.build import build_graph  # here: a run that shows nothing waits for no networkx
+        from energyprof.graph.build import build_graph  # here: a run that shows nothing waits for no graph
 
         attribution = self.attribution
         facts = self._facts

@@ -97,6 +97,16 @@ def test_a_run_that_shows_nothing_waits_for_no_diagram(place: Any) -> None:
     assert b"networkx" not in done.stderr
 
 
+def test_a_run_loads_no_networkx_without_a_flow_of_data_and_no_format_it_does_not_write(place: Any) -> None:
+    place.write("job.py", "pass")
+
+    done = place.call([sys.executable, "-X", "importtime", "-m", "energyprof", "run", "job.py"])
+
+    assert b" energyprof_plugins.exporters.graphviz\n" in done.stderr
+    assert b"networkx" not in done.stderr
+    assert b"html_page" not in done.stderr
+
+
 def test_json_report_holds_the_stages_and_a_ledger_that_closes(energyprof: Any) -> None:
     report = json.loads(energyprof("report", "job.eprof", "--format", "json").stdout)
 

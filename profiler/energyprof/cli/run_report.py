@@ -50,20 +50,31 @@ def show_report(path: str, wishes: Wishes) -> str:
 
 def preloads(wishes: Wishes) -> tuple[Callable[[], None], ...]:
     """Return what imports parts of ours while the program still runs: first what will be needed in any case."""
-    return (_load_analysis if wishes.is_quiet and not wishes.has_graph else _load_report, _load_fit)
+    if wishes.is_quiet and not wishes.has_graph:
+        return _load_analysis, _load_fit
+    return lambda: _load_report(wishes), _load_flows, _load_fit
 
 
 def _load_analysis() -> None:
     import energyprof.run  # noqa: F401
 
 
-def _load_report() -> None:
+def _load_report(wishes: Wishes) -> None:
     import energyprof.assumptions
     import energyprof.graph.build
     import energyprof.report.build  # noqa: F401
-    from energyprof.run import formats
+    from energyprof.run import exporter, rules
 
-    formats()
+    if not wishes.is_quiet:
+        exporter("terminal")
+        rules()
+    if wishes.has_graph:
+        exporter("svg")
+
+
+def _load_flows() -> None:
+    """Import what a flow of data needs besides; whether there is one, the recording alone knows."""
+    import energyprof.graph.directed  # noqa: F401
 
 
 def _load_fit() -> None:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import networkx as nx
-
 
 @dataclass(frozen=True, slots=True)
 class Embodied:
@@ -32,11 +30,13 @@ def embody(own_uj: Mapping[int, int | None], uses: Mapping[tuple[int, int], int]
     if not uses:  # a run of ten thousand stages and no data flow needs no graph to say that each embodies itself
         order = sorted(own_uj)
         return Embodied({one: own_uj[one] or 0 for one in order}, {}, {one: own_uj[one] is not None for one in order})
-    flow = nx.DiGraph()
+    from energyprof.graph import directed  # here, as in `paths`: a run without a data flow waits for no networkx
+
+    flow = directed.DiGraph()
     flow.add_nodes_from(sorted(own_uj))
     flow.add_edges_from(sorted(uses))
     # Units in order of their first stage: networkx leaves it open, and same input must give same output.
-    units = sorted((sorted(unit) for unit in nx.strongly_connected_components(flow)), key=lambda unit: unit[0])
+    units = sorted((sorted(unit) for unit in directed.strongly_connected_components(flow)), key=lambda unit: unit[0])
     unit_of = {stage: number for number, unit in enumerate(units) for stage in unit}
     leaving: list[list[tuple[int, int]]] = [[] for _ in units]
     for source, target in sorted(uses):
@@ -73,7 +73,9 @@ def split(whole: int, weights: Sequence[int]) -> list[int]:
 
 
 def _upstream_first(unit_of: Mapping[int, int], uses: Mapping[tuple[int, int], int], units: int) -> list[int]:
-    order = nx.DiGraph()
+    from energyprof.graph import directed
+
+    order = directed.DiGraph()
     order.add_nodes_from(range(units))
     order.add_edges_from(sorted({(unit_of[a], unit_of[b]) for a, b in uses if unit_of[a] != unit_of[b]}))
-    return list(nx.lexicographical_topological_sort(order))
+    return list(directed.lexicographical_topological_sort(order))

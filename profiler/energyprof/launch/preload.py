@@ -23,7 +23,7 @@ class Preload:
     ) -> None:
         """Begin to wait. To be called once signals are held back, for a thread takes over the mask of its maker.
 
-        `is_needed` is asked before each but the first.
+        `is_needed` is asked before the last, unless that is the only one.
         """
         self._loads = loads
         self._is_needed = is_needed
@@ -39,7 +39,7 @@ class Preload:
         for number, load in enumerate(self._loads):
             if self._hurried.wait(self._delay_s) and number:
                 return
-            if number and not self._is_needed():
+            if number and number == len(self._loads) - 1 and not self._is_needed():
                 return
             try:
                 load()
