@@ -27,7 +27,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Any
     place = workplace_class(*map(tmp_path_factory.mktemp, ("scale", "cache", "t")))
     place.write("net.py", SCRIPT)
     for layers, width in SHAPES:
-        done = place.run("-q", "-o", f"{layers}x{width}.eprof", "net.py", str(layers), str(width))
+        done = place.run("-q", "--no-graph", "-o", f"{layers}x{width}.eprof", "net.py", str(layers), str(width))
         assert done.returncode == 0, done.stderr
     return place
 
