@@ -14,35 +14,33 @@ from energyprof import discover
 from energyprof.attribute.fit import attribute
 from energyprof.attribute.folded import as_folded, without_folded
 from energyprof.attribute.passed_over import as_sampled
-from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
 from energyprof.attribute.repeats import with_repeats
 from energyprof.attribute.unvouched import as_vouched
 from energyprof.capture.reader import read_run, read_trace, summary_of
 from energyprof.capture.recalled import read_recalled, store_recalled
 from energyprof.capture.results import awaits_fit, read_attribution, store_attribution
 from energyprof.errors import CaptureError
-from energyprof.footprint.footprint import footprint_of_sum
 from energyprof.interfaces import Exporter, FindingRule, FinishedRun, RenderContext
-from energyprof.model.attribution import Attribution
-from energyprof.model.budget import Limit, Ruling
-from energyprof.model.call_tree import CallTree
-from energyprof.model.comparison import Comparison
-from energyprof.model.difference import Difference
 from energyprof.model.footprint_rows import Assumptions
-from energyprof.model.graph import StageGraph
-from energyprof.model.history import PowerHistory
-from energyprof.model.layer_record import flat_layers
 from energyprof.model.past import Recalled
-from energyprof.model.power_series import PowerSeries
-from energyprof.model.report import LayerPhase, Report
-from energyprof.model.span import Stage
-from energyprof.model.trace import Trace
-from energyprof.model.variants import Variants
-from energyprof.model.view import View
 from energyprof.probe.remarks import remarks
 
+# A run that shows nothing waits for nothing of a report.
 if TYPE_CHECKING:
     from energyprof.graph.calls import Call
+    from energyprof.model.attribution import Attribution
+    from energyprof.model.budget import Limit, Ruling
+    from energyprof.model.call_tree import CallTree
+    from energyprof.model.comparison import Comparison
+    from energyprof.model.difference import Difference
+    from energyprof.model.graph import StageGraph
+    from energyprof.model.history import PowerHistory
+    from energyprof.model.power_series import PowerSeries
+    from energyprof.model.report import LayerPhase, Report
+    from energyprof.model.span import Stage
+    from energyprof.model.trace import Trace
+    from energyprof.model.variants import Variants
+    from energyprof.model.view import View
     from energyprof.report.function_level import CallRow
 
 Progress = Callable[[float], None]
@@ -125,6 +123,8 @@ class Run:
             report = replace(report, earlier=self.recalled.run, trials=trials)
         if self.assumptions.is_empty:
             return report
+        from energyprof.footprint.footprint import footprint_of_sum
+
         return replace(report, footprint=footprint_of_sum(report.measured, self.assumptions))
 
     @cached_property
@@ -167,6 +167,7 @@ class Run:
 
     def view(self, view: View) -> Report:
         """Return the report of a part of the run, or in another detail; raises InputError for what it has not."""
+        from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
         from energyprof.graph.build import build_graph
         from energyprof.graph.calls import call_tree, calls_between
         from energyprof.graph.choose import choose_domains, choose_stages
@@ -227,6 +228,8 @@ class Run:
         `phase` is `forward`, `backward`, `recompute`, `total` (all of them together), or None: a row for each phase.
         Energies are in joules; what is refused or unknown is None.
         """
+        from energyprof.model.layer_record import flat_layers
+
         return flat_layers(self.report().layers, phase)
 
     def render(

@@ -95,6 +95,7 @@ def test_a_run_that_shows_nothing_waits_for_no_diagram(place: Any) -> None:
 
     assert b" energyprof.run\n" in done.stderr
     assert b"networkx" not in done.stderr
+    assert b"energyprof.model.report" not in done.stderr
 
 
 def test_a_run_loads_no_networkx_without_a_flow_of_data_and_no_format_it_does_not_write(place: Any) -> None:
