@@ -127,7 +127,7 @@ def _find(place: Path) -> _Place:
     path = place.absolute()
     for folder in _run_folders():
         config = config_of(folder)
-        if config is not None and Path(config["output"]) == path:
+        if config is not None and "output" in config and Path(config["output"]) == path:
             return _Place(folder, config, path)
     if not path.exists():
         raise InputError(f"no file or folder {place}; name a .eprof file or the folder that `energyprof run` has kept")
