@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from energyprof.cli import compare_command, sweep_command
+from energyprof.cli import compare_command, sweep_command, swept_ways
 from energyprof.cli.repeated_runs import without
 from energyprof.cli.sweep_command import planned, ways_of
 from energyprof.errors import InputError
@@ -56,7 +56,7 @@ def test_a_sweep_runs_every_way_in_turns_and_shows_which_is_cheapest(place: Any)
 
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.decode().count("threads 3") == 4
-    names = sorted(path.name for path in (place.folder / "sweep-serve").iterdir())
+    names = sorted(path.name for path in (place.folder / "sweep-serve").glob("*.eprof"))
     assert names == [f"batch={batch},OMP_NUM_THREADS=3-run{number}.eprof" for batch in (1, 16) for number in (1, 2)]
     shown = place.call(place.command("compare", "sweep-serve", "--format", "json"))
     table = json.loads(shown.stdout)
@@ -251,8 +251,62 @@ def test_file_names_of_ways_are_harmless() -> None:
     chance = random.Random(1)
     for _ in range(200):
         name = "".join(chance.choice('ab=,/\\.\n\0 "<>') for _ in range(chance.randint(0, 300)))
-        made = sweep_command._file_name(name)
+        made = swept_ways.file_name(name)
         assert made
         assert len(made) <= 120
         assert "/" not in made
         assert made not in {".", ".."}
+
+
+@pytest.mark.parametrize(("one", "other"), [("x" * 150 + "1", "x" * 150 + "2"), ("a=b c", "a=b_c"), ("m=a/b", "m=a b")])
+def test_ways_that_differ_in_what_no_file_name_has_keep_files_of_their_own(one: str, other: str) -> None:
+    assert swept_ways.file_name(one) != swept_ways.file_name(other)
+
+
+def test_ways_of_a_sweep_are_called_as_they_were_swept_and_counted_as_numbers(tmp_path: Path) -> None:
+    swept = [f"batch={batch},model={model}" for batch in ("1", "4", "16") for model in ("a/b 'x'", "n" * 130)]
+    swept_ways.write_names(tmp_path, {swept_ways.file_name(name): name for name in swept})
+    for name in reversed(swept):
+        for number in (2, 10, 1):
+            (tmp_path / f"{swept_ways.file_name(name)}-run{number}.eprof").touch()
+
+    found = compare_command.runs_of(str(tmp_path))
+
+    assert [name for name, _ in found] == [name for name in swept for _ in range(3)]
+    assert [path.stem.rpartition("-")[2] for _, path in found] == ["run1", "run2", "run10"] * len(swept)
+    assert compare_command.runs_of(str(found[0][1]))[0][0] == swept[0]
+
+
+def test_names_of_one_sweep_stay_when_another_is_added(tmp_path: Path) -> None:
+    swept_ways.write_names(tmp_path, {"a": "a of old"})
+    swept_ways.write_names(tmp_path, {"b": "b of new"})
+
+    assert swept_ways.names_in(tmp_path) == {"a": "a of old", "b": "b of new"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "energyprof-sweep-1", "ways": 3}', "\ud800"])
+def test_a_damaged_list_of_ways_leaves_the_names_of_files(tmp_path: Path, text: str) -> None:
+    (tmp_path / swept_ways.LIST).write_text(text, encoding="utf-8", errors="surrogatepass")
+    (tmp_path / "batch=4-run1.eprof").touch()
+
+    assert compare_command.runs_of(str(tmp_path)) == [("batch=4", tmp_path / "batch=4-run1.eprof")]
+
+
+def test_numbers_in_values_are_ordered_by_what_they_are_worth() -> None:
+    names = ["rate=0.01", "rate=1e-05", "rate=nan", "rate=-1", "rate=0.001", "rate=x10", "rate=x9"]
+
+    assert sorted(names, key=swept_ways.way_key) == [
+        "rate=-1",
+        "rate=1e-05",
+        "rate=0.001",
+        "rate=0.01",
+        "rate=nan",
+        "rate=x9",
+        "rate=x10",
+    ]
+
+
+def test_time_left_is_told_once_a_run_has_shown_how_long_it_takes() -> None:
+    assert sweep_command.time_left([], 6) == ""
+    assert sweep_command.time_left([10.0, 20.0], 6) == " (about 60 s left)"
+    assert sweep_command.time_left([60.0], 6) == " (about 5 min left)"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from energyprof.cli import terminal
 from energyprof.cli.report_command import columns, write_file
+from energyprof.cli.swept_ways import in_order, names_in, way_of
 from energyprof.errors import InputError
 
 NAME = "compare"
@@ -22,13 +22,12 @@ examples:
   energyprof compare sweep-train/ --metric accuracy -o front.svg
   energyprof compare small.eprof large.eprof --unit request --format json
 
-Runs of one NAME are repeats of one way; without a name it is that of the file, less a final `-run2`. Repeat each way at
-least twice: the spread between its runs says which difference may be chance. A program counts its work with
-energyprof.units("request") and tells how good it came out with energyprof.metric("accuracy", 0.93).
+Runs of one NAME are repeats of one way; without a name it is that of the sweep, or of the file less a final `-run2`.
+Repeat each way at least twice: the spread between its runs says which difference may be chance. A program counts its
+work with energyprof.units("request") and tells how good it came out with energyprof.metric("accuracy", 0.93).
 """
 FORMATS = {"table": "variants", "json": "variants-json", "svg": "variants-svg"}
 SUFFIXES = (".txt", ".svg", ".json")
-_REPEAT = re.compile(r"-run\d+$")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -83,13 +82,14 @@ def runs_of(text: str) -> list[tuple[str, Path]]:
     is_named = bool(mark and name) and os.sep not in name and not Path(text).exists()
     path, given = (Path(place), name) if is_named else (Path(text), "")
     if path.is_dir():
-        found = sorted(path.glob("*.eprof"))
+        names = names_in(path)
+        found = in_order([(given or way_of(one, names), one) for one in path.glob("*.eprof")])
         if not found:
             raise InputError(f"no .eprof file in {path}; energyprof sweep fills such a folder")
-        return [(given or way_of(one), one) for one in found]
+        return found
     if not path.exists():
         raise InputError(f"no file {path}; name a .eprof file, NAME=FILE, or a folder of them")
-    return [(given or way_of(path), path)]
+    return [(given or way_of(path, names_in(path.parent)), path)]
 
 
 def refuse_twice(paths: Sequence[Path]) -> None:
@@ -99,8 +99,3 @@ def refuse_twice(paths: Sequence[Path]) -> None:
         known = seen.setdefault(path.resolve(), path)
         if known is not path:
             raise InputError(f"{path} is named twice, and is no repeat of itself; name each recording once")
-
-
-def way_of(path: Path) -> str:
-    """Return the name of a run's way as its file tells it."""
-    return _REPEAT.sub("", path.stem) or path.stem

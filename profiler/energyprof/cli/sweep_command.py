@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import random
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from energyprof.cli.compare_command import add_wishes
 from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, new_series, pause, print_table, record
+from energyprof.cli.swept_ways import file_name, write_names
 from energyprof.errors import InputError
 from energyprof.launch.environment import SERIES
 from energyprof.model.shell import in_shell
@@ -31,10 +31,6 @@ examples:
 Every way is run once before any is run again, each time in another order, so that a machine that warms up or slows down
 decides nothing. What was recorded stays in the folder; --resume goes on where a sweep was stopped.
 """
-_UNSAFE = re.compile(r"[^\w.,=+@-]+")
-_LONGEST = 120
-
-
 _WITH_VALUE = frozenset(
     {"--set", "--env", "--repeats", "--cool-down", "--seed", "-o", "--output", "--unit", "--metric"}
 )
@@ -88,23 +84,26 @@ def run(args: argparse.Namespace) -> int:
     ways = ways_of(args.set, args.env, args.command)
     folder = Path(args.output or f"sweep-{_script_of(args.command)}")
     plan = [
-        (way, folder / f"{_file_name(way.name)}-run{number}.eprof")
+        (way, folder / f"{file_name(way.name)}-run{number}.eprof")
         for number, way in planned(ways, args.repeats, args.seed)
     ]
     _prepare(folder, plan, args.resume)
     failed: list[str] = []
+    took_s: list[float] = []
     status, series = 0, new_series()
     try:
-        for at, (way, path) in enumerate(plan, 1):
-            if path.exists():
-                continue
+        missing = [(at, way, path) for at, (way, path) in enumerate(plan, 1) if not path.exists()]
+        for at, way, path in missing:
             if not args.quiet:
-                print(f"energyprof: {at}/{len(plan)} {way.name} -> {path}", file=sys.stderr, flush=True)
+                left = time_left(took_s, len(missing))
+                print(f"energyprof: {at}/{len(plan)} {way.name} -> {path}{left}", file=sys.stderr, flush=True)
+            start_s = time.monotonic()
             time.sleep(args.cool_down)
             varied = ",".join(f"{name}={value}" for name, value in way.environment.items())
             code = record(way.command, path, {**way.environment, SERIES: f"{series} {varied}"})
             if code:
                 failed.append(f"{way.name} ended with status {code}")
+            took_s.append(time.monotonic() - start_s)
             if code and not path.exists():  # it could not even be started, and neither will the others be
                 status = code
                 break
@@ -158,6 +157,14 @@ def _filled(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
     return text
 
 
+def time_left(took_s: Sequence[float], runs: int) -> str:
+    """Return how long the rest of `runs` takes if it goes on as so far, pauses included; nothing before the first."""
+    if not took_s:
+        return ""
+    left_s = (runs - len(took_s)) * sum(took_s) / len(took_s)
+    return f" (about {left_s:.0f} s left)" if left_s < 90 else f" (about {left_s / 60:.0f} min left)"
+
+
 def planned(ways: Sequence[Way], repeats: int, seed: int) -> list[tuple[int, Way]]:
     """Return the number of the repeat and the way of every run: each way once in every round, in another order."""
     chance = random.Random(seed)
@@ -165,9 +172,6 @@ def planned(ways: Sequence[Way], repeats: int, seed: int) -> list[tuple[int, Way
 
 
 def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool) -> None:
-    paths = [path for _, path in plan]
-    if len(set(paths)) < len(paths):
-        raise InputError("two ways would have one file name; choose values that differ in letters or digits")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -178,17 +182,17 @@ def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool) -
             f"{folder} has {len(there)} runs already; keep them and run what is missing with --resume, or choose "
             "another place with -o"
         )
+    try:
+        write_names(folder, {file_name(way.name): way.name for way, _ in plan})
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}); choose another place with -o") from error
 
 
 def _script_of(command: Sequence[str]) -> str:
     words = [word for word in command if word != "--"]
     if words[:1] == ["-m"]:
-        return _file_name(words[1]) if len(words) > 1 else "module"
-    return _file_name(Path(words[0]).stem) if words else "program"
-
-
-def _file_name(name: str) -> str:
-    return _UNSAFE.sub("_", name).lstrip(".-")[:_LONGEST] or "way"
+        return file_name(words[1]) if len(words) > 1 else "module"
+    return file_name(Path(words[0]).stem) if words else "program"
 
 
 def _values(text: str) -> tuple[str, tuple[str, ...]]:
