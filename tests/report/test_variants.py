@@ -107,15 +107,23 @@ def test_a_way_that_was_not_read_or_did_nothing_has_no_figure(sample: Any) -> No
 @pytest.mark.parametrize(("lower", "front"), [(False, [True, True, False]), (True, [True, False, False])])
 def test_the_front_has_who_is_beaten_by_nobody(sample: Any, front: list[bool], *, lower: bool) -> None:
     runs = {
-        "cheap": [run(sample, 1.0, None, 0.5)],
-        "good": [run(sample, 3.0, None, 0.9)],
-        "neither": [run(sample, 4.0, None, 0.8)],
+        "cheap": [run(sample, 1.0, None, 0.5), run(sample, 1.1, None, 0.5)],
+        "good": [run(sample, 3.0, None, 0.9), run(sample, 3.1, None, 0.9)],
+        "neither": [run(sample, 4.0, None, 0.8), run(sample, 4.1, None, 0.8)],
     }
 
     found = compare_variants(runs, None, None, lower_is_better=lower)
 
     assert found.metric == "accuracy"
     assert [row.is_best for row in found.rows] == front
+
+
+def test_single_runs_keep_every_way_on_the_front_and_tell_none_apart(sample: Any) -> None:
+    runs = {"cheap": [run(sample, 1.0, None, 0.9)], "dear": [run(sample, 3.0, None, 0.5)]}
+
+    found = compare_variants(runs, None, None)
+
+    assert [(row.is_best, row.is_unsure) for row in found.rows] == [(True, True), (True, True)]
 
 
 def test_what_not_every_run_tells_is_refused_with_what_is_told(sample: Any) -> None:

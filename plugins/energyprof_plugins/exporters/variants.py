@@ -123,10 +123,12 @@ def _columns(found: Variants, unit: tuple[str, float], details: frozenset[str]) 
         columns.append([name, *(_merit(row, "metric bounds" in details) for row in found.rows)])
     columns += [["time", *(seconds(row.wall_s.value) for row in found.rows)]] if "time" in details else []
     letter = LETTERS[found.provenance]
-    columns.append(
-        ["", *(letter if is_one else f"{letter} {row.verdict}{' *' if row.is_best else ''}" for row in found.rows)]
-    )
+    columns.append(["", *(letter if is_one else f"{letter} {row.verdict}{_mark(row)}" for row in found.rows)])
     return columns
+
+
+def _mark(row: VariantRow) -> str:
+    return "" if not row.is_best else " (*)" if row.is_unsure else " *"
 
 
 def _in_unit(mean: Mean | None, unit_j: float) -> tuple[str, str]:
@@ -196,10 +198,17 @@ def _comparison(found: Variants) -> list[str]:
             f"Whether {names} {'is' if len(unsure) == 1 else 'are'} dearer cannot be told: it takes two runs of each "
             "way or more, each of which was read; energyprof sweep makes them."
         )
-    front = [row.name for row in found.rows if row.is_best]
+    better = "lower" if found.lower_is_better else "higher"
+    front = [row.name for row in found.rows if row.is_best and not row.is_unsure]
+    unsure_there = [row.name for row in found.rows if row.is_best and row.is_unsure]
     if front:
-        better = "lower" if found.lower_is_better else "higher"
         lines.append(f"* On the front of joules and {found.metric} ({better} is better): {_listed(front)}.")
+    if unsure_there:
+        what = "" if front else f" of joules and {found.metric} ({better} is better)"
+        lines.append(
+            f"(*) On the front{what} as far as these runs tell, but not told apart from another way there: "
+            f"{_listed(unsure_there)}."
+        )
     return lines
 
 

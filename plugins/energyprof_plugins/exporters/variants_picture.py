@@ -1,24 +1,29 @@
 """A picture of ways to do the same thing: joules to the right, quality upwards, intervals as crosses, the Pareto front.
 
 Drawn by hand as SVG, with no text placed by an engine: the same table gives the same bytes. Cheap and good is at the
-top left. Without a metric the ways stand in a column, each with its interval.
+top left. A way whose name finds no room beside the others is listed below, with its figures. Without a metric the ways
+stand in a column, each with its interval.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
-from typing import Final
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from energyprof.model.variants import Mean, VariantRow, Variants
 from energyprof_plugins.exporters.diagram.palette import DARK, LIGHT
 from energyprof_plugins.exporters.figures import column_unit
+from energyprof_plugins.exporters.free_places import Box, FreePlaces, Place
 from energyprof_plugins.exporters.visible import visible
 
 WIDTH: Final = 760
 HEIGHT: Final = 460
 ROW: Final = 34
+LINE: Final = 20
+"""Height of a line below the picture."""
 LEFT: Final = 90
 RIGHT: Final = 40
 TOP: Final = 58
@@ -35,31 +40,135 @@ def picture(found: Variants | None, nothing: str) -> str:
         return _page(
             WIDTH, 80, [_text(20, 44, nothing if found is None else "no way has joules to be drawn")], "nothing"
         )
-    unit, unit_j = column_unit(max(row.energy_j.value for row in rows if row.energy_j is not None))
+    unit = column_unit(max(row.energy_j.value for row in rows if row.energy_j is not None))
+    unit_name, unit_j = unit
     across = _Scale(_bounds([row.energy_j for row in rows], unit_j), LEFT, WIDTH - RIGHT)
-    each = f"{unit} a {visible(found.unit)}" if found.unit else f"{unit} a run"
+    each = f"{unit_name}/{visible(found.unit) or 'run'}"
     title = f"{each}, {found.provenance}; 95 % intervals by the spread of runs"
     if not any(row.metric is not None for row in rows):
         return _column(rows, across, unit_j, title, each)
-    height = HEIGHT
-    upwards = _Scale(_bounds([row.metric for row in rows], 1.0), height - BOTTOM, TOP)
+    upwards = _Scale(_bounds([row.metric for row in rows], 1.0), HEIGHT - BOTTOM, TOP)
     better = "lower is better" if found.lower_is_better else "higher is better"
-    parts = [_text(20, 28, title, "title"), *_grid(across, upwards, height)]
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 16, each, "dim", "middle"))
+    parts = [_text(20, 28, title, "title"), *_grid(across, upwards, HEIGHT)]
+    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, each, "dim", "middle"))
     parts.append(_text(20, TOP - 10, f"{visible(found.metric)} ({better})", "dim"))
-    parts.append(_front(rows, across, upwards, unit_j))
-    taken: list[tuple[float, float]] = []
-    for row in rows:
+    points = [
+        _Point(
+            row,
+            across.at(row.energy_j.value / unit_j),
+            upwards.at(row.metric.value),
+            _reach(row.energy_j, across, unit_j),
+            _reach(row.metric, upwards, 1.0),
+        )
+        for row in rows
+        if row.energy_j is not None and row.metric is not None
+    ]
+    front = _front(points)
+    parts.append(front.drawn())
+    places = _places(points, front)
+    parts += [_drawn(point, place) for point, place in zip(points, places, strict=True)]
+    unnamed = [point.row for point, place in zip(points, places, strict=True) if place is None]
+    lines = _below(unnamed, found, unit)
+    parts += [_text(LEFT, HEIGHT + 8 + LINE * at, line, "dim") for at, line in enumerate(lines)]
+    return _page(WIDTH, HEIGHT + LINE * len(lines) + (4 if lines else 0), parts, title)
+
+
+class _Point(NamedTuple):
+    """A way with its place and the ends of its intervals, in px."""
+
+    row: VariantRow
+    x: float
+    y: float
+    across: tuple[float, float]
+    upwards: tuple[float, float]
+
+
+class _Front(NamedTuple):
+    """The steps from the cheapest way of the front to the best."""
+
+    corners: tuple[tuple[float, float], ...]
+
+    def drawn(self) -> str:
+        """Return the line; nothing where there are not two ways to join."""
+        if len(self.corners) < 2:
+            return ""
+        (x, y), *others = self.corners
+        return f'<path class="front" d="M{x} {y}{"".join(f"H{x}V{y}" for x, y in others)}"/>'
+
+    def lines(self) -> Iterator[tuple[float, float, float, float]]:
+        """Yield its level and upright parts."""
+        for (x1, y1), (x2, y2) in pairwise(self.corners):
+            yield x1, y1, x2, y1
+            yield x2, y1, x2, y2
+
+
+def _reach(mean: Mean, scale: _Scale, unit: float) -> tuple[float, float]:
+    """Return where an interval ends; the point itself twice where it has none."""
+    low = mean.value if mean.low is None else mean.low
+    high = mean.value if mean.high is None else mean.high
+    return scale.at(low / unit), scale.at(high / unit)
+
+
+def _front(points: Sequence[_Point]) -> _Front:
+    sure = {(point.x, point.y) for point in points if point.row.is_best and not point.row.is_unsure}
+    return _Front(tuple(sorted(sure, key=lambda place: (place[0], -place[1]))))
+
+
+def _places(points: Sequence[_Point], front: _Front) -> list[Place | None]:
+    """Return where names stand, those of the front first to choose."""
+    free = FreePlaces(Box(LEFT + 2, TOP - 4, WIDTH - 4, HEIGHT - BOTTOM - 2))
+    for point in points:
+        free.take(point.x, point.y, point.x, point.y, 6.5)
+        free.take(point.across[0], point.y, point.across[1], point.y)
+        free.take(point.x, point.upwards[0], point.x, point.upwards[1])
+    for line in front.lines():
+        free.take(*line)
+    order = sorted(range(len(points)), key=lambda at: (not points[at].row.is_best, points[at].row.is_unsure, at))
+    found = {at: free.place(points[at].x, points[at].y, _short(points[at].row.name)) for at in order}
+    return [found[at] for at in range(len(points))]
+
+
+def _drawn(point: _Point, place: Place | None) -> str:
+    row = point.row
+    kind = "other" if not row.is_best else "unsure" if row.is_unsure else "best"
+    arms = "".join(
+        drawn
+        for drawn, (low, high) in (
+            (f"M{point.across[0]} {point.y}H{point.across[1]}", point.across),
+            (f"M{point.x} {point.upwards[0]}V{point.upwards[1]}", point.upwards),
+        )
+        if low != high
+    )
+    shape = f'<path class="arms" d="{arms}"/>' if arms else ""
+    leads = "" if place is None or place.leader is None else _leader(place.leader)
+    name = "" if place is None else _text(place.x, place.y, _short(row.name))
+    return (
+        f'<g class="{kind}"><title>{escape(visible(row.name))}</title>{shape}{leads}'
+        f'<circle cx="{point.x}" cy="{point.y}" r="5.5"/>{name}</g>'
+    )
+
+
+def _leader(line: tuple[float, float, float, float]) -> str:
+    x1, y1, x2, y2 = line
+    return f'<path class="leader" d="M{x1} {y1}L{x2} {y2}"/>'
+
+
+def _below(unnamed: Sequence[VariantRow], found: Variants, unit: tuple[str, float]) -> list[str]:
+    """Return what stands below the picture: its signs, and the ways whose names have no room in it."""
+    unit_name, unit_j = unit
+    lines = []
+    if any(row.is_unsure for row in found.rows):
+        lines.append("full: on the front; dashed: on it as far as the runs tell, not told apart; empty: beaten")
+    if unnamed:
+        lines.append("no room for their names above:")
+    for row in unnamed:
         if row.energy_j is not None and row.metric is not None:
-            parts.append(_point(row, (across, upwards), unit_j, taken))
+            lines.append(f"{_short(row.name)}: {row.energy_j.value / unit_j:.4g} {unit_name}, {row.metric.value:.4g}")
     undrawn = [row.name for row in found.rows if row.energy_j is None or row.metric is None]
     if undrawn:
         names = ", ".join(map(_short, undrawn[:3])) + (f" and {len(undrawn) - 3} more" if len(undrawn) > 3 else "")
-        parts.append(
-            _text(20, height + 8, f"not drawn, as joules or {visible(found.metric)} are not known: {names}", "dim")
-        )
-        height += 20
-    return _page(WIDTH, height, parts, title)
+        lines.append(f"not drawn, as joules or {visible(found.metric)} are not known: {names}")
+    return lines
 
 
 class _Scale:
@@ -115,48 +224,6 @@ def _grid(across: _Scale, upwards: _Scale | None, height: float) -> list[str]:
     return parts
 
 
-def _front(rows: Sequence[VariantRow], across: _Scale, upwards: _Scale, unit_j: float) -> str:
-    places = sorted(
-        (across.at(row.energy_j.value / unit_j), upwards.at(row.metric.value))
-        for row in rows
-        if row.is_best and row.energy_j is not None and row.metric is not None
-    )
-    if len(places) < 2:
-        return ""
-    steps = f"M{places[0][0]} {places[0][1]}" + "".join(f"H{x}V{y}" for x, y in places[1:])
-    return f'<path class="front" d="{steps}"/>'
-
-
-def _point(row: VariantRow, scales: tuple[_Scale, _Scale], unit_j: float, taken: list[tuple[float, float]]) -> str:
-    across, upwards = scales
-    energy, merit = row.energy_j, row.metric
-    if energy is None or merit is None:
-        return ""
-    x, y = across.at(energy.value / unit_j), upwards.at(merit.value)
-    arms = ""
-    if energy.low is not None and energy.high is not None:
-        arms += f"M{across.at(energy.low / unit_j)} {y}H{across.at(energy.high / unit_j)}"
-    if merit.low is not None and merit.high is not None:
-        arms += f"M{x} {upwards.at(merit.low)}V{upwards.at(merit.high)}"
-    label_y = _free(x, y - 9, taken)
-    is_right = x > (LEFT + WIDTH) * 0.6
-    shape = f'<path class="arms" d="{arms}"/>' if arms else ""
-    return (
-        f'<g class="{"best" if row.is_best else "other"}"><title>{escape(visible(row.name))}</title>{shape}'
-        f'<circle cx="{x}" cy="{y}" r="5.5"/>'
-        + _text(x + (-9 if is_right else 9), label_y, _short(row.name), "ink", "end" if is_right else "start")
-        + "</g>"
-    )
-
-
-def _free(x: float, y: float, taken: list[tuple[float, float]]) -> float:
-    """Return a height for a label where none stands yet."""
-    while any(abs(x - other_x) < 240 and abs(y - other_y) < 15 for other_x, other_y in taken):
-        y += 15
-    taken.append((x, y))
-    return round(y, 1)
-
-
 def _column(rows: Sequence[VariantRow], across: _Scale, unit_j: float, title: str, each: str) -> str:
     height = TOP + ROW * len(rows) + BOTTOM
     parts = [_text(20, 28, title, "title"), *_grid(across, None, height)]
@@ -168,7 +235,7 @@ def _column(rows: Sequence[VariantRow], across: _Scale, unit_j: float, title: st
         if row.energy_j.low is not None and row.energy_j.high is not None:
             low, high = across.at(row.energy_j.low / unit_j), across.at(row.energy_j.high / unit_j)
             arms = f'<path class="arms" d="M{low} {y}H{high}"/>'
-        is_right = x > (LEFT + WIDTH) * 0.6
+        is_right = x > (LEFT + WIDTH) * 0.55
         parts.append(
             f'<g class="{"best" if row.verdict == "cheapest" else "other"}"><title>{escape(visible(row.name))}</title>'
             f'{arms}<circle cx="{x}" cy="{y}" r="5.5"/>'
@@ -197,7 +264,10 @@ def _page(width: int, height: int, parts: Sequence[str], title: str) -> str:
         "text.dim{fill:var(--dim)}text.title{font-weight:600;font-size:14px}"
         ".line{stroke:var(--line);fill:none}.arms{stroke:var(--frame);stroke-width:1.5;fill:none}"
         ".front{stroke:var(--feed);stroke-width:1.5;stroke-dasharray:6 4;fill:none}"
-        ".best circle{fill:var(--feed)}.other circle{fill:var(--page);stroke:var(--dim);stroke-width:1.8}"
+        ".leader{stroke:var(--dim);stroke-width:0.8;fill:none}"
+        ".best circle{fill:var(--feed)}"
+        ".unsure circle{fill:var(--page);stroke:var(--feed);stroke-width:2;stroke-dasharray:3 2.2}"
+        ".other circle{fill:var(--page);stroke:var(--dim);stroke-width:1.8}"
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '

@@ -37,7 +37,9 @@ class VariantRow:
     """To the cheapest, 1: the same; the interval holds for all comparisons of a table together."""
     verdict: Verdict
     is_best: bool | None
-    """No other is at once cheaper and better; None: there is no metric."""
+    """On the front: none is surely cheaper or better, and no worse in the other; None: there is no metric."""
+    is_unsure: bool = False
+    """On the front, but not told apart from another that may be as cheap and as good."""
     metric_runs: int = 0
     """Runs that told the metric."""
     endless_runs: int = 0

@@ -20,6 +20,7 @@ from energyprof.model.report import Report
 from energyprof.model.variants import Mean, VariantRow, Variants, Verdict
 from energyprof.report.batch_sizes import batch_advice
 from energyprof.report.comparable import cautions_between
+from energyprof.report.front import Spread, standings
 from energyprof.report.sums import weakest
 
 CONFIDENCE = 0.95
@@ -67,7 +68,7 @@ def compare_variants(
         )
     measured = [report.measured for report in reports]
     return Variants(
-        rows=tuple(_with_front(rows, lower_is_better)) if metric else tuple(rows),
+        rows=tuple(_with_front(rows, known, merits, -1.0 if lower_is_better else 1.0)) if metric else tuple(rows),
         unit=unit,
         metric=metric,
         lower_is_better=lower_is_better,
@@ -173,22 +174,24 @@ def _t(degrees: float, alpha: float) -> float:
     return float(quantile)
 
 
-def _with_front(rows: Sequence[VariantRow], lower_is_better: bool) -> list[VariantRow]:
-    """Return the rows with who is on the Pareto front: nobody else is as cheap and as good, and better in one."""
-    sign = -1.0 if lower_is_better else 1.0
-    places = [
-        (row.energy_j.value, sign * row.metric.value) if row.energy_j is not None and row.metric is not None else None
+def _with_front(
+    rows: Sequence[VariantRow], known: Mapping[str, Sequence[float]], merits: Mapping[str, Sequence[float]], sign: float
+) -> list[VariantRow]:
+    """Return the rows with who is on the Pareto front; `sign`: -1 where lower is better."""
+    placed = {
+        row.name: Spread(known[row.name], [sign * merit for merit in merits[row.name]])
+        for row in rows
+        if row.energy_j is not None and row.metric is not None
+    }
+    found = standings(placed)
+    return [
+        replace(
+            row,
+            is_best=found.get(row.name, "beaten") != "beaten",
+            is_unsure=found.get(row.name) == "unsure",
+        )
         for row in rows
     ]
-    known = [place for place in places if place is not None]
-    return [
-        replace(row, is_best=place is not None and not any(_beats(other, place) for other in known))
-        for row, place in zip(rows, places, strict=True)
-    ]
-
-
-def _beats(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return one[0] <= other[0] and one[1] >= other[1] and one != other
 
 
 def _gain_error(reports: Sequence[Report]) -> tuple[float, float]:

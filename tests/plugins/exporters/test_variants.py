@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import random
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from typing import Any
@@ -136,6 +138,62 @@ def test_any_range_can_be_drawn(sample: Any, energies: tuple[float, float]) -> N
     for x, y in circles(picture(replace(TABLE, rows=rows), sample)):
         assert 0 < x < 760
         assert 0 < y < 460
+
+
+def test_ways_not_told_apart_are_marked_and_drawn_otherwise(sample: Any) -> None:
+    rows = tuple(replace(row, is_unsure=row.name == "fp32") for row in TABLE.rows)
+
+    shown = text(replace(TABLE, rows=rows), sample)
+    drawn = picture(replace(TABLE, rows=rows), sample)
+
+    assert "E dearer (*)" in shown
+    assert "* On the front of joules and accuracy (higher is better): int8." in shown
+    assert "not told apart from another way there: fp32." in " ".join(shown.split())
+    classes = [one.attrib["class"] for one in drawn.iter() if one.tag.endswith("}g")]
+    assert classes == ["best", "unsure", "other"]
+    assert "dashed: on it as far as the runs tell" in "".join(drawn.itertext())
+
+
+def some_ways(count: int, kind: str) -> tuple[VariantRow, ...]:
+    """Ways strewn about, in a crowd, or all in one place; some with long names."""
+    chance = random.Random(count)
+    rows = []
+    for at in range(count):
+        wide = {"strewn": 1.0, "crowd": 0.05, "equal": 0.0}[kind]
+        energy_j, merit = 1.0 + wide * chance.random(), 0.9 + 0.1 * wide * chance.random()
+        name = f"batch={2**at},model=the-name-of-{at}" if at % 3 else f"b={at}"
+        rows.append(way(name, energy_j, merit, "dearer", is_best=at % 4 == 0))
+    return tuple(rows)
+
+
+def boxes_of_names(root: ET.Element) -> list[tuple[str, float, float, float, float]]:
+    """The names in the picture with the room that letters of 6.5 px take."""
+    found = []
+    for group in (one for one in root.iter() if one.tag.endswith("}g")):
+        for one in group:
+            if one.tag.endswith("text"):
+                x, y, name = float(one.attrib["x"]), float(one.attrib["y"]), one.text or ""
+                found.append((name, x, y - 10, x + 6.5 * cell_len(name), y + 3))
+    return found
+
+
+@pytest.mark.parametrize("count", [1, 2, 12, 30])
+@pytest.mark.parametrize("kind", ["strewn", "crowd", "equal"])
+def test_no_name_covers_another_a_point_or_the_front(sample: Any, kind: str, count: int) -> None:
+    rows = some_ways(count, kind)
+
+    root = picture(replace(TABLE, rows=rows), sample)
+
+    names, words = boxes_of_names(root), "".join(root.itertext())
+    for one, other in itertools.combinations(names, 2):
+        assert one[3] <= other[1] or other[3] <= one[1] or one[4] <= other[2] or other[4] <= one[2], (one, other)
+    for name, left, top, right, bottom in names:
+        assert 90 <= left < right <= 760, name  # right of the figures of the axis
+        assert not any(left < x < right and top < y < bottom for x, y in circles(root)), name
+    shown = [name for name, *_ in names]
+    for row in rows:
+        assert row.name in words or any(name[:17] == row.name[:17] for name in shown)
+    assert len(names) >= min(count, 4)
 
 
 @pytest.mark.parametrize("kind", [VariantTable, VariantJson, VariantPicture])
