@@ -29,6 +29,16 @@ for number, (size, state) in enumerate([(1, ""), (4, ""), (1, ""), (2, "prune"),
     except RuntimeError:
         pass
 """
+TWO = """
+import time, energyprof
+for study, values in (("grid", (0.1, 0.2, 0.3)), ("tpe", (0.2, 0.6))):
+    for value in values:
+        with energyprof.trial({"size": value}, study=study) as trial:
+            until_s = time.process_time() + 0.05
+            while time.process_time() < until_s:
+                pass
+            trial.tell(value)
+"""
 TUNED = """
 import optuna
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -72,6 +82,24 @@ def test_trials_of_optuna_are_known_without_a_word_in_the_program(place: Any) ->
     assert "3 trials: " in shown
     assert "x=" in shown
     assert max(map(len, shown.splitlines())) <= 60
+
+
+def test_studies_of_runs_in_a_folder_are_set_beside_each_other(place: Any) -> None:
+    (place.folder / "searches").mkdir()
+    place.write("two.py", TWO)
+    place.run("-q", "--no-graph", "-o", "searches/two.eprof", "two.py")
+
+    shown = place.call(place.command("trials", "searches", "--target", "0.5")).stdout.decode()
+
+    assert "trials of grid\n" in shown
+    assert "trials of tpe\n" in shown
+    _, _, beside = shown.partition("searches beside each other, estimated (model)\n")
+    rows = [line.split() for line in beside.splitlines()]
+    assert rows[0][-2:] == ["to", "0.5"]
+    assert rows[1][:3] == ["two", "grid", "3"]
+    assert rows[2][:3] == ["two", "tpe", "2"]
+    assert rows[1][-1] == "never"
+    assert "0.5 with the fewest joules: two tpe, " in beside
 
 
 def test_a_run_without_trials_says_how_to_mark_them(place: Any) -> None:

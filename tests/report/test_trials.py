@@ -13,11 +13,16 @@ from energyprof.report.trials import trials_of
 
 
 def row(
-    number: int, energy_j: float | None, state: Any = "complete", value: float | None = None, **params: int
+    number: int,
+    energy_j: float | None,
+    state: Any = "complete",
+    value: float | None = None,
+    study: str = "",
+    **params: int,
 ) -> StageRow:
     total = SumRow(energy_j, energy_j and energy_j - 0.5, energy_j and energy_j + 1.0, "inferred", None)
-    name = f"trial {number}"
-    facts = trial_facts(number, params, state, value)
+    name = f"trial {number} of {study}"
+    facts = trial_facts(number, params, state, value, study)
     return StageRow(
         StageId(name), name, (name,), None, "stage", None, None, 1, 0, 4.0, 0.0, 1.0, (), (), total, total, None, facts
     )  # fmt: skip
@@ -72,6 +77,33 @@ def test_the_best_and_the_first_that_is_good_enough_are_complete_ones() -> None:
     assert worst is not None
     assert first is not None
     assert (best.number, worst.number, first.number, lowest) == (3, 0, 2, None)
+
+
+def test_two_studies_of_a_run_are_counted_apart() -> None:
+    trials = found(
+        row(0, 1.0, study="grid", lr=1, value=0.5),
+        row(1, 2.0, "failed", study="grid", lr=2),
+        row(0, 4.0, study="tpe", lr=1, value=0.9),
+        row(1, 8.0, "pruned", study="tpe", lr=1),
+    )
+
+    grid, tpe = trials.studies
+
+    assert (grid.study, tpe.study) == ("grid", "tpe")
+    assert [one.up_to and one.up_to.energy_j for one in trials.rows] == [1.0, 3.0, 4.0, 12.0]
+    assert [one.repeats for one in trials.rows] == [None, None, None, 0]  # of its own study alone
+    assert (trials.all.count, grid.all.energy, tpe.all.energy) == (
+        4,
+        BoundedJ(3.0, 2.0, 5.0),
+        BoundedJ(12.0, 11.0, 14.0),
+    )
+    assert (grid.failed.count, grid.pruned.count, tpe.failed.count, tpe.pruned.count) == (1, 0, 0, 1)
+
+
+def test_one_study_is_no_list_of_studies() -> None:
+    trials = found(row(0, 1.0, study="grid"), row(1, 1.0, study="grid"))
+
+    assert (trials.studies, trials.study) == ((), "grid")
 
 
 def test_a_run_without_trials_has_none() -> None:

@@ -42,21 +42,34 @@ class TrialTable:
         if found is None:
             page.wrapped(page.glyphs.text(NOTHING), indent=2)
             return page.text()
-        lower = bool(context.options.get("lower_is_better"))
-        limit = int(context.options.get("rows", ROWS))
-        sign = 1.0 if lower else -1.0
-        order = sorted(found.rows, key=lambda row: (row.value is None, sign * (row.value or 0.0), row.number))
-        page.console.print(_table(order[:limit], found, page.glyphs, page.width))
-        if len(order) > limit:
-            page.line(Text(f"+ {grouped(len(order) - limit)} more: --rows {len(order)}"))
-        page.line()
-        for line in [
-            *trial_sums(found),
-            *_known(found),
-            *_conclusions(found, context.options.get("target", ""), lower),
-        ]:
-            page.wrapped(page.glyphs.text(line), indent=2)
+        for at, study in enumerate(found.studies or (found,)):
+            if found.studies:
+                if at:
+                    page.line()
+                page.line(Text(page.glyphs.name(f"trials of {study.study or 'no study'}")))
+            _print(page, study, context)
+        if found.studies:
+            page.line()
+            page.wrapped(page.glyphs.text(f"all studies: {next(trial_sums(found))}"), indent=2)
         return page.text()
+
+
+def _print(page: Page, found: Trials, context: RenderContext) -> None:
+    """Print the trials of one study."""
+    lower = bool(context.options.get("lower_is_better"))
+    limit = int(context.options.get("rows", ROWS))
+    sign = 1.0 if lower else -1.0
+    order = sorted(found.rows, key=lambda row: (row.value is None, sign * (row.value or 0.0), row.number))
+    page.console.print(_table(order[:limit], found, page.glyphs, page.width))
+    if len(order) > limit:
+        page.line(Text(f"+ {grouped(len(order) - limit)} more: --rows {len(order)}"))
+    page.line()
+    for line in [
+        *trial_sums(found),
+        *_known(found),
+        *_conclusions(found, context.options.get("target", ""), lower),
+    ]:
+        page.wrapped(page.glyphs.text(line), indent=2)
 
 
 def _table(rows: list[TrialRow], found: Trials, glyphs: Glyphs, width: int) -> Table:

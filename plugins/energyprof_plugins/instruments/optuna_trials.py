@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from energyprof.interfaces import SpanSink
 
+UNNAMED = "no-name-"
+"""How Optuna begins the names of studies that have none."""
+
 
 class OptunaTrials:
     """Records what `Study.optimize` calls until removed; trials of `ask` and `tell` have no call to be recorded."""
@@ -25,6 +28,8 @@ class OptunaTrials:
     def __init__(self) -> None:
         self._sink: SpanSink | None = None
         self._original: Callable[..., Any] | None = None
+        self._studies: dict[str, str] = {}
+        """What studies are called here, by their own names; those of the first are trials without a surname."""
 
     def install(self, sink: SpanSink) -> None:
         """Wrap `Study.optimize`, whose objective is handed on wrapped."""
@@ -38,7 +43,7 @@ class OptunaTrials:
         @wraps(original)
         def optimize(study: Any, func: Any, *args: Any, **kwargs: Any) -> Any:
             try:
-                return original(study, self._recorded(func) if callable(func) else func, *args, **kwargs)
+                return original(study, self._recorded(study, func) if callable(func) else func, *args, **kwargs)
             except BaseException as error:
                 _take_us_out(error)
                 raise
@@ -53,16 +58,18 @@ class OptunaTrials:
             Study.optimize = self._original
         self._sink = self._original = None
 
-    def _recorded(self, objective: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def _recorded(self, study: Any, objective: Callable[[Any], Any]) -> Callable[[Any], Any]:
         from optuna.exceptions import TrialPruned
+
+        called, surname = self._called(str(study.study_name))
 
         @wraps(objective)
         def recorded(trial: Any) -> Any:
             sink = self._sink
             if sink is None:
                 return objective(trial)
-            code, ext = sink.stage_code(f"trial {trial.number}"), sink.extend()
-            sink.tell(code, trial_facts(trial.number, {}, "open", None))
+            code, ext = sink.stage_code(f"trial {trial.number}{surname}"), sink.extend()
+            sink.tell(code, trial_facts(trial.number, {}, "open", None, called))
             state, value = "failed", None
             ext((code, now_ns()))
             try:
@@ -78,9 +85,17 @@ class OptunaTrials:
                 raise
             finally:
                 ext((-code, now_ns()))
-                sink.tell(code, trial_facts(trial.number, trial.params, state, value))  # type: ignore[arg-type]  # one of them
+                sink.tell(code, trial_facts(trial.number, trial.params, state, value, called))  # type: ignore[arg-type]  # one of them
 
         return recorded
+
+    def _called(self, name: str) -> tuple[str, str]:
+        """Return what a study is called, and what its trials are called beside their numbers."""
+        if name not in self._studies:
+            number = len(self._studies) + 1
+            self._studies[name] = f"study {number}" if name.startswith(UNNAMED) else name
+        called = self._studies[name]
+        return called, "" if name == next(iter(self._studies)) else f" of {called}"
 
 
 def _is_refused(result: Any) -> bool:

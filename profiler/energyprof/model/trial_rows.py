@@ -32,6 +32,8 @@ class TrialRow:
     """All trials up to this one; None: one of them is not known."""
     repeats: int | None
     """Number of the first trial with the same parameters; None: it is the first."""
+    study: str = ""
+    """The search that it is one of; empty: it has no name."""
     earlier: EarlierTrial | None = None
     """The newest trial of an earlier run with the same parameters; None: none is known, or none is kept."""
 
@@ -47,7 +49,7 @@ class TrialSum:
 
 @dataclass(frozen=True, slots=True)
 class Trials:
-    """The trials of a run, by number."""
+    """The trials of a run, study by study, by number."""
 
     rows: tuple[TrialRow, ...]
     all: TrialSum
@@ -59,6 +61,13 @@ class Trials:
     known: TrialSum
     """Those that an earlier run had done already."""
     provenance: Provenance
+    studies: tuple[Trials, ...] = ()
+    """Each study by itself; empty: there is but one."""
+
+    @property
+    def study(self) -> str:
+        """The name of the study that all are of; empty: it has none."""
+        return self.rows[0].study if self.rows else ""
 
     def best(self, *, lower_is_better: bool = False) -> TrialRow | None:
         """Return the complete trial with the best value, the first of equals; None: none told one."""

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     TrialState = Literal["complete", "pruned", "failed", "open"]
     """`open`: its end was never seen."""
 
-NUMBER, PARAMS, FINGERPRINT, STATE, VALUE = (
+NUMBER, STUDY, PARAMS, FINGERPRINT, STATE, VALUE = (
     "trial",
+    "trial_study",
     "trial_params",
     "trial_fingerprint",
     "trial_state",
@@ -24,9 +25,12 @@ LONGEST_PARAMS = 300
 
 
 def trial_facts(
-    number: int, params: Mapping[str, object], state: TrialState, value: float | None
+    number: int, params: Mapping[str, object], state: TrialState, value: float | None, study: str = ""
 ) -> dict[str, str | int]:
-    """Return the facts of a trial's stage. Equal parameters, by `repr` and in any order, have equal fingerprints."""
+    """Return the facts of a trial's stage. Equal parameters, by `repr` and in any order, have equal fingerprints.
+
+    `study`: the search that it is one of; empty: there is but one.
+    """
     text = ", ".join([f"{name}={params[name]!r}" for name in sorted(params, key=str)])
     shown = text if len(text) <= LONGEST_PARAMS else text[: LONGEST_PARAMS - 1] + "\u2026"
     facts: dict[str, str | int] = {
@@ -35,6 +39,7 @@ def trial_facts(
         FINGERPRINT: _fingerprint(text),
         STATE: state,
     }
+    facts |= {STUDY: study} if study else {}
     return facts if value is None else {**facts, VALUE: repr(value)}
 
 

@@ -18,27 +18,30 @@ if TYPE_CHECKING:
 
     from energyprof.model.trials import TrialState
 
-_numbers = count()
+_numbers: dict[str, count[int]] = {}
+"""Of the next trial, by study."""
 _first_pid = os.getpid()
 
 
-def trial(params: Mapping[str, object] | None = None, *, number: int | None = None) -> Trial:
+def trial(params: Mapping[str, object] | None = None, *, number: int | None = None, study: str = "") -> Trial:
     """Mark one trial of a search: `with energyprof.trial({"lr": 1e-3}) as trial: ...; trial.tell(accuracy)`.
 
     It is a stage of its own, so that reports know the joules of each trial, of pruned and failed ones, and of those
     that repeat the parameters of another. An exception that leaves the block makes it failed, `prune()` pruned.
-    `number`: as the search counts; default: one after the other. Trials of Optuna's `Study.optimize` are marked by
+    `number`: as the search counts; default: one after the other. `study`: which search it is of, where a program does
+    several, so that they are counted and summed up apart. Trials of Optuna's `Study.optimize` are marked by
     themselves.
     """
-    return Trial(params or {}, number)
+    return Trial(params or {}, number, study)
 
 
 class Trial:
     """One trial; a context manager to be entered once."""
 
-    def __init__(self, params: Mapping[str, object], number: int | None) -> None:
+    def __init__(self, params: Mapping[str, object], number: int | None, study: str = "") -> None:
         self._params = dict(params)
-        self.number = next(_numbers) if number is None else number
+        self._study = str(study)
+        self.number = next(_numbers.setdefault(self._study, count())) if number is None else number
         """Of this trial."""
         self._is_numbered = number is not None
         self._value: float | None = None
@@ -62,10 +65,11 @@ class Trial:
         # Processes that a search forks count for themselves: their numbers alone would name two trials alike.
         pid = os.getpid()
         where = "" if self._is_numbered or pid == _first_pid else f" of {pid}"
-        name = NAMES.intern(f"trial {self.number}{where}")
+        of_study = f" of {self._study}" if self._study else ""
+        name = NAMES.intern(f"trial {self.number}{of_study}{where}")
         self._stage, self._code = stage_of(name), name.code
         if lanes.is_recording:
-            NAMES.tell(self._code, trial_facts(self.number, self._params, "open", None))
+            NAMES.tell(self._code, trial_facts(self.number, self._params, "open", None, self._study))
         self._stage.__enter__()
         return self
 
@@ -78,4 +82,4 @@ class Trial:
         if kind is not None and self._state != "pruned":
             self._state = "failed"
         if lanes.is_recording:
-            NAMES.tell(self._code, trial_facts(self.number, self._params, self._state, self._value))
+            NAMES.tell(self._code, trial_facts(self.number, self._params, self._state, self._value, self._study))

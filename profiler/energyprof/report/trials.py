@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from energyprof.model.natural_order import natural_key
 from energyprof.model.past import EarlierTrial
 from energyprof.model.report import StageRow, SumRow
 from energyprof.model.trial_rows import TrialRow, Trials, TrialSum
-from energyprof.model.trials import FINGERPRINT, NUMBER, PARAMS, STATE, VALUE
+from energyprof.model.trials import FINGERPRINT, NUMBER, PARAMS, STATE, STUDY, VALUE
 from energyprof.model.work_rows import BoundedJ
 from energyprof.report.sums import exact_sum, weakest
 
@@ -21,14 +22,27 @@ STATES = ("complete", "pruned", "failed", "open")
 
 
 def trials_of(stages: Sequence[StageRow]) -> Trials | None:
-    """Return the trials among the stages; None: there are none. Bounds of sums are sums of bounds: never too narrow."""
-    found = sorted((row for row in stages if NUMBER in row.facts), key=lambda row: (int(row.facts[NUMBER]), row.stage))
-    if not found:
+    """Return the trials among the stages; None: there are none. Bounds of sums are sums of bounds: never too narrow.
+
+    Studies are counted each by itself: what is up to a trial, and which it repeats, is of its study alone.
+    """
+    of_study: dict[str, list[StageRow]] = {}
+    for row in stages:
+        if NUMBER in row.facts:
+            of_study.setdefault(str(row.facts.get(STUDY, "")), []).append(row)
+    if not of_study:
         return None
+    studies = [_together(_rows(of_study[study], study)) for study in sorted(of_study, key=natural_key)]
+    if len(studies) == 1:
+        return studies[0]
+    return replace(_together([row for one in studies for row in one.rows]), studies=tuple(studies))
+
+
+def _rows(stages: Sequence[StageRow], study: str) -> list[TrialRow]:
     first: dict[str, int] = {}
     rows: list[TrialRow] = []
     so_far: BoundedJ | None = BoundedJ(0.0, 0.0, 0.0)
-    for row in found:
+    for row in sorted(stages, key=lambda row: (int(row.facts[NUMBER]), row.stage)):
         number, params = int(row.facts[NUMBER]), str(row.facts.get(FINGERPRINT, ""))
         repeats = first.get(params)
         first.setdefault(params, number)
@@ -45,23 +59,28 @@ def trials_of(stages: Sequence[StageRow]) -> Trials | None:
                 total_sum=row.total_sum,
                 up_to=so_far,
                 repeats=repeats if row.facts.get(PARAMS) else None,
+                study=study,
             )
         )
+    return rows
+
+
+def _together(rows: Sequence[TrialRow]) -> Trials:
     return Trials(
         rows=tuple(rows),
         all=_sum(rows),
         pruned=_sum(row for row in rows if row.state == "pruned"),
         failed=_sum(row for row in rows if row.state in {"failed", "open"}),
         repeated=_sum(row for row in rows if row.repeats is not None),
-        known=_sum(()),
+        known=_sum(row for row in rows if row.earlier is not None),
         provenance=weakest([row.total_sum.provenance for row in rows]),
     )
 
 
 def with_earlier(found: Trials, earlier: Mapping[str, EarlierTrial]) -> Trials:
     """Return the trials, each with the one that an earlier run had of the same parameters, by stage."""
-    rows = tuple(replace(row, earlier=earlier.get(row.stage)) for row in found.rows)
-    return replace(found, rows=rows, known=_sum(row for row in rows if row.earlier is not None))
+    told = _together([replace(row, earlier=earlier.get(row.stage)) for row in found.rows])
+    return replace(told, studies=tuple(with_earlier(one, earlier) for one in found.studies))
 
 
 def _value(row: StageRow) -> float | None:

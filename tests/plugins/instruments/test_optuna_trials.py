@@ -160,3 +160,15 @@ def test_a_trial_whose_value_optuna_refuses_has_failed(sink: Sink, result: Any) 
 
     assert made.trials[0].state is optuna.trial.TrialState.FAIL
     assert sink.facts[1]["trial_state"] == "failed"
+
+
+def test_trials_of_a_second_study_have_its_name(sink: Sink, instrument: OptunaTrials) -> None:
+    first, second = study(), optuna.create_study(study_name="tpe")
+
+    first.optimize(lambda _trial: 1.0, n_trials=2)
+    second.optimize(lambda _trial: 1.0, n_trials=1)
+    first.optimize(lambda _trial: 1.0, n_trials=1)
+
+    assert sink.names == ["trial 0", "trial 1", "trial 0 of tpe", "trial 2"]
+    studies = [sink.facts[code]["trial_study"] for code in (1, 2, 3, 4)]
+    assert studies == ["study 1", "study 1", "tpe", "study 1"]

@@ -14,7 +14,9 @@ from energyprof_plugins.exporters.figures import grouped, joules_with_bounds
 def trial_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
     """Yield what all trials took, and the command that lists them; nothing where there are none."""
     if report.trials is not None:
-        yield from map(glyphs.text, trial_sums(report.trials))
+        for one in report.trials.studies or (report.trials,):
+            about = f"{one.study or 'no study'}: " if report.trials.studies else ""
+            yield from (glyphs.name(glyphs.text(f"{about}{line}")) for line in trial_sums(one))
         yield "which found what, and after how many joules: energyprof trials"
 
 
