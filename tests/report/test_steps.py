@@ -10,6 +10,7 @@ import numpy as np
 from energyprof.interfaces import RenderContext
 from energyprof.model.attribution import StepEnergy
 from energyprof.model.report import Report
+from energyprof.model.trials import trial_facts
 from energyprof.model.work_rows import BoundedJ
 from energyprof.report.steps import step_row
 from energyprof_plugins.exporters.json_report import JsonReport
@@ -48,6 +49,23 @@ def trained(sample: Any, found: StepEnergy = FOUND) -> Report:
     stages = tuple(replace(row, **changed[row.stage]) for row in report.stages)
     attribution: Any = type("Found", (), {"steps": replace(found, stage=[s.name for s in stages].index("AdamW.step"))})
     return replace(report, stages=stages, steps=step_row(stages, attribution, "inferred"))
+
+
+def test_steps_of_one_trial_of_several_say_of_which(sample: Any) -> None:
+    def told(count: int) -> Report:
+        trials = [
+            sample.Part(f"trial {at}", (1.0,), (sample.Part("Net", (9.0,)), sample.Part("AdamW.step", (9.0,))))
+            for at in range(count)
+        ]
+        report: Report = sample.make_report(trials)
+        facts = {f"trial {at}": trial_facts(at, {}, "complete", None) for at in range(count)}
+        stages = tuple(replace(row, facts=facts.get(row.name, {})) for row in report.stages)
+        at = [row.stage for row in stages].index(f"trial {count - 1}/AdamW.step")
+        attribution: Any = type("Found", (), {"steps": replace(FOUND, stage=at)})
+        return replace(report, stages=stages, steps=step_row(stages, attribution, "inferred"))
+
+    assert "(of trial 1 alone)" in Terminal().render(told(2), RenderContext())
+    assert "alone)" not in Terminal().render(told(1), RenderContext())
 
 
 def test_samples_of_another_training_in_the_same_run_are_none_of_these_steps(sample: Any) -> None:

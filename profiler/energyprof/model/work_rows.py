@@ -85,6 +85,8 @@ class StepRow:
     """In less time the slowest sensor that counts tells nothing apart."""
     course: tuple[BoundedJ, ...]
     """Joules a step, group by group in order of time."""
+    trial: str = ""
+    """The trial of a search that all of them are of, where the run has several; empty: of none."""
 
 
 @dataclass(frozen=True, slots=True)

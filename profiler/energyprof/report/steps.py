@@ -10,6 +10,7 @@ from energyprof.model.attribution import Attribution, StepEnergy
 from energyprof.model.domain import Provenance
 from energyprof.model.ids import StageId
 from energyprof.model.report import StageRow
+from energyprof.model.trials import NUMBER
 from energyprof.model.work_rows import BoundedJ, StepRow
 
 EVALUATED = frozenset({"evaluation", "generation"})
@@ -27,6 +28,7 @@ def step_row(stages: Sequence[StageRow], attribution: Attribution, provenance: P
     each = np.maximum(found.group_steps, 1)
     p10, p50, p90 = np.percentile(found.group_j / each, (10, 50, 90)).tolist() if len(each) else (None, None, None)
     return StepRow(
+        trial=_trial_of(stages, stages[found.stage]),
         stage=stages[found.stage].stage,
         is_training=is_training,
         steps=found.steps,
@@ -52,6 +54,16 @@ def step_row(stages: Sequence[StageRow], attribution: Attribution, provenance: P
             )
         ),
     )
+
+
+def _trial_of(stages: Sequence[StageRow], step: StageRow) -> str:
+    """Return the name of the trial that a stage is in, if it is one of several."""
+    by_id = {row.stage: row for row in stages}
+    around: StageRow | None = step
+    while around is not None and NUMBER not in around.facts:
+        around = None if around.parent is None else by_id.get(around.parent)
+    is_one_of_several = sum(NUMBER in row.facts for row in stages) > 1
+    return around.name if around is not None and is_one_of_several else ""
 
 
 def _figure(energy_j: float | None, low_j: float, high_j: float) -> BoundedJ | None:

@@ -8,6 +8,7 @@ from energyprof.model.report import Report
 from energyprof.model.work_rows import BoundedJ, StepRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.figures import grouped, joules_with_bounds, seconds, unit_of
+from energyprof_plugins.exporters.visible import visible
 
 
 def step_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
@@ -25,7 +26,8 @@ def step_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
 
 def step_heading(row: StepRow) -> str:
     """Return what the lines are about."""
-    return "training" if row.is_training else "loop"
+    what = "training" if row.is_training else "loop"
+    return f"{what} (of {visible(row.trial)} alone)" if row.trial else what
 
 
 def _counted(row: StepRow) -> str:
