@@ -13,7 +13,8 @@ import pytest
 
 from energyprof.errors import EnergyprofError, InputError
 from energyprof.in_process.handle import Profile
-from energyprof.in_process.session import Wish
+from energyprof.in_process.session import Wish, own_environment
+from energyprof.launch.ready_collectors import ReadyCollectors
 from energyprof.model.budget import Limit, Ruling
 from energyprof.model.report import Report
 from energyprof.pytest_marker import fault_of, limit_of, stage_fault
@@ -26,6 +27,7 @@ WORKERS: Final = "PYTEST_XDIST_WORKER_COUNT"
 BESIDE: Final = "tests ran beside each other, and the sensor measures all of them; run it with -n 0"
 ELSEWHERE: Final = "another process's run holds the figures; run pytest by itself"
 BY_ITSELF: Final = "the test profiles itself, and its own profile has the figures"
+MISNAMED: Final = "no such stage"
 UNREAD: Final = "no reading covers the test"
 
 
@@ -39,6 +41,9 @@ class TestEnergy:
         self._is_strict = bool(config.getoption("energyprof_strict"))
         kept = config.getoption("energyprof_dir")
         self._kept = None if kept is None else Path(kept).absolute()
+        self._ready: ReadyCollectors | None = None
+        """Made with the first test that is profiled: who only collects tests, or leads workers, needs none."""
+        self._has_none_ready = False
         try:
             self._sources = tuple(map(parsed_source, config.getoption("energyprof_source") or ()))
             check_sources(self._sources)
@@ -62,7 +67,7 @@ class TestEnergy:
             return (yield)
         with tempfile.TemporaryDirectory(prefix="energyprof-", ignore_cleanup_errors=True) as scratch:
             try:
-                run = Profile(Wish(str(self._place(item, scratch)), self._sources, gives_way=True), quiet=True).start()
+                run = Profile(self._wish(self._place(item, scratch)), quiet=True).start()
             except EnergyprofError as error:  # such as a run that is recorded as a whole: the test is worth as much
                 result = yield
                 failure = self._unknown(item, limit, str(error))
@@ -79,6 +84,20 @@ class TestEnergy:
         if failure:
             pytest.fail(failure, pytrace=False)
         return result
+
+    def pytest_unconfigure(self) -> None:
+        """End what has made the collectors."""
+        if self._ready is not None:
+            self._ready.end()
+            self._ready = None
+
+    def _wish(self, path: Path) -> Wish:
+        if self._ready is None and not self._has_none_ready:
+            try:
+                self._ready = ReadyCollectors(own_environment())
+            except (EnergyprofError, OSError):  # then every test starts one, and says what is wrong with that
+                self._has_none_ready = True
+        return Wish(str(path), self._sources, gives_way=True, ready=self._ready)
 
     def _place(self, item: pytest.Item, scratch: str) -> Path:
         if self._kept is None:
@@ -107,7 +126,7 @@ class TestEnergy:
             return ""
         fault = stage_fault(limit, [row.stage for row in report.stages])
         if fault:
-            _write(item, budget_j=limit.limit_j, stage=limit.name, verdict="cannot tell", reason=fault)
+            _write(item, budget_j=limit.limit_j, stage=limit.name, verdict=MISNAMED, reason=fault)
             return fault
         (ruling,) = check_budget([report], [limit], ())
         return self._rule(item, report, ruling)

@@ -25,7 +25,9 @@ ASKING = ("energyprof", "energyprof_marked", "energyprof_strict", "energyprof_di
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("energyprof", "energy of tests")
-    group.addoption("--energyprof", action="store_true", help="measure the energy of each test, about 1 s more for it")
+    group.addoption(
+        "--energyprof", action="store_true", help="measure the energy of each test, about 0.1 s more for it"
+    )
     group.addoption("--energyprof-marked", action="store_true", help="the same for tests with @pytest.mark.energy only")
     group.addoption("--energyprof-strict", action="store_true", help="the same, and fail budgets that cannot be told")
     group.addoption("--energyprof-dir", metavar="DIR", help="the same, and keep the recording of each test there")

@@ -144,6 +144,25 @@ def test_it():
 
     assert done.returncode == 1
     assert b"stage='trian', and the test ran no such stage: it has 'train'; correct the marker" in done.stdout
+    table = done.stdout.partition(b"energy of tests")[2]
+    assert b"'trian' 1 MJ: no such stage" in table
+    assert b"cannot tell" not in table
+
+
+def test_collectors_of_tests_are_forked_from_one_that_is_loaded(run_tests: Any, programs: Any) -> None:
+    tests = """\
+import pytest
+@pytest.mark.parametrize("number", range(2))
+def test_it(number):
+    from energyprof.in_process.active import current
+    with open(f"/proc/{current()._collector._process._pid}/cmdline", "rb") as stream:
+        assert b"collector_forks" in stream.read()
+"""
+
+    done = run_tests("--energyprof", tests=tests)
+
+    assert done.returncode == 0, done.stdout
+    programs.nothing_is_left()
 
 
 def test_a_budget_that_cannot_be_told_passes_unless_strict_which_needs_no_other_option(run_tests: Any) -> None:

@@ -18,6 +18,7 @@ from energyprof.launch.environment import collector_environment
 from energyprof.launch.file_size import DEFAULT_BYTES
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.own_collector import OwnCollector
+from energyprof.launch.ready_collectors import ReadyCollectors
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.run_notes import note_ending
 from energyprof.model.json_text import to_json
@@ -43,6 +44,9 @@ class Wish(NamedTuple):
 
     is_live: bool = False
     """Whether somebody looks at `Session.live` while it goes on."""
+
+    ready: ReadyCollectors | None = None
+    """What makes its collector at once; None: one is started."""
 
     def is_met_by(self, session: Session) -> bool:
         """Return whether a run that goes on does for this one, too."""
@@ -93,7 +97,7 @@ class Session:
             self.warnings += [output.remark] if output.remark else []
         self._run_dir = make_run_folder()
         instruments = discover.instrument_specs()
-        inherited = collector_environment(os.environ, _PACKAGE)
+        inherited = own_environment()
         self._environment = ChildEnvironment(_PACKAGE, self._run_dir, instruments, wish.max_overhead)
         start_unix_ns, start_ns = time.time_ns(), time.monotonic_ns()
         self._cpu_before = cpu_used_by(self._pid)
@@ -114,7 +118,7 @@ class Session:
             "in_process": True,
             "cpu_before": list(self._cpu_before.items()),
         }
-        self._collector = OwnCollector(config, inherited)
+        self._collector = OwnCollector(config, inherited, ready=wish.ready)
         self._children_ns = _children_ns()
         self._collector.await_sampling()
         time.sleep(wish.lead_in_s)
@@ -199,6 +203,11 @@ class Session:
         note_ending(self._run_dir, ending)
         remedy = f"complete it with: energyprof recover {self._run_dir}"
         self.warnings.append(f"the recording is not complete: {self.failure}; {remedy}")
+
+
+def own_environment() -> dict[str, str]:
+    """Return the environment of a process of ours beside the program: its own, without what makes Python record."""
+    return collector_environment(os.environ, _PACKAGE)
 
 
 def _children_ns() -> int:

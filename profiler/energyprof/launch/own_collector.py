@@ -26,6 +26,10 @@ from energyprof.launch.collector import (
 from energyprof.launch.control import BEGIN, COMMIT, CONFIG_NAME, END
 from energyprof.launch.detached import Detached, Streams, start_detached
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from energyprof.launch.ready_collectors import ReadyCollectors
+
 START_PATIENCE_S = 20.0
 """Until it says that it has begun, the collector loads Python and has touched no driver."""
 SAMPLING_PATIENCE_S = 2.0
@@ -43,15 +47,40 @@ library.
 """
 
 
+def streams_of(folder: str) -> Streams:
+    """Return the files of a run folder by which it hears, tells and complains."""
+    return Streams(*(os.path.join(folder, name) for name in ("control", "events", LOG_NAME)))
+
+
+def pid_file_of(folder: str) -> str:
+    """Return the file of a run folder that has its pid."""
+    return os.path.join(folder, "collector.pid")
+
+
+def start_in(folder: str, environment: Mapping[str, str], module: str) -> Detached:
+    """Start `main(folder)` of a module in an interpreter of its own, its streams in that folder; raises OSError."""
+    if not sys.executable:
+        raise OSError("this Python does not know where its interpreter is")
+    if getattr(sys, "frozen", False):  # it would be the program itself once more, and so on without end
+        raise OSError("a frozen program has no interpreter that could read the sensors; profile the script itself")
+    code = _CODE.format(path=[os.path.abspath(entry) for entry in sys.path], module=module, run_dir=folder)
+    argv = [sys.executable, *NO_FOLDER, "-c", code]
+    return start_detached(argv, environment, streams_of(folder), pid_file_of(folder))
+
+
 class OwnCollector:
     """One collector. No method raises because it has died or hangs: what comes back says so."""
 
-    def __init__(self, config: Mapping[str, Any], environment: Mapping[str, str], module: str = MODULE) -> None:
-        """Start it; raises OSError."""
+    def __init__(
+        self,
+        config: Mapping[str, Any],
+        environment: Mapping[str, str],
+        module: str = MODULE,
+        ready: ReadyCollectors | None = None,
+    ) -> None:
+        """Start it, or take one of those that are ready; raises OSError."""
         self._run_dir = str(config["run_dir"])
-        self._control = os.path.join(self._run_dir, "control")
-        self._events = os.path.join(self._run_dir, "events")
-        self._log = os.path.join(self._run_dir, LOG_NAME)
+        self._control, self._events, self._log = streams_of(self._run_dir)
         self._read = 0
         self._has_begun = False
         self._is_sampling = False
@@ -64,18 +93,9 @@ class OwnCollector:
         os.mkfifo(self._control, 0o600)
         with open(os.path.join(self._run_dir, CONFIG_NAME), "x", encoding="ascii") as stream:
             json.dump(dict(config), stream)
-        self._process = self._start(environment, module)
+        made = None if ready is None else ready.make(self._run_dir)
+        self._process = start_in(self._run_dir, environment, module) if made is None else made
         self._started_s = time.monotonic()
-
-    def _start(self, environment: Mapping[str, str], module: str) -> Detached:
-        if not sys.executable:
-            raise OSError("this Python does not know where its interpreter is")
-        if getattr(sys, "frozen", False):  # it would be the program itself once more, and so on without end
-            raise OSError("a frozen program has no interpreter that could read the sensors; profile the script itself")
-        code = _CODE.format(path=[os.path.abspath(entry) for entry in sys.path], module=module, run_dir=self._run_dir)
-        streams = Streams(self._control, self._events, self._log)
-        pid_file = os.path.join(self._run_dir, "collector.pid")
-        return start_detached([sys.executable, *NO_FOLDER, "-c", code], environment, streams, pid_file)
 
     def await_sampling(self) -> None:
         """Wait until all sensors have been read once, but not for ever: what is spent before that is never known."""
