@@ -132,16 +132,39 @@ def test_what_will_not_do_is_told(capsys: pytest.CaptureFixture[str], words: lis
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "command", ["run", "report", "view", "compare", "diff", "sweep", "trials", "findings", "layers", "check"]
+)
+def test_every_command_that_reports_takes_the_flags(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+
+    said = capsys.readouterr().out
+    assert all(flag in said for flag in ("--region CODE", "--carbon G_PER_KWH", "--price PRICE", "--pue FACTOR"))
+
+
+def test_a_flag_that_means_nothing_is_told_before_the_program_runs(place: Any) -> None:
+    place.write("job.py", "print('ran')\n")
+
+    done = place.run("--region", "Atlantis", "job.py")
+
+    assert done.returncode == 2
+    assert b"--region: no region 'Atlantis'" in done.stderr
+    assert done.stdout == b""
+
+
 def test_a_run_and_its_reports_tell_carbon_and_cost(place: Any) -> None:
     place.write("job.py", SCRIPT)
     place.write("pyproject.toml", "[tool.energyprof]\nregion = 'PL'\nprice = '0.25 EUR'\n")
 
-    done = place.run("-o", "job.eprof", "job.py")
+    done = place.run("--price", "0.50 EUR", "-o", "job.eprof", "job.py")
     report = place.call(place.command("report", "job.eprof", "--region", "FR", "--format", "json"))
     refused = place.call(place.command("report", "job.eprof", "--region", "Atlantis"))
 
     assert done.returncode == 0, done.stderr
-    assert "Poland 2024 (Ember; Our World in Data" in " ".join(done.stderr.decode().split())
+    told = " ".join(done.stderr.decode().split())
+    assert "Poland 2024 (Ember; Our World in Data" in told
+    assert "at 0.5 EUR a kWh" in told
     row = json.loads(report.stdout)["footprint"]
     measured = json.loads(report.stdout)["measured"]
     assert row["assumptions"]["grid"]["country"] == "France"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
-from energyprof.cli.budget_file import read_budget
+from energyprof.cli.budget_file import Grams, read_budget
 from energyprof.cli.check_page import Checked, amounts, as_markdown, as_text
 from energyprof.errors import InputError
 from energyprof.model.budget import Limit, Ruling
@@ -88,10 +88,36 @@ def test_limits_are_read_in_every_unit(tmp_path: Path, text: str, limit_j: float
     file = tmp_path / "budget.toml"
     file.write_text(f"carbon_g_per_kwh = 200\n[total]\nmax = {text}\n")
 
-    (limit,) = read_budget(file)
+    (limit,), _ = read_budget(file)
 
     assert limit.limit_j == pytest.approx(limit_j)
     assert (limit.scope, limit.per) == ("total", "run")
+
+
+@pytest.mark.parametrize(
+    ("in_file", "comes_first", "limit_j"), [("", False, 36_000.0), ("200", False, 18_000.0), ("200", True, 36_000.0)]
+)
+def test_grams_go_by_a_flag_then_the_file_then_what_is_said_elsewhere(
+    tmp_path: Path, in_file: str, comes_first: bool, limit_j: float
+) -> None:
+    file = tmp_path / "budget.toml"
+    file.write_text((f"carbon_g_per_kwh = {in_file}\n" if in_file else "") + "[total]\nmax = '1 g'\n")
+
+    (limit,), basis = read_budget(file, Grams(100.0, "100 g/kWh, Atlantis 2024", comes_first))
+
+    assert limit.limit_j == pytest.approx(limit_j)
+    assert basis.startswith("100 g/kWh, Atlantis" if limit_j > 20_000 else "200 g/kWh, as ")
+
+
+def test_a_budget_in_grams_needs_no_more_than_a_region(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENERGYPROF_REGION", "PL")
+
+    done = check("[total]\nmax = '2 kg'\n")
+    flagged = check("[total]\nmax = '2 kg'\n", "--region", "FR", "--format", "json")
+
+    assert done.returncode == 0, done.stderr
+    assert b"Poland 2024 (Ember" in done.stdout
+    assert "France 2024" in json.loads(flagged.stdout)["grams"]
 
 
 def test_every_kind_of_limit_is_read(tmp_path: Path) -> None:
@@ -101,7 +127,7 @@ def test_every_kind_of_limit_is_read(tmp_path: Path) -> None:
         "[layers.'Net.fc']\nper_sample = 3\n[units.request]\nmax = 4\n"
     )
 
-    assert read_budget(file) == (
+    assert read_budget(file)[0] == (
         Limit("total", "", "sample", 1.0),
         Limit("total", "", "run", None, "%", 0.01, 0.05),
         Limit("stage", "a/b", "call", 2.0),

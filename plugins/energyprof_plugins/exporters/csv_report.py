@@ -7,6 +7,8 @@ import io
 from typing import Final
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.footprint_text import assumed_text
+from energyprof.model.range import Range
 from energyprof.model.report import EnergyRow, Report, StageRow
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.spreadsheet import harmless
@@ -16,6 +18,7 @@ COLUMNS: Final = (
     "program", "start", "host", "stage", "parent", "kind", "file", "line", "calls", "wall_s", "self_wall_s", "cpu_s",
     "domain", "domain_counts", "self_j", "self_low_j", "self_high_j", "self_provenance", "self_data_share",
     "self_reason", "total_j", "total_low_j", "total_high_j", "total_provenance", "total_data_share", "total_reason",
+    "self_carbon_g", "total_carbon_g", "self_cost", "total_cost", "footprint_basis",
 )  # fmt: skip
 
 
@@ -41,8 +44,9 @@ class CsvReport:
             totals = {energy.domain: energy for energy in row.total_energy}
             for own in row.self_energy:
                 counts = "true" if own.domain in counted else "false"
-                energies = (*_energy(own), *_energy(totals[own.domain]))
-                sheet.writerow((*run, *stage, _text(own.domain), counts, *energies))
+                both = (own, totals[own.domain])
+                energies = (*_energy(both[0]), *_energy(both[1]))
+                sheet.writerow((*run, *stage, _text(own.domain), counts, *energies, *_footprint(report, both)))
         return written.getvalue()
 
 
@@ -54,6 +58,16 @@ def _stage(row: StageRow) -> tuple[object, ...]:
 def _energy(row: EnergyRow) -> tuple[object, ...]:
     """Return the cells of an energy; None is written as nothing."""
     return (row.energy_j, row.low_j, row.high_j, row.provenance, row.data_share, _text(row.reason))
+
+
+def _footprint(report: Report, energies: tuple[EnergyRow, ...]) -> tuple[object, ...]:
+    """Return CO2e, cost and what they rest on; nothing where nobody said where the electricity is from."""
+    if report.footprint is None:
+        return (*[""] * 2 * len(energies), "")
+    assumed = report.footprint.assumptions
+    known = [None if row.energy_j is None else Range.exactly(row.energy_j) for row in energies]
+    told = [None if one is None else of(one) for of in (assumed.carbon_g, assumed.cost) for one in known]
+    return (*("" if one is None else one.value for one in told), _text(assumed_text(assumed)))
 
 
 def _text(value: str | None) -> object:

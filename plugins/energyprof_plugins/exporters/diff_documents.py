@@ -7,9 +7,21 @@ from dataclasses import asdict
 from typing import Any, Final
 
 from energyprof.interfaces import RenderContext
-from energyprof.model.difference import DifferenceRow, Shift
+from energyprof.model.difference import Difference, DifferenceRow, Shift
+from energyprof.model.footprint_document import assumptions_document, priced_document
+from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.report import Report, RunRow
-from energyprof_plugins.exporters.diff_rows import HEADINGS, NOTHING, cells, how, shown_rows, summary
+from energyprof_plugins.exporters.diff_rows import (
+    HEADINGS,
+    NOTHING,
+    assumptions_in,
+    cells,
+    footprint,
+    how,
+    shifted,
+    shown_rows,
+    summary,
+)
 from energyprof_plugins.exporters.markdown import code, plain, table
 
 SCHEMA: Final = "energyprof-diff/1"
@@ -41,6 +53,7 @@ class DiffJson:
             "after": [_run(run) for run in found.after],
             "measured_j": _shift(found.measured_j),
             "wall_s": _shift(found.wall_s),
+            "footprint": _footprint(found, assumptions_in(context)),
         }
         lists = {"stages": found.stages, "layers": found.layers}
         parts = [f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in document.items()]
@@ -73,9 +86,19 @@ class DiffMarkdown:
                 parts.append(table((heading, *HEADINGS), [(code("/".join(row.path)), *cells(row)) for row in shown]))
             if len(rows) > len(shown):
                 parts.append(f"{len(rows) - len(shown)} more with smaller changes.")
+        priced = footprint(found, assumptions_in(context))
+        if priced:
+            parts.append(f"Footprint of the change: {plain(priced)}")
         if found.cautions:
             parts.append("\n".join(f"- {plain(line)}" for line in found.cautions))
         return "\n\n".join(parts) + "\n"
+
+
+def _footprint(found: Difference, assumed: Assumptions) -> dict[str, Any] | None:
+    if assumed.is_empty or found.measured_j.change is None:
+        return None
+    change = priced_document(assumed, shifted(found.measured_j))
+    return {"change": change, "assumptions": assumptions_document(assumed)}
 
 
 def _run(row: RunRow) -> dict[str, Any]:

@@ -7,6 +7,9 @@ from typing import Final
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.difference import Difference, DifferenceRow, Shift
+from energyprof.model.footprint_rows import Assumptions
+from energyprof.model.footprint_text import assumed_text, carbon_and_cost
+from energyprof.model.range import Range
 from energyprof_plugins.exporters.figures import joules, joules_change, percent, seconds
 
 NOTHING: Final = "nothing is compared here; see: energyprof diff OLD.eprof NEW.eprof"
@@ -83,6 +86,28 @@ def summary(found: Difference) -> str:
 
 def _rows_tested(count: int) -> str:
     return "1 row tested" if count == 1 else f"{count} rows tested together"
+
+
+def assumptions_in(context: RenderContext) -> Assumptions:
+    """Return what turns joules into CO2e and money, empty where nobody said."""
+    return Assumptions() if context.assumptions is None else context.assumptions
+
+
+def footprint(found: Difference, assumed: Assumptions) -> str:
+    """Return what the change of the whole run comes with, and what that rests on; or nothing."""
+    shift = found.measured_j
+    if assumed.is_empty or shift.change is None:
+        return ""
+    said = carbon_and_cost(assumed, shifted(shift))
+    return f"{said}{', ' if said else ''}estimated (model): {assumed_text(assumed)}"
+
+
+def shifted(shift: Shift) -> Range:
+    """Return a change that is known, with its interval where there is one."""
+    change = shift.change or 0.0
+    if shift.low is None or shift.high is None:
+        return Range.exactly(change)
+    return Range(change, min(shift.low, change), max(shift.high, change))
 
 
 def how(found: Difference) -> str:

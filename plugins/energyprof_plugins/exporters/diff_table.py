@@ -12,7 +12,16 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.difference import DifferenceRow
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.console.stage_table import fit_path
-from energyprof_plugins.exporters.diff_rows import HEADINGS, NOTHING, cells, how, shown_rows, summary
+from energyprof_plugins.exporters.diff_rows import (
+    HEADINGS,
+    NOTHING,
+    assumptions_in,
+    cells,
+    footprint,
+    how,
+    shown_rows,
+    summary,
+)
 from energyprof_plugins.exporters.terminal import NARROWEST, WIDEST, Page
 
 STYLES: Final = {"more": "bold red", "less": "bold green", "new": "bold", "gone": "bold"}
@@ -46,6 +55,10 @@ class DiffTable:
                 page.console.print(_table(heading, shown_rows(rows, context), page))
                 left = len(rows) - len(shown_rows(rows, context))
                 page.lines([f"  {left} more with smaller changes: --top {len(rows)}"] if left else [], style="dim")
+        priced = footprint(found, assumptions_in(context))
+        if priced:
+            page.line()
+            page.hanging("footprint of the change", [page.glyphs.name(page.glyphs.text(priced))])
         if found.cautions:
             page.line()
             page.hanging("to be careful with", map(page.glyphs.name, found.cautions))

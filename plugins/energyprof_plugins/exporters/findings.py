@@ -9,6 +9,7 @@ from rich.text import Text
 from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.console.finding_lines import finding_lines, offenders
+from energyprof_plugins.exporters.console.footprint_lines import OF_THE_RUN, footprint_lines
 from energyprof_plugins.exporters.terminal import Page
 
 NOTHING: Final = "nothing found: none of the rules sees energy here that need not be spent"
@@ -32,4 +33,7 @@ class FindingList:
             page.line(Text(f"{number}. {offenders(found, page.glyphs)}: {page.glyphs.text(found.fault)}", style="bold"))
             for line in finding_lines(found, page.glyphs):
                 page.wrapped(f"   {line}", indent=13)
+        if report.footprint is not None:
+            page.line()
+            page.hanging(OF_THE_RUN, footprint_lines(report.footprint, page.glyphs))
         return page.text()

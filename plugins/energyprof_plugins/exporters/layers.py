@@ -11,6 +11,7 @@ from rich.text import Text
 from energyprof.interfaces import RenderContext
 from energyprof.model.layer_record import flat_layer
 from energyprof.model.report import Report
+from energyprof_plugins.exporters.console.footprint_lines import OF_THE_RUN, footprint_lines
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.layer_table import layer_key, layer_table
 from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
@@ -41,6 +42,9 @@ class LayerTable:
         if report.steps is not None:
             page.line()
             page.hanging(step_heading(report.steps), step_lines(report, page.glyphs))
+        if report.footprint is not None:
+            page.line()
+            page.hanging(OF_THE_RUN, footprint_lines(report.footprint, page.glyphs))
         return page.text()
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
+from energyprof_plugins.exporters.console.footprint_lines import OF_THE_RUN, footprint_lines
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.layer_table import (
     Column,
@@ -79,8 +80,13 @@ def _content(report: Report, choice: Choice) -> str:
         f"<p><b>{escape(layer_heading(report, choice, GLYPHS))}</b></p>\n"
         f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n'
         "<tbody>\n" + "\n".join(lines) + "\n</tbody>\n</table></div>\n"
-        f'<p class="key">{escape(layer_key(choice, report))}</p>\n'
+        f'<p class="key">{escape(layer_key(choice, report))}</p>\n' + _footprint(report)
     )
+
+
+def _footprint(report: Report) -> str:
+    lines = [escape(line) for line in footprint_lines(report.footprint, GLYPHS)]
+    return f'<p class="key">{OF_THE_RUN}: {"<br>".join(lines)}</p>\n' if lines else ""
 
 
 def _names(choice: Choice) -> list[str]:

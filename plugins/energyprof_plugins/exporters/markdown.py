@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.footprint_text import footprint_sentences
 from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import Known, counted_domains, covered_text, is_stage, known, ledger, sum_word
 from energyprof_plugins.exporters.figures import joules, joules_with_bounds, percent, seconds, watts
@@ -31,7 +32,7 @@ class Markdown:
 
     def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
         """Return the text."""
-        parts = [_heading(report), *_stages(report), *_account(report), *_warnings(report)]
+        parts = [_heading(report), *_stages(report), *_account(report), *_footprint(report), *_warnings(report)]
         return "\n\n".join(parts) + "\n"
 
 
@@ -122,6 +123,12 @@ def _account(report: Report) -> list[str]:
         return ["No power was recorded."]
     head = ("domain", "how", "spent", "stages", "idle", "outside stages", "other programs", "unattributed")
     return [table(head, lines, right_from=2)]
+
+
+def _footprint(report: Report) -> list[str]:
+    if report.footprint is None:
+        return []
+    return ["\n".join(("Footprint:", "", *(f"- {plain(line)}" for line in footprint_sentences(report.footprint))))]
 
 
 def _warnings(report: Report) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Final
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.ids import StageId
+from energyprof.model.range import Range
 from energyprof.model.report import EnergyRow, Report, StageRow, SumRow
 from energyprof_plugins.exporters.account import is_stage
 from energyprof_plugins.exporters.visible import program_name, visible
@@ -34,7 +35,12 @@ class Prometheus:
         run = {"program": program_name(report.run.command)}
         names = _Names()
         shown = _costliest([row for row in report.stages if is_stage(row)])
-        families = (*_of_run(report, run), *_of_ledger(report, run), *_of_stages(report, shown, run, names))
+        families = (
+            *_of_run(report, run),
+            *_of_footprint(report, run),
+            *_of_ledger(report, run),
+            *_of_stages(report, shown, run, names),
+        )
         return "".join(family.text() for family in families if family.samples)
 
 
@@ -89,6 +95,39 @@ def _of_run(report: Report, run: Mapping[str, str]) -> Iterator[_Family]:
     overhead = _Family("energyprof_recorder_share_ratio", "What recording cost, relative to the run.")
     overhead.add(run, report.overhead.share)
     yield overhead
+
+
+def _of_footprint(report: Report, run: Mapping[str, str]) -> Iterator[_Family]:
+    """Yield CO2e and cost of the run with their bounds, and the grid's figure with its year and source."""
+    row = report.footprint
+    if row is None:
+        return
+    assumed, bound = row.assumptions, "end of its 95 % interval"
+    told: list[tuple[str, str, Range | None, dict[str, str]]] = [
+        ("energyprof_run_carbon{}_grams", "CO2e of the run.", row.carbon_g, {"provenance": row.carbon_provenance}),
+        ("energyprof_run_cost{}", "Price of the run's electricity.", row.cost, {"provenance": row.cost_provenance}),
+    ]
+    if assumed.price is not None:
+        told[1][3]["currency"] = assumed.price.currency
+    for name, meaning, figure, labels in told:
+        if figure is None:
+            continue
+        parts = (
+            ("", figure.value, ""),
+            ("_low", figure.low, f" Lower {bound}."),
+            ("_high", figure.high, f" Upper {bound}."),
+        )
+        for end, value, words in parts:
+            family = _Family(name.format(end), f"{meaning}{words}")
+            family.add({**run, **labels}, value)
+            yield family
+    if assumed.grid is not None:
+        grid = _Family("energyprof_carbon_intensity_grams_per_kwh", "CO2e of a kilowatt-hour, as assumed.")
+        year = "" if assumed.grid.year is None else str(assumed.grid.year)
+        grid.add(
+            {**run, "region": assumed.grid.region, "year": year, "source": assumed.grid.source}, assumed.grid.g_per_kwh
+        )
+        yield grid
 
 
 def _of_ledger(report: Report, run: Mapping[str, str]) -> Iterator[_Family]:

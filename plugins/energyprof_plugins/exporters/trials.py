@@ -13,6 +13,7 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.past_text import trial_sentence
 from energyprof.model.report import Report
 from energyprof.model.trial_rows import TrialRow, Trials
+from energyprof_plugins.exporters.console.footprint_lines import OF_THE_RUN, footprint_lines
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.interval_columns import Interval, IntervalColumns
 from energyprof_plugins.exporters.console.stage_table import LETTERS
@@ -51,6 +52,9 @@ class TrialTable:
         if found.studies:
             page.line()
             page.wrapped(page.glyphs.text(f"all studies: {next(trial_sums(found))}"), indent=2)
+        if report.footprint is not None:
+            page.line()
+            page.hanging(OF_THE_RUN, footprint_lines(report.footprint, page.glyphs))
         return page.text()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Final
 
@@ -11,10 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.footprint_document import assumptions_document, priced_document
+from energyprof.model.footprint_rows import Assumptions
+from energyprof.model.footprint_text import assumed_text, carbon_and_cost
+from energyprof.model.range import Range
 from energyprof.model.report import Report
 from energyprof.model.variants import Mean, VariantRow, Variants
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import LETTERS, fit_path
+from energyprof_plugins.exporters.diff_rows import assumptions_in
 from energyprof_plugins.exporters.figures import column_unit, grouped, half_width, in_column, percent, seconds
 from energyprof_plugins.exporters.terminal import Page
 from energyprof_plugins.exporters.variants_picture import picture
@@ -26,7 +32,7 @@ OPTIONAL: Final = ("time", "metric bounds", "runs", "bounds")
 NAME: Final = 40
 """Characters of a name for which other columns are left out."""
 ELLIPSIS: Final = "\u2026"
-SCHEMA: Final = "energyprof-variants-1"
+SCHEMA: Final = "energyprof-compare/1"
 MOST_GAPS: Final = 5
 """Ways without the metric of which each is said why."""
 
@@ -51,6 +57,11 @@ class VariantTable:
         for line in (*_conclusions(found), *found.advice):
             page.wrapped(page.glyphs.name(page.glyphs.text(line)), indent=2)
         page.wrapped(page.glyphs.text(_legend(found)), indent=2, style="dim")
+        footprint = list(_footprint(found, assumptions_in(context)))
+        if footprint:
+            page.line()
+            lines = [page.glyphs.name(page.glyphs.text(line)) for line in footprint]
+            page.hanging(f"footprint of a {visible(found.unit) or 'run'}", lines)
         if found.cautions:
             page.line()
             page.hanging("not comparable without care", [page.glyphs.name(line) for line in found.cautions])
@@ -68,6 +79,15 @@ class VariantJson:
     def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
         """Return the document, of `null` where nothing is compared."""
         found = None if context.variants is None else {"schema": SCHEMA, **asdict(context.variants)}
+        assumed = assumptions_in(context)
+        if found is not None and context.variants is not None and not assumed.is_empty:
+            known = [
+                (row.name, energy_j) for row in context.variants.rows if (energy_j := _range(row.energy_j)) is not None
+            ]
+            found["footprint"] = {
+                "rows": [{"name": name, **priced_document(assumed, energy_j)} for name, energy_j in known],
+                "assumptions": assumptions_document(assumed),
+            }
         return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
@@ -210,6 +230,22 @@ def _comparison(found: Variants) -> list[str]:
             f"{_listed(unsure_there)}."
         )
     return lines
+
+
+def _footprint(found: Variants, assumed: Assumptions) -> Iterator[str]:
+    """Yield what the energy of each way comes with, and what that rests on; nothing where nobody said."""
+    if not assumed.is_empty:
+        for row in found.rows:
+            energy_j = _range(row.energy_j)
+            said = "" if energy_j is None else carbon_and_cost(assumed, energy_j)
+            yield f"{row.name}: {said or 'not known'}"
+        yield f"estimated (model): {assumed_text(assumed)}"
+
+
+def _range(mean: Mean | None) -> Range | None:
+    if mean is None or mean.low is None or mean.high is None:
+        return None if mean is None else Range.exactly(mean.value)
+    return Range(mean.value, mean.low, mean.high)
 
 
 def _legend(found: Variants) -> str:

@@ -6,6 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
@@ -33,8 +34,21 @@ INTENSITY: Final = "carbon_g_per_kwh"
 INCREASE: Final = "max_increase"
 
 
-def read_budget(path: Path) -> tuple[Limit, ...]:
-    """Return the limits of a file; raises InputError with the line or the key that is wrong."""
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """What a kilowatt-hour comes with."""
+
+    g_per_kwh: float
+    source: str
+    comes_first: bool = False
+    """Whether it counts before what the file says."""
+
+
+def read_budget(path: Path, grams: Grams | None = None) -> tuple[tuple[Limit, ...], str]:
+    """Return the limits of a file, and what those in grams go by; raises InputError with the key that is wrong.
+
+    `grams`: what was said outside the file.
+    """
     toml = _parser()
     try:
         content = toml.loads(path.read_text(encoding="utf-8"))
@@ -44,10 +58,22 @@ def read_budget(path: Path) -> tuple[Limit, ...]:
         raise InputError(f"{path} cannot be read: {error}; name a TOML file") from error
     except toml.TOMLDecodeError as error:
         raise InputError(f"{path} is no TOML: {error}; energyprof check --help shows a budget") from error
-    limits = tuple(_limits(path, content))
+    said = _grams_in(path, content)
+    used = grams if grams is not None and (grams.comes_first or said is None) else said
+    limits = tuple(_limits(path, content, None if used is None else used.g_per_kwh))
     if not limits:
         raise InputError(f"{path} has no limit; write for example: [total] and below it max = '500 J'")
-    return limits
+    has_grams = any(limit.unit in GRAMS for limit in limits)
+    return limits, used.source if used is not None and has_grams else ""
+
+
+def _grams_in(path: Path, content: Mapping[str, Any]) -> Grams | None:
+    intensity = content.get(INTENSITY)
+    if intensity is None:
+        return None
+    if not (_is_number(intensity) and 0 < intensity < math.inf):
+        raise InputError(f"{path}: {INTENSITY} = {intensity!r} is no number above 0")
+    return Grams(float(intensity), f"{intensity:g} g/kWh, as {path} says")
 
 
 def _parser() -> Any:  # tomllib, or the package it comes from
@@ -58,7 +84,7 @@ def _parser() -> Any:  # tomllib, or the package it comes from
     return toml
 
 
-def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
+def _limits(path: Path, content: Mapping[str, Any], intensity: float | None) -> Iterator[Limit]:
     known = (INTENSITY, "total", *TABLES)
     for key in content:
         if key in KEYS["total"] or key == INCREASE:
@@ -67,9 +93,6 @@ def _limits(path: Path, content: Mapping[str, Any]) -> Iterator[Limit]:
             raise InputError(
                 f"{path}: {_short(key)} means nothing here; a budget has {', '.join(known)}{_meant(key, known)}"
             )
-    intensity = content.get(INTENSITY)
-    if intensity is not None and not (_is_number(intensity) and 0 < intensity < math.inf):
-        raise InputError(f"{path}: {INTENSITY} = {intensity!r} is no number above 0")
     if "total" in content:
         yield from _of(path, "total", "", content["total"], intensity)
     for table, scope in TABLES.items():
@@ -109,7 +132,7 @@ def _amount(where: str, key: str, value: object, intensity: float | None) -> tup
     if unit in UNITS_J:
         return float(found[1]), unit, UNITS_J[unit]
     if intensity is None:
-        raise InputError(f"{where}: {key} = {shown} needs {INTENSITY} = 250 (of your grid) at the top of the file")
+        raise InputError(f"{where}: {key} = {shown} needs your grid: --region FR, or {INTENSITY} = 250 in the file")
     return float(found[1]), unit, GRAMS[unit] / intensity * J_PER_KWH
 
 

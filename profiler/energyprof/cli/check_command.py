@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from energyprof.cli import terminal
-from energyprof.cli.budget_file import read_budget
+from energyprof.cli.budget_file import Grams, read_budget
 from energyprof.cli.check_page import Checked, as_json, as_markdown, as_text
 from energyprof.cli.compare_command import refuse_twice
 from energyprof.cli.diff_command import paths_of
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import resolve_run
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
+from energyprof.model.amounts import JOULES_PER_KWH
+from energyprof.model.footprint_text import assumed_text
+from energyprof.model.range import Range
 from energyprof.model.shell import in_shell
 
 NAME = "check"
@@ -34,7 +39,7 @@ exit status:
   2    the budget, a name in it or a recording is wrong; nothing was checked
 
 budget.toml:
-  carbon_g_per_kwh = 56            # of your grid; only budgets in g need it
+  carbon_g_per_kwh = 56            # of your grid, for budgets in g; else --region, ENERGYPROF_REGION or pyproject.toml
   [total]
   max = "500 J"                    # or uJ mJ kJ MJ mWh Wh kWh mg g kg; a number alone is joules
   per_sample = "2 mJ"              # of the training loop
@@ -71,6 +76,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="runs that max_increase goes by; takes all words up to the next option, so name what is checked before it",
     )
+    add_footprint_options(parser)
     parser.add_argument("--allow-unsure", action="store_true", help="exit status 0 where the intervals cannot tell")
     parser.add_argument("-f", "--format", choices=("text", "markdown", "json"), default="text", help="default: text")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
@@ -81,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     """Print a line for each limit; 0, 1 or 3 as above, or an error's own status."""
     from energyprof.run import check_budget, load
 
-    limits = read_budget(Path(args.budget))
+    limits, basis = read_budget(Path(args.budget), _grams(args))
     before = [one for word in args.baseline for one in paths_of(word)]
     if before and not args.runs:
         raise InputError(_swallowed(args))
@@ -92,12 +98,20 @@ def run(args: argparse.Namespace) -> int:
     status = EXCEEDED if "exceeded" in verdicts else 0
     if not status and "cannot tell" in verdicts and not args.allow_unsure:
         status = UNSURE
-    content = _rendered(args, Checked(tuple(paths), tuple(before), rulings, status))
+    content = _rendered(args, Checked(tuple(paths), tuple(before), rulings, status, basis))
     if args.output is None:
         terminal.write(content, sys.stdout)
     else:
         write_file(Path(args.output), content)
     return status
+
+
+def _grams(args: argparse.Namespace) -> Grams | None:
+    """Return what a kilowatt-hour of the computers comes with, and who says so; None: nobody does."""
+    assumed = assumptions_of(args)
+    kwh_g = assumed.carbon_g(Range.exactly(JOULES_PER_KWH))
+    is_asked_for = args.region is not None or args.carbon is not None
+    return None if kwh_g is None else Grams(kwh_g.value, assumed_text(replace(assumed, price=None)), is_asked_for)
 
 
 def _rendered(args: argparse.Namespace, checked: Checked) -> str:

@@ -32,6 +32,8 @@ class Checked:
     rulings: tuple[Ruling, ...]
     status: int
     """Which the command ends with."""
+    grams: str = ""
+    """What limits in grams go by; empty: there is none."""
 
     def who(self) -> list[str]:
         """Return a line on the runs, and one on the baseline where there is one."""
@@ -41,6 +43,7 @@ class Checked:
     def remarks(self) -> list[str]:
         """Return what is to be known of the verdicts as a whole."""
         lines = list(dict.fromkeys(ruling.basis for ruling in self.rulings if ruling.basis))
+        lines += [f"grams: {self.grams}"] if self.grams else []
         estimated = sum(ruling.provenance == "estimated (model)" for ruling in self.rulings)
         if estimated:
             several = len(self.rulings) > 1
@@ -56,6 +59,7 @@ def as_json(checked: Checked) -> str:
         "status": checked.status,
         "runs": list(map(str, checked.runs)),
         "baseline": list(map(str, checked.baseline)),
+        "grams": checked.grams or None,
         "rulings": [asdict(ruling) for ruling in checked.rulings],
     }
     return json.dumps(document, indent=1, allow_nan=False) + "\n"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.report_command import columns, write_file
 from energyprof.cli.swept_ways import in_order, names_in, way_of
 from energyprof.errors import InputError
@@ -36,6 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_wishes(parser)
     parser.add_argument("-f", "--format", choices=tuple(FORMATS), help="default: table; of a FILE.svg or .json, that")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE; an .svg is the picture")
+    add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
@@ -51,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the table; 0, or an error's own status."""
     from energyprof.run import compare_ways, load, render_ways
 
+    assumptions = assumptions_of(args)
     named = [one for text in args.runs for one in runs_of(text)]
     refuse_twice([path for _, path in named])
     if len(named) < 2:
@@ -68,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
         width=terminal.width(args.width),
         color=not to_file and terminal.color(args.color, sys.stdout),
         unicode=to_file or terminal.unicode(sys.stdout),
+        assumptions=assumptions,
     )
     if to_file:
         write_file(Path(args.output), content)

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import resolve_run
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
@@ -37,6 +38,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=_positive, default=20, metavar="N", help="rows of each table (default: 20)")
     parser.add_argument("-f", "--format", choices=tuple(FORMATS), default="table", help="default: table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
@@ -45,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the difference; 0, or an error's own status."""
     from energyprof.run import difference_between, load, render_difference
 
+    assumptions = assumptions_of(args)
     before, after = ([load(path).report() for path in side] for side in sides_of(args.runs, args.to))
     to_file = args.output is not None
     content = render_difference(
@@ -54,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
         width=terminal.width(args.width),
         color=not to_file and terminal.color(args.color, sys.stdout),
         unicode=to_file or terminal.unicode(sys.stdout),
+        assumptions=assumptions,
         options={"top": str(args.top)},
     )
     if to_file:

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from energyprof.cli import terminal
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 from energyprof.cli.report_command import columns
 
@@ -26,6 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_run_argument(parser)
     parser.add_argument("--rules", action="store_true", help="list the rules instead")
+    add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
@@ -38,7 +40,9 @@ def run(args: argparse.Namespace) -> int:
         for rule in rules():
             print(f"{rule.name:26} {rule.summary}")
         return 0
-    content = load(resolve_run(args.run)).render(
+    recorded = load(resolve_run(args.run))
+    recorded.assumptions = assumptions_of(args)
+    content = recorded.render(
         "findings",
         width=terminal.width(args.width),
         color=terminal.color(args.color, sys.stdout),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
@@ -35,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=_positive, metavar="N", help="the N costliest only")
     parser.add_argument("-f", "--format", choices=tuple(FORMATS), default="table", help="default: table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
@@ -48,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     options |= {name: str(value) for name in ("depth", "top") if (value := getattr(args, name)) is not None}
     to_file = args.output is not None
     recorded = load(path)
+    recorded.assumptions = assumptions_of(args)
     if not recorded.report().layers:
         raise InputError(
             f"{path} has no layers: no torch module was called while it was recorded; "

@@ -57,6 +57,10 @@ class RunWords:
         self.cool_down = 3.0
         self.remember: bool | None = None
         self.data: list[str] = []
+        self.region: str | None = None
+        self.carbon: str | None = None
+        self.price: str | None = None
+        self.pue: str | None = None
 
     def take_value(self, option: str, value: str) -> bool:
         """Take an option with its value; return whether that was beyond doubt."""

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import NamedTuple, TextIO
 
 from energyprof.cli import terminal
+from energyprof.cli.footprint_options import assumptions_of
 from energyprof.errors import InputError
 from energyprof.launch.environment import SERIES
+from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.shell import in_shell
 
 COOL_DOWN_S = 3.0
@@ -27,6 +29,8 @@ class Wishes(NamedTuple):
     unit: str | None = None
     metric: str | None = None
     lower_is_better: bool = False
+    assumptions: Assumptions = Assumptions()
+    """What turns its joules into CO2e and money."""
 
 
 def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) -> int:
@@ -41,6 +45,7 @@ def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) ->
     if there is not None:
         raise InputError(f"{there} exists already and is never overwritten; choose another name with -o, or remove it")
     own = without(words, _OWN)
+    assumptions = assumptions_of(args)
     status, way, series = 0, named.stem, new_series()
     try:
         for at, path in enumerate(paths, 1):
@@ -61,7 +66,7 @@ def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) ->
         status = 130
     done = [(way, path) for path in paths if path.exists()]
     if done and not args.quiet:
-        print_table(done, Wishes(), sys.stderr)
+        print_table(done, Wishes(assumptions=assumptions), sys.stderr)
         print(f"energyprof: one of them: energyprof report {in_shell(str(done[-1][1]))}", file=sys.stderr)
     return status
 
@@ -107,6 +112,7 @@ def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -
         width=terminal.width(),
         color=terminal.color("auto", out),
         unicode=terminal.unicode(out),
+        assumptions=wishes.assumptions,
     )
     terminal.write(content, out)
 

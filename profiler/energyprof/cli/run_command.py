@@ -12,7 +12,7 @@ from energyprof.cli.linear_algebra import in_one_thread
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_memory import memory_asked_for
-from energyprof.cli.run_options import add_options, asked_overhead, chosen_program, parted
+from energyprof.cli.run_options import add_options, asked_overhead, check_footprint, chosen_program, parted
 from energyprof.cli.run_ranks import stem_of_rank
 from energyprof.errors import InputError
 from energyprof.launch.beside_ranks import refuse_beside_others
@@ -80,6 +80,7 @@ def run(args: argparse.Namespace | RunWords) -> int:
     """Run the program to its end, show the report, and end as the program did, if need be by the same signal."""
     refuse_beside_others(os.environ)
     program = chosen_program(args)
+    footprint = check_footprint(args)
     if args.runs > 1 and not isinstance(args, RunWords):
         from energyprof.cli.repeated_runs import run_repeatedly
         from energyprof.launch.ending import end_like
@@ -112,7 +113,9 @@ def run(args: argparse.Namespace | RunWords) -> int:
         if run_dir:
             remove_run_folder(run_dir)
         raise
-    return _see_to_its_end(args, started, _Places(run_dir, output.path, output.remark), sources, lead_in, memory)
+    return _see_to_its_end(
+        args, started, _Places(run_dir, output.path, output.remark), sources, lead_in, memory, footprint
+    )
 
 
 # Importing typing for its NamedTuple would delay the program's start by 6 ms.
@@ -129,6 +132,7 @@ def _see_to_its_end(  # noqa: PLR0913, PLR0917 - what the run was begun with
     sources: tuple[tuple[str, str], ...],
     lead_in: LeadIn | None,
     memory: Memory | None,
+    footprint: dict[str, str | None],
 ) -> int:
     time.sleep(HEAD_START_S)
     in_one_thread()
@@ -146,7 +150,7 @@ def _see_to_its_end(  # noqa: PLR0913, PLR0917 - what the run was begun with
         max_size=args.max_size,
         max_overhead=args.max_overhead,
     )
-    wishes = Wishes(args.quiet, not args.no_graph, memory)
+    wishes = Wishes(args.quiet, not args.no_graph, memory, footprint)
     outcome = follow(started, settings, line, preloads(wishes), lead_in)
     started.arrivals.close()
     _clear_away(outcome, places, line)

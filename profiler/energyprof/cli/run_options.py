@@ -26,8 +26,10 @@ PYTHON_FLAGS = frozenset(f"-{flag}" for flag in "bBEiIOPsSuvx")
 PYTHON_OPTIONS = frozenset({"-W", "-X"})
 _WITH_VALUE = frozenset(
     {"--python", "--source", "--max-hz", "--lead-in", "--max-size", "--max-overhead", "-o", "--output", "-qo"}
-    | {"--runs", "--cool-down", "--data"}
+    | {"--runs", "--cool-down", "--data", "--region", "--carbon", "--price", "--pue"}
 )
+FOOTPRINT = ("region", "carbon", "price", "pue")
+"""Those of `assumptions.SETTINGS`, whose import would delay the program."""
 _CURES_WITH_VALUE = frozenset({"--dephase", "--dephase-stage", "--repeat", "--visits"})
 
 _WHAT = """\
@@ -74,6 +76,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     _add_sensing(parser)
     _add_recording(parser)
     add_cures(parser)
+    _add_footprint(parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but errors")
     parser.add_argument("--no-flow", action="store_true", help="do not watch which stage receives whose results")
     parser.add_argument("--no-graph", action="store_true", help="draw no diagram")
@@ -168,6 +171,23 @@ def _add_memory(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|@FILE",
         help="the data it is for, repeatable: a name of yours (imagenet-v2), or a file or folder whose content counts",
     )
+
+
+def _add_footprint(parser: argparse.ArgumentParser) -> None:
+    """Add what the report's CO2e and money go by."""
+    from energyprof.cli.footprint_options import add_footprint_options
+
+    add_footprint_options(parser)
+
+
+def check_footprint(args: argparse.Namespace | RunWords) -> dict[str, str | None]:
+    """Return what the flags say of carbon and cost; raises InputError for a mistake before the program is run."""
+    flags = {name: getattr(args, name) for name in FOOTPRINT}
+    if any(value is not None for value in flags.values()):
+        from energyprof.assumptions import assumptions_said
+
+        assumptions_said(flags)
+    return flags
 
 
 def _python_flag() -> type[argparse.Action]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -27,6 +27,8 @@ class Wishes(NamedTuple):
     has_graph: bool
     memory: Memory | None = None
     """None: nothing is remembered."""
+    footprint: Mapping[str, str | None] = {}
+    """What flags say of carbon and cost."""
 
 
 def show_report(path: str, wishes: Wishes) -> str:
@@ -92,7 +94,7 @@ def _show(path: Path, wishes: Wishes) -> str:
         run = analyse(path, bar.tell)
     faults = [] if wishes.memory is None else _remember(run, path, wishes.memory)
     if is_shown:
-        run.assumptions, fault = _assumptions()
+        run.assumptions, fault = _assumptions(wishes.footprint)
         faults += [fault] if fault else []
         text = run.render(
             "terminal",
@@ -118,13 +120,13 @@ def _remember(run: Run, path: Path, memory: Memory) -> list[str]:
     return []
 
 
-def _assumptions() -> tuple[Assumptions, str]:
+def _assumptions(flags: Mapping[str, str | None]) -> tuple[Assumptions, str]:
     """Return what turns joules into grams and money, or what is wrong with it: the report is shown all the same."""
     from energyprof.assumptions import assumptions_said
     from energyprof.model.footprint_rows import Assumptions
 
     try:
-        return assumptions_said(), ""
+        return assumptions_said(flags), ""
     except EnergyprofError as error:
         return Assumptions(), f"no carbon and cost in the report: {error}"
 

@@ -11,7 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from energyprof.assumptions import SETTINGS
 from energyprof.cli.compare_command import add_wishes
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, new_series, pause, print_table, record
 from energyprof.cli.swept_ways import file_name, write_names
 from energyprof.errors import InputError
@@ -33,6 +35,7 @@ decides nothing. What was recorded stays in the folder; --resume goes on where a
 """
 _WITH_VALUE = frozenset(
     {"--set", "--env", "--repeats", "--cool-down", "--seed", "-o", "--output", "--unit", "--metric"}
+    | {f"--{name}" for name in SETTINGS}
 )
 
 
@@ -65,6 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="keep what the folder has, and run what is missing")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but the table and errors")
     add_wishes(parser)
+    add_footprint_options(parser)
     parser.add_argument(
         "command", metavar="SCRIPT", nargs=argparse.REMAINDER, help="a script (or -m MODULE) and arguments"
     )
@@ -81,6 +85,7 @@ class Way:
 
 def run(args: argparse.Namespace) -> int:
     """Run all, print the table; 1 if a run failed, 130 if it was interrupted, 0 or an error's own status else."""
+    assumptions = assumptions_of(args)
     ways = ways_of(args.set, args.env, args.command)
     folder = Path(args.output or f"sweep-{_script_of(args.command)}")
     plan = [
@@ -114,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"energyprof: {line}", file=sys.stderr)
     done = [(way.name, path) for way in ways for other, path in plan if other is way and path.exists()]
     if len(done) > 1:
-        print_table(done, Wishes(args.unit, args.metric, args.lower_is_better), sys.stdout)
+        print_table(done, Wishes(args.unit, args.metric, args.lower_is_better, assumptions), sys.stdout)
     return status or (1 if failed else 0)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import resolve_run
 from energyprof.cli.report_command import columns
 from energyprof.cli.trials_page import searches_of, summary
@@ -38,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=_figure, metavar="V", help="say which trial reached this value first")
     parser.add_argument("--lower-is-better", action="store_true", help="values are losses or errors")
     parser.add_argument("--rows", type=_rows, metavar="N", help="trials to list (default: 20)")
+    add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
@@ -49,10 +51,12 @@ def run(args: argparse.Namespace) -> int:
     options = {"lower_is_better": "yes"} if args.lower_is_better else {}
     options |= {} if args.target is None else {"target": repr(args.target)}
     options |= {} if args.rows is None else {"rows": str(args.rows)}
+    assumptions = assumptions_of(args)
     paths = [path for name in args.runs or [None] for path in _runs_of(name)]
     width, searches = terminal.width(args.width), []
     for at, path in enumerate(paths):
         run = load(path)
+        run.assumptions = assumptions
         searches.append((path.stem, run.report().trials))
         content = run.render(
             "trials",

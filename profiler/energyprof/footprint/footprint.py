@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from energyprof.footprint import equivalents
-from energyprof.model.amounts import JOULES_PER_KWH
 from energyprof.model.domain import Provenance
 from energyprof.model.footprint_rows import Assumptions, FootprintRow
 from energyprof.model.range import Range
@@ -19,11 +18,9 @@ def footprint(energy_j: Range, provenance: Provenance, assumptions: Assumptions)
 
     A PUE is a mean of a data centre, so that what includes it is an estimate, and so is all CO2e.
     """
-    facility_j = energy_j if assumptions.pue is None else energy_j.times(assumptions.pue)
+    facility_j = assumptions.facility_j(energy_j)
     of_facility = provenance if assumptions.pue is None else ESTIMATED
-    kwh = facility_j.times(1 / JOULES_PER_KWH)
-    carbon_g = None if assumptions.grid is None else kwh.times(assumptions.grid.g_per_kwh)
-    cost = None if assumptions.price is None else kwh.times(assumptions.price.per_kwh)
+    carbon_g, cost = assumptions.carbon_g(energy_j), assumptions.cost(energy_j)
     return FootprintRow(
         energy_j=energy_j,
         energy_provenance=provenance,

@@ -27,6 +27,15 @@ def footprint_document(row: FootprintRow) -> dict[str, Any]:  # JSON
     }
 
 
+def priced_document(assumed: Assumptions, energy_j: Range) -> dict[str, Any]:  # JSON
+    """Return what an energy, or a change of one, comes with; what nobody said anything of is null."""
+    carbon_g, cost = assumed.carbon_g(energy_j), assumed.cost(energy_j)
+    return {
+        "carbon_g": None if carbon_g is None else range_document(carbon_g),
+        "cost": None if cost is None else range_document(cost),
+    }
+
+
 def assumptions_document(assumed: Assumptions) -> dict[str, Any]:  # JSON
     """Return what was assumed and who said it."""
     grid, price = assumed.grid, assumed.price

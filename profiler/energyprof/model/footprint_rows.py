@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from energyprof.model.amounts import JOULES_PER_KWH
 from energyprof.model.domain import Provenance
 from energyprof.model.range import Range
 
@@ -45,6 +46,22 @@ class Assumptions:
     def is_empty(self) -> bool:
         """Whether there is nothing to tell besides joules."""
         return self.grid is None and self.price is None and self.pue is None
+
+    def facility_j(self, energy_j: Range) -> Range:
+        """Return an energy, or a change of one, with what the data centre adds to it."""
+        return energy_j if self.pue is None else energy_j.times(self.pue)
+
+    def carbon_g(self, energy_j: Range) -> Range | None:
+        """Return the CO2e that an energy of the computers comes with; None: of no grid is known."""
+        if self.grid is None:
+            return None
+        return self.facility_j(energy_j).times(1 / JOULES_PER_KWH).times(self.grid.g_per_kwh)
+
+    def cost(self, energy_j: Range) -> Range | None:
+        """Return what that energy costs; None: no price is known."""
+        if self.price is None:
+            return None
+        return self.facility_j(energy_j).times(1 / JOULES_PER_KWH).times(self.price.per_kwh)
 
 
 @dataclass(frozen=True, slots=True)

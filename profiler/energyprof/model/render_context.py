@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from energyprof.model.call_tree import CallTree
     from energyprof.model.comparison import Comparison
     from energyprof.model.difference import Difference
+    from energyprof.model.footprint_rows import Assumptions
     from energyprof.model.history import PowerHistory
     from energyprof.model.power_series import PowerSeries
     from energyprof.model.report import Report
@@ -62,6 +63,8 @@ class RenderContext:
     """What changed between two groups of runs, for formats of `energyprof diff`; None: nothing is compared."""
     variants: Variants | None = None
     """Ways to do the same thing, for formats that set them beside each other; None: nothing is compared."""
+    assumptions: Assumptions | None = None
+    """What turns the joules of these comparisons into CO2e and money; None: nobody said. A report has its footprint."""
     options: dict[str, str] = field(default_factory=dict)
     """Exporter-specific settings by name."""
 

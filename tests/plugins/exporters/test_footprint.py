@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from dataclasses import replace
 from importlib.resources import files
@@ -13,8 +15,21 @@ from energyprof.footprint.footprint import footprint
 from energyprof.interfaces import RenderContext
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
 from energyprof.model.range import Range
+from energyprof.model.report import LayerRow, SumRow
+from energyprof.model.trials import trial_facts
+from energyprof.report.difference import difference
+from energyprof.report.trials import trials_of
+from energyprof_plugins.exporters.csv_report import CsvReport
+from energyprof_plugins.exporters.diff_documents import DiffJson, DiffMarkdown
+from energyprof_plugins.exporters.diff_table import DiffTable
+from energyprof_plugins.exporters.findings import FindingList
 from energyprof_plugins.exporters.json_report import JsonReport
+from energyprof_plugins.exporters.layers import LayerTable
+from energyprof_plugins.exporters.layers_html import LayerHtml
+from energyprof_plugins.exporters.markdown import Markdown
+from energyprof_plugins.exporters.prometheus import Prometheus
 from energyprof_plugins.exporters.terminal import Terminal
+from energyprof_plugins.exporters.trials import TrialTable
 
 SCHEMA = json.loads((files("energyprof_plugins.exporters") / "json_report.schema.json").read_text(encoding="utf-8"))
 FRANCE = GridIntensity(50.0, "FR", "France", 2024, "Ember; OWID")
@@ -40,6 +55,62 @@ def test_the_terminal_tells_each_figure_with_bounds_provenance_year_and_source(r
         "  0.360 EUR (0.324 to 0.432), estimated (model): at 0.3 EUR a kWh",
     ]
     assert "  as much as 246 m by an average US car (221 to 295), or 25.6 ml of petrol burnt (23.0 to 30.7)" in text
+
+
+@pytest.mark.parametrize("exporter", [Markdown, Prometheus, CsvReport, LayerTable, TrialTable, FindingList, LayerHtml])
+def test_every_format_for_people_and_tables_tells_carbon_with_year_and_source(sample, exporter) -> None:
+    report = with_footprint(whole(sample.one_stage()), ALL)
+
+    text, bare = (exporter().render(one, RenderContext()) for one in (report, replace(report, footprint=None)))
+
+    assert "2024" in text
+    assert "Ember; OWID" in text
+    assert "2024" not in bare
+    assert "Ember" not in bare
+
+
+def test_metrics_hold_grams_and_money_with_their_bounds(report) -> None:
+    text = Prometheus().render(with_footprint(report, ALL), RenderContext())
+
+    values = {line.partition("{")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+    assert values["energyprof_run_carbon_grams"] == pytest.approx(60.0)
+    assert values["energyprof_run_carbon_low_grams"] == pytest.approx(54.0)
+    assert values["energyprof_run_cost_high"] == pytest.approx(0.432)
+    assert values["energyprof_carbon_intensity_grams_per_kwh"] == 50.0
+
+
+def test_a_row_of_the_table_has_the_grams_of_its_joules(report) -> None:
+    (row, *_) = csv.DictReader(io.StringIO(CsvReport().render(with_footprint(report, ALL), RenderContext())))
+
+    assert float(row["total_carbon_g"]) == pytest.approx(float(row["total_j"]) / 3.6e6 * 1.2 * 50.0)
+    assert float(row["self_cost"]) == pytest.approx(float(row["self_j"]) / 3.6e6 * 1.2 * 0.3)
+    assert row["footprint_basis"] == "50.0 g/kWh, France 2024 (Ember; OWID); at 0.3 EUR a kWh; with a PUE of 1.2"
+
+
+def test_a_difference_tells_the_grams_of_the_change(sample) -> None:
+    before, after = (sample.make_report([sample.Part("a", (energy_j,))]) for energy_j in (3.6e6, 1.8e6))
+    context = RenderContext(difference=difference([before], [after]), assumptions=ALL, width=160)
+
+    table, comment = (one().render(after, context) for one in (DiffTable, DiffMarkdown))
+    document = json.loads(DiffJson().render(after, context))["footprint"]
+
+    change_j = after.measured.energy_j - before.measured.energy_j
+    assert document["change"]["carbon_g"]["value"] == pytest.approx(change_j / 3.6e6 * 60.0)
+    assert document["assumptions"]["grid"]["year"] == 2024
+    assert "g CO2e" in table
+    assert "France 2024 (Ember; OWID)" in table
+    assert "France 2024 (Ember; OWID)" in comment
+
+
+def whole(report):
+    """Return a run with layers and a trial."""
+    first, *others = report.stages
+    stages = (replace(first, facts=trial_facts(0, {"rate": 0.1}, "complete", 0.5)), *others)
+    energy = SumRow(1.0, 0.9, 1.1, "measured", 0.1)
+    layer = LayerRow(
+        "Net", "total", None, 0, "Net", 1, 1.0, 1.0, 0.5, energy, energy, 1.0, None, 1.0, 10, None, None
+    )  # fmt: skip
+    return replace(report, stages=stages, trials=trials_of(stages), layers=(layer,))
 
 
 def test_a_report_without_assumptions_says_nothing_of_it(report) -> None:

@@ -13,6 +13,7 @@ import pytest
 from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
 from energyprof.model.variants import Mean, VariantRow, Variants
 from energyprof_plugins.exporters.variants import NOTHING, VariantJson, VariantPicture, VariantTable
 
@@ -44,6 +45,23 @@ TABLE = Variants(
 
 def text(found: Variants | None, sample: Any, **context: Any) -> str:
     return VariantTable().render(sample.one_stage(), RenderContext(variants=found, **context))
+
+
+GRID = GridIntensity(50.0, "FR", "France", 2024, "Ember; OWID")
+
+
+def test_each_way_is_told_in_grams_and_money_of_a_unit(sample: Any) -> None:
+    assumed = Assumptions(GRID, EnergyPrice(0.3, "EUR"), None)
+
+    lines = text(TABLE, sample, assumptions=assumed, width=100).splitlines()
+    context = RenderContext(variants=TABLE, assumptions=assumed)
+    document = json.loads(VariantJson().render(sample.one_stage(), context))["footprint"]
+
+    at = lines.index("footprint of a request")
+    assert lines[at + 2] == "  fp32: 44.4 \u00b5g CO2e (40.0 to 48.9), 2.67e-07 EUR (2.40e-07 to 2.93e-07)"
+    assert lines[at + 4] == "  fp128: not known"
+    assert "France 2024 (Ember; OWID); at 0.3 EUR a kWh" in lines[at + 5]
+    assert document["rows"][1]["carbon_g"]["value"] == pytest.approx(3.2 / 3.6e6 * 50.0)
 
 
 def test_the_table_says_what_is_cheap_what_is_sure_and_what_is_on_the_front(sample: Any) -> None:
@@ -102,7 +120,7 @@ def test_one_way_alone_is_set_against_nothing(sample: Any) -> None:
 def test_json_has_every_figure(sample: Any) -> None:
     document = json.loads(VariantJson().render(sample.one_stage(), RenderContext(variants=TABLE)))
 
-    assert document["schema"] == "energyprof-variants-1"
+    assert document["schema"] == "energyprof-compare/1"
     assert document["provenance"] == "estimated (model)"
     assert document["rows"][1]["energy_j"] == {"value": 3.2, "low": pytest.approx(2.88), "high": pytest.approx(3.52)}
     assert [row["verdict"] for row in document["rows"]] == ["cheapest", "dearer", "unclear", "cannot tell"]
