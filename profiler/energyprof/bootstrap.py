@@ -177,7 +177,7 @@ class Recording:
         TOLD_HERE.forget()
         recorder.on_fork.append(TOLD_HERE.forget)
         recorder.start()
-        TOLD_HERE.wake = recorder.wake
+        TOLD_HERE.wake, TOLD_HERE.warn = recorder.wake, recorder.warn
         self._recorder = recorder
         if self._dephaser is not None and self._cures is not None:
             recorder.on_fork += (self._dephaser.forget, self._cures.forget)

@@ -49,6 +49,24 @@ def test_units_add_up_over_threads_and_the_last_metric_counts() -> None:
     assert t_ns > 0
 
 
+def test_what_is_told_in_vain_is_said_once_and_never_raised() -> None:
+    said: list[str] = []
+    TOLD_HERE.warn = said.append
+
+    for _ in range(2):
+        energyprof.units(" ", 3)
+        energyprof.metric("", 1.0)
+    with energyprof.trial(number=12) as trial:
+        trial.tell(math.nan)
+
+    assert said == [
+        "energyprof.units was told of work without a name, which was not counted; name it",
+        "energyprof.metric was told a figure without a name, which was not kept; name it",
+        "trial 12 told nan, which is no finite figure and was not kept",
+    ]
+    assert not TOLD_HERE
+
+
 def test_what_is_told_again_is_written_whole_and_not_too_often() -> None:
     energyprof.units("request", 2)
     assert len(frames()) == 1

@@ -11,6 +11,8 @@ UNITS: Final = (("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("\u00b5J", 
 COLUMN_UNITS: Final = UNITS[2:]
 """A table stays with joules however large they are."""
 COLUMN_DECIMALS: Final = 4
+LEAST_DIGITS: Final = 2
+"""Of a value, however wide its interval: with one, `30 J` could stand beside `59 % of 59 J`."""
 WIDEST_PLUS_MINUS: Final = 0.5
 """Half-width relative to the value up to which +- is written: beyond it `40 \u00b140` would say that it may be
 nothing, and of a model's error of -47 to +87 % only the wider side. Then both bounds are told."""
@@ -60,7 +62,7 @@ def joules_between(low_j: float, high_j: float) -> str:
 
 
 def joules_within(energy_j: float, half_j: float) -> str:
-    """Return at most three digits and a unit, no finer than the half-width, which is printed elsewhere."""
+    """Return two or three digits and a unit, three where the half-width, printed elsewhere, is fine enough."""
     unit, factor = _unit(abs(energy_j), UNITS)
     if half_j <= 0 or energy_j == 0:
         return joules(energy_j)
@@ -86,6 +88,8 @@ def with_error(value: float, half: float) -> tuple[str, str]:
     wanted = _decimals(half)
     before_point = math.floor(math.log10(abs(value))) + 1 if value else 1
     decimals = min(wanted, max(0, 4 - before_point))
+    if abs(value) > half:
+        decimals = max(decimals, LEAST_DIGITS - before_point)
     shown_half = round(half, wanted) if decimals == wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
     return _signed(grouped(round(value, decimals), max(0, decimals))), grouped(shown_half, max(0, decimals))
 
@@ -98,13 +102,13 @@ def is_wide(value: float, low: float, high: float) -> bool:
 def with_bounds(value: float, low: float, high: float) -> tuple[str, str, str]:
     """Return a value and its bounds, rounded to the place that the wider side allows.
 
-    The value itself never becomes 0 by that.
+    The value itself keeps two digits.
     """
     half = half_width(value, low, high)
     if half <= 0:
         return _signed(_digits(value, 4)), "", ""
     decimals = min(_decimals(half), COLUMN_DECIMALS)
-    own = max(decimals, -math.floor(math.log10(abs(value)))) if value else decimals
+    own = max(decimals, LEAST_DIGITS - 1 - math.floor(math.log10(abs(value)))) if value else decimals
     texts = ((value, own), (round(low, decimals), decimals), (round(high, decimals), decimals))
     value_text, low_text, high_text = (
         _signed(grouped(round(number, places), max(0, places))) if number else "0" for number, places in texts
@@ -199,7 +203,8 @@ def _value_and_interval(value: float, low: float, high: float) -> tuple[str, ...
 
 
 def _rounded_within(value: float, half: float) -> str:
-    decimals = min(_decimals(half), 2 - math.floor(math.log10(abs(value))))
+    digits_before = math.floor(math.log10(abs(value))) + 1
+    decimals = min(max(_decimals(half), LEAST_DIGITS - digits_before), 3 - digits_before)
     return _signed(grouped(round(value, decimals), max(0, decimals)))
 
 

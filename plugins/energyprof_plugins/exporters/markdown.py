@@ -13,7 +13,15 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.footprint_text import footprint_sentences
 from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import Known, counted_domains, covered_text, is_stage, known, ledger, sum_word
-from energyprof_plugins.exporters.figures import joules, joules_with_bounds, percent, seconds, watts
+from energyprof_plugins.exporters.figures import (
+    half_width,
+    joules,
+    joules_with_bounds,
+    joules_within,
+    percent,
+    seconds,
+    watts,
+)
 from energyprof_plugins.exporters.visible import program_name, visible
 
 MOST_STAGES: Final = 15
@@ -104,7 +112,8 @@ def _stage(row: StageRow, total: Known, spent_uj: int) -> tuple[str, ...]:
     if total.nothing:
         return (name, "not told apart", "", calls, "", seconds(row.wall_s), row.total_sum.provenance)
     share = percent(total.energy_uj / spent_uj) if spent_uj > 0 else ""
-    each = joules(total.energy_j / row.calls) if row.calls else ""
+    half_j = half_width(total.energy_j, *total.bounds_j)
+    each = joules_within(total.energy_j / row.calls, half_j / row.calls) if row.calls else ""
     energy = joules_with_bounds(total.energy_j, *total.bounds_j)
     part = " (part)" if total.refused else ""
     return (name, f"{energy}{part}", share, calls, each, seconds(row.wall_s), row.total_sum.provenance)

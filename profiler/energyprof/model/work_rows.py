@@ -73,7 +73,7 @@ class StepRow:
     per_step: BoundedJ | None
     """Of the others."""
     per_sample: BoundedJ | None
-    """Of all."""
+    """Of the same steps as `per_step`; of all where there is one step only."""
     groups: int
     """How many groups of steps the course over time has; 0: the sensors are too slow for any."""
     group_steps: int

@@ -22,18 +22,22 @@ NAME_LIMIT = 1_000
 """At most so many names of each kind are kept; what comes under further ones is not."""
 MOST_UNITS = 1e100
 """At once: no sum of what a program can tell, nor what it makes a second, is beyond what a float holds."""
+REFUSED_LIMIT = 20
+"""At most so many different lines on what was told in vain."""
 PERIOD_S = 1.0
 
 
 def metric(name: str, value: float) -> None:
     """Tell a figure of merit of this run, which `energyprof compare` sets against joules: `metric("accuracy", 0.93)`.
 
-    Of several values under one name the last one counts, NaN and infinities too: they tell that a
-    training diverged, and an earlier value would hide it. Raises TypeError or ValueError if `value` is no number,
-    recorded or not.
+    Of several values under one name the last one counts, NaN and infinities too: they tell that a training diverged,
+    and an earlier value would hide it. One without a name is not kept, and the report says so. Raises TypeError or
+    ValueError if `value` is no number, recorded or not.
     """
     figure = float(value)
-    if lanes.is_recording:
+    if lanes.is_recording and not str(name).strip():
+        TOLD_HERE.refuse("energyprof.metric was told a figure without a name, which was not kept; name it")
+    elif lanes.is_recording:
         TOLD_HERE.tell_metric(str(name), figure)
 
 
@@ -41,12 +45,15 @@ def units(name: str, count: float = 1.0) -> None:
     """Count units of work done, which reports give the joules for each of: `units("request")`, `units("image", 64)`.
 
     Counts under one name add up, over threads and processes. Raises ValueError if `count` is negative, not finite or
-    above 1e100, TypeError if it is no number, recorded or not.
+    above 1e100, TypeError if it is no number, recorded or not. Work without a name is not counted, and the report says
+    so.
     """
     amount = float(count)
     if not 0 <= amount <= MOST_UNITS:
         raise ValueError(f"energyprof.units({name!r}, {count!r}): a count of work is a finite number, 0 to 1e100")
-    if lanes.is_recording:
+    if lanes.is_recording and not str(name).strip():
+        TOLD_HERE.refuse("energyprof.units was told of work without a name, which was not counted; name it")
+    elif lanes.is_recording:
         TOLD_HERE.add_units(str(name), amount)
 
 
@@ -56,6 +63,8 @@ class ToldHere:
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lanes.nothing
         """Called when something was told: it may be the first that there is to write."""
+        self.warn: Callable[[str], None] = lanes.nothing
+        """Has the report say a line."""
         self.forget()
 
     def forget(self) -> None:
@@ -63,8 +72,18 @@ class ToldHere:
         self._lock = RLock()  # re-entrant: a signal handler may tell something too
         self._metrics: dict[str, tuple[float, int, int]] = {}
         self._units: dict[str, float] = {}
+        self._refused: set[str] = set()
         self._is_new = False
         self._written_s = -math.inf
+
+    def refuse(self, line: str) -> None:
+        """Have the report say, once, what was told in vain; the program goes on."""
+        with self._lock:
+            if line in self._refused or len(self._refused) >= REFUSED_LIMIT:
+                return
+            self._refused.add(line)
+        self.warn(line)
+        self.wake()
 
     def tell_metric(self, name: str, value: float) -> None:
         """Keep the value as the last one told under this name."""

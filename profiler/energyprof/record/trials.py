@@ -11,6 +11,7 @@ from energyprof.model.trials import trial_facts
 from energyprof.record import lanes
 from energyprof.record.names import NAMES
 from energyprof.record.stage import Stage, stage_of
+from energyprof.record.told import TOLD_HERE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,10 +51,15 @@ class Trial:
         self._code = 0
 
     def tell(self, value: float) -> None:
-        """Tell the figure that the search goes by; the last finite one counts. Raises as `float` does."""
+        """Tell the figure that the search goes by; the last finite one counts, others the report names as not kept.
+
+        Raises as `float` does.
+        """
         figure = float(value)
         if math.isfinite(figure):
             self._value = figure
+        elif lanes.is_recording:
+            TOLD_HERE.refuse(f"trial {self.number} told {figure}, which is no finite figure and was not kept")
 
     def prune(self) -> None:
         """Say that it is given up for being hopeless; leave the block after that."""

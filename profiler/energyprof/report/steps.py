@@ -25,6 +25,7 @@ def step_row(stages: Sequence[StageRow], attribution: Attribution, provenance: P
     is_training = stages[found.stage].kind == "optimizer"
     samples = _samples(stages, found.stage, is_training=is_training)
     all_j = _added(_figure(found.first_j, found.first_low_j, found.first_high_j), _rest(found), rest)
+    per_step = _divided(_rest(found), rest) if rest else None
     each = np.maximum(found.group_steps, 1)
     p10, p50, p90 = np.percentile(found.group_j / each, (10, 50, 90)).tolist() if len(each) else (None, None, None)
     return StepRow(
@@ -38,8 +39,8 @@ def step_row(stages: Sequence[StageRow], attribution: Attribution, provenance: P
         provenance=provenance,
         total=all_j,
         first=_figure(found.first_j, found.first_low_j, found.first_high_j),
-        per_step=_divided(_rest(found), rest) if rest else None,
-        per_sample=_divided(all_j, samples) if samples else None,
+        per_step=per_step,
+        per_sample=_per_sample(all_j, per_step, samples / found.steps) if samples else None,
         groups=len(found.group_steps),
         group_steps=int(found.group_steps.max(initial=0)),
         p10_j=p10,
@@ -82,8 +83,16 @@ def _added(first: BoundedJ | None, rest: BoundedJ | None, steps: int) -> Bounded
     return BoundedJ(first.energy_j + rest.energy_j, first.low_j + rest.low_j, first.high_j + rest.high_j)
 
 
-def _divided(whole: BoundedJ | None, count: int) -> BoundedJ | None:
+def _divided(whole: BoundedJ | None, count: float) -> BoundedJ | None:
     return None if whole is None else BoundedJ(whole.energy_j / count, whole.low_j / count, whole.high_j / count)
+
+
+def _per_sample(all_j: BoundedJ | None, per_step: BoundedJ | None, each: float) -> BoundedJ | None:
+    """Return a step's energy by sample: of the steps that `per_step` is of, so that both tell the same and as surely.
+
+    How many samples the first step had, which warms up, nobody counts: as many as any other.
+    """
+    return _divided(all_j if per_step is None else per_step, each)
 
 
 def _epochs(stages: Sequence[StageRow]) -> int | None:

@@ -59,12 +59,12 @@ def test_every_run_is_drawn_without_complaint(sample, run):
 def test_boxes_say_what_they_cost(sample):
     found = boxes(picture(sample.digits()))
 
-    assert texts(found["train"][1]) == ["train", "self 9 J (6 to 15)", "of 24 J (68.3 %)", "1 call · model"]
-    assert texts(found["conv2"][1]) == ["conv2", "6 J (4 to 10), 18.2 %", "460 calls · model"]
+    assert texts(found["train"][1]) == ["train", "self 9.4 J (6 to 15)", "of 24 J (68.3 %)", "1 call · model"]
+    assert texts(found["conv2"][1]) == ["conv2", "6.3 J (4 to 10), 18.2 %", "460 calls · model"]
     assert found["conv2"][0].splitlines()[:3] == [
         "train / Net.conv2",
-        "self 6 J (4 to 10) at 95 %, estimated (model)",
-        "total 6.30 J (18.2 %) of the run, estimated (model)",
+        "self 6.3 J (4 to 10) at 95 %, estimated (model)",
+        "total 6.3 J (4 to 10) (18.2 %) of the run, estimated (model)",
     ]
 
 

@@ -58,12 +58,14 @@ def test_a_value_is_never_finer_than_its_half_width(energy_j, below_j, above_j, 
     [
         (24.3, 12.9, 45.4, "24 J (13 to 45)"),  # a model's -47 % to +87 %: +-21 would claim 3 J
         (40.0, 0.0, 80.0, "40 J (0 to 80)"),  # as wide as the value: +-40 would read as nothing
-        (0.6, 0.24, 0.96, "0.6 J (0.2 to 1.0)"),  # one unit for figures on both sides of 1000
-        (0.3, 0.0, 40.0, "0.3 J (0 to 40)"),  # the value is not rounded to nothing
-        (0.98, 0.5, 1.8, "1.0 J (0.5 to 1.8)"),
-        (0.0007, 0.0004, 0.0013, "0.7 mJ (0.4 to 1.3)"),
+        (0.6, 0.24, 0.96, "0.60 J (0.2 to 1.0)"),  # one unit for figures on both sides of 1000
+        (0.3, 0.0, 40.0, "0.30 J (0 to 40)"),  # the value is not rounded to nothing
+        (0.98, 0.5, 1.8, "0.98 J (0.5 to 1.8)"),
+        (0.0007, 0.0004, 0.0013, "0.70 mJ (0.4 to 1.3)"),
         (0.0, 0.0, 3.4, "0 J (0 to 3)"),
-        (5_000.0, 2_600.0, 9_400.0, "5 kJ (3 to 9)"),
+        (34.8, 18.4, 65.1, "35 J (20 to 70)"),  # of 59.2 J it is 59 %: `30 J` would contradict that
+        (64.8, 34.0, 95.0, "65 ±31 J"),
+        (5_000.0, 2_600.0, 9_400.0, "5.0 kJ (3 to 9)"),
     ],
 )
 def test_an_interval_too_wide_for_plus_minus_is_told_by_its_bounds(energy_j, low_j, high_j, text):
@@ -104,7 +106,7 @@ def test_a_total_beside_its_interval_is_no_finer_than_it():
         for pair in ((23.6, 14.2), (23.6, 0.001), (23.6, 0.0), (269.0, 230.0), (0.0, 1.0), (0.96, 0.5))
     ]
 
-    assert shown == ["24 J", "23.6 J", "23.6 J", "270 J", "0 J", "1.0 J"]
+    assert shown == ["24 J", "23.6 J", "23.6 J", "270 J", "0 J", "960 mJ"]
 
 
 @given(st.floats(1e-6, 1e9), st.floats(1e-7, 1e9))

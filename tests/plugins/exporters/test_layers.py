@@ -27,6 +27,23 @@ def layer(
     )  # fmt: skip
 
 
+def test_phases_add_up_to_the_total_beside_them(sample) -> None:
+    rows = [
+        layer("Net", 1.0, 25.0),
+        layer("Net", 0.4, 10.0, phase="forward"),
+        layer("Net", 0.6, 15.0, phase="backward"),
+        layer("Net.head", 24.0, 24.0, parent="Net"),
+    ]
+    report = replace(sample.make_report([sample.Part("a", (30.0,))]), layers=tuple(rows))
+
+    lines = LayerTable().render(report, RenderContext(width=200)).splitlines()
+
+    heads, of_net = (next(line for line in lines if line.startswith(name)) for name in ("layer ", "Net "))
+    found = {name: of_net[: heads.index(name) + len(name)].split()[-1] for name in ("total", "forward", "backward")}
+    assert found == {"total": "25.00", "forward": "10.00", "backward": "15.00"}
+    assert "total and phases with them" in " ".join(lines)
+
+
 @pytest.fixture
 def report(sample) -> Report:
     rows = (

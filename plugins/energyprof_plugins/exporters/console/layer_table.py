@@ -105,7 +105,8 @@ def layer_key(choice: Choice, report: Report) -> str:
     if choice.depth is not None:
         lines.append(f"at depth {choice.depth} the layers below are included")
     else:
-        lines.append("each layer without those it calls; total with them")
+        has_phases = choice.phase == "total" and len({row.phase for row in report.layers}) > 2
+        lines.append(f"each layer without those it calls; total{' and phases' if has_phases else ''} with them")
     if any(row.flops for row in choice.rows):
         lines.append("GFLOP by formula from the first call's shapes, a lower bound")
     lines += [f"no GFLOP: {reason}" for reason in dict.fromkeys(row.no_flops for row in choice.rows if row.no_flops)]
@@ -163,7 +164,10 @@ def layer_columns(report: Report, choice: Choice, glyphs: Glyphs) -> list[Column
 
 
 def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str]) -> list[Column]:
-    """Return what each phase spent, where all of them together are shown and there is more than one."""
+    """Return what each phase spent with the layers below, where all phases are shown and there is more than one.
+
+    So they add up to the total beside them, as in the page for browsers.
+    """
     if choice.phase != "total":
         return []
     apart = {(row.layer, row.phase): row for row in report.layers}
@@ -175,7 +179,7 @@ def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str
     made = []
     for phase in phases:
         found = [apart.get((row.layer, phase)) for row in choice.rows]
-        values = ["" if row is None else _of_layer(row, choice.figure(row).energy_j, unit_j) for row in found]
+        values = ["" if row is None else _of_layer(row, row.total_sum.energy_j, unit_j) for row in found]
         made.append(Column(phase, values + more))
     return made
 

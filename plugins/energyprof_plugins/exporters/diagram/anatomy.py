@@ -133,13 +133,18 @@ def box_tooltip(report: Report, box: Box) -> str:
         told.append(f"self {joules_with_bounds(own.energy_j, *own.bounds_j)} at 95 %, {provenance(rows)}")
     if not total.nothing:
         share = _of(total.energy_uj, _spent_uj(report))
-        told.append(f"total {joules(total.energy_j)}{share} of the run, {total_provenance(rows)}")
+        told.append(
+            f"total {joules_with_bounds(total.energy_j, *total.bounds_j)}{share} of the run, {total_provenance(rows)}"
+        )
     told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
     if rows[0].embodied_j is not None and len(rows) == 1:
         bounds = rows[0].embodied_low_j, rows[0].embodied_high_j
         amount = joules_with_bounds(rows[0].embodied_j, *bounds)
         told.append(f"embodied in its result: {amount}, {rows[0].embodied_provenance}")
-    each = f", {joules(total.energy_j / calls)} each" if calls and not total.nothing else ""
+    each = ""
+    if calls and not total.nothing:
+        half_j = half_width(total.energy_j, *total.bounds_j)
+        each = f", {joules_within(total.energy_j / calls, half_j / calls)} each"
     power = f", {watts(own.energy_j / own_s)} while it ran itself" if own_s > 0 and not own.nothing else ""
     resumes = sum(one.resumes for one in rows)
     again = f", {grouped(resumes)} times gone on with" if resumes else ""
