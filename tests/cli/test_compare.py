@@ -87,16 +87,22 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(place: Any) -> None:
     (place.folder / "sweep-serve" / "batch=16-run1.eprof").unlink()
 
     resumed = place.call(
-        place.command("sweep", "--set", "batch=2,16", "--repeats", "1", "--cool-down", "0", "--resume", "serve.py")
+        place.command(
+            *("sweep", "--set", "batch=2,16", "--repeats", "1", "--cool-down", "0", "--resume"),
+            *("--format", "json", "--region", "FR", "serve.py"),
+        )
     )
 
     assert resumed.returncode == 0, resumed.stderr.decode()
     assert resumed.stderr.count(b" -> ") == 1  # what is there is not run again
+    document = json.loads(resumed.stdout)
+    assert document["schema"] == "energyprof-compare/1"
+    assert document["footprint"]["assumptions"]["grid"]["country"] == "France"
 
 
 def test_a_program_is_run_several_times_and_mean_and_spread_are_told(place: Any) -> None:
     place.write("serve.py", SERVER)
-    words = ("--runs", "2", "--cool-down", "0", "-o", "serve.eprof", "serve.py", "--batch", "16")
+    words = ("--runs", "2", "--region", "FR", "--cool-down", "0", "-o", "serve.eprof", "serve.py", "--batch", "16")
 
     done = place.run(*words)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from energyprof.cli import terminal
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
+from energyprof.cli.part_document import add_format_options, as_text, format_asked, part_document
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
-from energyprof.cli.report_command import columns
+from energyprof.cli.report_command import columns, write_file
 
 NAME = "findings"
 SUMMARY = "Say what a run spends that it need not: who, on what evidence, what the change may save, and the change."
@@ -16,17 +18,19 @@ EXAMPLES = """\
 examples:
   energyprof findings                           of the newest run in this folder
   energyprof findings RUN.eprof
+  energyprof findings RUN.eprof -o findings.json
   energyprof findings --rules                   what is looked for
 
 Sorted by the lower bound of the saving; a hint is what often costs, and is not known to cost here.
-As JSON they stand under `findings` of: energyprof report RUN --format json
 """
+SCHEMA = "energyprof-findings/1"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_run_argument(parser)
     parser.add_argument("--rules", action="store_true", help="list the rules instead")
+    add_format_options(parser)
     add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
@@ -40,13 +44,21 @@ def run(args: argparse.Namespace) -> int:
         for rule in rules():
             print(f"{rule.name:26} {rule.summary}")
         return 0
-    recorded = load(resolve_run(args.run))
+    path = resolve_run(args.run)
+    recorded = load(path)
     recorded.assumptions = assumptions_of(args)
-    content = recorded.render(
-        "findings",
-        width=terminal.width(args.width),
-        color=terminal.color(args.color, sys.stdout),
-        unicode=terminal.unicode(sys.stdout),
-    )
-    terminal.write(content, sys.stdout)
+    to_file = args.output is not None
+    if format_asked(args.format, args.output) == "json":
+        content: str | bytes = as_text(SCHEMA, part_document(recorded, path, "findings"))
+    else:
+        content = recorded.render(
+            "findings",
+            width=terminal.width(args.width),
+            color=not to_file and terminal.color(args.color, sys.stdout),
+            unicode=to_file or terminal.unicode(sys.stdout),
+        )
+    if to_file:
+        write_file(Path(args.output), content)
+    else:
+        terminal.write(content, sys.stdout)
     return 0

@@ -31,6 +31,7 @@ class Wishes(NamedTuple):
     lower_is_better: bool = False
     assumptions: Assumptions = Assumptions()
     """What turns its joules into CO2e and money."""
+    format: str = "table"
 
 
 def run_repeatedly(args: argparse.Namespace, words: Sequence[str], stem: str) -> int:
@@ -97,6 +98,7 @@ def record(words: Sequence[str], path: Path, environment: Mapping[str, str] | No
 
 def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -> None:
     """Print what `energyprof compare` prints of these runs, each with the name of its way."""
+    from energyprof.cli.compare_command import FORMATS
     from energyprof.run import compare_ways, load, render_ways
 
     reports = [(name, load(path).report()) for name, path in done]
@@ -106,7 +108,7 @@ def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -
         print(f"energyprof: {error} of energyprof compare {in_shell(str(done[0][1].parent))}", file=sys.stderr)
         ways = compare_ways(reports, "", "", lower_is_better=wishes.lower_is_better)
     content = render_ways(
-        "variants",
+        FORMATS[wishes.format],
         reports[0][1],
         ways,
         width=terminal.width(),

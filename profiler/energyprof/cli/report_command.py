@@ -21,7 +21,7 @@ EXAMPLES = f"""\
 examples:
   energyprof report                             the newest run in this folder
   energyprof report RUN.eprof --format json     every figure, schema energyprof-report/1
-  energyprof report RUN.eprof --format json -o report.json
+  energyprof report RUN.eprof -o report.json    the ending says the format: .html, .csv, .md, .svg and more
   energyprof report --region FR --price '0.25 EUR'   grams of CO2e and money besides joules
   energyprof report RUN.eprof --format html --open       one page with everything, RUN.html, in the browser
   energyprof report RUN.eprof --format chrome -o run.trace.json      spans and power over time, for Perfetto
@@ -31,13 +31,33 @@ examples:
 {HELP}"""
 
 
+ENDINGS = {
+    ".txt": "terminal",
+    ".html": "html",
+    ".json": "json",
+    ".csv": "csv",
+    ".md": "markdown",
+    ".prom": "prometheus",
+    ".svg": "svg",
+    ".png": "png",
+    ".dot": "dot",
+    ".pdf": "pdf",
+    ".speedscope.json": "speedscope",
+    ".trace.json": "chrome",
+    ".firefox.json": "firefox",
+    ".folded": "folded",
+    ".graphml": "graphml",
+}
+"""Of files whose name says what they hold; the longest that fits counts."""
+
+
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_run_argument(parser)
     parser.add_argument(
-        "-f", "--format", default="terminal", metavar="NAME", help="format (default: terminal); list: all"
+        "-f", "--format", metavar="NAME", help="format (default: that of FILE's ending, else terminal); list: all"
     )
-    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE, in the format that its ending says")
     parser.add_argument(
         "--open", action="store_true", help="have the desktop show the file; without -o it is written beside the run"
     )
@@ -56,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     other = next((one for one in formats() if one.name == args.format and isinstance(one, ComparisonExporter)), None)
     if other is not None:
         raise InputError(f"--format {args.format} is of several runs; it is written by: {other.command}")
+    args.format = args.format or ("terminal" if args.output is None else format_of(Path(args.output)))
     path = resolve_run(args.run)
     assumptions = assumptions_of(args)
     recorded = load(path)
@@ -107,6 +128,20 @@ def _output(args: argparse.Namespace, run_path: Path) -> Path | None:
     suffixes = {exporter.name: exporter.suffix for exporter in formats()} if args.open else {}
     suffix = suffixes.get(args.format)
     return None if suffix is None else default_output(run_path, suffix.removeprefix("."))
+
+
+def format_of(output: Path) -> str:
+    """Return the format that the ending of a file says; raises InputError where it says none."""
+    from energyprof.run import formats
+
+    if output.exists() and not output.is_file():
+        return "terminal"  # a pipe, a terminal: nothing that somebody opens by its ending
+    endings = {suffix: name for suffix, name in ENDINGS.items() if output.name.lower().endswith(suffix)}
+    if endings:
+        return endings[max(endings, key=len)]
+    known = {exporter.name for exporter in formats()}
+    told = ", ".join(suffix for suffix, name in ENDINGS.items() if name in known)
+    raise InputError(f"{output}: end it in {told}, or say --format")
 
 
 def columns(text: str) -> int:

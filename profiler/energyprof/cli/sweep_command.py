@@ -34,7 +34,7 @@ Every way is run once before any is run again, each time in another order, so th
 decides nothing. What was recorded stays in the folder; --resume goes on where a sweep was stopped.
 """
 _WITH_VALUE = frozenset(
-    {"--set", "--env", "--repeats", "--cool-down", "--seed", "-o", "--output", "--unit", "--metric"}
+    {"--set", "--env", "--repeats", "--cool-down", "--seed", "-o", "--output", "--unit", "--metric", "-f", "--format"}
     | {f"--{name}" for name in SETTINGS}
 )
 
@@ -67,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FOLDER", help="default: sweep-SCRIPT in this folder")
     parser.add_argument("--resume", action="store_true", help="keep what the folder has, and run what is missing")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but the table and errors")
+    parser.add_argument("-f", "--format", choices=("table", "json", "svg"), default="table", help="default: table")
     add_wishes(parser)
     add_footprint_options(parser)
     parser.add_argument(
@@ -119,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"energyprof: {line}", file=sys.stderr)
     done = [(way.name, path) for way in ways for other, path in plan if other is way and path.exists()]
     if len(done) > 1:
-        print_table(done, Wishes(args.unit, args.metric, args.lower_is_better, assumptions), sys.stdout)
+        print_table(done, Wishes(args.unit, args.metric, args.lower_is_better, assumptions, args.format), sys.stdout)
     return status or (1 if failed else 0)
 
 

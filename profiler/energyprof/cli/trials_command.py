@@ -6,13 +6,18 @@ import argparse
 import math
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from energyprof.cli import terminal
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
+from energyprof.cli.part_document import add_format_options, as_text, format_asked, part_document
 from energyprof.cli.recorded_run import resolve_run
-from energyprof.cli.report_command import columns
+from energyprof.cli.report_command import columns, write_file
 from energyprof.cli.trials_page import searches_of, summary
 from energyprof.model.natural_order import natural_key
+
+if TYPE_CHECKING:
+    from energyprof.run import Run
 
 NAME = "trials"
 SUMMARY = "List the trials of a search: what each took and found, and how many joules it was up to a given quality."
@@ -27,8 +32,9 @@ Trials of Optuna's Study.optimize are marked by themselves; others with:
   with energyprof.trial({"lr": 1e-3}) as trial:
       trial.tell(accuracy)
 A program with several searches says which with energyprof.trial(params, study="grid"); studies are summed apart.
-As JSON they stand under `trials` of: energyprof report RUN --format json
+As JSON all trials are told, whatever --rows says.
 """
+SCHEMA = "energyprof-trials/1"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=_figure, metavar="V", help="say which trial reached this value first")
     parser.add_argument("--lower-is-better", action="store_true", help="values are losses or errors")
     parser.add_argument("--rows", type=_rows, metavar="N", help="trials to list (default: 20)")
+    add_format_options(parser)
     add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
@@ -51,27 +58,35 @@ def run(args: argparse.Namespace) -> int:
     options = {"lower_is_better": "yes"} if args.lower_is_better else {}
     options |= {} if args.target is None else {"target": repr(args.target)}
     options |= {} if args.rows is None else {"rows": str(args.rows)}
-    assumptions = assumptions_of(args)
+    assumptions, to_file = assumptions_of(args), args.output is not None
     paths = [path for name in args.runs or [None] for path in _runs_of(name)]
-    width, searches = terminal.width(args.width), []
-    for at, path in enumerate(paths):
-        run = load(path)
-        run.assumptions = assumptions
-        searches.append((path.stem, run.report().trials))
-        content = run.render(
-            "trials",
-            width=width,
-            color=terminal.color(args.color, sys.stdout),
-            unicode=terminal.unicode(sys.stdout),
-            options=options,
-        )
-        heading = f"{'' if at == 0 else chr(10)}{path}\n" if len(paths) > 1 else ""
-        terminal.write(f"{heading}{content if isinstance(content, str) else ''}", sys.stdout)
-    several = searches_of(searches)
-    if len(several) > 1:
-        beside = summary(several, args.target, width, lower_is_better=args.lower_is_better)
-        terminal.write("\n" + (beside if terminal.unicode(sys.stdout) else beside.replace("\u00b5", "u")), sys.stdout)
+    runs = [(path, load(path)) for path in paths]
+    for _, one in runs:
+        one.assumptions = assumptions
+    if format_asked(args.format, args.output) == "json":
+        text = as_text(SCHEMA, {"runs": [part_document(one, path, "trials") for path, one in runs]})
+    else:
+        look = {
+            "width": terminal.width(args.width),
+            "color": not to_file and terminal.color(args.color, sys.stdout),
+            "unicode": to_file or terminal.unicode(sys.stdout),
+        }
+        text = _pages(runs, args, {**look, "options": options})
+    if to_file:
+        write_file(Path(args.output), text)
+    else:
+        terminal.write(text, sys.stdout)
     return 0
+
+
+def _pages(runs: list[tuple[Path, Run]], args: argparse.Namespace, context: dict[str, Any]) -> str:
+    """Return the trials of each run below each other, and all searches beside each other where there are several."""
+    shown = [(f"{path}\n" if len(runs) > 1 else "") + str(one.render("trials", **context)) for path, one in runs]
+    several = searches_of([(path.stem, one.report().trials) for path, one in runs])
+    if len(several) > 1:
+        beside = summary(several, args.target, context["width"], lower_is_better=args.lower_is_better)
+        shown.append(beside if context["unicode"] else beside.replace("\u00b5", "u"))
+    return "\n".join(shown)
 
 
 def _runs_of(name: str | None) -> list[Path]:

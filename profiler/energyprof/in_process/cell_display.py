@@ -42,7 +42,7 @@ class CellDisplay:
     def show(self, run: Any) -> None:
         """Show the report of a profile, in the place of a line that says that it is being worked out."""
         if not self._is_wanted:
-            _display(run)
+            _display({"text/plain": str(run)}, raw=True)
             return
         shown = _display({"text/plain": _AT_WORK}, raw=True, display_id=True)
         try:

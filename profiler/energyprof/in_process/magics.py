@@ -7,12 +7,18 @@ cell. So its errors, its `await` and its value are those of any cell.
 from __future__ import annotations
 
 import ast
+import atexit
+import os
 import re
 import sys
+import tempfile
 from collections.abc import Callable
+from itertools import count
+from shutil import rmtree
 from typing import Any, Final
 
 from energyprof.errors import EnergyprofError, InputError
+from energyprof.in_process.active import current, recorded_by_another
 from energyprof.in_process.cell_display import CellDisplay
 from energyprof.in_process.handle import Profile
 from energyprof.in_process.magic_words import Words, cell_words, line_words
@@ -35,6 +41,9 @@ class Magics:
 
     def __init__(self, shell: Any) -> None:  # an InteractiveShell: IPython is no dependency of ours
         self.shell = shell
+        self._folder = ""
+        """Of recordings that nobody asked to keep: a notebook that is run for hours would fill the current one."""
+        self._numbers = count(1)
         self._cells: list[Any] = []
         """What IPython calls the info of a cell, of those that run: one runs inside another by `get_ipython()`."""
         self._begun: list[tuple[Any, Profile, Words, CellDisplay]] = []
@@ -91,8 +100,8 @@ class Magics:
     def _cell(self, line: str, cell: str) -> None:
         """Profile this cell: %%energyprof [-o FILE] [-s NAME] [--source NAME]... [-q]
 
-        -o FILE keeps the recording there (default: a new file in the current folder), -s NAME binds the profile to that
-        variable, for NAME.report(), NAME.stages() and NAME.layers(); -q shows nothing.
+        -o FILE keeps the recording there (default: in a temporary place, until the session ends), -s NAME binds the
+        profile to that variable, for NAME.report(), NAME.stages() and NAME.layers(); -q shows nothing.
         """
         # A cell of its own never comes here (see `_of_cell`): one that another magic hands on does.
         self.shell.run_cell(f"%%energyprof {line}\n{cell}").raise_error()
@@ -109,10 +118,20 @@ class Magics:
 
     def _started(self, words: Words) -> Profile:
         sources = tuple(map(parsed_source, words.sources))
-        run = Profile(Wish(words.output, sources, is_live=not words.is_quiet), quiet=True).start()
+        output = words.output or self._passing_place()
+        run = Profile(Wish(output, sources, is_live=not words.is_quiet), quiet=True).start()
         if words.store:
             self.shell.user_ns[words.store] = run
         return run
+
+    def _passing_place(self) -> str | None:
+        """Return a file that goes with the session; None where the cell is a part of a run that has its own."""
+        if recorded_by_another() or current() is not None:
+            return None
+        if not os.path.isdir(self._folder):
+            self._folder = tempfile.mkdtemp(prefix="energyprof-cells-")
+            atexit.register(rmtree, self._folder, ignore_errors=True)
+        return os.path.join(self._folder, f"cell-{next(self._numbers)}.eprof")
 
     def _display(self, run: Profile, words: Words) -> CellDisplay:
         return CellDisplay(run.live, is_wanted=hasattr(self.shell, "kernel") and not words.is_quiet)

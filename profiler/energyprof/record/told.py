@@ -63,7 +63,7 @@ class ToldHere:
     def __init__(self) -> None:
         self.wake: Callable[[], None] = lanes.nothing
         """Called when something was told: it may be the first that there is to write."""
-        self.warn: Callable[[str], None] = lanes.nothing
+        self.warn: Callable[[str], None] = _unheard
         """Has the report say a line."""
         self.forget()
 
@@ -119,6 +119,10 @@ class ToldHere:
             self._is_new = False
         self._written_s = now_s
         yield pack_frame(TOLD, 0, to_json({"metrics": metrics, "units": units}))
+
+
+def _unheard(line: str) -> None:
+    """Take a line where no recorder is."""
 
 
 TOLD_HERE = ToldHere()
