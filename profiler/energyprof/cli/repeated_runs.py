@@ -23,6 +23,10 @@ COOL_DOWN_S = 3.0
 _OWN = frozenset({"--runs", "--cool-down", "--output"})
 
 
+STDERR = 2
+"""The descriptor."""
+
+
 class Wishes(NamedTuple):
     """What a comparison goes by."""
 
@@ -84,10 +88,20 @@ def new_series() -> str:
     return os.urandom(4).hex()
 
 
-def record(words: Sequence[str], path: Path, environment: Mapping[str, str] | None = None) -> int:
-    """Record one run of the words of `energyprof run` and return its status; its output is the program's own."""
+def record(
+    words: Sequence[str], path: Path, environment: Mapping[str, str] | None = None, *, keeps_stdout: bool = True
+) -> int:
+    """Record one run of the words of `energyprof run` and return its status; its output is the program's own.
+
+    Where standard output is for somebody else, what the program writes there goes to standard error.
+    """
     command = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "-o", str(path), *words]
-    process = subprocess.Popen(command, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=None if keeps_stdout else STDERR,
+    )
     try:
         return process.wait()
     except KeyboardInterrupt:  # it has it from the terminal too; a part of a run is none to be compared

@@ -67,7 +67,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="FOLDER", help="default: sweep-SCRIPT in this folder")
     parser.add_argument("--resume", action="store_true", help="keep what the folder has, and run what is missing")
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but the table and errors")
-    parser.add_argument("-f", "--format", choices=("table", "json", "svg"), default="table", help="default: table")
+    parser.add_argument(
+        "-f",
+        "--format",
+        choices=("table", "json", "svg"),
+        default="table",
+        help="default: table; else programs write to standard error",
+    )
     add_wishes(parser)
     add_footprint_options(parser)
     parser.add_argument(
@@ -106,7 +112,12 @@ def run(args: argparse.Namespace) -> int:
             start_s = time.monotonic()
             time.sleep(args.cool_down)
             varied = ",".join(f"{name}={value}" for name, value in way.environment.items())
-            code = record(way.command, path, {**way.environment, SERIES: f"{series} {varied}"})
+            code = record(
+                way.command,
+                path,
+                {**way.environment, SERIES: f"{series} {varied}"},
+                keeps_stdout=args.format == "table",
+            )
             if code:
                 failed.append(f"{way.name} ended with status {code}")
             took_s.append(time.monotonic() - start_s)
