@@ -338,7 +338,7 @@ max = "{charge}"
     assert rulings["decode", "token"]["value"] == pytest.approx(decode["total_sum"]["energy_j"] / 6)
     assert b"per token" in done.stdout
     assert b"Wh " in done.stdout
-    assert b"g  " in done.stdout
+    assert b"g (" in done.stdout
 
 
 def test_a_stage_whose_tokens_nobody_counted_keeps_no_budget_of_them(check: Any) -> None:

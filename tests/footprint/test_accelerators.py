@@ -86,7 +86,7 @@ def test_what_is_not_known_is_not_zero() -> None:
 
 
 def test_figures_that_nobody_else_states_are_marked_as_not_checked() -> None:
-    page = {line.split()[0]: line for line in hardware_page(shipped()).splitlines()}
+    page = {line.split()[0]: line for line in hardware_page(shipped(), 400).splitlines()}
 
     assert find("L40S", shipped()).seen == ("board", "peak")
     assert page["L40S"].endswith("/l40s/")
