@@ -10,6 +10,7 @@ from square_wave import SquareWave
 
 from energyprof.attribute.fit import attribute
 from energyprof.attribute.power_series import power_series
+from energyprof.attribute.shape import said_of_counted
 from energyprof.model.power import Readings
 
 MS = 1_000_000
@@ -169,6 +170,83 @@ def _reset_after(make, rows, at_ms):
     return status
 
 
+def one_of_many(make, seed, tick_ms=0.0, end_ms=2200):
+    """Return a trace, counter and samples by clocks of their own, with what each of two stages truly used."""
+    chance = np.random.default_rng(seed)
+    watts, spans, at = np.full(end_ms + 3000, IDLE_W), [], 500
+    while at < end_ms - 300:
+        for name, usual_w, length in (("forward", HIGH_W, chance.integers(40, 170)), ("backward", LOW_W, 130)):
+            watts[1000 + at : 1000 + at + length] = usual_w * (1 + 0.005 * chance.standard_normal())
+            spans.append((f"train/{name}", float(at), float(at + length)))
+            at += int(length)
+        at += int(chance.integers(10, 120))
+    joules = np.append(0.0, np.cumsum(watts * 1e-3))
+
+    def until_j(t_ms):
+        return np.interp(t_ms + 1000.0, np.arange(len(joules)), joules)
+
+    polls = chance.uniform(-600, 0) + np.append(0.0, np.cumsum(chance.uniform(560, 660, end_ms // 600 + 3)))
+    updates = np.floor(polls / 100) * 100 - chance.uniform(0, 20)
+    ends = np.arange(-300, end_ms + 900, 20.0) + chance.uniform(0, 20)
+    stamps = ends + 4 + chance.uniform(-tick_ms / 2, tick_ms / 2, len(ends))
+    counter = make.domain(
+        id="gpu:0", scale=1e-3, driver="device", period_ns=100 * MS, lag_ns=(0, 100 * MS), baseline_w=None
+    )
+    samples = replace(
+        counter,
+        id="gpu:0:samples",
+        quantity="power",
+        shape_of="gpu:0",
+        period_ns=None,
+        window_ns=20 * MS,
+        lag_ns=(0, 20 * MS),
+        tick_ns=round(tick_ms * MS),
+    )
+    counted = make.readings([*zip(polls.tolist(), np.rint(GAIN * until_j(updates) * 1e3).tolist(), strict=True)], 4.0)
+    shown = np.rint((until_j(ends) - until_j(ends - 20)) * 50e3)
+    pair = (counter, counted), (samples, make.readings([*zip(stamps.tolist(), shown.tolist(), strict=True)]))
+    true = {
+        name: sum(float(GAIN * (until_j(end) - until_j(start))) for one, start, end in spans if one == name)
+        for name in ("train/forward", "train/backward")
+    }
+    return make.trace([[("train", 500.0, float(at)), *spans]], pair, end_ms=end_ms), true
+
+
+def test_intervals_of_stages_hold_what_is_not_known_of_the_factor(make):
+    held, without, shaped = [], [], 0
+
+    for seed in range(8):
+        trace, true = one_of_many(make, seed)
+        energy_j, found = figures(trace)
+        names = [str(one.id) for one in trace.stages]
+        (note,) = (note for note in found.notes if "samples" in note)
+        shaped += "its course is told" in note
+        part = float(note.partition("±")[2].partition("%")[0]) / 100 if "±" in note else 0.0
+        for name, true_j in true.items():
+            row = names.index(name)
+            half_j = (found.self_energy.high_j[row] - found.self_energy.low_j[row]) / 2
+            off_j = abs(energy_j[name] - true_j)
+            held.append(found.self_energy.low_j[row] <= true_j <= found.self_energy.high_j[row])
+            without.append(off_j**2 <= half_j**2 - (part * energy_j[name]) ** 2)
+
+    assert shaped == 8
+    assert np.mean(held) >= 0.9
+    assert np.mean(without) < 0.8
+
+
+def test_stamps_that_come_in_ticks_leave_the_lag_less_sure_and_are_no_inertia(make):
+    trace, true = one_of_many(make, 2, tick_ms=10.0, end_ms=6000)
+    counter, samples = trace.domains
+
+    energy_j, found = figures(trace)
+    _, unaware = figures(replace(trace, domains=(counter, replace(samples, tick_ns=0))))
+
+    assert found.fit.response_ns == 0
+    assert found.fit.lag_sd_ns > unaware.fit.lag_sd_ns
+    for name, true_j in true.items():
+        assert energy_j[name] == pytest.approx(true_j, rel=0.01)
+
+
 def test_samples_that_contradict_the_counter_are_not_used_and_it_is_said(make, gpu):
     counter, (domain, rows) = gpu
     stuck = np.where(times_ms(make, (domain, rows)) > 4_000, rows.raw[-1], rows.raw)
@@ -200,6 +278,18 @@ def test_samples_no_finer_than_the_counter_leave_it_alone(make, gpu):
 
     assert found.ledger == alone.ledger
     assert not any("samples" in note for note in found.notes)
+
+
+def test_run_that_only_counted_says_that_the_counter_stands_alone(make, gpu):
+    trace = make.trace([train()], gpu, end_ms=RUN_MS)
+
+    only_counted = said_of_counted(replace(trace, counted=object()), gpu[0][0])
+
+    assert said_of_counted(trace, gpu[0][0]) == ()
+    assert only_counted == (
+        "not all of this run was stored (--max-size): the counter is used alone, without the power samples that its "
+        "driver keeps, so that stages shorter than its reads are told apart less well",
+    )
 
 
 def test_counter_without_samples_is_as_it_was(make, gpu):

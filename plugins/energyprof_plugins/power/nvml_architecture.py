@@ -41,6 +41,7 @@ GAIN_ERROR: Final = (0.05, 0.05)
 AVERAGE_NS: Final = 1_000 * MS
 SAMPLE_NS: Final = 20 * MS
 SAMPLE_LAG_NS: Final = (0, 20 * MS)
+SAMPLE_TICK_NS: Final = 10 * MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Habit:
     window_ns: int | None
     lag_ns: tuple[int, int]
     response_ns: int | None = None
+    tick_ns: int = 0
 
 
 _20_MS, _25_MS, _91_MS, _100_MS, _200_MS = 20 * MS, 25 * MS, 91 * MS, 100 * MS, 200 * MS
@@ -118,7 +120,7 @@ def habit(architecture: Architecture, channel: ChannelName) -> Habit:
         return Habit(_100_MS, None, lag_ns)
     if channel == "samples":
         # Each sample carries its own time. How often they are taken is not documented: it is found from the readings.
-        return Habit(None, SAMPLE_NS, SAMPLE_LAG_NS)
+        return Habit(None, SAMPLE_NS, SAMPLE_LAG_NS, tick_ns=SAMPLE_TICK_NS)
     if channel == "average" or (channel == "usage" and architecture.usage_averages):
         return Habit(architecture.period_ns, AVERAGE_NS, lag_ns)
     return Habit(architecture.period_ns, architecture.window_ns, lag_ns, architecture.response_ns)

@@ -189,6 +189,7 @@ def _habits(architecture: Architecture, name: ChannelName) -> Any:  # keyword ar
         "window_ns": known.window_ns,
         "lag_ns": known.lag_ns,
         "response_ns": known.response_ns,
+        "tick_ns": known.tick_ns,
         "timing": "by class",
     }
 

@@ -27,8 +27,8 @@ from energyprof.attribute.others import NO_IDLE_POWER, Used, as_model, in_total,
 from energyprof.attribute.ranks import Ranks, is_distributed, rank_energies, rank_times
 from energyprof.attribute.said_of_bursts import said_of_bursts
 from energyprof.attribute.sampled import Sampled, sampled
-from energyprof.attribute.shape import recover_shaped, shape_in
-from energyprof.attribute.split import Divided, Margins, Problem, Split, split
+from energyprof.attribute.shape import recover_shaped, said_of_counted, shape_in
+from energyprof.attribute.split import SPREAD, Divided, Margins, Problem, Split, split
 from energyprof.attribute.steps import step_energy
 from energyprof.attribute.updates import Recovered, recover
 from energyprof.attribute.waiting import kept_waiting
@@ -207,7 +207,7 @@ def _attribute_domain(ground: Ground, lanes: DomainLanes, domain: Domain, on_dev
         failures=int(np.count_nonzero(readings.status != ReadStatus.OK)),
         measured_start_ns=trace.run.start_ns + round(start),
         measured_end_ns=trace.run.start_ns + round(end),
-        notes=(*windows.notes, *notes),
+        notes=(*windows.notes, *said_of_counted(trace, domain), *notes),
         functions=functions,
         busy_s=None if total_s is None else total_s[0],
         others_s=None if total_s is None else total_s[1],
@@ -316,8 +316,14 @@ def _case(ground: Ground, lanes: DomainLanes, domain: Domain, windows: Windows, 
         ),
         is_imported=ground.trace.run.is_imported(),
         # Of a sensor that sees part of the time, what was read is a sample, and no bound.
-        most_j=np.inf if windows.sd_j is not None else max(float(windows.energy_j.sum()), 0.0),
+        most_j=np.inf if windows.sd_j is not None else _most_j(windows),
     )
+
+
+def _most_j(windows: Windows) -> float:
+    """Return what all windows hold at most."""
+    common_j = 0.0 if windows.common_j is None else abs(float(windows.common_j.sum()))
+    return max(float(windows.energy_j.sum()) + SPREAD * common_j, 0.0)
 
 
 def _use_of(trace: Trace, domain: Domain) -> Use:

@@ -3,11 +3,13 @@
 Samples S(t) and a counter E of the same device see the same power, but for a gain: over the counter's windows that
 samples cover wholly, sum of E = factor * sum of S. With that factor the samples are the windows of the counter, as fine
 as they come, and add up to what it counted. Where samples are missing, the counter's windows around the gap say what
-flowed in it: E - factor * S. By how much the counter's windows lie late - its lag, and up to one update that a value is
+flowed in it: E - factor * S. What is not known of the factor is common to all samples, and lacks in the gaps.
+
+By how much the counter's windows lie late - its lag, and up to one update that a value is
 old when it is read - is where they agree best, within what is known of it.
 
 Samples are not taken for the counter's where they are no finer, leave out half of the time, or contradict it: a tenth
-of the energy lies in windows where the two differ by more than 5 % and what unknown edges make of a change of power.
+of the energy lies in windows where the two differ by more than 5 % and what flows while unknown edges may lie.
 """
 
 from __future__ import annotations
@@ -17,8 +19,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from energyprof.attribute.split import SPREAD
 from energyprof.attribute.updates import Recovered, all_windows, recover
 from energyprof.attribute.windows import Windows
+from energyprof.model.attribution import COURSE_BY_SAMPLES
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings
@@ -55,7 +59,22 @@ def shape_in(trace: Trace, domain: Domain) -> Domain | None:
 
     Of a run of which not all was stored the counter's windows are enough: they are sums over long stretches anyway.
     """
-    if trace.counted is not None or domain.id not in trace.readings:
+    return None if trace.counted is not None else _shape_of(trace, domain)
+
+
+def said_of_counted(trace: Trace, domain: Domain) -> tuple[str, ...]:
+    """Return what a reader must know of a domain whose samples are not used because not all of the run was stored."""
+    if trace.counted is None or _shape_of(trace, domain) is None:
+        return ()
+    text = (
+        "not all of this run was stored (--max-size): the counter is used alone, without the power samples that its "
+        "driver keeps, so that stages shorter than its reads are told apart less well"
+    )
+    return (text,)
+
+
+def _shape_of(trace: Trace, domain: Domain) -> Domain | None:
+    if domain.id not in trace.readings:
         return None
     return next((one for one in trace.domains if one.shape_of == domain.id and one.id in trace.readings), None)
 
@@ -97,11 +116,13 @@ def recover_shaped(
         shape_of=None,
     )
     fine, rows = all_windows(scaled, readings[shape.id], run.start_ns, run.end_ns, run.sleeps)
+    factor_sd = both.factor_sd()
+    fine = replace(fine, common_j=factor_sd * fine.energy_j)
     fine = _filled(fine, counted, scaled, float(run.end_ns - run.start_ns))
     note = (
-        f"its course is told by the power samples that its driver keeps, one every {_usual_ns(seen) * 1e-6:.3g} ms, "
-        f"their sum by the counter (x {both.factor:.4f} ±{both.factor_error():.1%}, common to all stages and "
-        "beside their intervals)"
+        f"{COURSE_BY_SAMPLES}, one every {_usual_ns(seen) * 1e-6:.3g} ms, "
+        f"their sum by the counter (x {both.factor:.4f} ±{SPREAD * factor_sd:.1%}, which the intervals of all "
+        "stages have in common)"
     )
     faults = (*counted.faults, *(fault for fault in fine.faults if fault not in counted.faults))
     fine = replace(fine, notes=(*fine.notes, note), faults=faults)
@@ -113,9 +134,10 @@ class _Both:
     """What samples say in each of a counter's windows."""
 
     counted: Windows
+    seen: Windows
     seen_j: Floats
-    swing_w: Floats
-    """How far power goes up and down within each window and its edges."""
+    high_w: Floats
+    """The most that flows within each window and its edges."""
     whole: Flags
     """Windows that samples cover wholly."""
     covered: float
@@ -139,8 +161,7 @@ class _Both:
     @staticmethod
     def of(counted: Windows, seen: Windows) -> _Both:
         start, end = counted.start_ns, counted.end_ns
-        seen_j = _until(seen, seen.energy_j, end) - _until(seen, seen.energy_j, start)
-        seen_ns = _until(seen, seen.duration_ns(), end) - _until(seen, seen.duration_ns(), start)
+        seen_j, seen_ns = (_between(seen, amounts, start, end) for amounts in (seen.energy_j, seen.duration_ns()))
         whole = seen_ns >= WHOLLY * (end - start)
         sum_j = float(seen_j[whole].sum())
         factor = float(counted.energy_j[whole].sum()) / sum_j if sum_j > 0 else 0.0
@@ -149,19 +170,32 @@ class _Both:
         power = np.append(seen.power_w(), 0.0)  # a last one, that each slice may end at
         cuts = np.column_stack((first, np.maximum(last, first + 1))).ravel()
         cuts = np.minimum(cuts, len(seen))
-        swing = (np.maximum.reduceat(power, cuts) - np.minimum.reduceat(power, cuts))[::2]
-        return _Both(counted, seen_j, swing, whole, float(seen_ns.sum() / (end - start).sum()), factor)
+        high = np.maximum.reduceat(power, cuts)[::2]
+        return _Both(counted, seen, seen_j, high, whole, float(seen_ns.sum() / (end - start).sum()), factor)
 
     def off_j2(self) -> float:
         """Return by how much the windows differ: the mean square of those that samples cover."""
         off_j = (self.counted.energy_j - self.factor * self.seen_j)[self.whole]
         return float(np.mean(off_j**2)) if len(off_j) else np.inf
 
-    def factor_error(self) -> float:
-        """Return two standard deviations of the factor: what power may do within the first and the last edge."""
-        sd_ns = self.counted.edge_ns * float((2 / 3) ** 0.5)
-        sum_j = float(self.counted.energy_j[self.whole].sum())
-        return 2 * sd_ns * 1e-9 * self.factor * float(np.mean(self.swing_w)) / 2 / sum_j
+    def factor_sd(self) -> float:
+        """Return the relative standard deviation of the factor: what flows while the counter's outermost edges may lie.
+
+        Those between two windows that samples cover add nothing: what one has too much the other lacks.
+        """
+        start, end, whole = self.counted.start_ns, self.counted.end_ns, self.whole
+        joined = whole[1:] & whole[:-1] & (np.abs(start[1:] - end[:-1]) < 1.0)
+        begins, ends = whole & ~np.append(False, joined), whole & ~np.append(joined, False)
+        edge_ns = self.counted.edge_ns
+        outermost = np.concatenate((start[begins], end[ends]))
+        lasted_ns = _between(self.seen, self.seen.duration_ns(), outermost - edge_ns, outermost + edge_ns)
+        around_j = _between(self.seen, self.seen.energy_j, outermost - edge_ns, outermost + edge_ns)
+        power_w = around_j / np.maximum(lasted_ns, 1.0) * 1e9
+        # An edge is uniform within its bounds.
+        sd_j = edge_ns * 1e-9 / 3**0.5 * self.factor * float(np.linalg.norm(power_w))
+        count = int(np.count_nonzero(whole))
+        # The counter's lag was found from the same windows.
+        return float(sd_j / self.counted.energy_j[whole].sum() * (count / max(count - 1, 1)) ** 0.5)
 
     def contradiction(self) -> str:
         """Return how the two contradict each other; empty: they do not."""
@@ -169,7 +203,7 @@ class _Both:
             return f"the counter shows {self.factor:.3g} times what they add up to"
         energy_j = self.counted.energy_j
         off_j = np.abs(energy_j - self.factor * self.seen_j)
-        allowed_j = ALIKE * np.abs(energy_j) + EDGES * self.counted.edge_ns * 1e-9 * self.factor * self.swing_w
+        allowed_j = ALIKE * np.abs(energy_j) + EDGES * self.counted.edge_ns * 1e-9 * self.factor * self.high_w
         wrong = self.whole & (off_j > allowed_j)
         if energy_j[wrong].sum() <= CONTRADICTED * energy_j[self.whole].sum():
             return ""
@@ -206,9 +240,7 @@ def _filled(fine: Windows, counted: Windows, domain: Domain, run_ns: float) -> W
     low, high = first[begins], np.maximum.reduceat(last, begins)
     sums_j = np.append(0.0, np.cumsum(counted.energy_j))
     edges = counted.start_ns[low], counted.end_ns[high]
-    rest_j = (
-        sums_j[high + 1] - sums_j[low] - (_until(fine, fine.energy_j, edges[1]) - _until(fine, fine.energy_j, edges[0]))
-    )
+    rest_j = sums_j[high + 1] - sums_j[low] - _between(fine, fine.energy_j, *edges)
     missing_ns = np.add.reduceat(end - start, begins)
     watts = rest_j / missing_ns * 1e9
     sound = (rest_j >= 0) & (watts <= (domain.max_power_w or np.inf))
@@ -219,6 +251,8 @@ def _filled(fine: Windows, counted: Windows, domain: Domain, run_ns: float) -> W
     at = np.concatenate((fine.start_ns, start))
     order = np.argsort(at, kind="stable")
     no_sd = np.zeros(len(fine)) if fine.sd_j is None else fine.sd_j
+    common_j = np.zeros(len(fine)) if fine.common_j is None else fine.common_j
+    taken_w = -_between(fine, common_j, *edges) / missing_ns * 1e9
     note = f"{len(start)} gaps between samples, {length.sum() * 1e-9:.3g} s, hold what the counter shows of them"
     return replace(
         fine,
@@ -226,6 +260,7 @@ def _filled(fine: Windows, counted: Windows, domain: Domain, run_ns: float) -> W
         end_ns=np.concatenate((fine.end_ns, end))[order],
         energy_j=np.concatenate((fine.energy_j, watts[group] * length * 1e-9))[order],
         sd_j=np.concatenate((no_sd, sd_w * length * 1e-9))[order],
+        common_j=np.concatenate((common_j, taken_w[group] * length * 1e-9))[order],
         notes=(*fine.notes, note),
     )
 
@@ -237,6 +272,11 @@ def _gaps(fine: Windows, counted: Windows, run_ns: float) -> tuple[Floats, Float
     start, end = np.maximum(start, counted.start_ns[0]), np.minimum(end, counted.end_ns[-1])
     kept = (end - start > 1.0) & (end > 0) & (start < run_ns)
     return start[kept], end[kept]
+
+
+def _between(windows: Windows, amounts: Floats, start_ns: Floats, end_ns: Floats) -> Floats:
+    """Return how much of `amounts`, each spread evenly over its window, lies in each stretch."""
+    return _until(windows, amounts, end_ns) - _until(windows, amounts, start_ns)
 
 
 def _until(windows: Windows, amounts: Floats, at_ns: Floats) -> Floats:

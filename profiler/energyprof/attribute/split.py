@@ -14,7 +14,8 @@ have spent some of the energy of the window beyond (spill.py). The same holds fo
 sums; so bounds of totals are found for the group, not added up. What E_w - b*T_w < 0 leaves is unattributed.
 
 Where a sensor sees part of the time only, what it did not see (sd_w, independent from window to window) widens both
-bounds by 1.96 sqrt(sum of (s_wk * sd_w)^2).
+bounds by 1.96 sqrt(sum of (s_wk * sd_w)^2). So does a factor common to all windows that is not known exactly (c_w for
+one standard deviation): (sum of energy_wk / E_w * c_w)^2 is added under the root.
 
 It serves by itself for models, and where readings are too few; else it bounds what the statistical fit says
 (inference/).
@@ -91,6 +92,8 @@ class Bounds:
     """Part of `energy_j` in readings that are wholly its own."""
     unclear: Floats
     """1 where a statistical fit cannot give it a figure of its own; else 0."""
+    common_j: Floats
+    """By how much it is higher where a factor common to all is by one standard deviation; in the bounds already."""
     more: Floats
     """How many times as many iterations would let it; 0: not known, or not needed."""
 
@@ -245,13 +248,24 @@ def _bounds(problem: Problem, rows: _Rows, count: int, spilled: Floats | None) -
     if spilled is not None:
         high += spilled
     sd = problem.windows.sd_j
-    if sd is not None:
-        unseen = SPREAD * np.sqrt(sum_by(rows.who, np.square(rows.share * sd[rows.window]), count))
+    common = _common_j(problem.windows, rows, base + mine, count)
+    if sd is not None or problem.windows.common_j is not None:
+        variance = 0.0 if sd is None else sum_by(rows.who, np.square(rows.share * sd[rows.window]), count)
+        unseen = SPREAD * np.sqrt(variance + common**2)
         low, high = np.maximum(low - unseen, 0.0), high + unseen
     energy = sum_by(rows.who, base + mine, count)
     undecided = sum_by(rows.who, np.where(shared, base + mine, 0.0), count)
     nothing = np.zeros(count)
-    return Bounds(energy, low, high, undecided, nothing, nothing, energy - undecided, nothing, nothing)
+    return Bounds(energy, low, high, undecided, nothing, nothing, energy - undecided, nothing, common, nothing)
+
+
+def _common_j(windows: Windows, rows: _Rows, had_j: Floats, count: int) -> Floats:
+    """Return each one's part of the error common to all windows, of which it had `had_j`."""
+    if windows.common_j is None:
+        return np.zeros(count)
+    whole_j = windows.energy_j[rows.window]
+    part = had_j / np.where(whole_j > 0, whole_j, np.inf)
+    return sum_by(rows.who, part * windows.common_j[rows.window], count)
 
 
 def _with_inferred(
@@ -282,6 +296,7 @@ def _with_inferred(
         sampling_j=np.minimum(np.where(np.isinf(far.sampling), cap, guess * np.minimum(far.sampling, 1e9)), cap),
         own_j=energy - undecided,
         unclear=np.zeros(count),
+        common_j=np.zeros(count),
         more=np.zeros(count),
     )
 

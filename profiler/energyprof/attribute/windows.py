@@ -28,6 +28,9 @@ class Windows:
     """Standard deviation of each energy where the sensor sees part of the time only; None: it sees all of it."""
     cut_off_j: Floats | None = None
     """What each window lost where it reached beyond the run; None: no window did."""
+    common_j: Floats | None = None
+    """By how much each energy is higher where a factor common to all of them is by one standard deviation; where that
+    makes others lower, it is negative. None: there is no such factor."""
 
     def __len__(self) -> int:
         return len(self.energy_j)
@@ -47,8 +50,9 @@ class Windows:
     def kept(self, rows: Flags) -> Windows:
         """Return some of the windows."""
         sd_j = None if self.sd_j is None else self.sd_j[rows]
+        common_j = None if self.common_j is None else self.common_j[rows]
         start, end, energy = self.start_ns[rows], self.end_ns[rows], self.energy_j[rows]
-        return replace(self, start_ns=start, end_ns=end, energy_j=energy, sd_j=sd_j)
+        return replace(self, start_ns=start, end_ns=end, energy_j=energy, sd_j=sd_j, common_j=common_j)
 
     def covered_ns(self) -> float:
         """Return the time of known energy."""
@@ -67,7 +71,16 @@ class Windows:
         start, end, energy = start[kept], end[kept], self.energy_j[kept]
         part = (end - start) / self.duration_ns()[kept]
         sd = None if self.sd_j is None else self.sd_j[kept] * part
-        return replace(self, start_ns=start, end_ns=end, energy_j=energy * part, sd_j=sd, cut_off_j=energy * (1 - part))
+        common = None if self.common_j is None else self.common_j[kept] * part
+        return replace(
+            self,
+            start_ns=start,
+            end_ns=end,
+            energy_j=energy * part,
+            sd_j=sd,
+            cut_off_j=energy * (1 - part),
+            common_j=common,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,6 +143,8 @@ def every_poll_is_fresh(domain: Domain, polls: Polls) -> bool:
 
 def poll_error_ns(domain: Domain, polls: Polls) -> float:
     """Return how old a value may be when read: up to one update, unless the sensor itself said when it was taken."""
-    if domain.provenance == "model" or polls.are_dated():
+    if domain.provenance == "model":
         return 0.0
+    if polls.are_dated():
+        return domain.tick_ns / 2
     return float(np.median(polls.after_ns - polls.before_ns)) / 2 + (domain.period_ns or 0)

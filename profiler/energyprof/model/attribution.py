@@ -163,6 +163,10 @@ class SensorFit:
         return math.sqrt(max(float(weight @ self.covariance_j2 @ weight), 0.0))
 
 
+COURSE_BY_SAMPLES = "its course is told by the power samples that its driver keeps"
+"""So begins the note of a counter that was read seldom, its period being that of the samples then."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DomainAttribution:
     """Everything found out about one domain."""

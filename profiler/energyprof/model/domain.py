@@ -52,6 +52,8 @@ class Domain:
     """Bounds of the delay between power and its appearance in the reading."""
     response_ns: int | None = None
     """Time constant of a first-order (exponential) response, on top of the lag; None: readings follow at once."""
+    tick_ns: int = 0
+    """Where the sensor itself says when each reading was taken: that time may be off by half of this to either side."""
     gain_error: tuple[float, float] = (0.0, 0.0)
     """Relative error common to all readings, each >= 0: true energy lies in [E*(1-first), E*(1+second)]."""
     baseline_w: float | None = None
@@ -80,6 +82,8 @@ class Domain:
             raise ValueError(f"response_ns of {self.id} must be positive, got {self.response_ns}")
         if self.max_power_w is not None and self.max_power_w <= 0:
             raise ValueError(f"max_power_w of {self.id} must be positive, got {self.max_power_w}")
+        if self.tick_ns < 0:
+            raise ValueError(f"tick_ns of {self.id} must not be negative, got {self.tick_ns}")
         if min(self.gain_error) < 0:
             raise ValueError(f"gain_error of {self.id} must not be negative, got {self.gain_error}")
 

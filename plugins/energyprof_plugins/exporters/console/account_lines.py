@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from energyprof.model.attribution import COURSE_BY_SAMPLES
 from energyprof.model.report import DomainRow, Overhead, Report
 from energyprof_plugins.exporters.account import Ledger, covered_text, ledger, percent_covered, sensed_word
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -153,6 +154,9 @@ def _reading(row: DomainRow) -> Iterator[str]:
     if row.period_s is not None:
         achieved_hz = row.achieved_hz if row.provenance == "measured" else None
         read = f", read every {seconds(1 / achieved_hz)}" if achieved_hz else ""
-        yield f"every {seconds(row.period_s)}{read}"
+        if achieved_hz and any(note.startswith(COURSE_BY_SAMPLES) for note in row.notes):
+            yield f"counter {achieved_hz:.2g} Hz, its course by samples of {seconds(row.period_s)}"
+        else:
+            yield f"every {seconds(row.period_s)}{read}"
     if row.failures:
         yield f"{grouped(row.failures)} of {grouped(row.reads)} reads failed"

@@ -125,7 +125,7 @@ def counter_rows(domain: Domain, polls: Polls, windows: Windows) -> Rows:
         shift_ns = windows.edge_ns
         jitter, bounds = _of_grid(windows.edge_ns)
     elif polls.are_dated():
-        jitter, bounds = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS)
+        jitter, bounds = _of_stamps(domain)
     else:
         start, end, shift_ns = start - period / 2, end - period / 2, period / 2
         jitter, bounds = _of_age(polls, period)
@@ -137,7 +137,7 @@ def power_rows(domain: Domain, polls: Polls) -> Rows:
     """Return the rows of power readings: one for each update that a poll saw for certain."""
     instant: Floats = polls.middle_ns()
     watts: Floats = polls.raw.astype(np.float64) * domain.scale
-    jitter, bounds, shift_ns = LEAST_JITTER_NS, (LEAST_JITTER_NS, 10 * LEAST_JITTER_NS), 0.0
+    (jitter, bounds), shift_ns = _of_stamps(domain), 0.0
     period = float(domain.period_ns or 0)
     if not every_poll_is_fresh(domain, polls):
         changed = 1 + np.flatnonzero(np.diff(polls.raw) != 0)
@@ -159,6 +159,12 @@ def power_rows(domain: Domain, polls: Polls) -> Rows:
     energy = watts * window * 1e-9
     none, quantum = np.zeros(len(instant), np.bool_), domain.scale * window * 1e-9
     return Rows(instant - window, instant.copy(), energy, none, True, jitter, bounds, quantum, shift_ns)
+
+
+def _of_stamps(domain: Domain) -> tuple[float, tuple[float, float]]:
+    """Return the spread of updates that the sensor itself dates, by how fine its clock is."""
+    jitter = max(domain.tick_ns / 12**0.5, LEAST_JITTER_NS)
+    return jitter, (max(0.5 * jitter, LEAST_JITTER_NS), max(2 * jitter, 10 * LEAST_JITTER_NS))
 
 
 def _of_age(polls: Polls, period: float) -> tuple[float, tuple[float, float]]:

@@ -1,10 +1,11 @@
 """What the fit may say of each stage and group: its figure, its interval, and whether that names it.
 
     figure       the prediction, within what the split allows without any assumption (split.py)
-    interval     +- 1.96 standard deviations, within the same bounds
+    interval     +- 1.96 standard deviations, within the same bounds; a factor common to all stages is a part of them
     data share   1 - (posterior variance / prior variance): what the data say, not the prior; readings wholly of one
                  stage count as in the split
-    unclear      the interval reaches further than 10 % from the figure, or the fit names no stage at all
+    unclear      the interval reaches further than 10 % from the figure, or the fit names no stage at all; what a
+                 common factor adds to it does not count: it tells no stages apart, nor does any group lessen it
 
 A group's interval follows from the covariance of its members. With posterior variance v and prior variance v0, the data
 hold 1/v - 1/v0 of information; N times as many iterations hold N times that, and are enough where N (1/v - 1/v0) + 1/v0
@@ -69,6 +70,7 @@ class FittedSplit:
             bounds.sampling_j,
             bounds.own_j,
             np.where(shared, 1.0, bounds.unclear),
+            bounds.common_j,
             bounds.more,
         )
         return FittedSplit(
@@ -163,13 +165,15 @@ def _share(variance: NDArray[np.float64], prior: NDArray[np.float64]) -> Floats:
 def _bounds(plain: Bounds, energy: Floats, variance: Floats, prior: Floats, is_refused: bool) -> Bounds:
     figure = np.clip(energy, plain.low_j, plain.high_j)
     # What lies beyond the bounds that hold without any assumption shows how far off the fit is.
-    reach = SPREAD * np.sqrt(variance) + np.abs(energy - figure)
+    apart = SPREAD * np.sqrt(variance) + np.abs(energy - figure)
+    common = plain.common_j * figure / np.where(plain.energy_j > 0, plain.energy_j, np.inf)
+    reach = SPREAD * np.sqrt(variance + common**2) + np.abs(energy - figure)
     low = np.clip(figure - reach, plain.low_j, figure)
     high = np.clip(figure + reach, figure, plain.high_j)
     share = np.where(prior > 0, _share(variance, prior), 0.0)
     share = np.maximum(share, plain.data_share())
     own = plain.own_part()
-    wide = np.maximum(high - figure, figure - low) > NARROW * figure
+    wide = np.minimum(np.maximum(high - figure, figure - low), apart) > NARROW * figure
     unclear = (own < 0.95) & (wide | is_refused)
     target = (NARROW * np.maximum(figure, 1e-12) / SPREAD) ** 2
     known = np.maximum(1 / np.maximum(variance, 1e-30) - 1 / np.maximum(prior, 1e-30), 0.0)
@@ -185,6 +189,7 @@ def _bounds(plain: Bounds, energy: Floats, variance: Floats, prior: Floats, is_r
         sampling_j=nothing,
         own_j=own * figure,
         unclear=unclear.astype(np.float64),
+        common_j=common,
         more=more,
     )
 
