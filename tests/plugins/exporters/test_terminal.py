@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.attribution import COURSE_BY_SAMPLES
 from energyprof.model.report import RankingRow
 from energyprof.model.work_rows import TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
@@ -83,6 +84,17 @@ def test_a_domain_that_was_not_read_is_said_to_be_unknown_and_prints_no_joules(s
     assert told in " ".join(text.split())
     alone = rendered(sample.make_report([sample.Part("a", (120.0,))]))
     assert lines_after(text, "ledger")[:2] == lines_after(alone, "ledger")[:2]
+
+
+def test_the_rate_of_a_counter_is_told_from_that_of_the_samples_that_tell_its_course(sample):
+    report = sample.make_report([sample.Part("a", (120.0,))], (sample.CPU,))
+    (row,) = report.domains
+    row = replace(row, period_s=0.02, achieved_hz=2.2, notes=(f"{COURSE_BY_SAMPLES}, one every 20 ms",))
+
+    text = " ".join(rendered(replace(report, domains=(row,))).split())
+
+    assert "counter 2.2 Hz, its course by samples of 20 ms" in text
+    assert "read every" not in text
 
 
 def test_a_run_of_which_nothing_was_read_prints_no_joules(sample):
