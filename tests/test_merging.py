@@ -216,8 +216,14 @@ def test_times_are_those_of_the_wall_clock_whenever_hosts_were_started(tmp_path:
 
 def test_units_of_hosts_add_up_and_the_last_metric_counts(tmp_path: Path) -> None:
     # b's clock since its start is behind, but by the wall clock its metric is the later one.
-    a = Told((Metric("accuracy", 0.8, 9_000_000_000 + 10 * MS, 1),), (UnitCount("image", 10.0),))
-    b = Told((Metric("accuracy", 0.9, 2_000_000_000 + 20 * MS, 2),), (UnitCount("image", 5.0),))
+    a = Told(
+        (Metric("accuracy", 0.8, 9_000_000_000 + 10 * MS, 1),),
+        (UnitCount("image", 10.0, 9_000_000_000, 3.0, 9_000_000_000),),
+    )
+    b = Told(
+        (Metric("accuracy", 0.9, 2_000_000_000 + 20 * MS, 2),),
+        (UnitCount("image", 5.0, 2_000_000_000 + 5 * MS, 1.0, 2_000_000_000 + 7 * MS),),
+    )
     parts = [
         record(tmp_path / "a.eprof", "a", boot_ns=9_000_000_000, told=a),
         record(tmp_path / "b.eprof", "b", boot_ns=2_000_000_000, told=b),
@@ -225,7 +231,10 @@ def test_units_of_hosts_add_up_and_the_last_metric_counts(tmp_path: Path) -> Non
 
     merged(tmp_path / "both.eprof", *parts)
 
-    report = energyprof.load(tmp_path / "both.eprof").report()
+    run = energyprof.load(tmp_path / "both.eprof")
+    report = run.report()
+    (images,) = run.trace.told.units
+    assert (images.count, images.first_count, images.last_ns) == (15.0, 3.0, (images.first_ns or 0) + 7 * MS)
     assert [(unit.name, unit.count) for unit in report.units] == [("image", 15.0)]
     (metric,) = report.metrics
     assert (metric.value, metric.times) == (0.9, 3)

@@ -319,7 +319,12 @@ def _write(  # noqa: PLR0913, PLR0917 - all that a merged run is
 
 
 def _moved_told(told: Told, by_ns: int) -> Told:
-    return replace(told, metrics=tuple(replace(metric, t_ns=metric.t_ns + by_ns) for metric in told.metrics))
+    def moved(t_ns: int | None) -> int | None:
+        return None if t_ns is None else t_ns + by_ns
+
+    metrics = tuple(replace(metric, t_ns=metric.t_ns + by_ns) for metric in told.metrics)
+    units = tuple(replace(unit, first_ns=moved(unit.first_ns), last_ns=moved(unit.last_ns)) for unit in told.units)
+    return Told(metrics, units)
 
 
 def _costs(recorders: Sequence[RecorderFacts]) -> RecorderFacts:

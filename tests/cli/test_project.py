@@ -87,6 +87,8 @@ def test_recordings_give_their_energies_with_interval_and_provenance(place: Any)
     assert by_stage["assumed"]["request_j"]["value"] == pytest.approx(answer["total_sum"]["energy_j"] / 5)
     assert by_number["grounds"]["training"]["provenance"] == measured["provenance"]
     assert measured["low_j"] < measured["high_j"]
+    (said,) = by_number["grounds"]["request"]["cautions"]
+    assert "% was spent outside of stages)" in said  # imports
     overtaking = by_number["overtaking_days"]
     assert overtaking["latest"] / overtaking["earliest"] == pytest.approx(5 / 2)  # of requests: the model is the same
     assert json.loads(counted.stdout)["common_error"] is None

@@ -41,3 +41,15 @@ def test_nothing_told_is_nothing() -> None:
 def test_facts_that_make_none_are_refused() -> None:
     with pytest.raises(CaptureError):
         told_of({"units": [{"name": "request"}]})
+
+
+def test_when_the_first_and_the_last_of_all_processes_were_told_is_kept() -> None:
+    log, first, child = ToldLog(), process("5-1"), process("6-1")
+
+    log.take(first, {"metrics": [], "units": [["request", "9.0"]], "units_at": [["request", "1.0", 40, 90]]})
+    log.take(child, {"metrics": [], "units": [["request", "8.0"]], "units_at": [["request", "4.0", 20, 70]]})
+
+    (unit,) = log.told().units
+    assert unit == UnitCount("request", 17.0, first_ns=1_020, first_count=4.0, last_ns=1_090)
+    assert unit.later_count == 13.0
+    assert told_of(json.loads(json.dumps(told_json(log.told())))) == log.told()

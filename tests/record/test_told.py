@@ -79,6 +79,15 @@ def test_what_is_told_again_is_written_whole_and_not_too_often() -> None:
     assert frames() == []
 
 
+def test_the_first_units_and_when_they_and_the_last_were_told_are_written() -> None:
+    energyprof.units("request", 2)
+    energyprof.units("request", 3)
+
+    ((name, first_count, first_ns, last_ns),) = frames()[0]["units_at"]
+    assert (name, first_count) == ("request", "2.0")
+    assert 0 < first_ns < last_ns
+
+
 def test_nothing_is_kept_where_nothing_records() -> None:
     lanes.is_recording = False
 

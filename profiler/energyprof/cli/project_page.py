@@ -18,7 +18,7 @@ from energyprof.model.line_breaks import wrapped
 from energyprof.model.range import Range
 
 if TYPE_CHECKING:
-    from energyprof.cli.project_command import Energy
+    from energyprof.cli.projected_energy import Energy
 
 SCHEMA = "energyprof-projection/1"
 GROUND = 12
@@ -49,6 +49,8 @@ def page(told: Told, width: int) -> str:
     lines = [*wrapped(verdict(found), width), "estimated (model): a linear projection of", ""]
     for name, basis in _grounds(told):
         lines += wrapped(basis, width, f"  {name:{GROUND}}", " " * (GROUND + 2))
+    for caution in (*told.training.cautions, *told.request.cautions):
+        lines += wrapped(caution, width, "  note: ", "  ")
     lines += ["", *characters(found, width), ""]
     legend = "-  all trainings   *  serving so far   : .  their bounds"
     lines += [*wrapped(legend, width, "  ", "  "), ""]
@@ -80,8 +82,8 @@ def document(told: Told) -> str:
         "provenance": ESTIMATED,
         "formula": "serving = clients * requests_per_client_day * request_j * days; training = trainings * training_j",
         "grounds": {
-            "training": {"provenance": told.training.provenance, "basis": told.training.basis},
-            "request": {"provenance": told.request.provenance, "basis": told.request.basis},
+            name: {"provenance": one.provenance, "basis": one.basis, "cautions": one.cautions}
+            for name, one in (("training", told.training), ("request", told.request))
         },
         "assumed": {name: range_document(getattr(found.assumed, name)) for name in NAMES},
         "overtaking_days": {

@@ -25,6 +25,17 @@ class UnitCount:
 
     name: str
     count: float
+    first_ns: int | None = None
+    """CLOCK_MONOTONIC at which some were first told; None: not known."""
+    first_count: float = 0.0
+    """How many were told then."""
+    last_ns: int | None = None
+    """When some were told last."""
+
+    @property
+    def later_count(self) -> float:
+        """How many were told after the first, up to the last: what was done between the two."""
+        return self.count - self.first_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +53,22 @@ def joined(parts: Iterable[Told]) -> Told:
     """Return what several processes told as one: the last of their metrics, the sums of their units."""
     last: dict[str, Metric] = {}
     times: dict[str, int] = {}
-    units: dict[str, float] = {}
+    units: dict[str, UnitCount] = {}
     for part in parts:
         for metric in part.metrics:
             times[metric.name] = times.get(metric.name, 0) + metric.times
             last[metric.name] = max(last.get(metric.name, metric), metric, key=lambda one: one.t_ns)
         for unit in part.units:
-            units[unit.name] = units.get(unit.name, 0.0) + unit.count
+            units[unit.name] = _added(units[unit.name], unit) if unit.name in units else unit
     return Told(
         tuple(replace(last[name], times=times[name]) for name in sorted(last)),
-        tuple(UnitCount(name, units[name]) for name in sorted(units)),
+        tuple(units[name] for name in sorted(units)),
     )
+
+
+def _added(one: UnitCount, other: UnitCount) -> UnitCount:
+    count = one.count + other.count
+    if one.first_ns is None or one.last_ns is None or other.first_ns is None or other.last_ns is None:
+        return UnitCount(one.name, count)
+    first = one if one.first_ns <= other.first_ns else other
+    return UnitCount(one.name, count, first.first_ns, first.first_count, max(one.last_ns, other.last_ns))

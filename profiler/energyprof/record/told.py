@@ -71,7 +71,8 @@ class ToldHere:
         """Begin anew: in a forked child what was told so far is the parent's, and so may be the lock."""
         self._lock = RLock()  # re-entrant: a signal handler may tell something too
         self._metrics: dict[str, tuple[float, int, int]] = {}
-        self._units: dict[str, float] = {}
+        self._units: dict[str, tuple[float, float, int, int]] = {}
+        """Count, the first told, when that was, when the last was."""
         self._refused: set[str] = set()
         self._is_new = False
         self._written_s = -math.inf
@@ -101,7 +102,12 @@ class ToldHere:
             before = self._units.get(name)
             if before is None and len(self._units) >= NAME_LIMIT:
                 return
-            self._units[name] = amount + (before or 0.0)
+            now_ns = perf_counter_ns()
+            self._units[name] = (
+                (amount, amount, now_ns, now_ns)
+                if before is None
+                else (before[0] + amount, before[1], before[2], now_ns)
+            )
             self._is_new = True
         self.wake()
 
@@ -115,10 +121,11 @@ class ToldHere:
             return
         with self._lock:
             metrics = [[name, repr(value), t_ns, times] for name, (value, t_ns, times) in self._metrics.items()]
-            units = [[name, repr(count)] for name, count in self._units.items()]
+            units = [[name, repr(told[0])] for name, told in self._units.items()]
+            units_at = [[name, repr(first), *at_ns] for name, (_, first, *at_ns) in self._units.items()]
             self._is_new = False
         self._written_s = now_s
-        yield pack_frame(TOLD, 0, to_json({"metrics": metrics, "units": units}))
+        yield pack_frame(TOLD, 0, to_json({"metrics": metrics, "units": units, "units_at": units_at}))
 
 
 def _unheard(line: str) -> None:

@@ -1,0 +1,110 @@
+"""What a request took: between the first answer and the last where that can be told, else of the whole run, said so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from energyprof.capture import CaptureWriter
+from energyprof.cli import main
+from energyprof.model.domain import Domain
+from energyprof.model.ids import DomainId
+from energyprof.model.power import Readings
+from energyprof.model.told import Told, UnitCount
+from energyprof.model.trace import RecorderFacts, RunFacts
+
+MS = 1_000_000
+BOOT_NS = 5_000_000_000
+LOADING_W, SERVING_W = 100.0, 20.0
+LOAD = ["--clients", "1000", "--requests-per-client-day", "5", "--days", "30"]
+
+
+def served(path: Path, *units: UnitCount, power_w: Sequence[float] = (LOADING_W,) * 10 + (SERVING_W,) * 20) -> Path:
+    """Write a run of 300 ms, a reading every 10 ms: a server that loads for 100 ms and answers from then on."""
+    writer = CaptureWriter(path)
+    writer.set_run(RunFacts(("serve.py",), 1_800_000_000 * 10**9, BOOT_NS, BOOT_NS + 300 * MS, 0, "a", 2))
+    writer.set_recorder(RecorderFacts(recorder_s=0.001, spans=0))
+    writer.set_told(Told((), units))
+    id_ = DomainId("cpu")
+    writer.add_domains([Domain(id_, "test", "sensor", "energy", 1e-6, "cpu", period_ns=10 * MS, baseline_w=1.0)])
+    t_ns = BOOT_NS + np.arange(len(power_w) + 1, dtype=np.int64) * 10 * MS
+    raw = np.append(0, np.cumsum(np.rint(np.array(power_w) * 1e4))).astype(np.int64)
+    writer.add_readings({id_: Readings(t_ns, t_ns, raw, np.zeros(len(raw), np.uint8))})
+    writer.finish()
+    return path
+
+
+def told(name: str, count: float, first_ms: int, last_ms: int, first_count: float = 1.0) -> UnitCount:
+    return UnitCount(name, count, BOOT_NS + first_ms * MS, first_count, BOOT_NS + last_ms * MS)
+
+
+def projected(capsys: pytest.CaptureFixture[str], path: Path, *words: str) -> dict[str, Any]:
+    assert main(["project", "1kWh", str(path), *LOAD, *words, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_start_and_loading_are_in_no_request_that_was_counted_as_it_was_answered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = served(tmp_path / "serve.eprof", told("request", 19, first_ms=110, last_ms=290))
+
+    found = projected(capsys, path)
+
+    assert found["assumed"]["request_j"]["value"] == pytest.approx(SERVING_W * 0.18 / 18, rel=1e-3)
+    ground = found["grounds"]["request"]
+    assert ground["basis"].endswith("serve.eprof from the first answer to the last, by 18 requests")
+    (start,) = ground["cautions"]
+    assert start.startswith("not in a request: 10.4 J before the first answer")
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        UnitCount("request", 20),
+        told("request", 20, 290, 290, first_count=20),
+        told("request", 20, 293, 297),
+        told("request", 20, 110, 400),
+    ],
+    ids=["in a recording of before", "all at once", "within a reading", "beyond the last reading"],
+)
+def test_where_the_answers_are_not_told_apart_the_whole_run_is_divided_and_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], unit: UnitCount
+) -> None:
+    found = projected(capsys, served(tmp_path / "serve.eprof", unit))
+
+    assert found["assumed"]["request_j"]["value"] == pytest.approx((10.0 + 4.0) / 20, rel=1e-3)
+    ground = found["grounds"]["request"]
+    assert ground["basis"].endswith("serve.eprof by 20 requests")
+    (said,) = ground["cautions"]
+    assert "start of the program and loading included" in said
+
+
+def test_what_is_no_request_by_its_name_or_its_count_is_asked_about(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = served(tmp_path / "serve.eprof", told("image", 2.5, 290, 290, first_count=2.5))
+
+    assert main(["project", "1kWh", str(path), *LOAD, "--width", "200"]) == 0
+
+    out = capsys.readouterr().out
+    assert "serve.eprof by 2.50 of 'image'" in out
+    assert "note: 'image' is taken for a request, being all that the program counted" in out
+    assert "note: 2.50 is no whole number of requests: is each counted once?" in out
+
+
+def test_a_number_of_requests_that_is_given_is_of_the_whole_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = served(tmp_path / "serve.eprof", told("request", 19, first_ms=110, last_ms=290))
+
+    found = projected(capsys, path, "--requests-in-run", "7")
+
+    assert found["assumed"]["request_j"]["value"] == pytest.approx(2.0, rel=1e-3)
+    assert found["grounds"]["request"]["basis"].endswith("serve.eprof by 7 requests")
