@@ -133,6 +133,16 @@ def test_no_line_is_wider_than_it_was_asked_for(capsys: pytest.CaptureFixture[st
     assert out.count("energy of both") == (6 if width < 104 else 1)
 
 
+def test_an_early_crossing_is_told_in_hours_and_no_part_is_rounded_to_all(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = project(capsys, "1kWh", "3.2J", "--clients", "1M", "--requests-per-client-day", "3.5", "--days", "365")
+
+    assert out.startswith("Serving overtakes training after 7.71 h.")
+    assert "serving is  over 99.9 % of both" in out
+    (days,) = (line for line in out.splitlines() if "days " in line and "182 .. 730" in line)
+    assert days.count("7.71 h") == 1
+    assert "one training is not halved" in out
+
+
 def test_an_energy_below_nothing_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--clients", "1", "--requests-per-client-day", "1", "--days", "1"]
 

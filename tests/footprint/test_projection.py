@@ -122,9 +122,34 @@ def test_the_picture_is_svg_with_both_curves_bands_and_a_description() -> None:
 
 
 def test_no_mark_is_drawn_where_they_do_not_meet() -> None:
-    root = ElementTree.fromstring(svg(project(replace(PLAIN, clients=Range.exactly(0.01)))))
+    never = project(replace(PLAIN, clients=Range.exactly(0.0)))
 
-    assert not list(root.iter("{http://www.w3.org/2000/svg}circle"))
+    assert not list(ElementTree.fromstring(svg(never)).iter("{http://www.w3.org/2000/svg}circle"))
+    assert not any("X" in line for line in characters(never, width=74))
+
+
+@pytest.mark.parametrize("clients", [4000.0, 1e-4, 1e-9])
+def test_a_crossing_far_from_the_days_asked_for_is_seen_on_logarithmic_axes(clients: float) -> None:
+    found = project(replace(UNSURE, clients=Range.exactly(clients)))
+
+    lines = characters(found, width=60)
+    (line,) = (line for line in lines if "X" in line)
+    assert 0.1 < (line.index("X") - line.index("|")) / (60 - line.index("|")) < 0.97
+    assert "^" in lines[-2]
+    root = ElementTree.fromstring(svg(found))
+    (mark,) = root.iter("{http://www.w3.org/2000/svg}circle")
+    assert 100 < float(mark.get("cx", "0")) < 690
+    assert "both axes are logarithmic" in "".join(root.itertext())
+    (horizon,) = (one for one in root.iter() if one.get("class") == "horizon")
+    assert 90 < float(horizon.get("x1", "0")) <= 700
+
+
+def test_one_training_is_doubled_and_not_halved() -> None:
+    (row,) = (
+        row for row in project(replace(PLAIN, trainings=Range.exactly(1.0))).sensitivity if row.name == "trainings"
+    )
+
+    assert (row.low, row.high, row.total_j) == (1.0, 2.0, (7000.0, 8000.0))
 
 
 @pytest.mark.parametrize(

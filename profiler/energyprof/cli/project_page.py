@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energyprof.cli.fitted_table import fitted_table
 from energyprof.footprint.footprint import ESTIMATED, footprint
 from energyprof.footprint.projection import COMMON_ERROR, Projection, Sensitivity
-from energyprof.footprint.projection_chart import characters, span_days, verdict
+from energyprof.footprint.projection_chart import axes, characters, span_days, verdict
 from energyprof.model import amounts
 from energyprof.model.footprint_document import footprint_document, range_document
 from energyprof.model.footprint_rows import Assumptions, FootprintRow
@@ -52,8 +52,13 @@ def page(told: Told, width: int) -> str:
     for caution in (*told.training.cautions, *told.request.cautions):
         lines += wrapped(caution, width, "  note: ", "  ")
     lines += ["", *characters(found, width), ""]
-    legend = "-  all trainings   *  serving so far   : .  their bounds"
-    lines += [*wrapped(legend, width, "  ", "  "), ""]
+    legend = "-  all trainings   *  serving so far   : .  their bounds   X  they cross   ^  days asked for"
+    lines += wrapped(legend, width, "  ", "  ")
+    if axes(found)[0].is_log:
+        lines += wrapped(
+            "both axes are logarithmic, so that the crossing and the days asked for are seen", width, "  ", "  "
+        )
+    lines.append("")
     share = found.serving_j.value / found.total_j.value if found.total_j.value > 0 else 0.0
     after = amounts.days(found.assumed.days)
     lines += [
@@ -61,7 +66,7 @@ def page(told: Told, width: int) -> str:
         f"  training    {amounts.energy(found.training_j)}",
         f"  serving     {amounts.energy(found.serving_j)}",
         f"  both        {amounts.energy(found.total_j)}",
-        f"  serving is  {share * 100:.0f} % of both",
+        f"  serving is  {_share(share)} of both",
     ]
     for name, figure, basis in _footprint_rows(told):
         lines += wrapped(figure, width, f"  {name:{GROUND}}", " " * 16)
@@ -69,7 +74,9 @@ def page(told: Told, width: int) -> str:
     lines += ["", *wrapped("what matters most, one assumption moved and the others as they are", width)]
     heads = ("assumption", "from .. to", "overtaking after", "energy of both")
     lines += [f"  {line}" for line in fitted_table(heads, [*map(_moved, found.sensitivity)], width - 2)]
-    lines += [] if all(row.has_bounds for row in found.sensitivity) else ["  * it had no bounds: halved and doubled"]
+    if not all(row.has_bounds for row in found.sensitivity):
+        single = "; one training is not halved" if found.assumed.trainings == Range.exactly(1.0) else ""
+        lines += wrapped(f"it had no bounds: halved and doubled{single}", width, "  * ", "    ")
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -154,10 +161,22 @@ def _footprint_rows(told: Told) -> Iterator[tuple[str, str, str]]:
 
 
 def _moved(row: Sensitivity) -> tuple[str, str, str, str]:
-    days = " .. ".join("never" if end is None else amounts.days(Range.exactly(end)) for end in row.days)
-    total = " .. ".join(amounts.energy(Range.exactly(end)) for end in row.total_j)
+    days = _from_to(("never" if end is None else amounts.days(Range.exactly(end))) for end in row.days)
+    total = _from_to(amounts.energy(Range.exactly(end)) for end in row.total_j)
     moved = f"{_figure(row, row.low)} .. {_figure(row, row.high)}"
     return NAMES.get(row.name, BOTH), moved, days, f"{total}{'' if row.has_bounds else ' *'}"
+
+
+def _from_to(ends: Iterable[str]) -> str:
+    """Return both ends, or one where they read the same: what is moved does not move it."""
+    return " .. ".join(dict.fromkeys(ends))
+
+
+def _share(part: float) -> str:
+    """Return a part as percent, never all or nothing where the other has something."""
+    if 0.999 < part < 1:
+        return "over 99.9 %"
+    return "under 0.1 %" if 0 < part < 0.001 else f"{amounts.digits(round(part * 100, 1))} %"
 
 
 def _figure(row: Sensitivity, value: float) -> str:

@@ -138,6 +138,8 @@ def _moved(assumed: Assumed, name: str, common: CommonError | None) -> Sensitivi
     given: Range = getattr(assumed, name) if apart is None else apart
     is_one = given.is_exact and apart is None
     low, high = (given.value * factor for factor in HALF_AND_DOUBLE) if is_one else (given.low, given.high)
+    if is_one and name == "trainings" and given.value >= 1:
+        low = max(low, 1.0)  # there is no half training
     middle = _middle(assumed)
     ends = [project_middle(replace(middle, **{name: Range.exactly(end)})) for end in (low, high)]
     return Sensitivity(

@@ -22,7 +22,7 @@ JOULES: Final = (("MJ", 1e6), ("kJ", 1e3), ("J", 1.0), ("mJ", 1e-3), ("\u00b5J",
 MASSES: Final = (("kt", 1e9), ("t", 1e6), ("kg", 1e3), ("g", 1.0), ("mg", 1e-3), ("\u00b5g", 1e-6))
 """Of CO2e, in grams."""
 YEARS: Final = (("years", 365.25),)
-DAYS: Final = (("days", 1.0),)
+DAYS: Final = (("days", 1.0), ("h", 1 / 24), ("min", 1 / 1440), ("s", 1 / 86400))
 POWERS: Final = (("MW", 1e6), ("kW", 1e3), ("W", 1.0), ("mW", 1e-3))
 
 SMALLEST: Final = 1e-4
@@ -78,15 +78,20 @@ def count(amount: Range) -> str:
 
 
 def days(amount: Range) -> str:
-    """Return days, or years where they are many: `12.5 days`, `3.4 years`."""
+    """Return days, years where they are many, hours or less where they are few: `12.5 days`, `3.4 years`, `1.64 h`."""
     if amount.is_exact and amount.value == int(amount.value) and amount.value < 2 * 365.25:
         return "1 day" if amount.value == 1 else f"{int(amount.value)} days"
-    return in_units(amount, YEARS if amount.value >= 2 * 365.25 else DAYS)
+    return in_units(amount, day_units(amount.value))
+
+
+def day_units(size: float) -> Units:
+    """Return what so many days are written in: years from two on."""
+    return YEARS if size >= 2 * 365.25 else DAYS
 
 
 def in_units(amount: Range, units: Units) -> str:
     """Return a figure with its bounds in the one unit that fits the figure."""
-    name, factor = _unit(max(abs(amount.value), 1e-300) if amount.value else abs(amount.high), units)
+    name, factor = unit_of(max(abs(amount.value), 1e-300) if amount.value else abs(amount.high), units)
     scaled = amount.times(1 / factor)
     if 0 < scaled.high < SMALLEST:
         return f"under {SMALLEST:.4f} {name}"
@@ -120,5 +125,6 @@ def _money_digits(value: float) -> str:
     return f"{value:,.2f}".replace(",", " ") if abs(value) < 1000 else digits(value)
 
 
-def _unit(size: float, units: Units) -> tuple[str, float]:
+def unit_of(size: float, units: Units) -> tuple[str, float]:
+    """Return the unit that fits a figure, and what it is a multiple of."""
     return next((unit for unit in units if size >= 0.9995 * unit[1]), units[-1])
