@@ -64,6 +64,22 @@ def test_a_count_beside_the_power_of_everything_counts_for_the_rent(capsys: pyte
     assert found["facility_j"]["value"] == pytest.approx(900 * 3 * 3600)
 
 
+def test_the_rent_is_told_with_its_price_and_how_to_give_one_where_there_is_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ("--hardware", "H100-SXM", "--count", "8", "--hours", "24", "--width", "200")
+
+    _, unpriced, _ = estimate(capsys, *words)
+    _, priced, _ = estimate(capsys, *words, "--device-price", "2..4")
+    _, of_table, _ = estimate(capsys, "--hardware", "V100-SXM2", "--count", "64", "--hours", "79.2", "--width", "200")
+
+    assert "rent        not known" in unpriced
+    assert "give --device-price, USD for one of them and an hour" in unpriced
+    assert "rent        576.00 USD (384.00 to 768.00)" in priced
+    assert "to 12 600)" in of_table  # as table 3 of Strubell et al. has it, to three digits
+    assert "0.74 (preemptible) to 2.48 USD (on demand) an hour in 2019" in of_table
+
+
 def test_the_paper_is_reproduced_in_both_formats(capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = estimate(capsys, "--reproduce", "strubell2019")
     rows = document(capsys, "--reproduce", "strubell2019")["rows"]

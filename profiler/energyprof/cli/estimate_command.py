@@ -17,6 +17,7 @@ SUMMARY = "Estimate the energy, carbon and rent of a training from a description
 EXAMPLES = f"""\
 examples:
   energyprof estimate --hardware H100-SXM --count 8 --hours 24 --region FR
+  energyprof estimate --hardware H100-SXM --count 8 --hours 24 --device-price 2..4     its rent in the cloud, too
   energyprof estimate --hardware A100-SXM --parameters 7B --tokens 1T --utilization 40%
   energyprof estimate --watts 1415.78 --hours 12 --pue 1.58 --carbon 432.7      as in Strubell et al. 2019
   energyprof estimate --device-watts 250 --cpu-watts 90 --dram-watts 20 --count 8 --hours 12
@@ -51,7 +52,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     power.add_argument("--cpu-watts", type=positive, metavar="W", help="of the host's processors, p_cpu")
     power.add_argument("--dram-watts", type=positive, metavar="W", help="of the host's memory, p_dram")
     add_footprint_options(parser)
-    parser.add_argument("--device-price", type=bounds, metavar="USD", help="rent of one accelerator for an hour")
+    parser.add_argument(
+        "--device-price", type=bounds, metavar="USD", help="rent of one accelerator for an hour, or its bounds: 2..4"
+    )
     parser.add_argument("--reproduce", choices=PAPERS, help="the figures of a paper beside what comes out here")
     parser.add_argument("-f", "--format", choices=("table", "json"), default="table", help="default: table")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")

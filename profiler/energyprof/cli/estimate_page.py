@@ -35,8 +35,8 @@ def page(found: Estimate, width: int) -> str:
         *_work_rows(found),
         *footprint_lines(found.footprint, pue_basis=_pue_basis(found)),
     ]
-    if found.rent_usd is not None:
-        rows.append(("rent", amounts.money(found.rent_usd, "USD"), found.rent_basis))
+    rent = "not known" if found.rent_usd is None else amounts.money(found.rent_usd, "USD")
+    rows.append(("rent", rent, found.rent_basis))
     lines += _table(rows, width)
     lines += ["", *wrapped(_bounds_said(found), width)]
     return "".join(f"{line}\n" for line in lines)

@@ -14,6 +14,7 @@ from energyprof.cli.given_numbers import positive
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
 from energyprof.model import amounts
+from energyprof.model.range import Range
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -109,6 +110,8 @@ def page(found: Prediction, runs: Sequence[ShapedRun], target: dict[str, float],
         f"  {one.energy_j:10.4g} J  {', '.join(f'{name} {value:g}' for name, value in one.shape.items())}  {one.name}"
         for one in runs
     ]
+    for warning in _dearer(runs, target, found.energy_j.value):
+        lines += textwrap.wrap(warning, width, initial_indent="  ", subsequent_indent="  ")
     for pattern in found.not_powers:
         lines += textwrap.wrap(f"  warning: the operations of {pattern} are no power of the shape", width)
     return "".join(f"{line}\n" for line in lines)
@@ -141,9 +144,10 @@ def _tests(found: Prediction, runs: int) -> Iterator[str]:
     if worst is None:
         yield f"error not known: {runs} recordings are needed for the figure itself; add larger ones to test it with"
     else:
+        which = "the only test" if len(found.held_out) == 1 else f"the worst of {len(found.held_out)} tests"
         yield (
-            f"tested: fitted to shapes up to {worst.fitted_to}, missed {worst.name} by {worst.miss * 100:+.0f} %, the "
-            f"worst of {len(found.held_out)} tests{', which gives the bounds' if found.has_bounds else ''}"
+            f"tested: fitted to shapes up to {worst.fitted_to}, missed {worst.name} by {_miss(worst.miss)}, "
+            f"{which}{', which gives the bounds' if found.has_bounds else ''}"
         )
         yield from _distance(found)
     if found.repeat_spread is None:
@@ -153,9 +157,23 @@ def _tests(found: Prediction, runs: int) -> Iterator[str]:
         yield f"recordings of one shape differ by up to {found.repeat_spread * 100:.0f} %{added}"
 
 
+def _miss(miss: float) -> str:
+    """Return a miss in percent; where it is large, how many times the prediction was measured, too."""
+    times = f" ({1 / (1 + miss):.3g} times as much was measured)" if -1 < miss < -0.5 else ""
+    return f"{miss * 100:+.0f} %{times}"
+
+
+def _dearer(runs: Sequence[ShapedRun], target: dict[str, float], energy_j: float) -> Iterator[str]:
+    """Yield a warning of each smaller shape that took more than the target is said to."""
+    for run in runs:
+        if run.energy_j > energy_j and all(run.shape[name] <= target.get(name, run.shape[name]) for name in run.shape):
+            took = amounts.small_energy(Range.exactly(run.energy_j))
+            yield f"warning: {run.name} took {took}, more than is told here of a shape no smaller: do not rely on it"
+
+
 def _distance(found: Prediction) -> Iterator[str]:
     last = found.held_out[-1]
-    yield f"the largest shape, {last.name}, from all others: {last.miss * 100:+.0f} %"
+    yield f"the largest shape, {last.name}, from all others: {_miss(last.miss)}"
     if found.factor > found.tested_factor or not found.has_bounds:
         far = (
             f"beyond what was tested: {found.factor:.3g} times as much as the largest recording, tested up to "

@@ -30,7 +30,7 @@ class Axis:
     def at(self, part: float) -> float:
         """Return the figure that lies so far along the axis."""
         if self.is_log:
-            return self.low * (self.high / self.low) ** part
+            return self.low * math.pow(self.high / self.low, part)
         return self.low + part * (self.high - self.low)
 
     def ticks(self, most: int) -> list[tuple[float, str]]:

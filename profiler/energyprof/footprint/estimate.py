@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from energyprof.errors import InputError
 from energyprof.footprint import training
@@ -11,6 +12,10 @@ from energyprof.footprint.footprint import ESTIMATED, footprint
 from energyprof.footprint.training import Work
 from energyprof.model.footprint_rows import Assumptions, FootprintRow
 from energyprof.model.range import Range
+
+NO_PRICE: Final = (
+    "prices change daily, and the table has none of it: give --device-price, USD for one of them and an hour"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,7 @@ def _rent(described: Description, work: Work) -> tuple[Range | None, str]:
     if described.usd_per_hour is not None:
         return work.device_hours.times(described.usd_per_hour), "as given"
     if described.accelerator is None or described.accelerator.usd_per_hour is None:
-        return None, ""
+        return None, NO_PRICE
     low, high = described.accelerator.usd_per_hour
     year = described.accelerator.price_year
     basis = f"{low:g} (preemptible) to {high:g} USD (on demand) an hour in {year}, arXiv 1906.02243"
