@@ -125,7 +125,7 @@ def test_the_narrow_list_names_each_accelerator_with_its_figures_and_its_source_
     lines = out.splitlines()
     at = next(place for place, line in enumerate(lines) if line.startswith("TPUv4"))
     assert lines[at].split()[:4] == ["TPUv4", "2020", "192", "275"]
-    assert lines[at + 1] == "  https://arxiv.org/abs/2304.01433"
+    assert lines[at + 1] == "  https://arxiv.org/abs/2304.01433 *^"
 
 
 @pytest.mark.parametrize(
