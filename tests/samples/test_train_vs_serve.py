@@ -54,7 +54,7 @@ def test_projection_overtakes_when_all_requests_took_what_training_did(folder: P
     assert training.measured.energy_j is not None
     assert request.per_unit is not None
     request_j = found["assumed"]["request_j"]["value"]
-    assert 0 < request_j < request.per_unit.energy_j  # without the start of the program
+    assert 0 < request_j <= request.per_unit.energy_j  # as long as it runs, a start weighs little or is told apart
     assert found["overtaking_days"]["value"] == pytest.approx(training.measured.energy_j / (1000 * 5 * request_j))
 
 
