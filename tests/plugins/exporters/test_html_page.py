@@ -167,7 +167,35 @@ def test_layers_have_their_phases_apart_with_intervals(sample):
 
     table = page[page.index('id="t-layers"') :]
     assert re.search(r"forward,\sJ.*backward,\sJ", table)
-    assert "<td>4.0 <small>\u00b10.5</small><td>6.0 <small>\u00b10.5</small>" in table
+    assert "<td>4.0<br><small>\u00b10.5</small><td>6.0<br><small>\u00b10.5</small>" in table
+
+
+def test_how_a_figure_is_known_stands_beside_the_name(sample):
+    page = rendered(sample.digits())
+
+    assert re.search(r"<thead><tr><th scope=col class=l><button data-k=t>Stage</button><th[^>]*><button[^>]*>how", page)
+
+
+def test_a_layer_too_short_to_be_recorded_is_named_by_the_layer_that_has_its_energy(sample):
+    net, step = layer("net", "total", 4.0), replace(layer("net.0", "total", None), parent="net", folded="too short")
+    inner = replace(layer("net.0.1", "total", None), parent="net.0", folded="too short")
+    page = rendered(replace(sample.digits(), layers=(net, step, inner, layer("loss", "total", 1.0))))
+
+    table = page[page.index('id="t-layers"') :]
+    names = re.findall("<th scope=row>(.*?)<td", table)
+    assert [re.sub("<[^>]*>", " ", one).split() for one in names] == [
+        ["net", "Linear", "with", "0", "Linear,", "0.1", "Linear:", "too", "short", "to", "be", "recorded"],
+        ["loss", "Linear"],
+    ]
+
+
+def test_calls_whose_layers_were_not_recorded_are_no_stage(sample):
+    report = sample.make_report([sample.Part("train", (5.0,), (sample.Part("<layers not recorded>", calls=52),))])
+    train, passed = report.stages
+    page = rendered(replace(report, stages=(train, replace(passed, facts={"passed_over": "not recorded"}))))
+
+    assert page.count("<tr id=r") == 1
+    assert "In 52 calls of models no layer was recorded" in page
 
 
 def test_power_that_is_not_known_is_no_line_at_zero(sample):

@@ -45,8 +45,8 @@ def shown(browser, tmp_path, report) -> None:
 def test_the_page_works_by_keyboard_and_its_parts_are_one_selection(browser, tmp_path, sample):
     shown(browser, tmp_path, sample.voice_assistant())
 
-    browser.evaluate("document.querySelector('#t-stages thead th:nth-child(2) button').click()")
-    own = browser.evaluate("[...document.querySelectorAll('#t-stages tbody tr')].map(r => number(r.cells[1]))")
+    browser.evaluate("document.querySelector('#t-stages thead th:nth-child(3) button').click()")
+    own = browser.evaluate("[...document.querySelectorAll('#t-stages tbody tr')].map(r => number(r.cells[2]))")
     known = [value for value in own if value is not None]
     assert known == sorted(known, reverse=True)
     browser.evaluate("document.querySelector('.ep .node[role=button]').focus()")
@@ -117,6 +117,14 @@ def test_no_figure_of_a_table_is_wider_than_its_column(browser, tmp_path, sample
         assert cut == []
 
 
+def test_tables_of_stages_and_layers_fit_a_usual_screen(browser, tmp_path, sample, layered_report):
+    browser.width(1280)
+    for report in (layered_report.layered(6, 100), sample.voice_assistant(), sample.digits()):
+        shown(browser, tmp_path, report)
+        frames = browser.evaluate("[...document.querySelectorAll('.t')].map(t => t.scrollWidth - t.clientWidth)")
+        assert frames == [0] * len(frames)
+
+
 def test_no_printed_table_is_wider_than_the_paper(browser, tmp_path, sample, layered_report):
     paper_px = 688  # A4 less its margins
     browser.width(paper_px)
@@ -146,8 +154,8 @@ def test_rows_out_of_sight_are_sorted_found_filtered_and_printed(browser, tmp_pa
     shown(browser, tmp_path, layered_report.layered(6, 400))
 
     assert browser.evaluate("window.find('encoder.layer.38.norm_after')") is True
-    browser.evaluate("document.querySelector('#t-layers thead th:nth-child(2) button').click()")
-    own = browser.evaluate(f"{ROWS}.map(row => number(row.cells[1]))")
+    browser.evaluate("document.querySelector('#t-layers thead th:nth-child(3) button').click()")
+    own = browser.evaluate(f"{ROWS}.map(row => number(row.cells[2]))")
     assert len(own) == 400
     assert own == sorted(own, reverse=True)
     browser.evaluate(

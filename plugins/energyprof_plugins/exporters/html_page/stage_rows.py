@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from energyprof.model.ids import StageId
+from energyprof.model.recorded_names import PASSED_OVER
 from energyprof.model.report import OUTSIDE, Report, StageRow
 from energyprof_plugins.exporters.account import Known, counted_domains, is_stage, known, microjoules
 from energyprof_plugins.exporters.figures import column_unit, grouped, joules, seconds
 from energyprof_plugins.exporters.html_page.markup import DEEPEST_PATH, badge, figure, name, path, rate, words
 from energyprof_plugins.exporters.html_page.section import Section
-from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table
+from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table, stacked
 
 MOST_ROWS: Final = 2000
 LAYER: Final = "module_class"
@@ -53,7 +54,10 @@ class StageTable:
         if not report.stages:
             hint = words('No stage was recorded; mark one with: with energyprof.stage("name"):')
             return Section("stages", "Stages", f"<p>{hint}</p>")
-        listed = [place for place, row in enumerate(report.stages) if is_stage(row) and not is_layer(row)]
+        listed = [
+            place for place, row in enumerate(report.stages)
+            if is_stage(row) and not is_layer(row) and PASSED_OVER not in row.facts
+        ]  # fmt: skip
         kept = frozenset(sorted(listed, key=lambda place: -self.total[place].energy_uj)[:MOST_ROWS])
         shown = [place for place in in_tree_order(report) if place in kept]
         if not shown:
@@ -63,11 +67,10 @@ class StageTable:
         each, each_j = column_unit(max((_per_call(self, place) for place in shown), default=0.0) or 1.0)
         with_embodied = any(report.stages[place].embodied_j is not None for place in shown)
         columns = [
-            Column("Stage", "t"), Column(f"itself, {unit}", "n"), INTERVAL, NAMELESS,
-            Column(f"in all, {unit}", "n"), INTERVAL,
-            *([Column(f"embodied, {unit}", "n")] if with_embodied else []),
-            Column("calls", "n"), Column(f"{each} / call", "n"), Column("wall", "n"), Column("on CPU", "n"),
-            Column("how it is known", "t"),
+            Column("Stage", "t"), Column("how it is known", "t"), Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
+            Column(f"in all, {unit}", "n", INTERVAL),
+            *([Column(f"embodied, {unit}", "n", INTERVAL)] if with_embodied else []),
+            Column("calls", "n"), Column(f"{each} / call", "n"), Column("wall", "n", "on CPU"),
         ]  # fmt: skip
         rows = [self._row(place, unit_j, each_j, with_embodied) for place in shown]
         lead = "In pipeline order; a column head sorts."
@@ -75,16 +78,19 @@ class StageTable:
             lead += f" {len(listed) - len(shown)} cheaper stages are left out; --format json has all."
         if len(listed) < sum(map(is_stage, report.stages)):
             lead += " Layers of models have a table of their own below."
+        passed = sum(row.calls for row in report.stages if PASSED_OVER in row.facts)
+        if passed:
+            calls = f"{grouped(passed)} call{'' if passed == 1 else 's'}"
+            lead += f" In {calls} of models no layer was recorded; they count to the layers, as inferred."
         return Table("stages", "Stages", columns, rows).section(lead, self._sums())
 
     def _row(self, place: int, unit_j: float, each_j: float, with_embodied: bool) -> Row:
         row, own, total = self.report.stages[place], self.own[place], self.total[place]
-        cells = [*_cells(own, unit_j), "", *_cells(total, unit_j)]
+        cells = [self.how(row, place), _energy(own, unit_j), "", _energy(total, unit_j)]
         if with_embodied:
-            cells.append(figure(row.embodied_j, row.embodied_low_j, row.embodied_high_j, unit_j)[0])
+            cells.append(stacked(*figure(row.embodied_j, row.embodied_low_j, row.embodied_high_j, unit_j)))
         each = "" if total.nothing or not row.calls else rate(_per_call(self, place), each_j)
-        cells += [grouped(row.calls), each, seconds(row.wall_s), seconds(row.cpu_s)]
-        cells.append(self.how(row, place))
+        cells += [grouped(row.calls), each, stacked(seconds(row.wall_s), seconds(row.cpu_s))]
         whole = name("/".join(row.path)) if len(row.path) > DEEPEST_PATH else ""
         place_in_code = f"{name(row.file)}:{row.line}" if row.file else ""
         title = ", ".join(filter(None, (whole, place_in_code)))
@@ -142,5 +148,5 @@ def _per_call(table: StageTable, place: int) -> float:
     return table.total[place].energy_j / calls if calls else 0.0
 
 
-def _cells(of: Known, unit_j: float) -> tuple[str, str]:
-    return ("", "") if of.nothing else figure(of.energy_j, *of.bounds_j, unit_j)
+def _energy(of: Known, unit_j: float) -> str:
+    return "" if of.nothing else stacked(*figure(of.energy_j, *of.bounds_j, unit_j))

@@ -17,12 +17,15 @@ from energyprof_plugins.exporters.html_page.markup import words
 from energyprof_plugins.exporters.html_page.section import Section
 
 TAG: Final = re.compile("<[^>]*>")
-PADDING_PX: Final = 17
+PADDING_PX: Final = 13
 """Left and right of a cell, and a part of a pixel."""
-WHISKER_PX: Final = 98
-WIDEST_NAME: Final = 34
-"""Digits beside a name; longer ones go on below."""
-WIDEST_TEXT: Final = 60
+WHISKER_PX: Final = 66
+WIDEST_NAME: Final = 24
+"""Digits that a name has at least; longer ones go on below where the page has no room for more."""
+WIDEST_TEXT: Final = 17
+"""Digits of what is no name and no figure: the longest badge."""
+SMALL: Final = 0.93
+"""Of a digit, of one in small type."""
 BADGE: Final = 2
 """Digits that the frame of a badge takes."""
 NARROW: Final = 0.65
@@ -45,16 +48,19 @@ class Column:
     head: str = ""
     kind: str = ""
     """`n`: sorts by number; `t`: by words; empty: not at all."""
+    below: str = ""
+    """What the second line of its cells is."""
 
 
 NAMELESS: Final = Column()
 """Where whiskers are drawn."""
-INTERVAL: Final = Column("95\u00a0%")
+INTERVAL: Final = "95\u00a0%"
+"""What stands below a figure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, as HTML; its last cell holds words."""
+    """One row, as HTML."""
 
     opening: str
     """Its tag."""
@@ -65,7 +71,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a section shows; whiskers are of the second column."""
+    """What a section shows; whiskers are of the column before them."""
 
     id: str
     title: str
@@ -75,11 +81,13 @@ class Table:
     def section(self, lead: str, below: str = "") -> Section:
         """Return the table with its filter above it."""
         heads = "".join(map(_head, self.columns))
-        body = "".join(map(_marked, self.rows))
+        body = "".join(_marked(row, self.columns) for row in self.rows)
+        pictured = self.columns.index(NAMELESS) - 1
         content = (
             f'<div class=bar hidden><label>Filter <input type=search data-for="t-{self.id}" '
             'placeholder="all words must match"></label><output></output></div>'
-            f'<div class="scroll t" tabindex=0 role=region aria-label="{self.title}"><table id="t-{self.id}" data-w=1>'
+            f'<div class="scroll t" tabindex=0 role=region aria-label="{self.title}">'
+            f'<table id="t-{self.id}" data-w={pictured}>'
             f"<caption>{self.title}</caption><thead><tr>{heads}</thead><tbody>{body}</tbody></table></div>{below}"
         )
         style = f"#t-{self.id}{{--c:{_widths(self.columns, self.rows)}}}\n"
@@ -90,13 +98,22 @@ def _head(column: Column) -> str:
     if not column.kind:
         return f"<th scope=col>{column.head}" if column.head else "<td>"
     side = " class=l" if column.kind == "t" else ""
-    return f"<th scope=col{side}><button data-k={column.kind}>{words(_joined(column.head))}</button>"
+    below = f"<br><small>{words(column.below)}</small>" if column.below else ""
+    return f"<th scope=col{side}><button data-k={column.kind}>{words(_joined(column.head))}</button>{below}"
 
 
-def _marked(row: Row) -> str:
+def stacked(shown: str, below: str) -> str:
+    """Return a cell of two lines: a figure, and in smaller type its interval or what else belongs to it."""
+    return f"{shown}<br><small>{below}</small>" if shown and below else f"<small>{below}</small>" if below else shown
+
+
+def _marked(row: Row, columns: Sequence[Column]) -> str:
     title = f' title="{row.name_title}"' if row.name_title else ""
-    figures = "".join(f"<td>{cell}" for cell in row.cells[:-1])
-    return f"{row.opening}<th scope=row{title}>{row.name}{figures}<td class=l>{row.cells[-1]}"
+    cells = (
+        f"<td class=l>{cell}" if column.kind == "t" else f"<td>{cell}"
+        for column, cell in zip(columns[1:], row.cells, strict=True)
+    )  # fmt: skip
+    return f"{row.opening}<th scope=row{title}>{row.name}{''.join(cells)}"
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> str:
@@ -107,13 +124,11 @@ def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> str:
             tracks.append(f"{WHISKER_PX + PADDING_PX}px")
         elif place == 0:
             widest = max((_widest_line(row.name) for row in rows), default=0.0)
-            tracks.append(f"var(--name,{_track(_wide_enough(column, min(widest, WIDEST_NAME)))})")
-        elif place < len(columns) - 1:
-            widest = max((_width(_plain(row.cells[place - 1])) for row in rows), default=0.0)
-            tracks.append(_track(_wide_enough(column, widest)))
+            tracks.append(f"minmax(var(--name,{_track(_wide_enough(column, min(widest, WIDEST_NAME)))}),1fr)")
         else:
-            widest = max((_width(_plain(row.cells[-1])) for row in rows), default=0.0) + BADGE
-            tracks.append(f"minmax({_track(_wide_enough(column, min(widest, WIDEST_TEXT)))},1fr)")
+            widest = max((_widest_line(row.cells[place - 1]) for row in rows), default=0.0)
+            widest = min(widest, WIDEST_TEXT) + BADGE if column.kind == "t" else widest
+            tracks.append(_track(_wide_enough(column, widest)))
     return " ".join(tracks)
 
 
@@ -123,6 +138,7 @@ def _track(characters: float) -> str:
 
 def _wide_enough(column: Column, cells: float) -> float:
     """Return digits that cells and head need; the head is broken between words where that saves much."""
+    cells = max(cells, SMALL * _width(column.below))
     arrow = ARROW if column.kind else 0
     on_one_line = BOLD * _width(column.head) + arrow
     if on_one_line <= cells + SPARE:
@@ -137,7 +153,7 @@ def _joined(head: str) -> str:
 
 
 def _widest_line(markup: str) -> float:
-    return max(_width(_plain(line)) for line in markup.split("<br>"))
+    return max(_width(_plain(line)) * (SMALL if line.startswith("<small>") else 1.0) for line in markup.split("<br>"))
 
 
 def _width(text: str) -> float:

@@ -19,7 +19,7 @@ from energyprof_plugins.exporters.console.trial_lines import trial_lines
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, words
 from energyprof_plugins.exporters.html_page.section import Section
-from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table
+from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table, stacked
 
 GLYPHS: Final = Glyphs(unicode=True)
 MOST_FUNCTIONS: Final = 100
@@ -34,9 +34,8 @@ def function_section(report: Report) -> Section:
         return Section("functions", "Functions", "")
     unit, unit_j = column_unit(max((row.total_j or 0.0) for row in found) or 1.0)
     columns = [
-        Column("Function", "t"), Column(f"itself, {unit}", "n"), INTERVAL, NAMELESS,
-        Column(f"in all, {unit}", "n"), INTERVAL,
-        Column("share", "n"), Column("samples", "n"), Column("how it is known", "t"),
+        Column("Function", "t"), Column("how it is known", "t"), Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
+        Column(f"in all, {unit}", "n", INTERVAL), Column("share", "n"), Column("samples", "n"),
     ]  # fmt: skip
     rows = [_function(row, unit_j) for row in found]
     lead = functions_heading(report).removeprefix("functions (").removesuffix(")")
@@ -45,10 +44,9 @@ def function_section(report: Report) -> Section:
 
 def _function(row: FunctionRow, unit_j: float) -> Row:
     cells = [
-        *figure(row.energy_j, row.low_j, row.high_j, unit_j), "",
-        *figure(row.total_j, row.total_low_j, row.total_high_j, unit_j),
+        badge(row.provenance), stacked(*figure(row.energy_j, row.low_j, row.high_j, unit_j)), "",
+        stacked(*figure(row.total_j, row.total_low_j, row.total_high_j, unit_j)),
         "" if row.share is None else percent(row.share), grouped(row.samples),
-        badge(row.provenance),
     ]  # fmt: skip
     where = f"<br><small>{_place(row.file)}:{row.line}</small>" if row.file else ""
     return Row("<tr>", name(row.function) + where, cells, f"{name(row.file)}:{row.line}" if row.file else "")

@@ -2,18 +2,19 @@
 const UNITS = { '\u00b5s': 1e-6, ms: 1e-3, mW: 1e-3, kW: 1e3 };
 const plain = text => text.replace(/(\d)[\s\u2009](?=\d{3}\b)/g, '$1').replace(/\u2212/g, '-');
 function number(cell) {
-  const found = plain(cell.textContent).match(/^\s*(<?)(-?[\d.]+)(?:\s*([^\s\d]+))?/);
+  const first = cell.firstChild, text = first && first.nodeType === Node.TEXT_NODE ? first.data : '';  // the interval is below it
+  const found = plain(text).match(/^\s*(<?)(-?[\d.]+)(?:\s*([^\s\d]+))?/);
   return found ? parseFloat(found[2]) * (UNITS[found[3]] || 1) : NaN;
 }
 function interval(cell, value) {
-  const text = plain(cell.textContent), range = text.match(/(-?[\d.]+) to (-?[\d.]+)/), half = text.match(/\u00b1([\d.]+)/);
+  const below = one('small', cell), text = plain(below ? below.textContent : ''), range = text.match(/(-?[\d.]+) to (-?[\d.]+)/), half = text.match(/\u00b1([\d.]+)/);
   if (range) return [+range[1], +range[2]];
   return half ? [value - half[1], value + +half[1]] : [value, value];
 }
 
 // ---- tables: whiskers, sorting, filtering, rows by arrow keys -----------------------------------------------------
 // A row is laid out by the browser when it comes into sight, and gets its whisker then.
-const WIDTH = 96;
+const WIDTH = 64;
 const words = new Intl.Collator(undefined, { numeric: true });
 function whisker(ends, value, most) {
   const x = amount => Math.max(0, WIDTH * amount / most).toFixed(1);
@@ -29,7 +30,7 @@ function whiskers(table, rows) {
   const at = +table.dataset.w;
   const known = new Map(rows.map(row => {
     const value = number(row.cells[at]);
-    return [row, { value, ends: interval(row.cells[at + 1], value) }];
+    return [row, { value, ends: interval(row.cells[at], value) }];
   }));
   let most = 0;
   for (const { value, ends } of known.values()) most = Math.max(most, value || 0, ends[1] || 0);
@@ -39,7 +40,7 @@ function whiskers(table, rows) {
       if (!isIntersecting) continue;
       seen.unobserve(target);
       const { value, ends } = known.get(target);
-      target.cells[at + 2].append(whisker(ends, value, most));
+      target.cells[at + 1].append(whisker(ends, value, most));
     }
   }, { root: table.parentNode, rootMargin: '300px 0px' });
   for (const row of rows) seen.observe(row);
