@@ -1,5 +1,7 @@
 """What a diagram shows, and that nothing it folds is lost."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,6 +56,25 @@ def test_folded_modules_are_told_without_what_their_names_repeat(sample):
 
     (rest,) = folded.rest.values()
     assert [name for _, name in rest.names] == ["layer4", "layer3", "layer2", "layer1", "layer0"]
+
+
+def test_layers_that_were_not_recorded_are_a_note_on_the_layer_that_has_their_energy(sample):
+    layers = [sample.Part(f"net.0.{place}") for place in range(2)]
+    report = sample.make_report([sample.Part("net", (5.0,), (sample.Part("net.0", (3.0,), layers),))])
+    net, step, *inner = report.stages
+    unread = [replace(one.self_sum, energy_j=None, low_j=None, high_j=None) for one in inner]
+    facts = {"folded": "too short", "module_class": "Linear"}
+    inner = [
+        replace(one, facts=facts, self_energy=(), total_energy=(), self_sum=sums, total_sum=sums)
+        for one, sums in zip(inner, unread, strict=True)
+    ]
+    folded = fold(replace(report, stages=(net, step, *inner)))
+
+    assert names(folded) == ["net", "net.0"]
+    assert folded.rest == {}
+    assert folded.box(1).unrecorded == ["0 Linear", "1 Linear"]
+    assert folded.box(1).short_name == "net.0"
+    assert_totals_add_up(folded)
 
 
 def test_like_siblings_become_a_stack_and_a_dear_one_stays_out(sample):

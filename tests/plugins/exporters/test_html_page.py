@@ -209,6 +209,14 @@ def test_power_that_is_not_known_is_no_line_at_zero(sample):
     assert "update more slowly" not in page
 
 
+def test_power_has_ticks_from_nothing_to_the_most_and_stages_the_colour_of_their_share(sample):
+    report = sample.digits()
+    page = rendered(report, history=lambda: history(report))
+
+    assert "<span class=yt><span>100 W</span><span>50.0 W</span><span>0 W</span></span>" in page
+    assert re.search('<path class="lane h[0-7]"', page)
+
+
 def test_without_a_renderer_the_page_says_so_and_has_everything_else(sample):
     page = rendered(sample.digits())
 

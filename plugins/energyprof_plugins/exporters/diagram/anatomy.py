@@ -10,7 +10,7 @@ from energyprof.model.attribution import PROVENANCES
 from energyprof.model.recorded_names import FOLDED
 from energyprof.model.report import OUTSIDE, Report, StageRow
 from energyprof_plugins.exporters.account import FAMILY_ORDER, Known, is_sampled
-from energyprof_plugins.exporters.diagram.fold import Box, Joint, Rest
+from energyprof_plugins.exporters.diagram.fold import Box, Joint, Rest, module_class
 from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, row, steady, table
 from energyprof_plugins.exporters.diagram.measure import Measure
 from energyprof_plugins.exporters.diagram.palette import LIGHT
@@ -69,6 +69,9 @@ def box_label(report: Report, box: Box, measure: Measure, ink: str, *, bars: boo
     size = name_size(measure.share(box))
     stack = f" \u00d7{len(rows)}" if len(rows) > 1 else ""
     lines = [line(fit(box.short_name, size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
+    kind = module_class(rows)
+    if kind and (box.short_name.endswith(".*") or box.short_name.rpartition(".")[2].isdigit()):
+        lines.append(line(fit(visible(kind), 10, NAME_WIDTH_PT), 10, ink))
     headline = measure.headline(box)
     lines += [] if headline is None else [line(headline, 10, ink, bold=True)]
     lines += [line(text, 10, ink) for text in _energies(report, box)]
@@ -142,13 +145,16 @@ def box_tooltip(report: Report, box: Box) -> str:
         amount = joules_with_bounds(rows[0].embodied_j, *bounds)
         told.append(f"embodied in its result: {amount}, {rows[0].embodied_provenance}")
     each = ""
-    if calls and not total.nothing:
+    if calls > 1 and not total.nothing:
         half_j = half_width(total.energy_j, *total.bounds_j)
         each = f", {joules_within(total.energy_j / calls, half_j / calls)} each"
     power = f", {watts(own.energy_j / own_s)} while it ran itself" if own_s > 0 and not own.nothing else ""
     resumes = sum(one.resumes for one in rows)
     again = f", {grouped(resumes)} times gone on with" if resumes else ""
-    told.append(f"{grouped(calls)} calls{each}{again}; {seconds(own_s)} of its own{power}")
+    called = f"{grouped(calls)} call{'' if calls == 1 else 's'}"
+    told.append(f"{called}{each}{again}; {seconds(own_s)} of its own{power}")
+    if box.unrecorded:
+        told.append(f"with what is too short to be recorded: {', '.join(map(visible, box.unrecorded[:NAMES_TOLD]))}")
     told += list(dict.fromkeys(visible(energy.reason) for one in rows for energy in one.self_energy if energy.reason))
     if rows[0].file is not None:
         told.append(visible(f"{rows[0].file}:{rows[0].line}" if rows[0].line is not None else rows[0].file))
@@ -249,6 +255,9 @@ def _flags(box: Box) -> list[tuple[str, bool]]:
     again = sum(row.repeated_inputs for row in box.rows)
     if again:
         flags.append((f"{grouped(again)} input{'' if again == 1 else 's'} received again", False))
+    if box.unrecorded:
+        flags.append((fit(f"with {', '.join(map(visible, box.unrecorded))}", 9, NAME_WIDTH_PT), False))
+        flags.append(("too short to be recorded", False))
     if box.own.refused and not box.own.nothing:
         flags.append((f"{', '.join(box.own.refused)} part not separable", False))
     return flags

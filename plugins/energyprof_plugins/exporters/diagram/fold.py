@@ -13,7 +13,7 @@ from typing import Final
 
 from energyprof.model.domain import Provenance
 from energyprof.model.ids import StageId
-from energyprof.model.recorded_names import FOLDED
+from energyprof.model.recorded_names import FOLDED, PASSED_OVER
 from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import (
     Known,
@@ -92,6 +92,8 @@ class Box:
     """A module's without that of the module around it."""
     is_divided: bool = False
     """Its own energy is what samples of its functions do not stand for."""
+    unrecorded: Sequence[str] = ()
+    """Names of layers too short to be recorded, whose energy is counted here."""
     is_around: bool = False
     """It is shown for what stands in it; what it spent itself is left out."""
 
@@ -111,6 +113,8 @@ class Folded:
     stages_uj: int
     is_everything: bool
     """Nothing had to be folded for want of room."""
+    unrecorded: dict[int, list[str]]
+    """By place: layers without a box, whose energy is counted to it."""
     wait: Wait | None = None
     """None: no device was kept waiting for long enough to be worth a note."""
 
@@ -122,8 +126,9 @@ class Folded:
         own = add(known(row.self_energy, counted) for row in rows)
         around = self.report.view is not None and rows[0].stage in self.report.view.around
         return Box(
-            one, rows, own, self.totals.sum(one.members), short_name(one, self.groups), self.is_divided(place), around
-        )
+            one, rows, own, self.totals.sum(one.members), short_name(one, self.groups), self.is_divided(place),
+            self.unrecorded.get(place, ()), around,
+        )  # fmt: skip
 
     def drawn_stages(self) -> int:
         """Return how many stages the drawn boxes stand for."""
@@ -143,12 +148,18 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
     stages_uj = microjoules(report.stages_sum.energy_j)
     groups = group(energies, _least_alike(report, wishes))
     place_of = {row: place for place, one in enumerate(groups) for row in one.members}
-    shown = _choose(groups, wishes, stages_uj, _ranks(report, groups, wishes))
+    hidden = _without_joules(report, energies, groups)
+    shown = _choose(groups, wishes, stages_uj, _ranks(report, groups, wishes), hidden)
+    unrecorded: dict[int, list[str]] = {}
     rest: dict[int | None, Rest] = {}
     nearest: dict[int | None, int | None] = {None: None}
     for place, one in enumerate(groups):  # parents stand first
         nearest[place] = place if place in shown else nearest[one.parent]
-        if place not in shown:
+        above = nearest[place]
+        if place in hidden and above is not None:
+            if FOLDED in report.stages[one.members[0]].facts:
+                unrecorded.setdefault(above, []).append(_with_class(report, one, groups))
+        elif place not in shown:
             part = _put(rest, nearest[place], len(one.members), one.own_uj, (-one.own_uj, short_name(one, groups)))
             part.members += one.members
             own = [report.stages[member].self_sum for member in one.members]
@@ -160,17 +171,17 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
             part.functions += sum(is_sampled(report.stages[member]) for member in one.members)
     joints: dict[int | None, list[Joint]] = {}
     for rank, (joint, holder) in enumerate(zip(joints_found, holders, strict=True)):
-        above = nearest[None if holder is None else place_of[holder]]
+        beside = nearest[None if holder is None else place_of[holder]]
         if rank < max(wishes.room // 4, 1) and joint.energy_uj >= SMALLEST * stages_uj:
-            joints.setdefault(above, []).append(joint)
+            joints.setdefault(beside, []).append(joint)
         else:
-            part = _put(rest, above, len(joint.members), joint.energy_uj, (-joint.energy_uj, ", ".join(joint.names)))
+            part = _put(rest, beside, len(joint.members), joint.energy_uj, (-joint.energy_uj, ", ".join(joint.names)))
             part.ways.add("inferred")
     for part in rest.values():
         part.names.sort()
     return Folded(
         report, energies.total, groups, tuple(sorted(shown)), rest, joints, place_of, stages_uj,
-        is_everything=len(groups) <= wishes.room, wait=_wait(report, nearest, place_of),
+        is_everything=len(groups) <= wishes.room, unrecorded=unrecorded, wait=_wait(report, nearest, place_of),
     )  # fmt: skip
 
 
@@ -191,9 +202,40 @@ def _wait(report: Report, nearest: dict[int | None, int | None], place_of: dict[
 
 
 def short_name(one: Group, groups: Sequence[Group]) -> str:
-    """Return a module's name without what it repeats of the module around it."""
+    """Return a module's name without what it repeats of the module around it, but for what only has a number."""
     above = None if one.parent is None else groups[one.parent].name
-    return one.name[len(above) + 1 :] if above and one.name.startswith(f"{above}.") else one.name
+    if not above or not one.name.startswith(f"{above}."):
+        return one.name
+    own = one.name[len(above) + 1 :]
+    return f"{above.rpartition('.')[2]}.{own}" if own == "*" or own.isdigit() else own
+
+
+def module_class(rows: Sequence[StageRow]) -> str:
+    """Return the class of which all rows are modules; empty: there is none."""
+    found = {str(row.facts.get("module_class", "")) for row in rows}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _with_class(report: Report, one: Group, groups: Sequence[Group]) -> str:
+    """Return the last part of a layer's name, and what it is."""
+    own = short_name(one, groups).rpartition(".")[2]
+    count = f" \u00d7{len(one.members)}" if len(one.members) > 1 else ""
+    return f"{own} {module_class([report.stages[row] for row in one.members])}".strip() + count
+
+
+def _without_joules(report: Report, energies: Energies, groups: Sequence[Group]) -> frozenset[int]:
+    """Return the groups of layers that were not recorded: of their joules nothing is theirs."""
+    return frozenset(
+        place
+        for place, one in enumerate(groups)
+        if one.parent is not None
+        and all(
+            {FOLDED, PASSED_OVER} & report.stages[row].facts.keys()
+            and energies.own.nothing[row]
+            and energies.total.nothing[row]
+            for row in one.members
+        )
+    )
 
 
 def _least_alike(report: Report, wishes: Wishes) -> int | None:
@@ -271,7 +313,9 @@ def _ranks(report: Report, groups: Sequence[Group], wishes: Wishes) -> list[int]
     return [one.rank_uj for one in groups]
 
 
-def _choose(groups: Sequence[Group], wishes: Wishes, stages_uj: int, ranks: Sequence[int]) -> set[int]:
+def _choose(
+    groups: Sequence[Group], wishes: Wishes, stages_uj: int, ranks: Sequence[int], hidden: frozenset[int]
+) -> set[int]:
     nodes = wishes.room
     roots = [place for place, one in enumerate(groups) if one.parent is None]
     costliest = sorted(roots, key=lambda place: (-ranks[place], place))
@@ -283,7 +327,7 @@ def _choose(groups: Sequence[Group], wishes: Wishes, stages_uj: int, ranks: Sequ
     heapq.heapify(waiting)
     while waiting and len(shown) < nodes:
         _, place, level = heapq.heappop(waiting)
-        if groups[place].rank_uj < least_uj:
+        if groups[place].rank_uj < least_uj or place in hidden:
             continue
         shown.add(place)
         if level < DEEPEST:

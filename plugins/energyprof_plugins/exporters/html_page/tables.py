@@ -20,7 +20,7 @@ TAG: Final = re.compile("<[^>]*>")
 PADDING_PX: Final = 13
 """Left and right of a cell, and a part of a pixel."""
 WHISKER_PX: Final = 66
-WIDEST_NAME: Final = 24
+WIDEST_NAME: Final = 20
 """Digits that a name has at least; longer ones go on below where the page has no room for more."""
 WIDEST_TEXT: Final = 17
 """Digits of what is no name and no figure: the longest badge."""

@@ -11,6 +11,7 @@ import numpy as np
 from energyprof.model.history import PowerEnvelope, PowerHistory, StageBand
 from energyprof.model.report import DomainRow, Report
 from energyprof.model.span import Floats
+from energyprof_plugins.exporters.diagram.palette import heat_step
 from energyprof_plugins.exporters.figures import percent, seconds, watts
 from energyprof_plugins.exporters.html_page.markup import name, path
 from energyprof_plugins.exporters.html_page.section import Section
@@ -40,7 +41,8 @@ def timeline(report: Report, history: PowerHistory | None) -> Section:
     for band in history.bands:
         row = stages.get(band.stage)
         if row is not None:
-            parts.append(_band(band, path(row.path), name("/".join(row.path)), history.buckets))
+            heat = heat_step(row.total_sum.share or 0.0)
+            parts.append(_band(band, path(row.path), name("/".join(row.path)), history.buckets, heat))
     span_s = history.bucket_ns * history.buckets * 1e-9
     ticks = "".join(f"<span>{seconds(span_s * place / (TICKS - 1))}</span>" for place in range(TICKS))
     content = (
@@ -59,7 +61,10 @@ def _lead(history: PowerHistory, domains_left_out: int) -> Iterator[str]:
     if slow:
         told = ", ".join(f"{envelope.domain} every {seconds(envelope.window_ns * 1e-9)}" for envelope in slow[:3])
         yield f"Sensors that update more slowly than that show steps, not what happened within them ({told})."
-    yield "White gaps are not known. Stages: as high as the part of the step in which they were open, waiting included."
+    yield (
+        "White gaps are not known. Stages: as high as the part of the step in which they were open, waiting included; "
+        "colour: their share of stage energy, in all."
+    )
     if history.bands_left_out:
         yield f"{history.bands_left_out} stages that were open for less time have no band."
     if not history.is_complete:
@@ -90,10 +95,15 @@ def _chart(envelope: PowerEnvelope, row: DomainRow | None, history: PowerHistory
     said = f"{name(envelope.domain)}: {watts(least_w)} to {watts(most_w)}, mean {watts(mean_w)}"
     said += "" if share >= 0.995 else f", known for {percent(share, 0)} of the run"
     how = ' <span class="badge pE">model</span>' if row is not None and row.provenance == "estimated (model)" else ""
-    yield f"<div class=lab><b>{name(envelope.domain)}</b>{how}<br> 0 to {watts(top_w)},<br> mean {watts(mean_w)}</div>"
+    ticks = "".join(f"<span>{watts(top_w * part)}</span>" for part in (1.0, 0.5, 0.0))
+    yield (
+        f'<div class="lab pl"><span><b>{name(envelope.domain)}</b>{how}<br> '
+        f"<span class=rg>0 to {watts(top_w)}, </span>mean {watts(mean_w)}</span><span class=yt>{ticks}</span></div>"
+    )
     yield (
         f'<svg class=pw data-h={HEIGHT} viewBox="0 0 {history.buckets} {HEIGHT}" preserveAspectRatio=none role=img '
-        f'aria-label="{said}"><path class=env d="{shade}"/><path class=mean d="{line}"/>{floor}</svg>'
+        f'aria-label="{said}"><path class=half d="M0 {HEIGHT // 2}H{history.buckets}"/>'
+        f'<path class=env d="{shade}"/><path class=mean d="{line}"/>{floor}</svg>'
     )
 
 
@@ -134,7 +144,7 @@ def _steps(heights: list[int], first: int, behind: int) -> str:
     return "".join(drawn)
 
 
-def _band(band: StageBand, label: str, said: str, buckets: int) -> str:
+def _band(band: StageBand, label: str, said: str, buckets: int, heat: int) -> str:
     # What was open at all is seen, however short it was.
     heights = [int(BAND - level) for level in np.ceil(np.clip(band.open_share, 0.0, 1.0) * BAND - 1e-9)]
     shown = "".join(
@@ -145,5 +155,5 @@ def _band(band: StageBand, label: str, said: str, buckets: int) -> str:
     return (
         f"<div class=lab>{label}</div>"
         f'<svg class=bd data-h={BAND} viewBox="0 0 {buckets} {BAND}" preserveAspectRatio=none role=img '
-        f'aria-label="{said} was open {percent(share, 0)} of the run"><path class=lane d="{shown}"/></svg>'
+        f'aria-label="{said} was open {percent(share, 0)} of the run"><path class="lane h{heat}" d="{shown}"/></svg>'
     )
