@@ -33,6 +33,8 @@ from energyprof.launch.run_notes import KEPT_NAME, config_of, ending_of, hold
 from energyprof.model.spool import SPOOL_SUFFIX
 from energyprof.model.trace import RunFacts
 
+_OF_A_RUN = frozenset({"output", "root_pid", "start_ns", "start_unix_ns"})
+"""What the configuration of every run has whose program was started; one without names nothing to be recovered."""
 _SAME_START_S = 2.0
 """A process that began later than this after its spool got the pid of the one that wrote it."""
 
@@ -57,7 +59,7 @@ class _Place(NamedTuple):
 
 def is_run_folder(place: Path) -> bool:
     """Tell whether a folder is one that `energyprof run` has kept."""
-    return config_of(str(place)) is not None
+    return _run_of(str(place)) is not None
 
 
 def recover(place: Path, output: Path | None = None) -> Recovery:
@@ -118,7 +120,7 @@ def _brought(found: _Place, output: Path | None) -> Recovery:
 
 def _find(place: Path) -> _Place:
     if place.is_dir():
-        config = config_of(str(place))
+        config = _run_of(str(place))
         if config is None:
             raise InputError(
                 f"{place} is no run folder; name the one that `energyprof run` said it has kept, or the .eprof file"
@@ -126,14 +128,19 @@ def _find(place: Path) -> _Place:
         return _Place(str(place), config, Path(config["output"]))
     path = place.absolute()
     for folder in _run_folders():
-        config = config_of(folder)
-        if config is not None and "output" in config and Path(config["output"]) == path:
+        config = _run_of(folder)
+        if config is not None and Path(config["output"]) == path:
             return _Place(folder, config, path)
     if not path.exists():
         raise InputError(f"no file or folder {place}; name a .eprof file or the folder that `energyprof run` has kept")
     if not path.is_file():
         raise InputError(f"{place} is a pipe, socket or device; name a .eprof file")
     return _Place(None, {}, path)
+
+
+def _run_of(folder: str) -> dict[str, Any] | None:
+    config = config_of(folder)
+    return config if config is not None and config.keys() >= _OF_A_RUN else None
 
 
 def _run_folders() -> list[str]:

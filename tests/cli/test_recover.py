@@ -15,7 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from energyprof.launch.run_notes import note_config
+import pytest
+
+from energyprof.launch.run_notes import config_of, note_config
 from energyprof.run import load
 
 STEPS = 150
@@ -280,6 +282,41 @@ def test_a_folder_in_use_is_left_alone(place: Any, recording: Any) -> None:
     assert done.returncode == 2
     assert done.stderr.decode().startswith(f"energyprof: {folder} is in use: ")
     assert folder.exists()
+
+
+@pytest.mark.parametrize("missing", ["output", "root_pid", "start_ns", "start_unix_ns"])
+def test_a_folder_that_does_not_say_what_was_run_is_no_run_folder(
+    place: Any, recording: Any, command_here: Any, missing: str
+) -> None:
+    folder = kept_folder(place, recording)
+    note_config(str(folder), {name: value for name, value in config_of(str(folder)).items() if name != missing})
+
+    asked = {
+        ("recover", str(folder)): f"{folder} is no run folder; name ",
+        ("recover", str(folder), "-o", "b.eprof"): f"{folder} is no run folder; name ",
+        ("report", str(folder)): f"{folder} is a folder; name ",
+    }
+    for words, fact in asked.items():
+        done = command_here(*words)
+
+        assert (done.returncode, done.stdout) == (2, b"")
+        assert fact in done.stderr.decode()
+    assert folder.exists()
+
+
+def test_a_recording_is_recovered_beside_folders_that_do_not_say_what_was_run(
+    place: Any, recording: Any, command_here: Any
+) -> None:
+    beside, ours = place.temporary / "energyprof-beside", place.temporary / "energyprof-ours"
+    beside.mkdir()
+    note_config(str(beside), {"run_dir": str(beside)})
+    kept_folder(place, recording).rename(ours)
+
+    done = command_here("recover", "a.eprof")
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert calls(place.folder / "a.eprof") == {"a": 1, "a/b": 1}
+    assert place.leftovers() == [beside.name]
 
 
 def test_what_is_no_run_is_said(place: Any) -> None:
