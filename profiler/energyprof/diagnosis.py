@@ -1,8 +1,8 @@
 """The state of this machine's power sources: who answers, with what, at which cost, and whom a run would read.
 
-Every source is loaded, asked, opened, read and closed in a thread of its own that nobody waits for longer than
-`PATIENCE_S`: a hanging driver is a finding like any other. Who would be read is decided by the code that decides it for
-a run (collect/choose.py).
+Every source is loaded, asked, opened, read and closed in a thread of its own. The rest is left behind once none has got
+a step further for `PATIENCE_S`: a hanging driver is a finding like any other, while on a busy machine all are late. Who
+would be read is decided by the code that decides it for a run (collect/choose.py).
 """
 
 from __future__ import annotations
@@ -74,11 +74,14 @@ def examine_all(
 ) -> tuple[SourceState, ...]:
     """Examine sources at once, in the order of names; `adapt` gives a source's domain what else is known of it."""
     looks = [_Look(name, load, context, adapt) for name in names]
-    deadline_s = time.monotonic() + patience_s
     for look in looks:
         look.thread.start()
     for look in looks:
-        look.thread.join(max(0.0, deadline_s - time.monotonic()))
+        while look.thread.is_alive():
+            left_s = max(one.stepped_s for one in looks) + patience_s - time.monotonic()
+            if left_s <= 0.0:
+                break
+            look.thread.join(left_s)
     return tuple(look.state(patience_s) for look in looks)
 
 
@@ -123,6 +126,8 @@ class _Look:
         self._load = load
         self._context = context
         self._adapt = adapt
+        self.stepped_s = time.monotonic()
+        """When it last got a step further."""
         self._doing = "being loaded"
         self._found = SourceState(name, "unknown", None, None)
         self._is_done = False
@@ -149,11 +154,15 @@ class _Look:
                 self._found, reason=f"it failed while {self._doing} ({said}); update or remove its package"
             )
         self._is_done = True
+        self.stepped_s = time.monotonic()
+
+    def _begin(self, doing: str) -> None:
+        self._doing, self.stepped_s = doing, time.monotonic()
 
     def _examine(self) -> None:
         source = self._load(self._found.name)
         self._found = replace(self._found, measures=source.measures, rank=rank_of(source), source=source)
-        self._doing = "being asked"
+        self._begin("being asked")
         reason = why_unavailable(source, self._context)
         if isinstance(source, PartialSource):
             beside = (line for line in source.left_out(self._context) if line != reason)
@@ -161,15 +170,15 @@ class _Look:
         if reason is not None:
             self._found = replace(self._found, reason=reason)
             return
-        self._doing = "being opened"
+        self._begin("being opened")
         try:
             domains = tuple(self._adapt(source.name, domain) for domain in source.open(self._context))
             devices = len(parts_of(source))
             self._found = replace(self._found, domains=domains, devices=devices)
-            self._doing = "being read"
+            self._begin("being read")
             call_s, failures = _read(source)
             self._found = replace(self._found, call_s=call_s, failures=failures)
-            self._doing = "being closed"
+            self._begin("being closed")
         finally:
             source.close()
 
