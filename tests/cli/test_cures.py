@@ -38,15 +38,16 @@ def label():
 def main():
     layers = nn.Linear(32, 64), nn.BatchNorm1d(64), nn.ReLU(inplace=True), nn.Dropout(0.2), nn.Linear(64, 8), Loud()
     net = nn.Sequential(*layers)
-    optimizer = torch.optim.SGD(net.parameters(), 0.1)
     x = torch.randn(16, 32)
     for _ in range(8):
         prepare(5_000), label()
         with stage("step"):
             loss = net(x).square().mean()
-            optimizer.zero_grad()
+            net.zero_grad()
             loss.backward()
-            optimizer.step()
+            with torch.no_grad():  # by hand: the first optimizer of a process imports for two seconds
+                for weight in net.parameters():
+                    weight -= 0.1 * weight.grad
     state = b"".join(value.numpy().tobytes() for value in net.state_dict().values())
     print(loss.item(), hashlib.sha256(state).hexdigest(), torch.rand(1).item(), random.random())
 

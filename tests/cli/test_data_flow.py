@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -192,13 +193,14 @@ def choose(scores):
 
 x, y = prepare()
 model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
-optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 with stage("train"):
     for batch, label in DataLoader(TensorDataset(x, y), batch_size=16):
         loss = torch.nn.functional.cross_entropy(model(batch), label)
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
-        optimizer.step()
+        with torch.no_grad():  # by hand: the first optimizer of a process imports for two seconds
+            for weight in model.parameters():
+                weight -= 0.1 * weight.grad
 model.eval()
 with torch.no_grad():
     predict(model, x[:8].view(2, 4, 4))
@@ -207,9 +209,14 @@ print("done")
 """
 
 
+@pytest.fixture(scope="module")
+def training_flows(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return flows_of(recorded(tmp_path_factory.mktemp("training"), TRAINING))
+
+
 @pytest.mark.slow
-def test_batches_flow_from_the_loader_into_the_model_and_views_are_what_they_show(tmp_path: Path) -> None:
-    flows = flows_of(recorded(tmp_path, TRAINING))
+def test_batches_flow_from_the_loader_into_the_model_and_views_are_what_they_show(training_flows: Any) -> None:
+    flows = training_flows
 
     assert flows["train/loader", "train/Sequential"] == (4, 64 * 4 * 4 + 64 * 8)
     assert flows["prepare", "predict"] == (1, 64 * 4 * 4)
@@ -217,8 +224,8 @@ def test_batches_flow_from_the_loader_into_the_model_and_views_are_what_they_sho
 
 
 @pytest.mark.slow
-def test_the_steps_of_a_sequential_hand_on_their_results_without_being_watched(tmp_path: Path) -> None:
-    flows = flows_of(recorded(tmp_path, TRAINING))
+def test_the_steps_of_a_sequential_hand_on_their_results_without_being_watched(training_flows: Any) -> None:
+    flows = training_flows
 
     assert {pair: count for pair, count in flows.items() if pair[0].startswith("train/Sequential.")} == {
         ("train/Sequential.0", "train/Sequential.1"): (4, 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -35,7 +36,16 @@ torch.manual_seed(0)
 @pytest.fixture
 def profiled(tmp_path: Path) -> Profiled:
     """Return what runs a program, by the model of CPU power, and returns its report as JSON has it."""
+    return _profiled_in(tmp_path)
 
+
+@pytest.fixture(scope="session")
+def profiled_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """Return what does so with a program of torch once for all tests of a worker that hand in the same."""
+    return functools.cache(lambda program: _profiled_in(tmp_path_factory.mktemp("once"))(program, torch=True))
+
+
+def _profiled_in(folder: Path) -> Profiled:
     def run(
         program: str,
         *options: str,
@@ -43,13 +53,13 @@ def profiled(tmp_path: Path) -> Profiled:
         source: str = "load_model",
         environment: Mapping[str, str] = {},
     ) -> dict[str, Any]:
-        number = len(list(tmp_path.glob("*.py")))
-        script, recording = tmp_path / f"program{number}.py", tmp_path / f"program{number}.eprof"
+        number = len(list(folder.glob("*.py")))
+        script, recording = folder / f"program{number}.py", folder / f"program{number}.eprof"
         script.write_text(HEAD.format(lines=TORCH if torch else "") + program)
         command = [sys.executable, "-m", "energyprof", "run", "-q", "--no-graph", "--source", source, *options]
         words = [*command, "-o", str(recording), str(script)]
         seen = {**os.environ, **environment}
-        done = subprocess.run(words, capture_output=True, timeout=120, check=False, cwd=tmp_path, env=seen)
+        done = subprocess.run(words, capture_output=True, timeout=120, check=False, cwd=folder, env=seen)
         assert done.returncode == 0, done.stderr.decode()
         report: dict[str, Any] = json.loads(load(recording).render("json"))
         return report
