@@ -42,3 +42,15 @@ def test_nothing_heavy_is_imported_before_the_first_read() -> None:
     assert "energyprof.collect.poller" in imported.split()
     assert set(imported.split()) & HEAVY == set()
     assert drained == "True"
+
+
+def test_who_writes_a_recording_imports_nothing_that_reads_one() -> None:
+    writes = "import sys, energyprof.collector_main, energyprof.sampling, energyprof.capture.place; print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", writes], check=True, capture_output=True, text=True)
+
+    imported = set(done.stdout.split())
+    assert "energyprof.capture.writer" in imported
+    assert (
+        imported & {"energyprof.capture.reader", "energyprof.capture.results", "energyprof.model.attribution"} == set()
+    )
