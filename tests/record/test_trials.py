@@ -38,7 +38,16 @@ def test_a_value_that_is_not_finite_leaves_the_last_one() -> None:
         trial.tell(0.5)
         trial.tell(float("nan"))
 
-    assert told()["trial 12"]["trial_value"] == "0.5"
+    facts = told()["trial 12"]
+    assert (facts["trial_value"], facts["trial_unordered"]) == ("0.5", "nan")
+
+
+def test_a_value_that_has_no_order_is_told_as_what_it_is() -> None:
+    with energyprof.trial(number=13) as trial:
+        trial.tell(float("-inf"))
+
+    facts = told()["trial 13"]
+    assert (facts.get("trial_value"), facts["trial_unordered"]) == (None, "-inf")
 
 
 def test_a_trial_that_was_pruned_or_raised_says_so() -> None:

@@ -101,7 +101,7 @@ def _cells(row: TrialRow, figures: IntervalColumns, unit_j: float, glyphs: Glyph
     energy = figures.cells(*_interval(row, unit_j)) if is_known else figures.value_only("?")
     return [
         str(row.number),
-        "" if row.value is None else f"{row.value:.6g}",
+        row.unordered if row.value is None else f"{row.value:.6g}",
         *(glyphs.text(cell) for cell in (energy if has_bounds else energy[:1])),
         "?" if up_to is None else in_column(up_to.energy_j / unit_j, 0.0)[0],
         LETTERS[row.total_sum.provenance],
@@ -124,14 +124,25 @@ def _interval(row: TrialRow, unit_j: float) -> Interval:
 
 def _conclusions(found: Trials, target: str, lower: bool) -> list[str]:
     best = found.best(lower_is_better=lower)
+    lines = _without_order(found)
     if best is None:
-        return ["none told a value: trial.tell(accuracy) does"]
-    lines = [f"best: {best.value:.6g} in trial {best.number}{_after(best)}"]
+        if any(row.value is not None for row in found.rows):
+            return [*lines, "no trial that told a value came to its end"]
+        return lines or ["none told a value: trial.tell(accuracy) does"]
+    lines += [f"best: {best.value:.6g} in trial {best.number}{_after(best)}"]
     if target:
         first = found.reaching(float(target), lower_is_better=lower)
         reached = "no trial reached it" if first is None else f"trial {first.number} reached it{_after(first)}"
         lines.append(f"target {float(target):.6g}: {reached}")
     return lines
+
+
+def _without_order(found: Trials) -> list[str]:
+    """Return how many trials told but what has no order: of those nobody knows how good they are."""
+    count = sum(row.value is None and bool(row.unordered) for row in found.rows)
+    if not count:
+        return []
+    return [f"{grouped(count)} of {grouped(len(found.rows))} trials told NaN or infinity alone, which have no order"]
 
 
 def _known(found: Trials) -> Iterator[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from math import isfinite
 from time import perf_counter_ns as now_ns
+from weakref import ref
 
 from energyprof.model.trials import trial_facts
 
@@ -28,8 +29,8 @@ class OptunaTrials:
     def __init__(self) -> None:
         self._sink: SpanSink | None = None
         self._original: Callable[..., Any] | None = None
-        self._studies: dict[str, str] = {}
-        """What studies are called here, by their own names; those of the first are trials without a surname."""
+        self._studies: dict[tuple[object, str], str] = {}
+        """What studies are called here; those of the first are trials without a surname."""
 
     def install(self, sink: SpanSink) -> None:
         """Wrap `Study.optimize`, whose objective is handed on wrapped."""
@@ -61,7 +62,7 @@ class OptunaTrials:
     def _recorded(self, study: Any, objective: Callable[[Any], Any]) -> Callable[[Any], Any]:
         from optuna.exceptions import TrialPruned
 
-        called, surname = self._called(str(study.study_name))
+        called, surname = self._called(_storage_of(study), str(study.study_name))
 
         @wraps(objective)
         def recorded(trial: Any) -> Any:
@@ -70,11 +71,12 @@ class OptunaTrials:
                 return objective(trial)
             code, ext = sink.stage_code(f"trial {trial.number}{surname}"), sink.extend()
             sink.tell(code, trial_facts(trial.number, {}, "open", None, called))
-            state, value = "failed", None
+            state, value, unordered = "failed", None, ""
             ext((code, now_ns()))
             try:
                 result = objective(trial)
                 state, value = "failed" if _is_refused(result) else "complete", _figure(result)
+                unordered = _unordered(result)
                 return result
             except TrialPruned as error:
                 state = "pruned"
@@ -85,17 +87,36 @@ class OptunaTrials:
                 raise
             finally:
                 ext((-code, now_ns()))
-                sink.tell(code, trial_facts(trial.number, trial.params, state, value, called))  # type: ignore[arg-type]  # one of them
+                facts = trial_facts(trial.number, trial.params, state, value, called, unordered)  # type: ignore[arg-type]  # one of them
+                sink.tell(code, facts)
 
         return recorded
 
-    def _called(self, name: str) -> tuple[str, str]:
-        """Return what a study is called, and what its trials are called beside their numbers."""
-        if name not in self._studies:
-            number = len(self._studies) + 1
-            self._studies[name] = f"study {number}" if name.startswith(UNNAMED) else name
-        called = self._studies[name]
-        return called, "" if name == next(iter(self._studies)) else f" of {called}"
+    def _called(self, storage: object, name: str) -> tuple[str, str]:
+        """Return what a study is called, and what its trials are called beside their numbers.
+
+        A second study of a name, in another storage, is `name#2`, as a second model of a class is.
+        """
+        key = storage, name
+        if key not in self._studies:
+            alike = sum(known == name for _, known in self._studies)
+            named = f"{name}#{alike + 1}" if alike else name
+            self._studies[key] = f"study {len(self._studies) + 1}" if name.startswith(UNNAMED) else named
+        called = self._studies[key]
+        return called, "" if key == next(iter(self._studies)) else f" of {called}"
+
+
+def _storage_of(study: Any) -> object:
+    """Return what tells a study from another of its name: studies in memory share nothing but that name.
+
+    A database is known by its address, as the same study may be loaded from it again; of others there is only the name.
+    """
+    from optuna.storages import InMemoryStorage
+
+    storage = getattr(study, "_storage", None)
+    if isinstance(storage, InMemoryStorage):
+        return ref(storage)  # not its id, which another could have once it is gone; and it is not kept from going
+    return str(getattr(getattr(storage, "_backend", storage), "url", ""))
 
 
 def _is_refused(result: Any) -> bool:
@@ -111,6 +132,15 @@ def _figure(result: Any) -> float | None:
     except (TypeError, ValueError):
         return None
     return figure if isfinite(figure) else None
+
+
+def _unordered(result: Any) -> str:
+    """Return the value of an objective that is a number and not finite, as `repr` writes it; empty: it is none."""
+    try:
+        figure = float(result)
+    except (TypeError, ValueError):
+        return ""
+    return "" if isfinite(figure) else repr(figure)
 
 
 def _take_us_out(error: BaseException) -> None:

@@ -84,7 +84,10 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 def _best(found: Trials, *, lower_is_better: bool) -> str:
     row = found.best(lower_is_better=lower_is_better)
-    return "none told" if row is None or row.value is None else f"{row.value:.6g}"
+    if row is not None and row.value is not None:
+        return f"{row.value:.6g}"
+    unordered = dict.fromkeys(row.unordered for row in found.rows if row.unordered)
+    return " and ".join(unordered) if unordered else "none told"
 
 
 def _up_to(row: TrialRow | None) -> str:

@@ -34,6 +34,8 @@ class TrialRow:
     """Number of the first trial with the same parameters; None: it is the first."""
     study: str = ""
     """The search that it is one of; empty: it has no name."""
+    unordered: str = ""
+    """What it told that has no order, `nan` or `inf`; empty: nothing of the kind."""
     earlier: EarlierTrial | None = None
     """The newest trial of an earlier run with the same parameters; None: none is known, or none is kept."""
 

@@ -11,25 +11,32 @@ if TYPE_CHECKING:
     TrialState = Literal["complete", "pruned", "failed", "open"]
     """`open`: its end was never seen."""
 
-NUMBER, STUDY, PARAMS, FINGERPRINT, STATE, VALUE = (
+NUMBER, STUDY, PARAMS, FINGERPRINT, STATE, VALUE, UNORDERED = (
     "trial",
     "trial_study",
     "trial_params",
     "trial_fingerprint",
     "trial_state",
     "trial_value",
+    "trial_unordered",
 )
 """Names of the facts."""
 LONGEST_PARAMS = 300
 """Characters kept of the parameters for people; the fingerprint is of all of them."""
 
 
-def trial_facts(
-    number: int, params: Mapping[str, object], state: TrialState, value: float | None, study: str = ""
+def trial_facts(  # noqa: PLR0913, PLR0917 - what a trial is known by, all of it plain
+    number: int,
+    params: Mapping[str, object],
+    state: TrialState,
+    value: float | None,
+    study: str = "",
+    unordered: str = "",
 ) -> dict[str, str | int]:
     """Return the facts of a trial's stage. Equal parameters, by `repr` and in any order, have equal fingerprints.
 
-    `study`: the search that it is one of; empty: there is but one.
+    `study`: the search that it is one of; empty: there is but one. `unordered`: what it told last that is neither
+    better nor worse than anything: `nan`, `inf`, `-inf`; empty: nothing of the kind.
     """
     text = ", ".join([f"{name}={params[name]!r}" for name in sorted(params, key=str)])
     shown = text if len(text) <= LONGEST_PARAMS else text[: LONGEST_PARAMS - 1] + "\u2026"
@@ -40,6 +47,7 @@ def trial_facts(
         STATE: state,
     }
     facts |= {STUDY: study} if study else {}
+    facts |= {UNORDERED: unordered} if unordered else {}
     return facts if value is None else {**facts, VALUE: repr(value)}
 
 

@@ -46,19 +46,22 @@ class Trial:
         """Of this trial."""
         self._is_numbered = number is not None
         self._value: float | None = None
+        self._unordered = ""
         self._state: TrialState = "complete"
         self._stage: Stage | None = None
         self._code = 0
 
     def tell(self, value: float) -> None:
-        """Tell the figure that the search goes by; the last finite one counts, others the report names as not kept.
+        """Tell the figure that the search goes by; the last finite one counts. Raises as `float` does.
 
-        Raises as `float` does.
+        NaN and infinities have no order and are no figures to go by; reports say that they were told.
         """
         figure = float(value)
         if math.isfinite(figure):
             self._value = figure
-        elif lanes.is_recording:
+            return
+        self._unordered = repr(figure)
+        if lanes.is_recording:
             TOLD_HERE.refuse(f"trial {self.number} told {figure}, which is no finite figure and was not kept")
 
     def prune(self) -> None:
@@ -88,4 +91,5 @@ class Trial:
         if kind is not None and self._state != "pruned":
             self._state = "failed"
         if lanes.is_recording:
-            NAMES.tell(self._code, trial_facts(self.number, self._params, self._state, self._value, self._study))
+            facts = trial_facts(self.number, self._params, self._state, self._value, self._study, self._unordered)
+            NAMES.tell(self._code, facts)

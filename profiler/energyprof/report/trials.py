@@ -11,7 +11,7 @@ from energyprof.model.natural_order import natural_key
 from energyprof.model.past import EarlierTrial
 from energyprof.model.report import StageRow, SumRow
 from energyprof.model.trial_rows import TrialRow, Trials, TrialSum
-from energyprof.model.trials import FINGERPRINT, NUMBER, PARAMS, STATE, STUDY, VALUE
+from energyprof.model.trials import FINGERPRINT, NUMBER, PARAMS, STATE, STUDY, UNORDERED, VALUE
 from energyprof.model.work_rows import BoundedJ
 from energyprof.report.sums import exact_sum, weakest
 
@@ -60,6 +60,7 @@ def _rows(stages: Sequence[StageRow], study: str) -> list[TrialRow]:
                 up_to=so_far,
                 repeats=repeats if row.facts.get(PARAMS) else None,
                 study=study,
+                unordered=str(row.facts.get(UNORDERED, "")),
             )
         )
     return rows

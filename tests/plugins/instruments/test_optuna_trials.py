@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -172,3 +173,30 @@ def test_trials_of_a_second_study_have_its_name(sink: Sink, instrument: OptunaTr
     assert sink.names == ["trial 0", "trial 1", "trial 0 of tpe", "trial 2"]
     studies = [sink.facts[code]["trial_study"] for code in (1, 2, 3, 4)]
     assert studies == ["study 1", "study 1", "tpe", "study 1"]
+
+
+def test_studies_in_memory_of_one_name_are_two(sink: Sink, instrument: OptunaTrials) -> None:
+    for _ in range(2):
+        optuna.create_study(study_name="tpe").optimize(lambda _trial: 1.0, n_trials=1)
+
+    assert sink.names == ["trial 0", "trial 0 of tpe#2"]
+    assert [sink.facts[code]["trial_study"] for code in (1, 2)] == ["tpe", "tpe#2"]
+
+
+def test_a_study_that_is_loaded_again_from_its_database_is_one(
+    sink: Sink, instrument: OptunaTrials, tmp_path: Path
+) -> None:
+    storages = [f"sqlite:///{tmp_path}/{name}.db" for name in ("a", "a", "b")]
+    for storage in storages:
+        made = optuna.create_study(study_name="tpe", storage=storage, load_if_exists=True)
+        made.optimize(lambda _trial: 1.0, n_trials=1)
+
+    assert sink.names == ["trial 0", "trial 1", "trial 0 of tpe#2"]
+
+
+@pytest.mark.usefixtures("instrument")
+def test_an_infinite_value_is_told_as_one_without_order(sink: Sink) -> None:
+    study().optimize(lambda _trial: float("inf"), n_trials=1)
+
+    assert sink.facts[1]["trial_state"] == "complete"
+    assert (sink.facts[1].get("trial_value"), sink.facts[1]["trial_unordered"]) == (None, "inf")
