@@ -199,6 +199,25 @@ class Run:
         tree = call_tree(self.trace.stacks, domains, attribution)
         return at_function_level(report, _call_rows(tree, calls_between(tree), grouping.stages))
 
+    def _folded(self, report: Report) -> Report:
+        """Return a report of this run with what trials do alike as one stage; what is told of single ones stays."""
+        from energyprof.graph.fold_trials import has_trials
+        from energyprof.model.view import View
+
+        if not has_trials(self._facts.stages):
+            return report
+        shown = self.view(View())
+        return replace(
+            report,
+            stages=shown.stages,
+            unsplit=shown.unsplit,
+            functions=shown.functions,
+            edges=shown.edges,
+            hotspots=shown.hotspots,
+            costliest_path=shown.costliest_path,
+            waits=shown.waits,
+        )
+
     @cached_property
     def call_tree(self) -> CallTree | None:
         """The sampled stacks with the joules spent in each, read from the whole recording; None: none were sampled."""
@@ -253,6 +272,7 @@ class Run:
             power=lambda: self.power,
             calls=lambda: self.call_tree,
             history=lambda: self.history,
+            folded=self._folded,
             options=options or {},
         )
         return exporter(name).render(self.report(), context)

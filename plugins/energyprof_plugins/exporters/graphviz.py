@@ -78,6 +78,7 @@ def _source(report: Report, context: RenderContext) -> str:
     given = context.options.get("source")
     if given:
         return given
+    report = context.folded(report)
     wishes = Wishes.of(context.options)
     if context.comparison is not None:
         return changes_drawing(report, context.comparison, wishes)

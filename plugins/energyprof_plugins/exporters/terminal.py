@@ -47,17 +47,18 @@ class Terminal:
 
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the whole report; with `color` it holds escape sequences of its own, never any of a name."""
+        shown = context.folded(report)
         width = max(NARROWEST, min(WIDEST, context.width))
         page = Page(width, context)
         glyphs = page.glyphs
-        page.line(verdict(report, glyphs, width))
+        page.line(verdict(shown, glyphs, width))
         page.line(Text(run_line(report, glyphs), style="dim"))
         ranked = ranking_line(report, glyphs)
         page.lines([] if ranked is None else [ranked], style="dim")
         page.lines(trust_lines(report, glyphs), style="bold")
         page.line()
         if counted_domains(report):
-            self._stages(report, page, context)
+            self._stages(shown, page, context)
             self._functions(report, page, context)
             self._work(report, page)
             self._ranks(report, page)

@@ -109,7 +109,8 @@ class _Groups:
         laid = Subtrees.of(grouping.stages)
         counts = np.array([len(one) for one in members], np.int64)
         below = [np.concatenate([members[k] for k in laid.members(index).tolist()]) for index in range(count)]
-        return _Groups(stages, grouping, members, below, counts == size, laid.sums(counts) == size)
+        alone = np.bincount(grouping.place[(grouping.place >= 0) & grouping.is_equal], minlength=count) == 1
+        return _Groups(stages, grouping, members, below, (counts == size) & alone, laid.sums(counts) == size)
 
 
 def _domain(found: DomainAttribution, groups: _Groups, shown: FunctionsShown) -> DomainAttribution:
@@ -195,11 +196,15 @@ def _added(found: DomainAttribution, fit: SensorFit | None, members: Ints, joint
 
 def _times(times: StageTimes, grouping: Grouping) -> StageTimes:
     """Return calls and inclusive times of the stages that the groups are, and own times of all members."""
-    at, count = grouping.origin, len(grouping.stages)
+    count = len(grouping.stages)
+    equal = np.flatnonzero((grouping.place >= 0) & grouping.is_equal)
+    calls, resumes, wall, cpu = (np.zeros(count, np.int64) for _ in range(4))
+    for column, of_run in ((calls, times.calls), (resumes, times.resumes), (wall, times.wall_ns), (cpu, times.cpu_ns)):
+        np.add.at(column, grouping.place[equal], of_run[equal])
     own = (grouping.place >= 0) & grouping.is_own
     self_wall = np.zeros(count, np.int64)
     np.add.at(self_wall, grouping.place[own], times.self_wall_ns[own])
-    return StageTimes(times.calls[at], times.resumes[at], times.wall_ns[at], self_wall, times.cpu_ns[at])
+    return StageTimes(calls, resumes, wall, self_wall, cpu)
 
 
 def _flows(flows: Flows, grouping: Grouping) -> Flows:

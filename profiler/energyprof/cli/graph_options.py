@@ -41,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--group-repeats", action="store_true", help="like siblings (encoder.layer.*) as one node, dear ones apart"
     )
+    what.add_argument("--each-trial", action="store_true", help="trials of a search one by one, not as one node")
     what.add_argument(
         "--metric", choices=METRICS, default="self", help="what makes a node hot and large (default: self)"
     )
@@ -64,7 +65,7 @@ def as_view(args: argparse.Namespace) -> View:
     """Return what of a run is asked for."""
     from energyprof.model.view import View
 
-    return View(level=args.level, domain=args.domain, focus=args.focus, ignore=args.ignore)
+    return View(level=args.level, domain=args.domain, focus=args.focus, ignore=args.ignore, each_trial=args.each_trial)
 
 
 def as_options(args: argparse.Namespace) -> dict[str, str]:

@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         for at, way, path in missing:
             if not args.quiet:
                 left = time_left(took_s, len(missing))
-                print(f"energyprof: {at}/{len(plan)} {way.name} -> {path}{left}", file=sys.stderr, flush=True)
+                print(f"energyprof: {at}/{len(plan)} {_visible(way.name)} -> {path}{left}", file=sys.stderr, flush=True)
             start_s = time.monotonic()
             time.sleep(args.cool_down)
             varied = ",".join(f"{name}={value}" for name, value in way.environment.items())
@@ -119,7 +119,7 @@ def run(args: argparse.Namespace) -> int:
                 keeps_stdout=args.format == "table",
             )
             if code:
-                failed.append(f"{way.name} ended with status {code}")
+                failed.append(f"{_visible(way.name)} ended with status {code}")
             took_s.append(time.monotonic() - start_s)
             if code and not path.exists():  # it could not even be started, and neither will the others be
                 status = code
@@ -203,6 +203,11 @@ def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool) -
         write_names(folder, {file_name(way.name): way.name for way, _ in plan})
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); choose another place with -o") from error
+
+
+def _visible(name: str) -> str:
+    """Return a way's name on one line, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
 
 
 def _script_of(command: Sequence[str]) -> str:

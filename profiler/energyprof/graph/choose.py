@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from energyprof.errors import InputError
+from energyprof.graph.fold_trials import fold_trials
 from energyprof.model.domain import Domain
 from energyprof.model.span import Flags, Index, Stage
 from energyprof.model.view import ALL_DOMAINS, Grouping, View
@@ -36,7 +37,10 @@ def choose_stages(stages: tuple[Stage, ...], view: View) -> Grouping:
     if merged:  # what an instrument knows of a stage is not true of several
         counts = np.bincount(place[place >= 0], minlength=len(origin))
         chosen = tuple(replace(one, facts={}) if counts[k] > 1 else one for k, one in enumerate(chosen))
-    return Grouping(chosen, np.array(origin, np.int32), place, kept)
+    is_equal = np.zeros(len(stages), np.bool_)
+    is_equal[origin] = True
+    chosen_view = Grouping(chosen, np.array(origin, np.int32), place, kept, is_equal)
+    return chosen_view if view.each_trial else fold_trials(stages, chosen_view)
 
 
 def choose_domains(domains: tuple[Domain, ...], wanted: str) -> tuple[Domain, ...]:

@@ -39,6 +39,10 @@ def _no_history() -> None:
     return None
 
 
+def _unfolded(report: Report) -> Report:
+    return report
+
+
 @dataclass(frozen=True)
 class RenderContext:
     """What an exporter may need beyond the report; it reaches for no terminal, file or program by itself."""
@@ -57,6 +61,8 @@ class RenderContext:
     """Return the sampled stacks with their joules, read only when asked for; None: no stacks were sampled."""
     history: Callable[[], PowerHistory | None] = _no_history
     """Return power and open stages over time, worked out only when asked for; None: none was handed in."""
+    folded: Callable[[Report], Report] = _unfolded
+    """Return a report with what the trials of a search do alike as one stage, for people; a report of none as it is."""
     comparison: Comparison | None = None
     """What changed from another run to this one, for formats that show that instead; None: nothing is compared."""
     difference: Difference | None = None

@@ -24,6 +24,8 @@ class View:
     """A regular expression: only stages whose path matches it somewhere, with all below them. Empty: all."""
     ignore: str = ""
     """A regular expression: without the stages that match it, and all below them."""
+    each_trial: bool = False
+    """Show the trials of a search one by one; else what they do alike is one stage."""
 
     def is_partial(self) -> bool:
         """Return whether energy is left out that stages spent."""
@@ -42,6 +44,8 @@ class Grouping:
     """The stage of the view that it belongs to; -1: left out."""
     is_own: Flags
     """False: shown only because of what stands below it; what it spent itself is left out."""
+    is_equal: Flags
+    """Its calls and its time from start to end are those of the stage of the view, too: not those of a part of it."""
 
     def is_everything(self) -> bool:
         """Return whether the view shows all stages one by one."""
