@@ -43,7 +43,8 @@ class HtmlReport:
 
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the page; where diagrams cannot be drawn it says so in the diagram's place."""
-        sections = [section for section in _sections(report, context) if section.content]
+        shown = context.folded(report)
+        sections = [section for section in _sections(report, shown, context) if section.content]
         style = style_sheet() + _file("style.css") + "".join(section.style for section in sections)
         script = "".join(_file(f"script/{part}.js") for part in SCRIPT)
         links = "".join(f'<a href="#{section.id}">{section.title}</a>' for section in sections)
@@ -54,7 +55,7 @@ class HtmlReport:
             '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
             '<meta name="referrer" content="no-referrer">\n<link rel="icon" href="data:,">\n'
             f"<title>{name(title(report))}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-            f"<header>{heading(report)}</header>\n{nav}\n<main>\n"
+            f"<header>{heading(shown)}</header>\n{nav}\n<main>\n"
             + "".join(section.markup() for section in sections)
             + f'{NO_SCRIPT}</main>\n<div id="say" role="status" aria-live="polite"></div>\n'
             f"<script>{script}</script>\n</body>\n</html>\n"
@@ -69,24 +70,27 @@ def policy(style: str, script: str) -> str:
     )
 
 
-def _sections(report: Report, context: RenderContext) -> Iterator[Section]:
-    """Yield what a reader asks, in that order: is all counted, what to do, where, in which layer, when, how sure."""
+def _sections(report: Report, shown: Report, context: RenderContext) -> Iterator[Section]:
+    """Yield what a reader asks, in that order: is all counted, what to do, where, in which layer, when, how sure.
+
+    `shown` has the trials of a search as one; what is told of single ones is of `report`.
+    """
     has_figures = bool(counted_domains(report))
-    table = StageTable.of(report)
+    table = StageTable.of(shown)
     if has_figures:
         yield ledger_section(report)
     yield advice_section(report)
-    yield caution_section(report)
+    yield caution_section(shown)
     if has_figures and report.stages:
-        yield hotspots(report, context)
-        yield icicle(report, table)
+        yield hotspots(shown, context)
+        yield icicle(shown, table)
     yield table.section()
-    yield layer_section(report)
+    yield layer_section(shown)
     yield function_section(report)
     yield told_section(report)
     yield timeline(report, context.history())
     if report.domains:
-        yield trust_section(report)
+        yield trust_section(shown)
     yield footprint_section(report)
 
 
