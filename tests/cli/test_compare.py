@@ -246,6 +246,36 @@ def test_runs_are_named_by_the_user_or_by_their_files(tmp_path: Path) -> None:
         compare_command.runs_of("nowhere.eprof")
 
 
+def test_a_name_given_to_a_run_may_have_an_equals_sign_as_those_of_a_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.eprof", "150=b.eprof", "limit=150.eprof"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+
+    assert compare_command.runs_of("limit=150=a.eprof") == [("limit=150", Path("a.eprof"))]
+    assert compare_command.runs_of(f"limit=150={tmp_path / 'a.eprof'}") == [("limit=150", tmp_path / "a.eprof")]
+    assert compare_command.runs_of("limit=150=b.eprof") == [("limit", Path("150=b.eprof"))]
+    assert compare_command.runs_of("limit=150.eprof") == [("limit=150", Path("limit=150.eprof"))]
+    with pytest.raises(InputError, match="no file 150=nowhere"):
+        compare_command.runs_of("limit=150=nowhere.eprof")
+
+
+def test_values_of_any_letters_reach_the_program_and_stay_on_one_line(place: Any) -> None:
+    values = ["a b", "it's", '"q"', "x=y", "", "l1\nl2"]
+    place.write("words.py", "import json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+
+    done = place.call(
+        place.command("sweep", "--repeats", "1", "--cool-down", "0", "--set", f"word={','.join(values)}", "words.py")
+    )
+
+    assert done.returncode == 0, done.stderr.decode()
+    given = [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("[")]
+    assert sorted(given) == sorted(["--word", value] for value in values)
+    assert all(line.startswith("energyprof: ") for line in done.stderr.decode().splitlines())
+    assert len(done.stderr.decode().splitlines()) == len(values)
+
+
 def test_a_recording_is_no_repeat_of_itself(tmp_path: Path) -> None:
     run = tmp_path / "a.eprof"
 

@@ -21,11 +21,17 @@ examples:
   energyprof compare fp32=a1.eprof fp32=a2.eprof int8=b1.eprof int8=b2.eprof
   energyprof compare sweep-train/                             all runs of an `energyprof sweep`
   energyprof compare sweep-train/ --metric accuracy -o front.svg
+  energyprof compare limit=150=a.eprof limit=250=b.eprof      each run after: sudo nvidia-smi -pl 150, or 250
   energyprof compare small.eprof large.eprof --unit request --format json
 
 Runs of one NAME are repeats of one way; without a name it is that of the sweep, or of the file less a final `-run2`.
 Repeat each way at least twice: the spread between its runs says which difference may be chance. A program counts its
 work with energyprof.units("request") and tells how good it came out with energyprof.metric("accuracy", 0.93).
+
+Power limits of a GPU are the machine's, and energyprof sets none: nvidia-smi -q -d POWER shows the limit, its range and
+its default, sudo nvidia-smi -pl WATTS sets it. Set it, record a run, set the next; put the default back at the end.
+Two machines, such as a laptop and one in a cloud: laptop=a.eprof cloud=b.eprof. Where their sensors see different parts
+of the machine, that is said, for then the joules are not those of like things.
 """
 FORMATS = {"table": "variants", "json": "variants-json", "svg": "variants-svg"}
 SUFFIXES = (".txt", ".svg", ".json")
@@ -81,10 +87,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def runs_of(text: str) -> list[tuple[str, Path]]:
-    """Return the runs that a word names, each with its way's name; a file whose own name has a `=` is that file."""
-    name, mark, place = text.partition("=")
-    is_named = bool(mark and name) and os.sep not in name and not Path(text).exists()
-    path, given = (Path(place), name) if is_named else (Path(text), "")
+    """Return the runs that a word names, each with its way's name; a file whose own name has a `=` is that file.
+
+    A name may have a `=` itself, as those of a sweep have: `limit=150=a.eprof` is the file `a.eprof`.
+    """
+    given, path = _named(text)
     if path.is_dir():
         names = names_in(path)
         found = in_order([(given or way_of(one, names), one) for one in path.glob("*.eprof")])
@@ -94,6 +101,17 @@ def runs_of(text: str) -> list[tuple[str, Path]]:
     if not path.exists():
         raise InputError(f"no file {path}; name a .eprof file, NAME=FILE, or a folder of them")
     return [(given or way_of(path, names_in(path.parent)), path)]
+
+
+def _named(text: str) -> tuple[str, Path]:
+    """Return the name that is given to a run, empty: none, and the run: the longest file there is behind a `=`."""
+    if Path(text).exists():
+        return "", Path(text)
+    marks = [at for at, letter in enumerate(text) if letter == "=" and at and os.sep not in text[:at]]
+    if not marks:
+        return "", Path(text)
+    at = next((at for at in marks if text[at + 1 :] and Path(text[at + 1 :]).exists()), marks[0])
+    return text[:at], Path(text[at + 1 :])
 
 
 def refuse_twice(paths: Sequence[Path]) -> None:
