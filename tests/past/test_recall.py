@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from energyprof.model.past import PastEnergy, PastTrial
+from energyprof.model.past import PastEnergy, PastTrial, Work
 from energyprof.past.recall import Total, earlier_run, recalled, repetition
 
 
@@ -110,3 +111,22 @@ def test_trials_of_a_run_that_repeats_another_are_in_its_own_sum(past: Any) -> N
         2, PastEnergy(4.0, 2.0, 6.0, "inferred")
     )
     assert repetition((past(1, exit_code=1, trials=trials), past(2, trials=other_value))).trials == Total()
+
+
+def test_a_long_history_of_one_program_is_gone_through_once(past: Any) -> None:
+    looked_at = 0
+
+    class Counted(Work):
+        def is_work_of(self, other: Work) -> bool:
+            nonlocal looked_at
+            looked_at += 1
+            return Work.is_work_of(self, other)
+
+    one = past()
+    work = Counted(*(getattr(one.work, name) for name in ("program", "arguments", "data", "command", "versions")))
+    runs = [replace(one, id=f"{number:08x}", work=work) for number in range(300)]
+
+    found = repetition(runs)
+
+    assert (found.repeats.count, found.of_run[-1]) == (299, ("0000012b", "0000012a"))
+    assert looked_at < 3 * len(runs)

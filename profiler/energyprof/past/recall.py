@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from energyprof.model.past import (
     PROVENANCES,
@@ -121,30 +122,60 @@ class Repetition:
     """Each run that repeats another, and that one, by id."""
 
 
+class _Known:
+    """The runs before one, found by work and trials: else a history of one program is gone through for each run."""
+
+    def __init__(self) -> None:
+        self._runs: dict[tuple[str, str, str], list[PastRun]] = {}
+        self._trials: dict[tuple[str, str, str], list[PastRun]] = {}
+
+    def add(self, run: PastRun) -> None:
+        """Add a run that is newer than all before."""
+        program, data = run.work.program, run.work.data
+        if run.is_result:
+            self._runs.setdefault((program, run.work.arguments, data), []).append(run)
+        for fingerprint in {trial.fingerprint for trial in run.trials if trial.state == "complete"}:
+            self._trials.setdefault((program, data, fingerprint), []).append(run)
+
+    def before(self, run: PastRun) -> EarlierRun | None:
+        """Return the newest run of the same work, its outcome included."""
+        alike = self._runs.get((run.work.program, run.work.arguments, run.work.data), [])
+        return recalled(replace(run, trials=()), (), _newest(alike, run)).run
+
+    def trial_before(self, trial: PastTrial, run: PastRun) -> EarlierTrial | None:
+        """Return the newest trial of the same program, data and parameters."""
+        alike = self._trials.get((run.work.program, run.work.data, trial.fingerprint), [])
+        return _earlier_trial(trial, run, _newest(alike, run))
+
+
+def _newest(runs: Sequence[PastRun], run: PastRun) -> Sequence[PastRun]:
+    """Return the newest of the runs that is of no series with this one, if there is one."""
+    return list(islice((was for was in reversed(runs) if not run.series or was.series != run.series), 1))
+
+
 def repetition(runs: Iterable[PastRun]) -> Repetition:
     """Return the sums over the runs kept, oldest first."""
-    found, alike = Repetition(), dict[tuple[str, str], list[PastRun]]()
+    found, known, of_run = Repetition(), _Known(), list[tuple[str, str]]()
     for run in runs:
-        before = alike.setdefault((run.work.program, run.work.data), [])
-        earlier = recalled(run, (), before).run
+        earlier = known.before(run)
         found = replace(found, all=found.all.with_one(run.energy))
         if not run.is_result:
             found = replace(found, failed=found.failed.with_one(run.energy))
         elif earlier is None:
-            found = replace(found, trials=_repeated_trials(found.trials, run, before))
+            found = replace(found, trials=_repeated_trials(found.trials, run, known))
         elif earlier.outcome == "other" or earlier.differs:
             found = replace(found, otherwise=found.otherwise.with_one(run.energy))
         else:
             found = replace(found, repeats=found.repeats.with_one(run.energy))
         if earlier is not None:
-            found = replace(found, of_run=(*found.of_run, (run.id, earlier.run)))
-        before.append(run)
-    return found
+            of_run.append((run.id, earlier.run))
+        known.add(run)
+    return replace(found, of_run=tuple(of_run))
 
 
-def _repeated_trials(total: Total, run: PastRun, before: Sequence[PastRun]) -> Total:
+def _repeated_trials(total: Total, run: PastRun, known: _Known) -> Total:
     for trial in run.trials:
-        earlier = _earlier_trial(trial, run, before)
+        earlier = known.trial_before(trial, run)
         if earlier is not None and is_for_nothing(earlier, trial.value):
             total = total.with_one(trial.energy)
     return total
