@@ -13,7 +13,7 @@ from typing import Final
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.report import Report, StageRow
-from energyprof_plugins.findings.inference import below, inferring_models
+from energyprof_plugins.findings.inference import below, has_training, inferring_models
 from energyprof_plugins.findings.spending import counted, provenance_of, together_j
 
 LEAST_LAYER_S: Final = 1e-6
@@ -22,37 +22,43 @@ MOST_SHARE: Final = 0.4
 
 
 class GradientsInInference:
-    """Find models that are called with gradients while nothing ever goes backward."""
+    """Find models that are called with gradients where nothing ever goes backward to them."""
 
     name = "gradients_in_inference"
     summary = "models called with gradients recorded, where nothing goes backward"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
         """Yield a finding for each model."""
-        for model, tops in inferring_models(run.report, "gradients").items():
+        trains = has_training(run.report)
+        for model, tops in inferring_models(run.report, "gradient_calls").items():
             sums = [top.total_sum for top in tops]
-            now_j, in_all = together_j(sums), all(top.facts["gradients"] == "recorded" for top in tops)
-            if now_j is not None and now_j <= 0:
+            now_j, calls = together_j(sums), sum(top.calls for top in tops)
+            recorded = min(sum(int(top.facts["gradient_calls"]) for top in tops), calls)
+            if (now_j is not None and now_j <= 0) or not calls:
                 continue
-            calls = counted(sum(top.calls for top in tops), "call")
             yield Finding(
                 rule=self.name,
                 offenders=tuple(top.stage for top in tops),
                 fault="gradients are recorded and never used",
-                evidence=f"{'all' if in_all else 'some'} of {calls} of {model} ran with gradients enabled and weights "
-                "that require them; no backward pass and no optimizer step was seen in the run",
+                evidence=f"{'all' if recorded == calls else recorded} of {counted(calls, 'call')} of {model} ran with "
+                "gradients enabled, and autograd recorded them; "
+                + ("no backward pass came to any of these" if trains else "no backward pass was seen in the run"),
                 remedy="call it within torch.inference_mode() (or no_grad(), where results go into training later)",
                 now_j=now_j,
                 provenance=provenance_of(sums),
-                saving_j=_saving_j(run.report, tops, now_j) if now_j is not None and in_all else None,
+                saving_j=None if now_j is None else _saving_j(run.report, tops, now_j, recorded / calls),
             )
 
 
-def _saving_j(report: Report, tops: list[StageRow], now_j: float) -> tuple[float, float]:
-    """Return it for the case that all calls record."""
+def _saving_j(report: Report, tops: list[StageRow], now_j: float, part: float) -> tuple[float, float]:
+    """Return it; of calls that record only in part nobody knows which cost most: the part is no more than likely."""
     rows = below(report, tops)
-    most_j, wall_s = MOST_SHARE * now_j, sum(top.wall_s for top in tops)
-    if wall_s <= 0 or any("gpu" in energy.domain for row in rows for energy in row.self_energy if energy.energy_j):
+    most_j, wall_s = MOST_SHARE * now_j * (1.0 if part == 1 else min(2 * part, 1.0)), sum(top.wall_s for top in tops)
+    if (
+        part < 1
+        or wall_s <= 0
+        or any("gpu" in energy.domain for row in rows for energy in row.self_energy if energy.energy_j)
+    ):
         return 0.0, most_j
     above = {row.parent for row in rows}
     layers = sum(row.calls for row in rows if row.kind == "module" and row.stage not in above)

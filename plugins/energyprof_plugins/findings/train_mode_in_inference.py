@@ -12,7 +12,7 @@ from typing import Final
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.report import StageRow
-from energyprof_plugins.findings.inference import below, inferring_models
+from energyprof_plugins.findings.inference import below, has_training, inferring_models
 from energyprof_plugins.findings.spending import provenance_of, together_j
 
 SAVED: Final = (
@@ -25,25 +25,30 @@ SAVED: Final = (
 
 
 class TrainModeInInference:
-    """Find models with layers in training mode while nothing trains."""
+    """Find models with layers in training mode where nothing trains."""
 
     name = "train_mode_in_inference"
     summary = "models in training mode with dropout or batch norm, where nothing trains"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
         """Yield a finding for each model."""
-        for model, tops in inferring_models(run.report, "training_layers").items():
+        trains = has_training(run.report)
+        for model, tops in inferring_models(run.report, "training_calls").items():
             sums = [top.total_sum for top in tops]
             now_j = together_j(sums)
             if now_j is not None and now_j <= 0:
                 continue
-            layers = tops[0].facts["training_layers"]
+            layers = tops[0].facts.get("training_layers", "of other processes")
             yield Finding(
                 rule=self.name,
                 offenders=tuple(top.stage for top in tops),
                 fault="it answers in training mode",
-                evidence=f"{model} was called with layers in training mode ({layers}); no backward pass and no "
-                "optimizer step was seen in the run",
+                evidence=f"{model} was called with layers in training mode ({layers}); "
+                + (
+                    "no backward pass came to any of these calls"
+                    if trains
+                    else "no backward pass and no optimizer step was seen in the run"
+                ),
                 remedy="call model.eval() first: results change, too, to what was trained (leave it where dropout is "
                 "meant to sample, or batch norm is being calibrated)",
                 now_j=now_j,

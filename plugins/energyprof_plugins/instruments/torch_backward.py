@@ -19,6 +19,7 @@ from functools import partial
 from itertools import count
 from time import perf_counter_ns as now_ns
 
+from energyprof.model.events import BACK
 from energyprof_plugins.instruments.torch_opaque import is_being_compiled
 
 TYPE_CHECKING = False
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
     from energyprof.interfaces import SpanSink
 
-    Call: TypeAlias = "tuple[Call | None, int, int]"
-    """One call of a module: the call around it, the code of the module's forward stage, how many calls are around."""
+    Call: TypeAlias = "tuple[Call | None, int, int] | tuple[Call | None, int, int, int, int]"
+    """One call of a module: the call around it, the code of the module's forward stage, how many calls are around; of
+    a whole model besides its number, and how many nodes its thread had made before."""
 
 LOOKED_AT = 64
 """At most this many parts of what a module was given or has returned are looked at."""
@@ -224,6 +226,8 @@ class TorchBackward:
         for one in reversed(new):
             code = self._codes.get(one[1]) or self._learn(one[1])
             ext((code, t_ns))
+            if len(one) == 5:
+                ext((BACK + one[3], t_ns))
             open_.append(one)
 
     def _learn(self, code: int) -> int:

@@ -13,16 +13,17 @@ from time import perf_counter_ns as now_ns
 from energyprof.model.events import work_code
 from energyprof.sink_doors import FlowSink
 from energyprof_plugins.instruments.torch_generation import Generation
-from energyprof_plugins.instruments.torch_modes import CallModes
+from energyprof_plugins.instruments.torch_modes import CallModes, RecordedCalls
 from energyprof_plugins.instruments.torch_operations import batch
 from energyprof_plugins.instruments.torch_precision import MatmulPrecision
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from energyprof.interfaces import SpanSink
+    from energyprof_plugins.instruments.torch_backward import TorchBackward
 
 
 class _Here(threading.local):
@@ -33,8 +34,8 @@ class _Here(threading.local):
 class Entrances:
     """Begins the calls of whole models, in place of the event that begins another module's."""
 
-    def __init__(self, sink: SpanSink, passes: Sequence[int], relearn: Callable[[Any], None]) -> None:
-        """`passes` is not empty once a backward pass has been seen; `relearn` has a model's parts told anew."""
+    def __init__(self, sink: SpanSink, backward: TorchBackward, relearn: Callable[[Any], None]) -> None:
+        """`relearn` has a model's parts told anew."""
         import torch
         from torch._C import DisableTorchFunction
 
@@ -42,16 +43,18 @@ class Entrances:
         self._watch = sink.flow() if isinstance(sink, FlowSink) else None
         self._tensor = torch.Tensor
         self._wants_gradients = torch.is_grad_enabled
-        self._modes = CallModes(sink, torch.is_grad_enabled)
+        self._modes = CallModes(sink)
+        self._recorded = RecordedCalls(sink, backward)
         self._precision = MatmulPrecision(sink)
         self._is_traced = torch.jit.is_tracing
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
         self._unwatched = DisableTorchFunction
-        self._passes = passes
+        self._passes = backward.passes
         self._relearn = relearn
         self._generation = Generation()
         self._evaluation = sink.stage_code("evaluation", kind="evaluation")
         self._samples_code = work_code("samples", 0)
+        self._training_code = work_code("training_calls", 1)
         self._codes = {phase: sink.stage_code(phase, kind="generation") for phase in ("prefill", "decode")}
         self._learnt: set[tuple[int, str]] = set()
         self._here = _Here()
@@ -67,9 +70,10 @@ class Entrances:
         """
         around = tokens = samples = 0
         phase = ""
+        trains = False
         if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
             try:
-                self._modes.note(code, module)
+                trains = self._modes.trains(code, module) and self._is_as_trained((*args, *kwargs.values()))
                 self._precision.note(code, module)
                 samples = self._samples(args, kwargs)
                 if not self._here.phase and self._generation.is_possible(module):
@@ -92,6 +96,10 @@ class Entrances:
         ext((code, t_ns))
         if samples:
             ext((self._samples_code + samples, t_ns))
+        if trains:
+            ext((self._training_code, t_ns))
+        if self._wants_gradients():
+            self._recorded.begin(code)
         if self._watch is not None:
             self._watch.takes((*args, *kwargs.values()))
         return around or code
@@ -100,6 +108,8 @@ class Entrances:
         """Record the end of a call, which hands out its result (None: an exception), and of the stage around it."""
         if self._watch is not None and result is not None:
             self._watch.gives(result)
+        if self._wants_gradients():
+            self._recorded.end(code)
         self._local.ext((-code, now_ns()))
         if around != code:
             self._local.ext((-around, now_ns()))
@@ -116,9 +126,15 @@ class Entrances:
     def _is_evaluation(self, module: Any, args: Iterable[Any]) -> bool:
         if not self._passes or self._here.phase or self._wants_gradients():
             return False
-        # A reentrant checkpoint calls without gradients what it calls again in the backward pass: it hands in what has
-        # them, and nobody does so in an evaluation.
-        return not (module.training and self._any_requires_grad(args))
+        return not module.training or self._is_as_trained(args)
+
+    def _is_as_trained(self, args: Iterable[Any]) -> bool:
+        """Return whether it is no first call of a reentrant checkpoint.
+
+        That calls without gradients what it calls again in the backward pass: it hands in what has them, and nobody
+        does so in an evaluation.
+        """
+        return self._wants_gradients() or not self._any_requires_grad(args)
 
     def _any_requires_grad(self, values: Iterable[Any]) -> bool:
         with self._unwatched():

@@ -1,10 +1,16 @@
-"""What is told of the modes in which a model was called: whether autograd recorded, and which layers were training.
+"""What is told of the modes in which a model was called: what autograd recorded, and which layers were training.
 
-Told as facts of the model: `gradients` (`recorded` in all of its calls, or in `some`) and `training_layers`, classes of
-dropout and normalisation that behave differently in training. Looked at once per model and mode, not at every call.
+Counted where the call stands: calls that autograd has recorded and which of them a backward pass comes to
+(`gradient_calls`, `backward_calls`), and calls with layers of dropout and normalisation that behave differently in
+training (`training_calls`). The classes of those layers are told of the model, as its fact `training_layers`.
 """
 
 from __future__ import annotations
+
+from itertools import count
+from time import perf_counter_ns as now_ns
+
+from energyprof.model.events import CALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,51 +18,67 @@ if TYPE_CHECKING:
     from typing import Any
 
     from energyprof.interfaces import SpanSink
+    from energyprof_plugins.instruments.torch_backward import Call, TorchBackward
 
-GRADIENTS = "gradients"
 TRAINING_LAYERS = "training_layers"
 NAMED = 6
 """Classes of layers told at most."""
 
 
 class CallModes:
-    """Tells of each model, once, in which modes it has been called."""
+    """Knows of each model which of its layers are training; looked at once per model and mode, not at every call."""
 
-    def __init__(self, sink: SpanSink, wants_gradients: Callable[[], bool]) -> None:
+    def __init__(self, sink: SpanSink) -> None:
         from torch._C import DisableTorchFunction
         from torch.nn.modules.batchnorm import _BatchNorm
         from torch.nn.modules.dropout import _DropoutNd
 
         self._tell = sink.tell
-        self._wants_gradients = wants_gradients
         self._unasked: Callable[[], Any] = DisableTorchFunction
         self._batch_norm: Any = _BatchNorm  # types of torch, which mypy does not see
         self._dropout: Any = _DropoutNd
-        self._seen: set[tuple[int, bool, bool]] = set()
-        self._recorded: dict[int, set[bool]] = {}
-        """Code of a model -> whether autograd recorded, in all of its calls."""
+        self._seen: dict[tuple[int, bool], bool] = {}
 
-    def note(self, code: int, module: Any) -> None:
-        """Take note of a call; at most 0.1 us unless it is the first of its kind."""
-        key = (code, self._wants_gradients(), module.training)
-        if key not in self._seen:
-            self._seen.add(key)
-            self._learn(code, module, key[1])
+    def trains(self, code: int, module: Any) -> bool:
+        """Return whether layers are training that behave differently then; 0.1 us but for the first of its kind."""
+        key = (code, module.training)
+        found = self._seen.get(key)
+        return self._learn(key, module) if found is None else found
 
-    def _learn(self, code: int, module: Any, wants_gradients: bool) -> None:
-        known = self._recorded.setdefault(code, set())
+    def _learn(self, key: tuple[int, bool], module: Any) -> bool:
         with self._unasked():  # modes and tensor subclasses of the program's do not hear of our question
-            known.add(wants_gradients and any(weight.requires_grad for weight in module.parameters()))
-        facts: dict[str, str | int] = {}
-        if True in known:
-            facts[GRADIENTS] = "recorded" if len(known) == 1 else "some"
-        layers = dict.fromkeys(type(part).__name__ for part in module.modules() if self._trains(part))
+            layers = dict.fromkeys(type(part).__name__ for part in module.modules() if self._trains(part))
         if layers:
-            facts[TRAINING_LAYERS] = ", ".join(sorted(layers)[:NAMED])
-        if facts:
-            self._tell(code, facts)
+            self._tell(key[0], {TRAINING_LAYERS: ", ".join(sorted(layers)[:NAMED])})
+        self._seen[key] = bool(layers)
+        return bool(layers)
 
     def _trains(self, part: Any) -> bool:
         if not part.training:
             return False
         return bool((isinstance(part, self._dropout) and part.p > 0) or isinstance(part, self._batch_norm))
+
+
+class RecordedCalls:
+    """Numbers the calls of whole models, and says of which autograd has recorded something: it has made nodes."""
+
+    def __init__(self, sink: SpanSink, backward: TorchBackward) -> None:
+        self._local: Any = sink.local()
+        self._mine = backward.mine
+        self._made = backward.made
+        self._numbers = count(1).__next__
+
+    def begin(self, code: int) -> None:
+        """Give the call of the module with this code, which has just begun in this thread, its number."""
+        here = self._mine.here
+        call = here.call
+        if call is not None and call[1] == code and len(call) == 3:
+            here.call = (*call, self._numbers(), self._made())
+
+    def end(self, code: int) -> None:
+        """Say that autograd has recorded the call that ends, if it has; it stands innermost but for what was passed."""
+        call: Call | None = self._mine.here.call
+        if call is not None and call[1] != code:
+            call = call[0]
+        if call is not None and len(call) == 5 and call[1] == code and self._made() != call[4]:
+            self._local.ext((CALL + call[3], now_ns()))

@@ -66,7 +66,7 @@ class TorchModules:
         sink.on_fork(names.renew_lock)
         self._module_class, self._original = Module, Module.__call__
         self._backward = TorchBackward(sink, names.backward_code)
-        entrances = Entrances(sink, self._backward.passes, names.relearn)
+        entrances = Entrances(sink, self._backward, names.relearn)
         names.phase = entrances.phase
         steps = Steps(sink, names, entrances, self._backward)
         self._call, self._silence = _recording_call(sink, names, self._original, self._backward, steps)

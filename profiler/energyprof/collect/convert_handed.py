@@ -1,14 +1,16 @@
-"""What stages hand to each other and are handed to work off: data flow, samples and tokens."""
+"""What stages hand to each other and are handed to work off: data flow, samples and tokens, and what goes backward."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from energyprof.collect.convert_backward import BackwardCalls
 from energyprof.collect.convert_flow import FlowSums
 from energyprof.collect.convert_process import Process
 from energyprof.collect.convert_spans import Converted
 from energyprof.collect.convert_work import WorkCount
+from energyprof.model.events import CALL
 from energyprof.model.tally import Tally
 
 
@@ -18,15 +20,20 @@ class HandedOver:
     def __init__(self, parent: Callable[[int], int]) -> None:
         self._flows = FlowSums(parent)
         self._work = WorkCount()
+        self._backward = BackwardCalls()
 
     def take(self, process: Process, done: Converted, stored: Callable[[int], int]) -> None:
         """Count what one piece of events tells; `stored` gives the lane under which one is stored."""
-        self._flows.take(process.spool, process.parent_spool, done.objects, stored)
+        is_call = done.objects.code >= CALL
+        self._flows.take(process.spool, process.parent_spool, done.objects.where(~is_call), stored)
         self._work.add(done.handed, stored)
+        for place, unit in self._backward.take(process.spool, done.objects.where(is_call), stored):
+            self._work.count(place, unit)
 
     def forget(self, spool: str) -> None:
         """Forget the objects of a process that ended."""
         self._flows.forget(spool)
+        self._backward.forget(spool)
 
     def tallies(self) -> dict[int, Tally]:
         """Return all sums that have changed, by number; they replace those returned before."""

@@ -65,13 +65,17 @@ class Spawns:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Handled:
-    """Objects given, received or handed on, equal-length columns; each lane's in order of time."""
+    """Objects given, received or handed on, and calls of models; equal-length columns, each lane's in order of time."""
 
     lane: Index
     stage: Index
     """Open there at that instant; -1: none."""
     code: Ints
     """Of the event."""
+
+    def where(self, rows: Flags) -> Handled:
+        """Return these rows only."""
+        return self if rows.all() else Handled(self.lane[rows], self.stage[rows], self.code[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

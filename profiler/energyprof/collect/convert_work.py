@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from energyprof.collect.convert_spans import Handed
 from energyprof.model.events import WORK_LIMIT, WORK_UNITS
 from energyprof.model.tally import WIDTH, WORK, Tally
+
+if TYPE_CHECKING:
+    from energyprof.model.events import WorkUnit
 
 
 class WorkCount:
@@ -34,9 +38,16 @@ class WorkCount:
         for lane, stage, work in zip(*(column.tolist() for column in columns), strict=True):
             unit, count = divmod(work, WORK_LIMIT)
             if unit < len(WORK_UNITS):
-                key = stored(lane), stage, unit
-                self._rows[key] = self._rows.get(key, 0) + count
-                self._is_changed = True
+                self._count(stored(lane), stage, unit, count)
+
+    def count(self, place: tuple[int, int], unit: WorkUnit) -> None:
+        """Count one more of a unit for the stage at a place, a lane as stored and a lane-relative stage."""
+        self._count(*place, WORK_UNITS.index(unit), 1)
+
+    def _count(self, lane: int, stage: int, unit: int, count: int) -> None:
+        key = lane, stage, unit
+        self._rows[key] = self._rows.get(key, 0) + count
+        self._is_changed = True
 
     def take(self) -> dict[int, Tally]:
         """Return the tally by its number, if it has changed since the last time; it replaces the one taken before."""

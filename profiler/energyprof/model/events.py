@@ -11,6 +11,8 @@
 * `GIVE + k`: the stage open at this instant hands out an object, known by the number `k` from here on; `SIZE + n` right
   after it: of `n` bytes. `TAKE + k`: it receives that object. `PASS + k`: the object goes by another number from here
   on, as the stage open hands it out again. Their time counts for nothing, their place among the lane's events does;
+* `CALL + k`: the stage open at this instant is a call `k` of a model of which autograd has recorded something;
+  `BACK + k`: a backward pass comes to that call;
 * `END_ANY`: the innermost open stage of the running lane ends (an instrument that does not know which one).
 """
 
@@ -20,20 +22,23 @@ TYPE_CHECKING = False  # `typing` costs 13 ms, and the profiled program imports 
 if TYPE_CHECKING:
     from typing import Final, Literal
 
-    WorkUnit = Literal["samples", "tokens"]
+    WorkUnit = Literal["samples", "tokens", "training_calls", "gradient_calls", "backward_calls"]
 
 RESUME: Final = 1 << 32
 LANE: Final = 1 << 40
 SPAWN: Final = 1 << 41
 WORK: Final = 1 << 42
-WORK_UNITS: Final = ("samples", "tokens")
-"""What a stage works off, counted by whoever hands it over: parts of a batch, positions of sequences."""
+WORK_UNITS: Final = ("samples", "tokens", "training_calls", "gradient_calls", "backward_calls")
+"""What a stage works off, counted by whoever hands it over: parts of a batch, positions of sequences. Of a model's
+calls: with layers that behave differently in training; that autograd has recorded; that a backward pass came to."""
 WORK_LIMIT: Final = 1 << 32
 GIVE: Final = 1 << 43
 TAKE: Final = 1 << 44
 PASS: Final = 1 << 45
 SIZE: Final = 1 << 46
 SIZE_LIMIT: Final = 1 << 46
+CALL: Final = 1 << 47
+BACK: Final = 1 << 48
 END_ANY: Final = -(1 << 39)
 STAGE_LIMIT: Final = 1 << 31
 OTHER_STAGE: Final = "<other>"

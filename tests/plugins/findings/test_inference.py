@@ -48,6 +48,48 @@ for _ in range(20):
             net(x)
 """
 """Two ways in turns in one process: what else goes on in the machine slows down both."""
+TRAINED_AND = """
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for _ in range(5):
+    with energyprof.stage("train"):
+        for _ in range(2):
+            net(x).sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+"""
+FORGOTTEN = """
+    with energyprof.stage("validate"):
+        for _ in range(20):
+            net(x)
+"""
+"""Neither `eval()` nor `no_grad()`: the commonest way to have the fault."""
+WITH_BOTH = """
+    net.eval()
+    with energyprof.stage("validate"), torch.no_grad():
+        for _ in range(20):
+            net(x)
+    net.train()
+"""
+LEGITIMATE = """
+teacher = Net().requires_grad_(False)
+generator, judge = Net(), Net()
+def step(loss):
+    loss.backward()
+for _ in range(5):
+    with energyprof.stage("student"):
+        wanted = teacher(x)
+        with torch.no_grad():
+            known = generator(x)
+        step((net(x) - wanted).sum())
+    with energyprof.stage("judge"):
+        step(judge(generator(x).detach()).sum())
+    with energyprof.stage("rollout"):
+        answers = [net(x) for _ in range(3)]
+    with energyprof.stage("learn"):
+        step(torch.stack(answers).sum())
+"""
+"""A teacher that is in training mode itself, a generator while its judge learns, rollouts that are learnt from later.
+"""
 IN_TRAINING_MODE = WITHOUT.replace("net.eval()", "net.train()")
 
 
@@ -77,6 +119,34 @@ def test_gradients_that_are_used_or_not_recorded_are_no_fault(profiled: Any, fou
 
     assert found(report, "gradients_in_inference") == []
     assert found(report, "train_mode_in_inference") == []
+
+
+def test_validation_that_forgets_both_modes_is_found_beside_training(profiled: Any, found: Any) -> None:
+    faulty = profiled(MODEL + TRAINED_AND + FORGOTTEN, torch=True)
+    mended = profiled(MODEL + TRAINED_AND + WITH_BOTH, torch=True)
+
+    for rule in ("gradients_in_inference", "train_mode_in_inference"):
+        (finding,) = found(faulty, rule)
+        assert finding["offenders"] == ["validate/Net"]
+        assert "no backward pass came to any of these" in finding["evidence"]
+        assert found(mended, rule) == []
+    validation = next(row for row in faulty["stages"] if row["stage"] == "validate/Net")
+    assert found(faulty, "gradients_in_inference")[0]["now_j"] == pytest.approx(validation["total_sum"]["energy_j"])
+
+
+def test_calls_that_serve_training_are_no_inference(profiled: Any, found: Any) -> None:
+    report = profiled(MODEL + LEGITIMATE, torch=True)
+
+    assert found(report, "gradients_in_inference") == []
+    assert found(report, "train_mode_in_inference") == []
+
+
+def test_gradients_are_told_of_the_stage_that_has_them(profiled: Any, found: Any) -> None:
+    both = BOTH_IN_TURNS.format(faulty_mode="net.eval()", faulty_records=True)
+
+    (finding,) = found(profiled(MODEL + both, torch=True), "gradients_in_inference")
+
+    assert finding["offenders"] == ["faulty/Net"]
 
 
 def test_training_mode_without_training_is_found_and_its_saving_comes_true(

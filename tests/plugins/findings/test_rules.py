@@ -71,19 +71,20 @@ def test_where_idle_power_is_not_known_waiting_is_a_hint(sample: Any, report_of:
 
 def test_on_a_device_gradients_may_cost_nothing(sample: Any, report_of: Any) -> None:
     net = sample.Part("Net", (10.0, 30.0), kind="module", calls=100)
-    report = report_of([net], {"Net": {"gradients": "recorded"}}, domains=(sample.CPU, sample.GPU))
+    report = report_of([net], {"Net": {"gradient_calls": 100}}, domains=(sample.CPU, sample.GPU))
 
     (finding,) = GradientsInInference().find(FinishedRun(report))
 
     assert finding.saving_j == (0.0, pytest.approx(16.0))
 
 
-def test_models_with_gradients_in_some_calls_only_are_hinted_at(sample: Any, report_of: Any) -> None:
-    report = report_of([sample.Part("Net", (10.0,), kind="module")], {"Net": {"gradients": "some"}})
+def test_models_with_gradients_in_some_calls_only_may_save_nothing(sample: Any, report_of: Any) -> None:
+    report = report_of([sample.Part("Net", (10.0,), kind="module", calls=10)], {"Net": {"gradient_calls": 2}})
 
     (finding,) = GradientsInInference().find(FinishedRun(report))
 
-    assert finding.is_hint
+    assert finding.evidence.startswith("2 of 10 calls of Net ")
+    assert finding.saving_j == (0.0, pytest.approx(0.4 * 0.4 * 10))
 
 
 def test_results_of_one_call_that_share_their_work_may_save_nothing(sample: Any) -> None:

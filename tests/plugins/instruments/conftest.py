@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from energyprof.model.events import WORK, WORK_LIMIT, WORK_UNITS
+from energyprof.model.events import BACK, CALL, WORK, WORK_LIMIT, WORK_UNITS
 from energyprof_plugins.instruments.torch_loader import TorchLoader
 from energyprof_plugins.instruments.torch_modules import TorchModules
 from energyprof_plugins.instruments.torch_optimizer import TorchOptimizer
@@ -32,6 +32,10 @@ class Events:
         def take(event: tuple[int, int]) -> None:
             if event[0] < WORK:
                 mine.append(event[0])
+                return
+            if event[0] >= CALL:
+                unit = "gradient_calls" if event[0] < BACK else "backward_calls"
+                self.work.append((self.word(mine[-1]), 1, unit))
                 return
             unit, count = divmod(event[0] - WORK, WORK_LIMIT)
             self.work.append((self.word(mine[-1]), count, WORK_UNITS[unit]))

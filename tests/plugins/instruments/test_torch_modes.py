@@ -11,9 +11,9 @@ def net(dropout=0.5):
     return torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.BatchNorm1d(4), torch.nn.Dropout(dropout))
 
 
-def modes(events, name="Sequential"):
-    facts = events.facts[name]
-    return {key: facts[key] for key in ("gradients", "training_layers") if key in facts}
+def modes(events):
+    """Return what was counted, in order, each with the stage that it was counted for."""
+    return [(stage, unit) for stage, _, unit in events.work if unit != "samples"]
 
 
 X = torch.zeros(3, 4)
@@ -22,7 +22,8 @@ X = torch.zeros(3, 4)
 def test_a_model_in_training_with_gradients_tells_both(events):
     net()(X)
 
-    assert modes(events) == {"gradients": "recorded", "training_layers": "BatchNorm1d, Dropout"}
+    assert modes(events) == [("Sequential", "training_calls"), ("Sequential.2", "gradient_calls")]
+    assert events.facts["Sequential"]["training_layers"] == "BatchNorm1d, Dropout"
 
 
 def test_a_model_in_eval_mode_without_gradients_tells_neither(events):
@@ -31,23 +32,37 @@ def test_a_model_in_eval_mode_without_gradients_tells_neither(events):
     with torch.no_grad():
         model(X)
 
-    assert modes(events) == {}
+    assert modes(events) == []
+    assert "training_layers" not in events.facts["Sequential"]
 
 
-def test_calls_with_and_without_gradients_are_told_as_some(events):
+def test_of_calls_with_and_without_gradients_the_first_are_counted(events):
     model = net().eval()
 
     model(X)
     with torch.inference_mode():
         model(X)
 
-    assert modes(events) == {"gradients": "some"}
+    assert [unit for _, unit in modes(events)] == ["gradient_calls"]
 
 
-def test_frozen_weights_record_no_gradients(events):
-    net().eval().requires_grad_(False)(X)
+def test_a_backward_pass_is_counted_for_the_calls_it_comes_to(events):
+    model = net().eval()
+    used, _unused = model(X), model(X)
 
-    assert modes(events) == {}
+    used.sum().backward()
+
+    assert [unit for _, unit in modes(events)] == ["gradient_calls", "gradient_calls", "backward_calls"]
+
+
+def test_frozen_weights_record_no_gradients_even_if_they_were_not_frozen_before(events):
+    model = net().eval()
+    model(X)
+    model.requires_grad_(False)
+
+    model(X)
+
+    assert [unit for _, unit in modes(events)] == ["gradient_calls"]
 
 
 def test_dropout_that_drops_nothing_is_in_no_mode_that_matters(events):
@@ -56,7 +71,15 @@ def test_dropout_that_drops_nothing_is_in_no_mode_that_matters(events):
 
     model(X)
 
-    assert modes(events) == {"gradients": "recorded"}
+    assert [unit for _, unit in modes(events)] == ["gradient_calls"]
+
+
+def test_first_call_of_a_reentrant_checkpoint_is_no_answer_in_training_mode(events):
+    from torch.utils.checkpoint import checkpoint
+
+    checkpoint(net(), X.clone().requires_grad_(), use_reentrant=True).sum().backward()
+
+    assert [unit for _, unit in modes(events)] == ["training_calls", "gradient_calls", "backward_calls"]
 
 
 def test_a_mode_is_looked_at_once(events):

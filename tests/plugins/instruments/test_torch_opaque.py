@@ -142,7 +142,6 @@ def test_scripted_traced_and_exported_modules_are_nodes_with_a_label(events: Any
         "parameters": events.facts["RecursiveScriptModule"]["parameters"],
         "opaque": "TorchScript",
         "hint": SCRIPT_HINT,
-        "gradients": "recorded",
         "no_flops": "TorchScript calls no layers, and operations are counted layer by layer",
     }
     assert events.facts["GraphModule"]["opaque"] == "graph of operators"
