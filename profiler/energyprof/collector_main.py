@@ -16,6 +16,7 @@ from typing import Any
 from energyprof import __version__, discover
 from energyprof.collect.allowance import sources_share
 from energyprof.collect.beginning import Beginning
+from energyprof.collect.due import Due
 from energyprof.collect.followed_program import FollowedProgram
 from energyprof.collect.open_sources import Opened, lead_out_ns, said_of
 from energyprof.collect.sampler import SamplerFacts
@@ -125,7 +126,7 @@ class Collection:
         self._settled_ns = 0
         """What happened until then has been converted."""
         self._said: set[str] = set()
-        self._due_s = {"live": 0.0, "facts": 0.0}
+        self._due = Due()
 
     def _open_capture(self, root_pid: int) -> None:
         """Begin the file and what fills it."""
@@ -249,7 +250,7 @@ class Collection:
         """Convert whatever is there and take what has been sampled."""
         while not self._place.is_blocked and self._step():
             self._store()
-            if self._is_due("live", LIVE_S):
+            if self._due.is_due("live", LIVE_S):
                 self._control.tell("working")
         self._take_samples()
 
@@ -279,13 +280,13 @@ class Collection:
             self._bursts.look(time.monotonic_ns())
             if self._bursts.is_counting:
                 self._writer.readings_age_ns = self._bursts.period_ns
-        if self._is_due("facts", FACTS_S):
+        if self._due.is_due("facts", FACTS_S):
             self._converter.count_until(self._settled_ns)
             self._facts = replace(self._facts, end_ns=time.monotonic_ns())
             self._writer.set_run(self._facts)
             self._state_costs()
         self._store()
-        if self._config["live"] and self._is_due("live", LIVE_S):
+        if self._config["live"] and self._due.is_due("live", LIVE_S):
             self._tell_live()
         return min(TICK_S, time.monotonic() - began_s) if has_more else TICK_S
 
@@ -395,10 +396,3 @@ class Collection:
 
     def _pass_on(self, line: str) -> None:
         self._control.tell("warning", message=line)
-
-    def _is_due(self, what: str, every_s: float) -> bool:
-        now_s = time.monotonic()
-        if now_s < self._due_s[what]:
-            return False
-        self._due_s[what] = now_s + every_s
-        return True

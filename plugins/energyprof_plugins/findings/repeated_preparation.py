@@ -14,17 +14,18 @@ LEAST_SHARE: Final = 0.1
 
 
 class RepeatedPreparation:
-    """Find loaders that take much and were begun more than once. Only a hint: the preparation may be random."""
+    """Find loaders that take much and were begun more than once. The preparation may be random: then nothing is saved."""
 
     name = "repeated_preparation"
     summary = "loaders that prepare their samples anew in each epoch, at much of the energy"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a hint for each loader."""
+        """Yield a finding for each loader."""
         for row in run.report.stages:
             epochs, share = int(row.facts.get("epochs", 0)), row.total_sum.share
             if row.kind != "loader" or epochs < 2 or share is None or share < LEAST_SHARE:
                 continue
+            now_j = row.total_sum.energy_j
             dataset = row.facts.get("dataset", "its dataset")
             yield Finding(
                 rule=self.name,
@@ -34,6 +35,7 @@ class RepeatedPreparation:
                 f"{dataset} in {counted(epochs, 'epoch')}, {100 * share:.0f} % of all stage energy",
                 remedy=f"keep what is not random of each sample after the first epoch: up to {epochs - 1} of {epochs} "
                 "parts of the preparation are done again",
-                now_j=row.total_sum.energy_j,
+                now_j=now_j,
                 provenance=row.total_sum.provenance,
+                saving_j=None if now_j is None else (0.0, max(now_j, 0.0) * (epochs - 1) / epochs),
             )

@@ -16,13 +16,13 @@ LEAST_WALL_S: Final = 2.0
 
 
 class StaticEnergy:
-    """Find runs whose energy is mostly idle power. Only a hint: how much shorter the run can be is not known."""
+    """Find runs whose energy is mostly idle power. How much shorter it can be is not known: all of that is saved at most."""
 
     name = "static_energy"
     summary = "runs whose energy is mostly idle power"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a hint, or nothing."""
+        """Yield a finding, or nothing."""
         idle_j, measured_j = _idle_and_measured_j(run.report)
         if run.report.run.wall_s < LEAST_WALL_S or measured_j <= 0 or idle_j < LEAST_SHARE * measured_j:
             return
@@ -36,6 +36,7 @@ class StaticEnergy:
             "machine; waiting saves nothing",
             now_j=idle_j,
             provenance=run.report.measured.provenance,
+            saving_j=(0.0, idle_j),
         )
 
 
