@@ -107,21 +107,26 @@ def _offenders(run: FinishedRun, crowded: list[QueuePeriod]) -> tuple[list[Stage
     by_id = {row.stage: row for row in run.report.stages}
     part = _crowded_part(trace, crowded)
     share_of = {stage.id: float(part[index]) for index, stage in enumerate(trace.stages)}
-    cpu_s = sum(row.cpu_s for row in run.report.stages if row.parent is None)
-    tops = [row for row in by_id.values() if row.parent is None and _stands_out(row, share_of, cpu_s)]
-    found = [_innermost(row, list(by_id.values()), share_of) for row in sorted(tops, key=lambda row: -row.cpu_s)]
+    all_j = sum(_spent_j(row) for row in run.report.stages if row.parent is None)
+    tops = [row for row in by_id.values() if row.parent is None and _stands_out(row, share_of, all_j)]
+    found = [_innermost(row, list(by_id.values()), share_of) for row in sorted(tops, key=lambda row: -_spent_j(row))]
     return found, [share_of[row.stage] for row in found]
 
 
-def _stands_out(row: StageRow, share_of: dict[StageId, float], cpu_s: float) -> bool:
-    return share_of.get(row.stage, 0.0) >= LEAST_OF_STAGE and row.cpu_s >= LEAST_OF_RUN * cpu_s
+def _spent_j(row: StageRow) -> float:
+    """Return the energy of a stage, which threads of pools count to; its CPU time is that of its own thread."""
+    return row.total_sum.energy_j or 0.0
+
+
+def _stands_out(row: StageRow, share_of: dict[StageId, float], all_j: float) -> bool:
+    return share_of.get(row.stage, 0.0) >= LEAST_OF_STAGE and _spent_j(row) >= LEAST_OF_RUN * all_j
 
 
 def _innermost(row: StageRow, rows: list[StageRow], share_of: dict[StageId, float]) -> StageRow:
     """Return the stage below that is nearly all of it, if there is one: `main` says less than what it calls."""
     below = [one for one in rows if one.parent == row.stage and one.kind in {"stage", "function"}]
-    best = max(below, key=lambda one: one.cpu_s, default=None)
-    if best is None or best.cpu_s < 0.9 * row.cpu_s or share_of.get(best.stage, 0.0) < share_of[row.stage]:
+    best = max(below, key=_spent_j, default=None)
+    if best is None or _spent_j(best) < 0.9 * _spent_j(row) or share_of.get(best.stage, 0.0) < share_of[row.stage]:
         return row
     return _innermost(best, rows, share_of)
 

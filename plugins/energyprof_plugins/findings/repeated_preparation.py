@@ -14,7 +14,7 @@ LEAST_SHARE: Final = 0.1
 
 
 class RepeatedPreparation:
-    """Find loaders that take much and were begun more than once. The preparation may be random: then nothing is saved."""
+    """Find loaders that take much and were begun more than once; where the preparation is random nothing is saved."""
 
     name = "repeated_preparation"
     summary = "loaders that prepare their samples anew in each epoch, at much of the energy"

@@ -16,7 +16,7 @@ LEAST_WALL_S: Final = 2.0
 
 
 class StaticEnergy:
-    """Find runs whose energy is mostly idle power. How much shorter it can be is not known: all of that is saved at most."""
+    """Find runs whose energy is mostly idle power; how much shorter they can be is not known."""
 
     name = "static_energy"
     summary = "runs whose energy is mostly idle power"
