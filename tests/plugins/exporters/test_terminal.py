@@ -224,6 +224,7 @@ def test_ten_thousand_stages_are_a_short_report(sample):
 
     assert len(text.splitlines()) < 40
     assert "+ 9 988 smaller" in text
+    assert "report --format csv" in text
 
 
 def test_paths_shorten_from_the_left_for_the_end_distinguishes():

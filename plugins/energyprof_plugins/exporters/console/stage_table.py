@@ -105,6 +105,8 @@ def key(report: Report, listing: Listing) -> str:
     lines = ["how  " + "  ".join(said)] if said else []
     if listing.figures("").bounds:
         lines.append(BOUNDS_KEY)
+    if listing.rest:
+        lines.append("smaller  all of them: report --format csv")
     reasons: dict[str, list[str]] = {}
     for entry in listing.shown:
         if entry.reason:
