@@ -63,11 +63,11 @@ def test_a_sweep_runs_every_way_in_turns_and_shows_which_is_cheapest(place: Any)
     assert (table["unit"], table["metric"]) == ("request", "accuracy")
     one, many = table["rows"]
     assert (one["runs"], one["units"], many["units"]) == (2, 32, 32)
-    assert many["verdict"] == "cheapest"
+    assert many["verdict"] in {"cheapest", "lowest so far"}  # two runs on a busy machine may tell nothing apart
     assert one["energy_j"]["value"] > 2 * many["energy_j"]["value"]  # 16 times the work for each request
     assert [row["is_best"] for row in table["rows"]] == [True, True]
     drawn = place.call(place.command("compare", "sweep-serve", "-o", "front.svg"))
-    assert drawn.returncode == 0, drawn.stderr.decode()
+    assert (drawn.returncode, drawn.stdout) == (0, b"front.svg\n"), drawn.stderr.decode()
     assert (place.folder / "front.svg").read_text().startswith("<svg")
 
     again = place.call(place.command("sweep", "--set", "batch=1,16", "serve.py"))
@@ -83,7 +83,8 @@ def test_a_run_that_fails_is_said_and_the_others_are_made(place: Any) -> None:
 
     assert done.returncode == 1
     assert b"batch=2 ended with status 7" in done.stderr
-    assert b"1 of 2 runs ended with an error" in done.stdout
+    assert b"failed 1 of 1" in done.stdout
+    assert b"cheapest" not in done.stdout
     (place.folder / "sweep-serve" / "batch=16-run1.eprof").unlink()
 
     resumed = place.call(
@@ -112,7 +113,7 @@ def test_a_program_is_run_several_times_and_mean_and_spread_are_told(place: Any)
     assert "run 2/2 -> serve-run2.eprof\n" in shown  # no cooling is told of where there is none
     (row,) = (line.split() for line in shown.splitlines() if line.startswith("serve "))
     assert row[1] == "2"
-    assert row[3].startswith("±")
+    assert row[3].startswith(("±", "("))
     again = place.run(*words)
     assert again.returncode == 2
     assert b"serve-run1.eprof exists already" in again.stderr
@@ -149,7 +150,8 @@ def test_a_repeated_run_that_fails_is_told_with_its_status(place: Any) -> None:
 
     assert done.returncode == 7
     assert b"run 1/2 ended with status 7" in done.stderr
-    assert b"2 of 2 runs ended with an error" in done.stderr
+    assert b"failed 2 of 2" in done.stderr
+    assert b"2 of 2 runs ended with an error (exit status 7)" in done.stderr
     assert len(place.recordings()) == 2
 
 

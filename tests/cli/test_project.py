@@ -60,7 +60,7 @@ def test_the_ending_of_the_file_says_what_is_written(capsys: pytest.CaptureFixtu
 
     status, out, _ = project(capsys, "1kWh", "3J", *LOAD, "-o", str(target))
 
-    assert (status, out) == (0, "")
+    assert (status, out) == (0, f"{target}\n")
     assert target.read_text().startswith("<svg ")
 
 

@@ -44,7 +44,7 @@ def test_the_mean_of_runs_has_the_interval_of_student(sample: Any) -> None:
     low, high = stats.t.interval(0.95, 2, 11.0, 1.0 / np.sqrt(3))
     assert row.energy_j is not None
     assert (row.energy_j.value, row.energy_j.low, row.energy_j.high) == pytest.approx((11.0, low, high))
-    assert (row.runs, row.units, row.verdict) == (3, 1.0, "cheapest")
+    assert (row.runs, row.units, row.verdict) == (3, 1.0, "cannot tell")
 
 
 def test_joules_are_for_each_unit_that_all_tell(sample: Any) -> None:
@@ -90,7 +90,7 @@ def test_single_runs_tell_no_difference(sample: Any) -> None:
     found = compare_variants({"a": [run(sample, 1.0)], "b": [run(sample, 9.0)]}, None, None)
 
     assert [(row.verdict, row.ratio) for row in found.rows] == [
-        ("cheapest", Mean(1.0, None, None)),
+        ("lowest so far", Mean(1.0, None, None)),
         ("cannot tell", Mean(9.0, None, None)),
     ]
 
@@ -101,7 +101,7 @@ def test_a_way_that_was_not_read_or_did_nothing_has_no_figure(sample: Any) -> No
     found = compare_variants(runs, None, None)
 
     assert [row.energy_j is None for row in found.rows] == [False, True, True]
-    assert [row.verdict for row in found.rows] == ["cheapest", "cannot tell", "cannot tell"]
+    assert [row.verdict for row in found.rows] == ["lowest so far", "cannot tell", "cannot tell"]
 
 
 @pytest.mark.parametrize(("lower", "front"), [(False, [True, True, False]), (True, [True, False, False])])
@@ -176,13 +176,80 @@ def test_a_unit_that_only_some_tell_is_said_to_be_left_out(sample: Any) -> None:
 
 
 def test_runs_that_differ_in_more_than_their_way_are_pointed_out(sample: Any) -> None:
-    runs = {"a": [run(sample, 1.0, host="one")], "b": [run(sample, 1.0, host="two", exit_code=3)]}
+    runs = {"a": [run(sample, 1.0, host="one")], "b": [run(sample, 1.0, host="two")]}
 
     cautions = compare_variants(runs, None, None).cautions
 
     assert cautions[0] == "the hosts differ (one; two): record all on one machine"
-    assert any(line.startswith("1 of 2 runs ended with an error") for line in cautions)
     assert compare_variants({"a": runs["a"] * 2}, None, None).cautions == ()
+
+
+def test_a_way_is_cheapest_only_where_it_is_told_apart_from_each_other(sample: Any) -> None:
+    runs = {name: [run(sample, cost) for cost in of] for name, of in {"a": (10.0, 10.1), "b": (50.0, 50.2)}.items()}
+    near = {**runs, "c": [run(sample, 10.2), run(sample, 10.4)]}
+
+    assert [row.verdict for row in compare_variants(runs, None, None).rows] == ["cheapest", "dearer"]
+    assert [row.verdict for row in compare_variants(near, None, None).rows] == ["lowest so far", "dearer", "unclear"]
+
+
+def test_joules_and_times_are_not_below_nothing_however_runs_differ(sample: Any) -> None:
+    runs = {"a": [run(sample, 1.0, wall_s=1.0), run(sample, 9.0, accuracy=-9.0, wall_s=9.0)]}
+
+    (row,) = compare_variants(runs, None, "").rows
+
+    _, high = stats.t.interval(0.95, 1, 5.0, np.std([1, 9], ddof=1) / np.sqrt(2))
+    assert row.energy_j == Mean(5.0, 0.0, pytest.approx(high))
+    assert row.wall_s == Mean(5.0, 0.0, pytest.approx(high))
+
+
+def test_a_metric_may_be_below_nothing(sample: Any) -> None:
+    (row,) = compare_variants({"a": [run(sample, 1.0, accuracy=reward) for reward in (-9.0, 1.0)]}, None, None).rows
+
+    assert row.metric is not None
+    assert row.metric.low is not None
+    assert row.metric.low < -9.0
+
+
+def test_a_way_that_fails_at_once_wins_nothing(sample: Any) -> None:
+    # given: batch=99 ends at once, tells nothing and takes next to nothing
+    crashed = [run(sample, cost, exit_code=3, wall_s=0.1) for cost in (0.1, 0.12)]
+    runs = {
+        "batch=1": [run(sample, cost, 10, 0.9) for cost in (9.0, 9.1)],
+        "batch=4": [run(sample, cost, 10, 0.9) for cost in (3.0, 3.1)],
+        "batch=99": crashed,
+    }
+
+    found = compare_variants(runs, None, None)
+
+    assert (found.unit, found.metric, found.cautions) == ("request", "accuracy", ())
+    assert [row.verdict for row in found.rows] == ["dearer", "cheapest", "failed"]
+    assert [row.is_best for row in found.rows] == [False, True, False]
+    assert found.advice[0].startswith("batch=1 takes 2.97 times the joules of batch=4")
+    failed = found.rows[2]
+    assert (failed.runs, failed.energy_j, failed.wall_s, failed.ratio) == (0, None, None, None)
+    assert failed.failed is not None
+    assert (failed.failed.runs, failed.failed.exit_codes) == (2, (3,))
+    assert failed.failed.energy_j is not None
+    assert failed.failed.energy_j.value == pytest.approx(0.11)
+
+
+def test_a_run_that_fails_is_left_out_of_the_mean_of_its_way_which_is_not_ranked(sample: Any) -> None:
+    runs = {
+        "flaky": [run(sample, 1.0, 10, 0.99), run(sample, 1.02, 10, 0.99), run(sample, 0.01, 1, 0.1, exit_code=1)],
+        "sound": [run(sample, 2.0, 10, 0.9), run(sample, 2.1, 10, 0.9)],
+    }
+
+    flaky, sound = compare_variants(runs, None, None).rows
+
+    assert flaky.energy_j is not None
+    assert (flaky.runs, flaky.energy_j.value, flaky.units) == (2, pytest.approx(0.101), 10)
+    assert (flaky.verdict, flaky.is_best, sound.verdict, sound.is_best) == ("failed", False, "lowest so far", True)
+
+
+def test_where_every_run_fails_there_is_no_mean(sample: Any) -> None:
+    (row,) = compare_variants({"a": [run(sample, 1.0, exit_code=1)] * 2}, None, None).rows
+
+    assert (row.verdict, row.energy_j, row.runs) == ("failed", None, 0)
 
 
 def test_gain_errors_of_all_runs_are_told_once(sample: Any) -> None:

@@ -16,6 +16,8 @@ LEAST_DIGITS: Final = 2
 WIDEST_PLUS_MINUS: Final = 0.5
 """Half-width relative to the value up to which +- is written: beyond it `40 \u00b140` would say that it may be
 nothing, and of a model's error of -47 to +87 % only the wider side. Then both bounds are told."""
+LEAST_OF_LARGER: Final = 100
+"""From which on a value whose bound has thousands is written in the next larger unit: 5 J is not 0.0050 kJ."""
 
 
 def joules(energy_j: float) -> str:
@@ -34,7 +36,7 @@ def joules_with_bounds(
     low_j, high_j = (energy_j if low_j is None else low_j), (energy_j if high_j is None else high_j)
     name, factor = unit or unit_of(energy_j if energy_j else max(low_j, high_j, key=abs))
     figures = _value_and_interval(energy_j / factor, low_j / factor, high_j / factor)
-    if unit is None and _reaches_thousand(figures):
+    if unit is None and _reaches_thousand(figures) and abs(energy_j) >= LEAST_OF_LARGER * factor:
         name, factor = _one_larger(name)
         figures = _value_and_interval(energy_j / factor, low_j / factor, high_j / factor)
     shown, *interval = figures
@@ -81,7 +83,8 @@ def column_unit(largest_j: float) -> tuple[str, float]:
 def with_error(value: float, half: float) -> tuple[str, str]:
     """Return a value and its half-width: 1 significant digit of the half-width (2 if it begins with 1 or 2) rule both.
 
-    No more than four digits of the value are shown; the half-width is then rounded up, never to less than it is.
+    No more than four digits of the value are shown; the half-width is then rounded up, never to less than it is. Nor
+    are fewer than `LEAST_DIGITS`.
     """
     if half <= 0:
         return _signed(_digits(value, 4)), ""
@@ -91,7 +94,8 @@ def with_error(value: float, half: float) -> tuple[str, str]:
     if abs(value) > half:
         decimals = max(decimals, LEAST_DIGITS - before_point)
     shown_half = round(half, wanted) if decimals == wanted else math.ceil(half * 10**decimals - 1e-9) / 10**decimals
-    return _signed(grouped(round(value, decimals), max(0, decimals))), grouped(shown_half, max(0, decimals))
+    own = max(decimals, _own_decimals(value))
+    return _signed(grouped(round(value, own), max(0, own))), grouped(shown_half, max(0, decimals))
 
 
 def is_wide(value: float, low: float, high: float) -> bool:
@@ -206,6 +210,14 @@ def _rounded_within(value: float, half: float) -> str:
     digits_before = math.floor(math.log10(abs(value))) + 1
     decimals = min(max(_decimals(half), LEAST_DIGITS - digits_before), 3 - digits_before)
     return _signed(grouped(round(value, decimals), max(0, decimals)))
+
+
+def _own_decimals(value: float) -> int:
+    """Return the decimals with which a value has `LEAST_DIGITS`; below 0 where it is 100 or more, 0 for nothing."""
+    if value == 0:
+        return 0
+    decimals = LEAST_DIGITS - 1 - math.floor(math.log10(abs(value)))
+    return decimals - (round(abs(value), decimals) >= 10.0 ** (LEAST_DIGITS - decimals))  # 9.96 is 10, not 10.0
 
 
 def _decimals(half: float) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Final
 
@@ -19,9 +19,17 @@ from energyprof.model.range import Range
 from energyprof.model.report import Report
 from energyprof.model.variants import Mean, VariantRow, Variants
 from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.interval_columns import Interval, IntervalColumns
 from energyprof_plugins.exporters.console.stage_table import LETTERS, fit_path
 from energyprof_plugins.exporters.diff_rows import assumptions_in
-from energyprof_plugins.exporters.figures import column_unit, grouped, half_width, in_column, percent, seconds
+from energyprof_plugins.exporters.figures import (
+    column_unit,
+    grouped,
+    half_width,
+    joules_with_bounds,
+    percent,
+    seconds,
+)
 from energyprof_plugins.exporters.terminal import Page
 from energyprof_plugins.exporters.variants_picture import picture
 from energyprof_plugins.exporters.visible import visible
@@ -34,7 +42,8 @@ NAME: Final = 40
 ELLIPSIS: Final = "\u2026"
 SCHEMA: Final = "energyprof-compare/1"
 MOST_GAPS: Final = 5
-"""Ways without the metric of which each is said why."""
+"""Ways without the metric, or that failed, of which each is said why."""
+LOWEST: Final = ("cheapest", "lowest so far")
 
 
 class VariantTable:
@@ -128,12 +137,12 @@ def _table(found: Variants, glyphs: Glyphs, width: int) -> Table:
 def _columns(found: Variants, unit: tuple[str, float], details: frozenset[str]) -> list[list[str]]:
     """Return the columns, their heading first."""
     unit_name, unit_j = unit
-    figures = [_in_unit(row.energy_j, unit_j) for row in found.rows]
+    figures = _in_unit(found.rows, unit_j)
     what = visible(found.unit) if found.unit else "run"
-    columns = [["runs", *(str(row.runs) for row in found.rows)]] if "runs" in details else []
+    columns = [["runs", *(str(_all_runs(row)) for row in found.rows)]] if "runs" in details else []
     what = what if len(what) <= 8 else what[:7] + ELLIPSIS
     columns.append([f"{unit_name}/{what}", *(value for value, _ in figures)])
-    columns.append(["", *(half and f"\u00b1{half}" for _, half in figures)])
+    columns.append(["", *(interval for _, interval in figures)])
     is_one = len(found.rows) == 1
     if not is_one:
         columns.append(["ratio", *(_ratio(row, "bounds" in details) for row in found.rows)])
@@ -141,34 +150,62 @@ def _columns(found: Variants, unit: tuple[str, float], details: frozenset[str]) 
         name = visible(found.metric)
         name = name if len(name) <= 10 else name[:9] + ELLIPSIS
         columns.append([name, *(_merit(row, "metric bounds" in details) for row in found.rows)])
-    columns += [["time", *(seconds(row.wall_s.value) for row in found.rows)]] if "time" in details else []
+    columns += [["time", *(_time(row) for row in found.rows)]] if "time" in details else []
     letter = LETTERS[found.provenance]
-    columns.append(["", *(letter if is_one else f"{letter} {row.verdict}{_mark(row)}" for row in found.rows)])
+    columns.append(["", *(f"{letter} {_word(row, is_one=is_one)}{_mark(row)}".rstrip() for row in found.rows)])
     return columns
+
+
+def _all_runs(row: VariantRow) -> int:
+    return row.runs + (row.failed.runs if row.failed else 0)
+
+
+def _word(row: VariantRow, *, is_one: bool) -> str:
+    """Return what is said of a way against the others; of one alone only that it failed."""
+    if row.failed is not None:
+        return f"failed {row.failed.runs} of {_all_runs(row)}"
+    return "" if is_one else row.verdict
+
+
+def _time(row: VariantRow) -> str:
+    return "-" if row.wall_s is None else seconds(row.wall_s.value)
 
 
 def _mark(row: VariantRow) -> str:
     return "" if not row.is_best else " (*)" if row.is_unsure else " *"
 
 
-def _in_unit(mean: Mean | None, unit_j: float) -> tuple[str, str]:
-    if mean is None:
-        return "not known", ""
-    half = 0.0 if mean.low is None or mean.high is None else half_width(mean.value, mean.low, mean.high)
-    return in_column(mean.value / unit_j, half / unit_j)
+def _in_unit(rows: Sequence[VariantRow], unit_j: float) -> list[tuple[str, str]]:
+    """Return joules and their intervals, all of them by both bounds where one is too wide for +-."""
+    means = [row.energy_j for row in rows]
+    columns = IntervalColumns.of("", [_interval(mean, unit_j) for mean in means if mean is not None])
+    found = []
+    for row, mean in zip(rows, means, strict=True):
+        if mean is None:
+            found.append(("-" if row.failed else "not known", ""))
+            continue
+        value, *bounds = columns.cells(*_interval(mean, unit_j))
+        is_told = bool(bounds[0])
+        found.append((value, "" if not is_told else f"({' to '.join(bounds)})" if columns.bounds else f"±{bounds[0]}"))
+    return found
+
+
+def _interval(mean: Mean, unit_j: float) -> Interval:
+    low, high = (mean.value if one is None else one for one in (mean.low, mean.high))
+    return mean.value / unit_j, low / unit_j, high / unit_j
 
 
 def _ratio(row: VariantRow, has_bounds: bool) -> str:
     if row.ratio is None:
         return ""
     if row.ratio.low is None or row.ratio.high is None or not has_bounds:
-        return f"{row.ratio.value:.2f}" if row.verdict != "cheapest" else "1"
+        return f"{row.ratio.value:.2f}" if row.verdict not in LOWEST else "1"
     return f"{row.ratio.value:.2f} ({row.ratio.low:.2f} to {row.ratio.high:.2f})"
 
 
 def _merit(row: VariantRow, has_bounds: bool) -> str:
     if row.metric is None:
-        return "no number" if row.endless_runs else "not told"
+        return "no number" if row.endless_runs else "not told" if row.runs else "-"
     mean = row.metric
     half = 0.0 if mean.low is None or mean.high is None else half_width(mean.value, mean.low, mean.high)
     return f"{mean.value:.4g}" + (f" ±{half:.2g}" if half and has_bounds else "")
@@ -176,13 +213,37 @@ def _merit(row: VariantRow, has_bounds: bool) -> str:
 
 def _conclusions(found: Variants) -> list[str]:
     """Return what the table says, in sentences."""
-    return [*_comparison(found), *_gaps(found)]
+    return [*_comparison(found), *_front(found), *_failures(found), *_gaps(found)]
+
+
+def _failures(found: Variants) -> list[str]:
+    """Return a sentence for each way of which a run failed, with what such a run took."""
+    lines = []
+    for row in found.rows:
+        if row.failed is None:
+            continue
+        codes = ", ".join(map(str, row.failed.exit_codes))
+        lines.append(
+            f"{row.name}: {row.failed.runs} of {_all_runs(row)} runs ended with an error (exit status {codes}) after "
+            f"{seconds(row.failed.wall_s.value)} and {_taken(row.failed.energy_j)}, which {_counts_for(row)}."
+        )
+    if lines and len(found.rows) > 1:
+        lines.append("To have such a way compared, remove those recordings and go on with energyprof sweep --resume.")
+    return _cut(lines)
+
+
+def _taken(energy_j: Mean | None) -> str:
+    return "unknown joules" if energy_j is None else joules_with_bounds(energy_j.value, energy_j.low, energy_j.high)
+
+
+def _counts_for(row: VariantRow) -> str:
+    return "are in no figure above" if row.runs else "are no figures for its work"
 
 
 def _gaps(found: Variants) -> list[str]:
     """Return a sentence for each way that has no value of the metric, and why."""
     lines = []
-    for row in found.rows if found.metric else ():
+    for row in (row for row in found.rows if found.metric and row.runs):
         if row.endless_runs:
             lines.append(
                 f"{row.name}: {found.metric} is NaN or infinite{_of_runs(row.endless_runs, row)}, which cannot be "
@@ -193,6 +254,10 @@ def _gaps(found: Variants) -> list[str]:
             lines.append(
                 f'{row.name}: {found.metric} is {told}; tell it with energyprof.metric("{found.metric}", ...).'
             )
+    return _cut(lines)
+
+
+def _cut(lines: list[str]) -> list[str]:
     return lines if len(lines) <= MOST_GAPS else [*lines[:MOST_GAPS], f"So it is of {len(lines) - MOST_GAPS} more."]
 
 
@@ -201,33 +266,37 @@ def _of_runs(count: int, row: VariantRow) -> str:
 
 
 def _comparison(found: Variants) -> list[str]:
-    cheapest = next((row for row in found.rows if row.verdict == "cheapest"), None)
-    if cheapest is None or len(found.rows) < 2:
+    lowest = next((row for row in found.rows if row.verdict in LOWEST), None)
+    if lowest is None or len(found.rows) < 2:
         return []  # there is nothing to set it against
-    dearer = [row for row in found.rows if row.verdict == "dearer"]
+    dearer = [row.name for row in found.rows if row.verdict == "dearer"]
     unclear = [row.name for row in found.rows if row.verdict == "unclear"]
-    unsure = [row for row in found.rows if row.verdict == "cannot tell"]
+    unsure = [row.name for row in found.rows if row.verdict == "cannot tell"]
     lines = []
     if dearer:
-        lines.append(f"{cheapest.name} takes less than {_listed([row.name for row in dearer])}, 95 % sure.")
+        lines.append(f"{lowest.name} takes less than {_listed(dearer)}, 95 % sure.")
     if unclear:
-        lines.append(f"Whether it takes less than {_listed(unclear)} is not clear: more runs of each tell.")
+        lines.append(f"Whether {lowest.name} takes less than {_listed(unclear)} is not clear: more runs of each tell.")
     if unsure:
-        names = _listed([row.name for row in unsure])
         lines.append(
-            f"Whether {names} {'is' if len(unsure) == 1 else 'are'} dearer cannot be told: it takes two runs of each "
-            "way or more, each of which was read; energyprof sweep makes them."
+            f"Whether {_listed(unsure)} {'is' if len(unsure) == 1 else 'are'} dearer than {lowest.name} cannot be "
+            "told: it takes two runs of each way or more, each of which was read; energyprof sweep makes them."
         )
+    return lines
+
+
+def _front(found: Variants) -> list[str]:
     better = "lower" if found.lower_is_better else "higher"
     front = [row.name for row in found.rows if row.is_best and not row.is_unsure]
-    unsure_there = [row.name for row in found.rows if row.is_best and row.is_unsure]
+    unsure = [row.name for row in found.rows if row.is_best and row.is_unsure]
+    lines = []
     if front:
         lines.append(f"* On the front of joules and {found.metric} ({better} is better): {_listed(front)}.")
-    if unsure_there:
+    if unsure:
         what = "" if front else f" of joules and {found.metric} ({better} is better)"
         lines.append(
             f"(*) On the front{what} as far as these runs tell, but not told apart from another way there: "
-            f"{_listed(unsure_there)}."
+            f"{_listed(unsure)}."
         )
     return lines
 
@@ -255,7 +324,7 @@ def _legend(found: Variants) -> str:
         reach = f"\N{MINUS SIGN}{percent(below, 0)} to +{percent(above, 0)}"
         common = f"; all joules together may be off by {reach}"
         common += ", which ratios do not see" if len(found.rows) > 1 else ""
-    return f"{LETTERS[found.provenance]}  {found.provenance}; \u00b1  95 % interval by the spread of runs{common}"
+    return f"{LETTERS[found.provenance]}  {found.provenance}; 95 % intervals by the spread of runs{common}"
 
 
 def _listed(names: list[str]) -> str:

@@ -1,8 +1,9 @@
 """A picture of ways to do the same thing: joules to the right, quality upwards, intervals as crosses, the Pareto front.
 
 Drawn by hand as SVG, with no text placed by an engine: the same table gives the same bytes. Cheap and good is at the
-top left. A way whose name finds no room beside the others is listed below, with its figures. Without a metric the ways
-stand in a column, each with its interval.
+top left; joules begin at 0. A line joins who is on the front for sure; below it and to its right nothing is worth
+having. A way whose name finds no room beside the others is listed below, with its figures. Without a
+metric the ways stand in a column, each with its interval.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ def picture(found: Variants | None, nothing: str) -> str:
         )
     unit = column_unit(max(row.energy_j.value for row in rows if row.energy_j is not None))
     unit_name, unit_j = unit
-    across = _Scale(_bounds([row.energy_j for row in rows], unit_j), LEFT, WIDTH - RIGHT)
+    across = _Scale((0.0, _bounds([row.energy_j for row in rows], unit_j)[1]), LEFT, WIDTH - RIGHT)
     each = f"{unit_name}/{visible(found.unit) or 'run'}"
     title = f"{each}, {found.provenance}; 95 % intervals by the spread of runs"
     if not any(row.metric is not None for row in rows):
-        return _column(rows, across, unit_j, title, each)
+        return _column(found, rows, across, unit_j, (title, each))
     upwards = _Scale(_bounds([row.metric for row in rows], 1.0), HEIGHT - BOTTOM, TOP)
     better = "lower is better" if found.lower_is_better else "higher is better"
     parts = [_text(20, 28, title, "title"), *_grid(across, upwards, HEIGHT)]
@@ -63,7 +64,7 @@ def picture(found: Variants | None, nothing: str) -> str:
         for row in rows
         if row.energy_j is not None and row.metric is not None
     ]
-    front = _front(points)
+    front = _front(points, found.lower_is_better)
     parts.append(front.drawn())
     places = _places(points, front)
     parts += [_drawn(point, place) for point, place in zip(points, places, strict=True)]
@@ -87,10 +88,11 @@ class _Front(NamedTuple):
     """The steps from the cheapest way of the front to the best."""
 
     corners: tuple[tuple[float, float], ...]
+    """From the edge below the cheapest way to the edge right of the best; none: nothing is on it for sure."""
 
     def drawn(self) -> str:
-        """Return the line; nothing where there are not two ways to join."""
-        if len(self.corners) < 2:
+        """Return the line; nothing where no way is on it for sure."""
+        if not self.corners:
             return ""
         (x, y), *others = self.corners
         return f'<path class="front" d="M{x} {y}{"".join(f"H{x}V{y}" for x, y in others)}"/>'
@@ -109,9 +111,14 @@ def _reach(mean: Mean, scale: _Scale, unit: float) -> tuple[float, float]:
     return scale.at(low / unit), scale.at(high / unit)
 
 
-def _front(points: Sequence[_Point]) -> _Front:
+def _front(points: Sequence[_Point], lower_is_better: bool) -> _Front:
     sure = {(point.x, point.y) for point in points if point.row.is_best and not point.row.is_unsure}
-    return _Front(tuple(sorted(sure, key=lambda place: (place[0], -place[1]))))
+    if not sure:
+        return _Front(())
+    up = -1 if lower_is_better else 1
+    corners = sorted(sure, key=lambda place: (place[0], -up * place[1]))
+    edge = TOP if lower_is_better else HEIGHT - BOTTOM
+    return _Front(((corners[0][0], edge), *corners, (WIDTH - RIGHT, corners[-1][1])))
 
 
 def _places(points: Sequence[_Point], front: _Front) -> list[Place | None]:
@@ -124,7 +131,7 @@ def _places(points: Sequence[_Point], front: _Front) -> list[Place | None]:
     for line in front.lines():
         free.take(*line)
     order = sorted(range(len(points)), key=lambda at: (not points[at].row.is_best, points[at].row.is_unsure, at))
-    found = {at: free.place(points[at].x, points[at].y, _short(points[at].row.name)) for at in order}
+    found = {at: free.place(points[at].x, points[at].y, _label(points[at].row)) for at in order}
     return [found[at] for at in range(len(points))]
 
 
@@ -141,7 +148,7 @@ def _drawn(point: _Point, place: Place | None) -> str:
     )
     shape = f'<path class="arms" d="{arms}"/>' if arms else ""
     leads = "" if place is None or place.leader is None else _leader(place.leader)
-    name = "" if place is None else _text(place.x, place.y, _short(row.name))
+    name = "" if place is None else _text(place.x, place.y, _label(row))
     return (
         f'<g class="{kind}"><title>{escape(visible(row.name))}</title>{shape}{leads}'
         f'<circle cx="{point.x}" cy="{point.y}" r="5.5"/>{name}</g>'
@@ -159,16 +166,33 @@ def _below(unnamed: Sequence[VariantRow], found: Variants, unit: tuple[str, floa
     lines = []
     if any(row.is_unsure for row in found.rows):
         lines.append("full: on the front; dashed: on it as far as the runs tell, not told apart; empty: beaten")
+    elif any(row.is_best for row in found.rows):
+        lines.append("full, and the dashed line: the front; empty: beaten, or not set against the others")
+    lines += _single_runs(found.rows)
     if unnamed:
         lines.append("no room for their names above:")
     for row in unnamed:
         if row.energy_j is not None and row.metric is not None:
-            lines.append(f"{_short(row.name)}: {row.energy_j.value / unit_j:.4g} {unit_name}, {row.metric.value:.4g}")
-    undrawn = [row.name for row in found.rows if row.energy_j is None or row.metric is None]
+            lines.append(f"{_label(row)}: {row.energy_j.value / unit_j:.4g} {unit_name}, {row.metric.value:.4g}")
+    lines += _failed(found.rows)
+    undrawn = [row.name for row in found.rows if row.runs and (row.energy_j is None or row.metric is None)]
     if undrawn:
-        names = ", ".join(map(_short, undrawn[:3])) + (f" and {len(undrawn) - 3} more" if len(undrawn) > 3 else "")
-        lines.append(f"not drawn, as joules or {visible(found.metric)} are not known: {names}")
+        lines.append(f"not drawn, as joules or {visible(found.metric)} are not known: {_some(undrawn)}")
     return lines
+
+
+def _single_runs(rows: Sequence[VariantRow]) -> list[str]:
+    is_there = any(row.runs == 1 and row.energy_j is not None for row in rows)
+    return ["n=1: one run, which tells nothing of how far off it may be"] if is_there else []
+
+
+def _failed(rows: Sequence[VariantRow]) -> list[str]:
+    names = [row.name for row in rows if row.failed is not None]
+    return [f"set against no other, as runs of it ended with an error: {_some(names)}"] if names else []
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(_short, names[:3])) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 class _Scale:
@@ -224,7 +248,8 @@ def _grid(across: _Scale, upwards: _Scale | None, height: float) -> list[str]:
     return parts
 
 
-def _column(rows: Sequence[VariantRow], across: _Scale, unit_j: float, title: str, each: str) -> str:
+def _column(found: Variants, rows: Sequence[VariantRow], across: _Scale, unit_j: float, titles: tuple[str, str]) -> str:
+    title, each = titles
     height = TOP + ROW * len(rows) + BOTTOM
     parts = [_text(20, 28, title, "title"), *_grid(across, None, height)]
     for at, row in enumerate(rows):
@@ -239,11 +264,18 @@ def _column(rows: Sequence[VariantRow], across: _Scale, unit_j: float, title: st
         parts.append(
             f'<g class="{"best" if row.verdict == "cheapest" else "other"}"><title>{escape(visible(row.name))}</title>'
             f'{arms}<circle cx="{x}" cy="{y}" r="5.5"/>'
-            + _text(x + (-9 if is_right else 9), y - 9, _short(row.name), "ink", "end" if is_right else "start")
+            + _text(x + (-9 if is_right else 9), y - 9, _label(row), "ink", "end" if is_right else "start")
             + "</g>"
         )
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 16, each, "dim", "middle"))
-    return _page(WIDTH, height, parts, title)
+    lines = [*_single_runs(found.rows), *_failed(found.rows)]
+    parts += [_text(LEFT, height + 8 + LINE * at, line, "dim") for at, line in enumerate(lines)]
+    return _page(WIDTH, height + LINE * len(lines) + (4 if lines else 0), parts, title)
+
+
+def _label(row: VariantRow) -> str:
+    """Return the name as it stands beside the point: a single run has no interval, and is not exact for that."""
+    return _short(row.name) + (" (n=1)" if row.runs == 1 else "")
 
 
 def _short(name: str) -> str:

@@ -56,7 +56,7 @@ def add_wishes(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table; 0, or an error's own status."""
+    """Print the table, or the name of the file that has it; 0, or an error's own status."""
     from energyprof.run import compare_ways, load, render_ways
 
     assumptions = assumptions_of(args)
@@ -81,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
     )
     if to_file:
         write_file(Path(args.output), content)
+        print(args.output)
     else:
         terminal.write(content, sys.stdout)
     return 0

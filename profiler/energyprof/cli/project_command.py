@@ -95,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
         content = project_page.page(told, terminal.width(args.width))
     if args.output is not None:
         write_file(Path(args.output), content)
+        print(args.output)
     else:
         terminal.write(content if terminal.unicode(sys.stdout) else content.replace("\u00b5", "u"), sys.stdout)
     return 0

@@ -7,8 +7,9 @@ from typing import Literal
 
 from energyprof.model.domain import Provenance
 
-Verdict = Literal["cheapest", "dearer", "unclear", "cannot tell"]
-"""Against the cheapest: significantly dearer; perhaps; or there are too few runs to know."""
+Verdict = Literal["cheapest", "lowest so far", "dearer", "unclear", "cannot tell", "failed"]
+"""`cheapest`: told apart from each of the others; `lowest so far`: it has the lowest mean, yet may not be. Against that
+one: significantly dearer; perhaps; or there are too few runs to know. `failed`: a run of it ended with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +22,34 @@ class Mean:
 
 
 @dataclass(frozen=True, slots=True)
+class FailedRuns:
+    """Runs of a way that ended with an error, and may not have done their work."""
+
+    runs: int
+    exit_codes: tuple[int, ...]
+    """Each that there was, once."""
+    energy_j: Mean | None
+    """Of a run, whatever it did; None: one was not read."""
+    wall_s: Mean
+
+
+@dataclass(frozen=True, slots=True)
 class VariantRow:
-    """One way, over all of its runs."""
+    """One way, over all of its runs that came to their end."""
 
     name: str
     runs: int
+    """Without those that failed."""
     energy_j: Mean | None
-    """For each unit of work (or each run); None: a run was not read, or did none."""
+    """For each unit of work (or each run); None: a run was not read, or did none, or all failed."""
     units: float
     """Done in each run, on average; 1 where runs themselves are compared."""
-    wall_s: Mean
+    wall_s: Mean | None
+    """None: all failed."""
     metric: Mean | None
     """None: none was asked for, or a run told none or no finite number."""
     ratio: Mean | None
-    """To the cheapest, 1: the same; the interval holds for all comparisons of a table together."""
+    """To that of the lowest mean, 1: the same; the interval holds for all comparisons of a table together."""
     verdict: Verdict
     is_best: bool | None
     """On the front: none is surely cheaper or better, and no worse in the other; None: there is no metric."""
@@ -44,6 +59,8 @@ class VariantRow:
     """Runs that told the metric."""
     endless_runs: int = 0
     """Of those, runs that told NaN or an infinity, which no order and no mean can hold."""
+    failed: FailedRuns | None = None
+    """Left out of all other figures; None: none failed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ def batch_advice(rows: Sequence[VariantRow], unit: str) -> tuple[str, ...]:
 
     Of several such ways the one with the smallest batch; none: nothing was told apart, or smaller ones are as cheap.
     """
-    cheapest = next((row for row in rows if row.verdict == "cheapest"), None)
+    cheapest = next((row for row in rows if row.verdict in {"cheapest", "lowest so far"}), None)
     by_size: dict[str, list[tuple[int, VariantRow]]] = defaultdict(list)
     for row in rows:
         found = _SIZE.search(row.name)

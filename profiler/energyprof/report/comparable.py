@@ -12,11 +12,6 @@ BUSY = 0.1
 """Part of the machine's used CPU time that was other programs', from which on a run was disturbed."""
 
 
-def cautions_between(reports: Sequence[Report]) -> tuple[str, ...]:
-    """Return a line for each reason why the joules of these runs may differ by more than their programs."""
-    return (*obstacles_between(reports), *_lines(reports, (_PROGRAMS,)), *disturbances_in(reports))
-
-
 def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each thing that was not alike when these runs were recorded."""
     return tuple(_lines(reports, (*_SENSING, _HOSTS, _PROCESSORS, _VERSIONS)))
@@ -32,6 +27,16 @@ def obstacles_to_a_difference(before: Sequence[Report], after: Sequence[Report])
     hosts = () if _is_of_one_kind(reports) else (_HOSTS,)
     unlike = _lines(reports, (*_SENSING, *hosts, _PROCESSORS, _VERSIONS))
     return (*unlike, *_other_stages(before, after), *_single_and_disturbed(before, after))
+
+
+def other_programs(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a line where these runs are not of one script or module."""
+    return tuple(_lines(reports, (_PROGRAMS,)))
+
+
+def has_failed(report: Report) -> bool:
+    """Return whether the program is known to have ended with an error."""
+    return report.run.exit_code not in {0, None}
 
 
 def strangers(reports: Sequence[Report]) -> tuple[Report, Report] | None:
@@ -86,7 +91,7 @@ def _lines(reports: Sequence[Report], asked: Iterable[_Asked]) -> Iterator[str]:
 def disturbances_in(reports: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each thing that went wrong in some of these runs."""
     lines = []
-    failed = sum(report.run.exit_code not in {0, None} for report in reports)
+    failed = sum(map(has_failed, reports))
     if failed:
         lines.append(f"{failed} of {len(reports)} runs ended with an error: they may not have done the same work")
     return (*lines, *busy_in(reports))

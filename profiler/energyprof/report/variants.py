@@ -1,10 +1,9 @@
 """Compare ways to do the same thing by joules for each unit of work, over repeated runs of each.
 
 The spread between runs is the error that counts: what a sensor gets wrong of all alike is in every run, and cancels in
-the ratio of two. A mean of n runs has the interval of Student's t with n - 1 degrees of freedom; the ratio of two means
-is taken in logarithms, var(log r) = s1^2 / (n1 m1^2) + s2^2 / (n2 m2^2) (delta method), with the degrees of freedom of
-Welch and Satterthwaite (Welch 1947, Biometrika 34, 28-35). With k ways, each is tested against the cheapest at
-5 % / (k - 1) (Bonferroni).
+the ratio of two. `means` says how wide the intervals are. With k ways, each is tested against the one with the lowest
+mean at 5 % / (k - 1) (Bonferroni); that is the cheapest only where it is told apart from each of the others. A run that
+ended with an error is no run of its way: what it took is told apart, and a way that has one is set against no other.
 """
 
 from __future__ import annotations
@@ -13,17 +12,17 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
-from statistics import mean, stdev
+from statistics import mean
 
 from energyprof.errors import InputError
 from energyprof.model.report import Report
-from energyprof.model.variants import Mean, VariantRow, Variants, Verdict
+from energyprof.model.variants import FailedRuns, Mean, VariantRow, Variants, Verdict
 from energyprof.report.batch_sizes import batch_advice
-from energyprof.report.comparable import cautions_between
+from energyprof.report.comparable import busy_in, has_failed, obstacles_between, other_programs
 from energyprof.report.front import Spread, standings
+from energyprof.report.means import mean_of, mean_of_amounts, ratio_of_means
 from energyprof.report.sums import weakest
 
-CONFIDENCE = 0.95
 SHOWN = 4
 """Ways named in a line of text."""
 
@@ -33,48 +32,30 @@ def compare_variants(
 ) -> Variants:
     """Return the table of these ways by name; `unit` and `metric`: what to go by, None: what all of them have told.
 
-    A metric that only some have told is gone by where no other is; who lacks it has none. Raises InputError if what to
-    go by is not one thing, or if no run tells it.
+    A metric that only some have told is gone by where no other is; who lacks it has none. What failed runs told does
+    not count. Raises InputError if what to go by is not one thing, or if no run tells it.
     """
     reports = [report for of_one in runs.values() for report in of_one]
-    told_differently = _told_differently(unit, metric, runs)
-    unit = _chosen("unit", unit, [{row.name for row in report.units} for report in reports])
-    metrics = [{row.name for row in report.metrics} for report in reports]
-    metric = _chosen("metric", metric, metrics)
-    costs = {name: [_cost_j(report, unit) for report in of_one] for name, of_one in runs.items()}
+    ended = {name: [report for report in of_one if not has_failed(report)] for name, of_one in runs.items()}
+    whole = {name: of_one for name, of_one in ended.items() if of_one} or runs
+    told = [report for of_one in whole.values() for report in of_one]
+    told_differently = _told_differently(unit, metric, whole)
+    unit = _chosen("unit", unit, [{row.name for row in report.units} for report in told])
+    metric = _chosen("metric", metric, [{row.name for row in report.metrics} for report in told])
+    merits = {name: _merit(of_one, metric) for name, of_one in ended.items()}
+    costs = {name: [_cost_j(report, unit) for report in of_one] for name, of_one in ended.items()}
     known = {name: [one for one in cost if one is not None] for name, cost in costs.items()}
-    whole = [name for name, cost in known.items() if len(cost) == len(costs[name])]
-    cheapest = min(whole, key=lambda name: mean(known[name]), default=None)
-    merits = {name: _merit(of_one, metric) for name, of_one in runs.items()}
-    rows = []
-    for name, of_one in runs.items():
-        is_known = name in whole
-        merit = merits[name]
-        ratio, verdict = _against(known, name, cheapest, len(whole) - 1) if is_known else (None, "cannot tell")
-        rows.append(
-            VariantRow(
-                name=name,
-                runs=len(of_one),
-                energy_j=_mean(known[name]) if is_known else None,
-                units=mean(_units(report, unit) for report in of_one),
-                wall_s=_mean([report.run.wall_s for report in of_one]),
-                metric=_mean(merit) if merit and len(merit) == len(of_one) and all(map(math.isfinite, merit)) else None,
-                ratio=ratio,
-                verdict=verdict,
-                is_best=None,
-                metric_runs=len(merit),
-                endless_runs=sum(not math.isfinite(value) for value in merit),
-            )
-        )
-    measured = [report.measured for report in reports]
+    known = {name: cost for name, cost in known.items() if cost and len(cost) == len(costs[name])}
+    rows = [_row(name, of_one, (ended[name], known.get(name), merits[name]), unit) for name, of_one in runs.items()]
+    rows = _set_against_each_other(rows, known)
     return Variants(
         rows=tuple(_with_front(rows, known, merits, -1.0 if lower_is_better else 1.0)) if metric else tuple(rows),
         unit=unit,
         metric=metric,
         lower_is_better=lower_is_better,
-        provenance=weakest([row.provenance for row in measured]),
+        provenance=weakest([report.measured.provenance for report in reports]),
         gain_error=_gain_error(reports),
-        cautions=(*told_differently, *cautions_between(reports)),
+        cautions=(*told_differently, *obstacles_between(reports), *other_programs(reports), *busy_in(reports)),
         advice=batch_advice(rows, unit),
     )
 
@@ -138,40 +119,62 @@ def _who_told(names: Mapping[str, set[str]]) -> str:
     return "; ".join((*shown, *([f"{len(names) - SHOWN} more"] if len(names) > SHOWN else [])))
 
 
-def _mean(values: Sequence[float]) -> Mean:
-    middle = mean(values)
-    if len(values) < 2:
-        return Mean(middle, None, None)
-    half = _t(len(values) - 1, 1 - CONFIDENCE) * stdev(values) / math.sqrt(len(values))
-    return Mean(middle, middle - half, middle + half)
+def _row(
+    name: str,
+    runs: Sequence[Report],
+    found: tuple[Sequence[Report], Sequence[float] | None, Sequence[float]],
+    unit: str,
+) -> VariantRow:
+    """Return a way by itself; `found`: its runs that came to their end, their joules where known, their merits."""
+    ended, costs_j, merit = found
+    failed = [report for report in runs if has_failed(report)]
+    has_metric = merit and len(merit) == len(ended) and all(map(math.isfinite, merit))
+    return VariantRow(
+        name=name,
+        runs=len(ended),
+        energy_j=mean_of_amounts(costs_j) if costs_j else None,
+        units=mean(_units(report, unit) for report in ended) if ended else 0.0,
+        wall_s=mean_of_amounts([report.run.wall_s for report in ended]) if ended else None,
+        metric=mean_of(merit) if has_metric else None,
+        ratio=None,
+        verdict="failed" if failed else "cannot tell",
+        is_best=None,
+        metric_runs=len(merit),
+        endless_runs=sum(not math.isfinite(value) for value in merit),
+        failed=_failed(failed) if failed else None,
+    )
 
 
-def _against(
-    costs: Mapping[str, Sequence[float]], name: str, cheapest: str | None, comparisons: int
-) -> tuple[Mean | None, Verdict]:
-    """Return the ratio to the cheapest and what it means."""
-    if cheapest is None or mean(costs[cheapest]) <= 0:
-        return None, "cannot tell"
-    own, other = costs[name], costs[cheapest]
-    ratio = mean(own) / mean(other)
-    if name == cheapest:
-        return Mean(1.0, None, None), "cheapest"
-    if min(len(own), len(other)) < 2 or ratio <= 0:
-        return Mean(ratio, None, None), "cannot tell"
-    parts = [(stdev(one) / mean(one)) ** 2 / len(one) for one in (own, other)]
-    variance = sum(parts)
-    spare = sum(part**2 / (len(one) - 1) for part, one in zip(parts, (own, other), strict=True))
-    degrees = variance**2 / spare if spare > 0 else math.inf
-    half = _t(degrees, (1 - CONFIDENCE) / max(comparisons, 1)) * math.sqrt(variance) if variance > 0 else 0.0
-    low, high = ratio * math.exp(-half), ratio * math.exp(half)
-    return Mean(ratio, low, high), "dearer" if low > 1 else "unclear"
+def _failed(reports: Sequence[Report]) -> FailedRuns:
+    energies = [energy_j for report in reports if (energy_j := report.measured.energy_j) is not None]
+    return FailedRuns(
+        runs=len(reports),
+        exit_codes=tuple(sorted({report.run.exit_code or 0 for report in reports})),
+        energy_j=mean_of_amounts(energies) if len(energies) == len(reports) else None,
+        wall_s=mean_of_amounts([report.run.wall_s for report in reports]),
+    )
 
 
-def _t(degrees: float, alpha: float) -> float:
-    from scipy.special import ndtri, stdtrit  # here: a program that only marks stages waits for no scipy
+def _set_against_each_other(rows: Sequence[VariantRow], known: Mapping[str, Sequence[float]]) -> list[VariantRow]:
+    """Return the rows with their ratio to the one of the lowest mean, and what that means."""
+    able = [row.name for row in rows if row.name in known and row.failed is None]
+    lowest = min(able, key=lambda name: mean(known[name]), default=None)
+    if lowest is None or mean(known[lowest]) <= 0:
+        return list(rows)
+    found = {name: ratio_of_means(known[name], known[lowest], len(able) - 1) for name in known}
+    found[lowest] = Mean(1.0, None, None)
+    verdicts = {name: _verdict(found[name]) for name in able if name != lowest}
+    unread = [row for row in rows if row.failed is None and row.name not in known]
+    is_apart = bool(verdicts) and not unread and set(verdicts.values()) == {"dearer"}
+    if len(rows) > 1:
+        verdicts[lowest] = "cheapest" if is_apart else "lowest so far"
+    return [replace(row, ratio=found.get(row.name), verdict=verdicts.get(row.name, row.verdict)) for row in rows]
 
-    quantile: float = ndtri(1 - alpha / 2) if math.isinf(degrees) else stdtrit(degrees, 1 - alpha / 2)
-    return float(quantile)
+
+def _verdict(ratio: Mean) -> Verdict:
+    if ratio.low is None:
+        return "cannot tell"
+    return "dearer" if ratio.low > 1 else "unclear"
 
 
 def _with_front(
@@ -181,7 +184,7 @@ def _with_front(
     placed = {
         row.name: Spread(known[row.name], [sign * merit for merit in merits[row.name]])
         for row in rows
-        if row.energy_j is not None and row.metric is not None
+        if row.energy_j is not None and row.metric is not None and row.failed is None
     }
     found = standings(placed)
     return [

@@ -66,6 +66,7 @@ def test_a_value_is_never_finer_than_its_half_width(energy_j, below_j, above_j, 
         (34.8, 18.4, 65.1, "35 J (20 to 70)"),  # of 59.2 J it is 59 %: `30 J` would contradict that
         (64.8, 34.0, 95.0, "65 ±31 J"),
         (5_000.0, 2_600.0, 9_400.0, "5.0 kJ (3 to 9)"),
+        (5.0, -1_300.0, 1_300.0, "5.0 J (−1 300 to 1 300)"),  # and not 0.0050 kJ
     ],
 )
 def test_an_interval_too_wide_for_plus_minus_is_told_by_its_bounds(energy_j, low_j, high_j, text):
@@ -114,6 +115,14 @@ def test_a_printed_half_width_is_never_much_less_than_it_is(value, half):
     shown = float(with_error(value, half)[1].replace(" ", ""))
 
     assert shown >= half * 0.84  # 1 digit: 0.355 is printed as 0.4, 0.349 as 0.3
+
+
+def test_a_value_keeps_two_digits_however_wide_its_interval_is():
+    shown = [with_error(*pair) for pair in ((30.8, 400.0), (2.44, 4.0), (0.031, 7.0), (9.96, 30.0), (120.0, 900.0))]
+
+    assert shown == [("31", "400"), ("2.4", "4"), ("0.031", "7"), ("10", "30"), ("120", "900")]
+    assert joules_within(30.8, 400.0) == "31 J"
+    assert with_bounds(2.44, 0.0, 600.0) == ("2.4", "0", "600")
 
 
 def test_what_is_too_small_for_its_column_is_said_to_be_small_and_not_nothing():

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
-from energyprof.model.variants import Mean, VariantRow, Variants
+from energyprof.model.variants import FailedRuns, Mean, VariantRow, Variants
 from energyprof_plugins.exporters.variants import NOTHING, VariantJson, VariantPicture, VariantTable
 
 HOSTILE = '<script>alert(1)</script>\x1b[31m"]]>\n&'
@@ -87,7 +87,7 @@ def test_the_table_says_what_is_cheap_what_is_sure_and_what_is_on_the_front(samp
     ] in lines
     assert ["fp128", "3", "not", "known", "0.92", "±0.01", "2", "s", "E", "cannot", "tell"] in lines
     assert "int8 takes less than fp32, 95 % sure." in shown
-    assert "Whether it takes less than fp64 is not clear" in shown
+    assert "Whether int8 takes less than fp64 is not clear" in shown
     assert "* On the front of joules and accuracy (higher is better): int8 and fp32." in shown
     assert "−47 % to +87 %, which ratios do not see" in " ".join(shown.split())
     assert "the hosts differ (a; b)" in shown
@@ -170,6 +170,62 @@ def test_ways_not_told_apart_are_marked_and_drawn_otherwise(sample: Any) -> None
     classes = [one.attrib["class"] for one in drawn.iter() if one.tag.endswith("}g")]
     assert classes == ["best", "unsure", "other"]
     assert "dashed: on it as far as the runs tell" in "".join(drawn.itertext())
+
+
+FAILED = FailedRuns(2, (3,), Mean(0.3, 0.2, 0.4), Mean(0.1, None, None))
+
+
+def test_a_way_that_failed_is_told_apart_with_what_it_took(sample: Any) -> None:
+    gone = replace(TABLE.rows[0], name="b=99", runs=0, energy_j=None, wall_s=None, metric=None, ratio=None,
+                   verdict="failed", is_best=False, failed=FAILED)  # fmt: skip
+    flaky = replace(TABLE.rows[1], name="flaky", verdict="failed", is_best=False, failed=replace(FAILED, runs=1))
+    found = replace(TABLE, rows=(*TABLE.rows, gone, flaky))
+
+    shown = " ".join(text(found, sample).split())
+    drawn = "".join(picture(found, sample).itertext())
+
+    assert "b=99 2 - - - E failed 2 of 2" in shown
+    assert "E failed 1 of 4" in shown
+    assert "b=99: 2 of 2 runs ended with an error (exit status 3) after 100 ms and 300 ±100 mJ, which are no" in shown
+    assert "flaky: 1 of 4 runs ended with an error (exit status 3)" in shown
+    assert "which are in no figure above" in shown
+    assert "b=99: accuracy is not told" not in shown
+    assert "set against no other, as runs of it ended with an error: b=99, flaky" in drawn
+    alone = " ".join(text(replace(TABLE, rows=(gone,)), sample).split())
+    assert "b=99 2 - - - E failed 2 of 2" in alone
+
+
+def test_an_interval_too_wide_for_plus_minus_is_told_by_its_bounds(sample: Any) -> None:
+    wide = replace(TABLE.rows[0], energy_j=Mean(30.8, 0.0, 430.0))
+
+    lines = [line.split() for line in text(replace(TABLE, rows=(wide, TABLE.rows[1])), sample).splitlines()]
+
+    assert any(line[2:6] == ["31", "(0", "to", "400)"] for line in lines)
+
+
+def test_one_way_on_the_front_is_drawn_with_what_it_beats(sample: Any) -> None:
+    rows = (TABLE.rows[0], replace(TABLE.rows[1], is_best=False))
+    (x, y), _ = circles(picture(replace(TABLE, rows=rows), sample))
+
+    def line(**options: Any) -> str:
+        root = picture(replace(TABLE, rows=rows, **options), sample)
+        return next(one.attrib["d"] for one in root.iter() if one.attrib.get("class") == "front")
+
+    assert line() == f"M{x} 398H{x}V{y}H720V{y}"
+    assert line(lower_is_better=True).startswith(f"M{x} 58H")
+
+
+def test_a_single_run_is_marked_so_and_joules_begin_at_nothing(sample: Any) -> None:
+    single = replace(TABLE.rows[0], runs=1, energy_j=Mean(5.0, None, None))
+    for metric in ("accuracy", ""):
+        rows = tuple(row if metric else replace(row, metric=None) for row in (single, TABLE.rows[1]))
+        root = picture(replace(TABLE, rows=rows, metric=metric), sample)
+
+        texts = [one.text for one in root.iter() if one.text]
+        assert "int8 (n=1)" in texts
+        assert "n=1: one run, which tells nothing of how far off it may be" in texts
+        ticks = [one for one in root.iter() if one.attrib.get("class") == "dim" and one.attrib.get("x") == "90.0"]
+        assert [float(one.text or "nan") for one in ticks] == [0.0]
 
 
 def some_ways(count: int, kind: str) -> tuple[VariantRow, ...]:
