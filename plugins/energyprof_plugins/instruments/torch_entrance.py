@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 class _Here(threading.local):
     phase = ""
     """Of the generation that this thread is in."""
+    calls = 0
+    """Of whole models, begun and not ended: what a model calls inside, as a compiler has it do, is its own work."""
 
 
 class Entrances:
@@ -86,6 +88,7 @@ class Entrances:
             self._learn_anew(code, module, phase)
         elif self._is_evaluation(module, (*args, *kwargs.values())):
             around = self._evaluation
+        self._here.calls += 1
         ext, t_ns = self._local.ext, now_ns()
         if around:
             ext((around, t_ns))
@@ -106,6 +109,7 @@ class Entrances:
 
     def leave(self, around: int, code: int, result: Any) -> None:
         """Record the end of a call, which hands out its result (None: an exception), and of the stage around it."""
+        self._here.calls -= 1
         if self._watch is not None and result is not None:
             self._watch.gives(result)
         if self._wants_gradients():
@@ -124,7 +128,7 @@ class Entrances:
             return batch(args, kwargs) or 0
 
     def _is_evaluation(self, module: Any, args: Iterable[Any]) -> bool:
-        if not self._passes or self._here.phase or self._wants_gradients():
+        if not self._passes or self._here.phase or self._here.calls or self._wants_gradients():
             return False
         return not module.training or self._is_as_trained(args)
 
