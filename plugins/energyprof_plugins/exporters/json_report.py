@@ -61,7 +61,9 @@ class JsonReport:
             "imbalance": None if report.imbalance is None else _row(report.imbalance),
             "hosts": _rows(report.hosts),
             "footprint": None if report.footprint is None else footprint_document(report.footprint),
-            "findings": [{**_row(row), "is_hint": row.is_hint} for row in report.findings],
+            "findings": [
+                {**_row(row), "overlaps": _rows(row.overlaps), "is_hint": row.is_hint} for row in report.findings
+            ],
             "warnings": list(report.warnings),
         }
         return "{\n" + ",\n".join(f'"{name}": {_written(value)}' for name, value in document.items()) + "\n}\n"

@@ -22,6 +22,7 @@ examples:
   energyprof findings --rules                   what is looked for
 
 Sorted by the lower bound of the saving; a hint is what often costs, and is not known to cost here.
+Savings do not add up where findings share joules: each says which of its own are those of one before it.
 """
 SCHEMA = "energyprof-findings/1"
 

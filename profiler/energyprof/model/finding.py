@@ -9,6 +9,17 @@ from energyprof.model.ids import StageId
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """Joules of a finding that an earlier one is about, too: who saves them there has none of them left here."""
+
+    finding: int
+    """Place of the earlier one among all findings, from 1."""
+    low_j: float
+    """At least so many of what this one spends; both are bounds, where nobody knows which joules those are."""
+    high_j: float
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing to change. Without a saving it is a hint: something that costs often, not known to cost here."""
 
@@ -28,6 +39,8 @@ class Finding:
     """Of `now_j`."""
     saving_j: tuple[float, float] | None = None
     """The least and the most that the change is expected to save, an estimate; None: a hint."""
+    overlaps: tuple[Overlap, ...] = ()
+    """Filled in where all findings are known; a rule leaves it alone."""
 
     def __post_init__(self) -> None:
         if self.saving_j is not None and not 0 <= self.saving_j[0] <= self.saving_j[1]:

@@ -6,10 +6,14 @@ from collections.abc import Iterable
 
 from energyprof.interfaces import FindingRule, FinishedRun
 from energyprof.model.finding import Finding
+from energyprof.report.overlaps import with_overlaps
 
 
 def findings_of(rules: Iterable[FindingRule], run: FinishedRun) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """Return the findings by the lower bound of their saving, hints last, and a warning for each rule that failed."""
+    """Return the findings by the lower bound of their saving, hints last, and a warning for each rule that failed.
+
+    Each is told which of its joules are those of findings before it.
+    """
     found: list[Finding] = []
     warnings: list[str] = []
     for rule in rules:
@@ -21,7 +25,7 @@ def findings_of(rules: Iterable[FindingRule], run: FinishedRun) -> tuple[tuple[F
                 f"the rule {rule.name} failed and found nothing ({type(error).__name__}: {said}); "
                 "update or remove the package it comes from"
             )
-    return tuple(sorted(found, key=_order)), tuple(warnings)
+    return with_overlaps(sorted(found, key=_order), run.report), tuple(warnings)
 
 
 def _order(finding: Finding) -> tuple[bool, float, float, float, str, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from energyprof.model.finding import Finding
+from energyprof.model.finding import Finding, Overlap
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.figures import joules, joules_between
@@ -14,6 +14,10 @@ BEST: Final = 3
 """Findings shown among everything else."""
 OFFENDERS: Final = 3
 """Stages named of one finding."""
+OVERLAPS: Final = 3
+"""Other findings named of one."""
+ALL: Final = 0.995
+"""Part that is printed as the whole."""
 
 
 def best_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
@@ -40,6 +44,8 @@ def finding_lines(found: Finding, glyphs: Glyphs) -> Iterator[str]:
     now = "not known" if found.now_j is None else f"{joules(found.now_j)}, {found.provenance}"
     yield glyphs.text(f"now:      {now}")
     yield glyphs.text(f"saving:   {_saving(found)}")
+    if found.overlaps:
+        yield glyphs.text(f"shared:   {_shared(found)}, and can be saved once")
     yield f"remedy:   {glyphs.name(found.remedy)}"
 
 
@@ -47,11 +53,24 @@ def _in_brief(found: Finding) -> str:
     if found.saving_j is None:
         return "a hint"
     of = "" if found.now_j is None else f" of {joules(found.now_j)}"
-    return f"saves {_between(*found.saving_j)}{of}"
+    largest = max(found.overlaps, key=lambda overlap: overlap.high_j, default=None)
+    also = "" if largest is None else f", {_of_it(found, largest)} also in line {largest.finding}"
+    return f"saves {_between(*found.saving_j)}{of}{also}"
 
 
 def _saving(found: Finding) -> str:
     return "not known: a hint" if found.saving_j is None else f"{_between(*found.saving_j)}, estimated"
+
+
+def _shared(found: Finding) -> str:
+    """Return how much of it is in which findings before it, the largest parts of many."""
+    largest = sorted(found.overlaps, key=lambda overlap: -overlap.high_j)[:OVERLAPS]
+    return " and ".join(f"{_of_it(found, overlap)} in finding {overlap.finding}" for overlap in largest)
+
+
+def _of_it(found: Finding, overlap: Overlap) -> str:
+    now_j = found.now_j or 0.0
+    return "all of it" if overlap.low_j >= ALL * now_j else f"{_between(overlap.low_j, overlap.high_j)} of it"
 
 
 def _between(low_j: float, high_j: float) -> str:

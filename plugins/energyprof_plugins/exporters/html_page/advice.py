@@ -16,11 +16,11 @@ GLYPHS: Final = Glyphs(unicode=True)
 
 def advice_section(report: Report) -> Section:
     """Return every finding with its evidence, remedy and saving, or nothing where nothing was found."""
-    shown = "".join(map(_item, report.findings))
-    return Section("findings", "What to do about it", f"<ul class=find>{shown}</ul>" if shown else "")
+    shown = "".join(_item(*numbered) for numbered in enumerate(report.findings, 1))
+    return Section("findings", "What to do about it", f"<ol class=find>{shown}</ol>" if shown else "")
 
 
-def _item(found: Finding) -> str:
+def _item(number: int, found: Finding) -> str:
     lines = [words(line.strip()) for line in finding_lines(found, GLYPHS)]
     about = f"{offenders(found, GLYPHS)}: {GLYPHS.name(found.fault)}".removeprefix(": ")
-    return f"<li><b>{words(about)}</b><br>{'<br>'.join(lines)}"
+    return f"<li><b>{number}. {words(about)}</b><br>{'<br>'.join(lines)}"
