@@ -14,20 +14,9 @@ from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.ids import StageId
 from energyprof.model.report import FunctionRow
+from energyprof_plugins.findings.polling import called, only_asks, place_of, poller_of
 from energyprof_plugins.findings.spending import counted, provenance_of
 
-ASKING: Final = (
-    ("threading.py", ("is_set", "isSet", "is_alive", "locked")),
-    ("queue.py", ("empty", "full", "qsize", "get_nowait", "put_nowait")),
-    ("futures/_base.py", ("done", "running", "cancelled")),
-    ("subprocess.py", ("poll", "_internal_poll")),
-    ("multiprocessing/process.py", ("is_alive", "exitcode")),
-    ("multiprocessing/popen_fork.py", ("poll",)),
-    ("multiprocessing/connection.py", ("poll",)),
-    ("multiprocessing/queues.py", ("empty", "full", "qsize")),
-    ("torch/cuda/streams.py", ("query",)),
-)
-"""Ends of file names of the standard library and torch, and functions in them that only ask."""
 LEAST_SHARE: Final = 0.15
 """Of the samples in a stage: an empty loop around `is_set` is seen in it in a third to a half of them."""
 LEAST_SAMPLES: Final = 10
@@ -45,27 +34,24 @@ class BusyWaiting:
         for row in run.report.functions:
             by_stage[row.stage].append(row)
         for stage, rows in by_stage.items():
-            asking = [row for row in rows if _asks(row)]
+            asking = [row for row in rows if only_asks(row.file, row.function)]
             samples, all_samples = (sum(row.samples for row in part) for part in (asking, rows))
             if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
                 continue
+            poller = poller_of(run.trace().stacks, rows, samples)
             names = ", ".join(dict.fromkeys(row.function for row in sorted(asking, key=lambda row: -row.samples)))
             least_j, most_j = _sum_j(asking), _sum_j(rows)
             yield Finding(
                 rule=self.name,
                 offenders=() if stage is None else (stage,),
-                fault="it waits by asking again and again",
-                evidence=f"{counted(samples, 'sample')} of {all_samples} stood in {names}, which only ask",
+                fault=f"{'it' if poller is None else called(poller)} waits by asking again and again",
+                evidence=f"{counted(samples, 'sample')} of {all_samples} stood in {names}, which only ask"
+                + ("" if poller is None else f"; {place_of(poller)}"),
                 remedy="let it be woken: Event.wait(), Queue.get(), Future.result(); at least sleep in the loop",
                 now_j=most_j,
                 provenance=provenance_of(rows),
                 saving_j=None if least_j is None or most_j is None else (max(least_j, 0.0), max(most_j, least_j, 0.0)),
             )
-
-
-def _asks(row: FunctionRow) -> bool:
-    file, function = row.file.replace("\\", "/"), row.function.rpartition(".")[2]
-    return any(file.endswith(f"/{end}") and function in names for end, names in ASKING)
 
 
 def _sum_j(rows: list[FunctionRow]) -> float | None:

@@ -1,0 +1,95 @@
+"""Who polls is named from the sampled stacks, not guessed from the functions of the stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from energyprof.interfaces import FinishedRun
+from energyprof.model.finding import Finding
+from energyprof.model.ids import StageId
+from energyprof.model.report import FunctionRow
+from energyprof.model.stacks import Function, Samples, StackNodes, Stacks
+from energyprof_plugins.findings.busy_waiting import BusyWaiting
+
+MODULE = Function("<module>", "/home/me/poll.py", 1)
+CONSUMER = Function("consumer", "/home/me/poll.py", 6)
+PRODUCER = Function("producer", "/home/me/poll.py", 3)
+EMPTY = Function("Queue.empty", "/usr/lib/python3.11/queue.py", 97)
+QSIZE = Function("Queue._qsize", "/usr/lib/python3.11/queue.py", 209)
+WORKING = ((PRODUCER,), 4, 25)
+"""Of another thread; it asks nothing, and stands in as many samples as who does."""
+
+
+def found(sample: Any, sample_trace: Any, seen: Sequence[tuple[tuple[Function, ...], int, int]]) -> Finding:
+    """Return what is found in a run whose samples stood in these stacks, outermost first, at a line, so many times."""
+    functions = tuple(dict.fromkeys(function for stack, _, _ in seen for function in stack))
+    stacks = list(dict.fromkeys(stack[:depth] for stack, _, _ in seen for depth in range(1, len(stack) + 1)))
+    parent = [stacks.index(stack[:-1]) if stack[:-1] else -1 for stack in stacks]
+    nodes = StackNodes(*(np.array(column, np.int32) for column in (parent, [functions.index(s[-1]) for s in stacks])))
+    samples = [(stacks.index(stack), line) for stack, line, count in seen for _ in range(count)]
+    node, line = (np.array(column, np.int32) for column in zip(*samples, strict=True))
+    ids, times = np.full(len(node), 70, np.int32), np.arange(len(node), dtype=np.int64)
+    trace = replace(
+        sample_trace.make_trace([[("receive", 0, 10)]]),
+        stacks=Stacks(functions, nodes, Samples(ids, ids, times, times + 1, node, line)),
+    )
+    rows = []
+    for function in functions:
+        own = [(at, count) for stack, at, count in seen if stack[-1] == function]
+        hot = max(own, key=lambda one: one[1])[0] if own else None
+        count = sum(count for _, count in own)
+        total = sum(count for stack, _, count in seen if function in stack)
+        rows.append(FunctionRow(
+            function.name, function.file, function.line, StageId("receive"), float(count), 0.0, 100.0,
+            "estimated (model)", float(total), samples=count, total_samples=total, hot_line=hot,
+        ))  # fmt: skip
+    report = replace(sample.make_report([sample.Part("receive", (90.0,))]), functions=tuple(rows))
+    (finding,) = BusyWaiting().find(FinishedRun(report, lambda: trace))
+    return finding
+
+
+def test_function_that_polls_is_named_with_its_line(sample, sample_trace):
+    seen = [
+        ((MODULE, CONSUMER), 8, 2),
+        ((MODULE, CONSUMER), 9, 1),
+        ((MODULE, CONSUMER, EMPTY), 108, 15),
+        ((MODULE, CONSUMER, EMPTY, QSIZE), 209, 10),
+        WORKING,
+    ]
+
+    finding = found(sample, sample_trace, seen)
+
+    assert finding.offenders == ("receive",)
+    assert finding.fault == "consumer waits by asking again and again"
+    assert finding.evidence == (
+        "15 samples of 53 stood in Queue.empty, which only ask; consumer (poll.py:6) asks, seen most often at line 8"
+    )
+
+
+def test_who_asks_most_often_is_named_and_never_seen_itself_has_no_line_to_look_at(sample, sample_trace):
+    seen = [((MODULE, PRODUCER, EMPTY), 108, 4), ((MODULE, CONSUMER, EMPTY), 108, 15), WORKING]
+
+    finding = found(sample, sample_trace, seen)
+
+    assert finding.fault == "consumer waits by asking again and again"
+    assert finding.evidence.endswith("; consumer (poll.py:6) asks")
+
+
+@pytest.mark.parametrize("module", [MODULE, replace(MODULE, file="C:\\me\\poll.py")])
+def test_code_of_no_function_is_named_after_its_file(sample, sample_trace, module):
+    finding = found(sample, sample_trace, [((module, EMPTY), 108, 15), ((module,), 8, 3)])
+
+    assert finding.fault == "poll.py waits by asking again and again"
+    assert finding.evidence.endswith("; poll.py asks, seen most often at line 8")
+
+
+def test_where_no_stack_shows_a_caller_nobody_is_accused(sample, sample_trace):
+    finding = found(sample, sample_trace, [((EMPTY,), 108, 15), WORKING])
+
+    assert finding.fault == "it waits by asking again and again"
+    assert finding.evidence == "15 samples of 40 stood in Queue.empty, which only ask"
