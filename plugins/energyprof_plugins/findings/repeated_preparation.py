@@ -14,7 +14,8 @@ LEAST_SHARE: Final = 0.1
 
 
 class RepeatedPreparation:
-    """Find loaders that take much and were begun more than once; where the preparation is random nothing is saved."""
+    """Find loaders that take much and were begun more than once: saved is from nothing, where all of the preparation
+    is random, to all of it but the first epoch's."""
 
     name = "repeated_preparation"
     summary = "loaders that prepare their samples anew in each epoch, at much of the energy"

@@ -16,7 +16,7 @@ LEAST_WALL_S: Final = 2.0
 
 
 class StaticEnergy:
-    """Find runs whose energy is mostly idle power; how much shorter they can be is not known."""
+    """Find runs whose energy is mostly idle power; a shorter run saves from nothing to all of it."""
 
     name = "static_energy"
     summary = "runs whose energy is mostly idle power"

@@ -146,6 +146,7 @@ def test_asking_again_and_again_is_found_and_its_saving_comes_true(profiled: Any
     (finding,) = found(faulty, "busy_waiting")
     assert finding["offenders"] == ["receive"]
     assert "is_set" in finding["evidence"]
+    assert finding["fault"] == "program0.py waits by asking again and again"
     least_j, most_j = finding["saving_j"]
     saved = saved_share(faulty, mended, "receive")
     margin = 0.3
@@ -168,7 +169,7 @@ def test_waiting_for_the_loader_is_found_and_its_saving_comes_true(profiled: Any
     assert found(mended, "waiting_for_loader") == []
 
 
-def test_samples_prepared_in_every_epoch_are_hinted_at(profiled: Any, found: Any) -> None:
+def test_samples_prepared_in_every_epoch_save_at_most_all_epochs_but_one(profiled: Any, found: Any) -> None:
     faulty, mended = profiled(PREPARED_TWICE, torch=True), profiled(PREPARED_ONCE, torch=True)
 
     (finding,) = found(faulty, "repeated_preparation")
@@ -189,7 +190,7 @@ def test_one_sample_at_a_time_is_hinted_at(profiled: Any, found: Any) -> None:
     assert found(mended, "single_samples") == []
 
 
-def test_a_run_that_mostly_idles_is_hinted_at(profiled: Any, found: Any) -> None:
+def test_a_run_that_mostly_idles_saves_at_most_its_idle_power(profiled: Any, found: Any) -> None:
     faulty = profiled('with energyprof.stage("a"):\n    time.sleep(2.5)')
     mended = profiled('with energyprof.stage("a"):\n    burn(2.5)')
 
