@@ -9,6 +9,8 @@ from energyprof.errors import InputError
 from energyprof.model.budget import Limit
 from energyprof.model.report import LayerRow
 from energyprof.report.budget import judge
+from energyprof.report.figure import Figure
+from energyprof.report.spread import mean_figure
 
 
 def run(sample, energy_j=100.0, **options):
@@ -253,3 +255,19 @@ def test_an_increase_over_a_run_of_another_program_or_on_a_busy_machine_is_not_t
     assert (strange.verdict, disturbed.verdict) == ("cannot tell", "cannot tell")
     assert "no stage in common" in strange.reason
     assert "other programs were busy" in disturbed.reason
+
+
+@pytest.mark.parametrize("energy_j", [30.0, 900.0])
+def test_a_baseline_that_was_hardly_read_tells_no_increase(sample, energy_j):
+    baseline = [run(sample), run(sample, covered={sample.CPU.id: 0.6})]
+
+    (ruling,) = judge([run(sample, energy_j)], [limit(None, max_increase=0.05)], baseline)
+
+    assert (ruling.verdict, ruling.low) == ("cannot tell", None)
+    assert "readings cover 60% of a baseline only" in ruling.reason
+
+
+def test_a_mean_of_joules_reaches_not_below_0():
+    mean = mean_figure([Figure(value) for value in (1.0, 90.0, 20.0)])
+
+    assert (mean.low, mean.value) == (0.0, 37.0)

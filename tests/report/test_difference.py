@@ -78,11 +78,14 @@ def test_runs_without_a_stage_in_common_are_not_tested(sample):
     assert {row.name: row.total_j.verdict for row in found.stages} == {"other": "new", "a": "gone"}
 
 
-def test_a_stage_that_came_or_went_has_no_change(sample):
+def test_a_stage_that_came_or_went_has_all_of_it_as_its_change(sample):
     found = stages(difference([run(sample, 100.0, 50.0)], [run(sample, 100.0)]))
 
     gone = found["b"].total_j
-    assert (gone.before, gone.after, gone.change, gone.verdict) == (50.0, None, None, "gone")
+    assert (gone.before, gone.after, gone.change, gone.low, gone.verdict) == (50.0, None, -50.0, None, "gone")
+    assert found["b"].per_call_j.change is None
+    new = stages(difference([run(sample, 100.0)], [run(sample, 100.0, 50.0)]))["b"].total_j
+    assert (new.before, new.after, new.change, new.verdict) == (None, 50.0, 50.0, "new")
 
 
 def test_what_cannot_be_told_apart_is_not_known_and_not_0(sample):
@@ -216,3 +219,23 @@ def test_several_runs_show_what_other_programs_did_as_their_spread(sample):
 
     assert (found.measured_j.verdict, found.obstacles) == ("less", ())
     assert "during 6 of 6 runs" in " ".join(found.cautions)
+
+
+def test_no_more_can_have_gone_than_was_there(sample):
+    before, after = ([run(sample, base + step) for step in (0.0, 90.0, 20.0)] for base in (10.0, 5.0))
+
+    found = difference(before, after)
+
+    (change,) = found.stages
+    assert (change.total_j.low, change.total_j.verdict) == (-change.total_j.before, "chance")
+    assert found.measured_j.low == -found.measured_j.before
+
+
+def test_runs_that_were_hardly_read_are_said_with_the_share(sample):
+    def cautions(*shares):
+        runs = [run(sample, 100.0, covered={sample.CPU.id: share}) for share in shares]
+        return " | ".join(difference(runs[:1], runs[1:]).cautions)
+
+    assert "in 1 of 2 runs readings cover only 60 % of the time" in cautions(0.6, 1.0)
+    assert "in 2 of 3 runs readings cover as little as 60 % of the time" in cautions(1.0, 0.7, 0.6)
+    assert "readings cover" not in cautions(0.96, 1.0)

@@ -14,13 +14,18 @@ from energyprof.model.budget import BudgetVerdict, Limit, Ruling
 from energyprof.model.comparison import ASSUMED_PART_SD, ASSUMED_SD
 from energyprof.model.report import LayerRow, Report, StageRow
 from energyprof.report.budget_names import unknown_name
-from energyprof.report.comparable import busy_in, is_one_machine, obstacles_to_a_difference, strangers
+from energyprof.report.comparable import (
+    LEAST_COVERED,
+    busy_in,
+    covered_share,
+    is_one_machine,
+    obstacles_to_a_difference,
+    strangers,
+)
 from energyprof.report.figure import MODELLED, Figure, Figures
 from energyprof.report.spread import TAIL, Assumed, change_reach, mean_figure, mean_of
 from energyprof.report.sums import weakest
 
-LEAST_COVERED = 0.95
-"""Part of a run that has to be read for a figure to be called within a budget: the rest is not in it."""
 TOO_WIDE = "the budget lies in the interval; more runs, or more work in each, narrow that"
 TOO_WIDE_MODELLED = "the budget lies in the model's error, which no number of runs narrows; energyprof calibrate does"
 TOO_FEW = "the budget lies in the interval of one run each; give several baselines, and several runs"
@@ -140,6 +145,10 @@ def _against_baseline(
     reach = None if obstacles else change_reach(old, after, TAIL, new_j / old_j, Assumed(is_common, sd))
     if reach is None:
         return cannot_tell("; ".join(obstacles) or "a run has no interval", ratio)
+    share = min(covered_share(run.report) for run in before)
+    if share < LEAST_COVERED:
+        said = f"readings cover {share:.0%} of a baseline only; what was spent in the rest would count as an increase"
+        return cannot_tell(f"{said}; record it again", ratio)
     low, high = max(ratio - reach[0] / old_j, -1.0), ratio + reach[1] / old_j
     is_single = len(old) == len(after) == 1
     verdict, reason = _verdict(low, high, most, "", TOO_FEW if is_single else TOO_WIDE)
@@ -166,10 +175,10 @@ def _doubted(reports: Sequence[Report], ruling: Ruling) -> Ruling:
     """Return the ruling, less sure where a run did not do all its work or was not read to the end."""
     if ruling.verdict != "within":
         return ruling
-    shares = [share for report in reports for share in _covered(report)]
+    share = min(map(covered_share, reports))
     failed = [report.run.exit_code for report in reports if report.run.exit_code not in {0, None}]
-    if min(shares, default=1.0) < LEAST_COVERED:
-        reason = f"readings cover {min(shares):.0%} of the run only; what was spent in the rest is not in the figure"
+    if share < LEAST_COVERED:
+        reason = f"readings cover {share:.0%} of the run only; what was spent in the rest is not in the figure"
     elif failed:
         reason = f"the program ended with status {failed[0]} and may not have done all of its work"
     else:
@@ -177,8 +186,3 @@ def _doubted(reports: Sequence[Report], ruling: Ruling) -> Ruling:
     return Ruling(
         ruling.limit, ruling.value, ruling.low, ruling.high, "cannot tell", ruling.provenance, reason, ruling.basis
     )
-
-
-def _covered(report: Report) -> list[float]:
-    counted = {row.domain for row in report.domains if row.counts}
-    return [row.covered_share for row in report.ledger if row.domain in counted and row.covered_share is not None]

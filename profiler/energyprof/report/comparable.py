@@ -11,6 +11,9 @@ from energyprof.model.report import Report
 BUSY = 0.1
 """Part of the machine's used CPU time that was other programs', from which on a run was disturbed."""
 
+LEAST_COVERED = 0.95
+"""Part of a run that has to be read for its joules to be set against others: what the rest took is not in them."""
+
 
 def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each thing that was not alike when these runs were recorded."""
@@ -94,7 +97,24 @@ def disturbances_in(reports: Sequence[Report]) -> tuple[str, ...]:
     failed = sum(map(has_failed, reports))
     if failed:
         lines.append(f"{failed} of {len(reports)} runs ended with an error: they may not have done the same work")
-    return (*lines, *busy_in(reports))
+    return (*lines, *_partly_read(reports), *busy_in(reports))
+
+
+def covered_share(report: Report) -> float:
+    """Return the part of the run that was read, 0..1: of several domains that count, of the one that was least."""
+    counted = {row.domain for row in report.domains if row.counts}
+    shares = [row.covered_share for row in report.ledger if row.domain in counted]
+    return min((share for share in shares if share is not None), default=1.0)
+
+
+def _partly_read(reports: Sequence[Report]) -> Iterator[str]:
+    shares = [share for share in map(covered_share, reports) if share < LEAST_COVERED]
+    if shares:
+        least = f"{'only' if len(shares) == 1 else 'as little as'} {100 * min(shares):.3g} %"
+        yield (
+            f"in {len(shares)} of {len(reports)} runs readings cover {least} of the time: what the rest took is in no "
+            "figure; record again"
+        )
 
 
 def busy_in(reports: Sequence[Report]) -> tuple[str, ...]:

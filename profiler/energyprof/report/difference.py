@@ -128,8 +128,9 @@ def _row(
 
     def shift(of: Callable[[_Facts], Figure]) -> Shift:
         old, new = ([of(facts) for facts in side] for side in sides)
-        return _shift(old, new, tail, own_rules, gone)
+        return _shift(old, new, tail, own_rules) if gone is None else _all_of_it(old, new, gone)
 
+    per_call_j = shift(lambda facts: facts.total.each(facts.calls))
     calls = [sum(facts.calls for facts in side) / len(runs) for side, runs in zip(sides, (before, after), strict=True)]
     return DifferenceRow(
         name=name,
@@ -137,7 +138,7 @@ def _row(
         kind=found[0].kind,
         own_j=shift(lambda facts: facts.own),
         total_j=shift(lambda facts: facts.total),
-        per_call_j=shift(lambda facts: facts.total.each(facts.calls)),
+        per_call_j=replace(per_call_j, change=None) if gone else per_call_j,  # no call became cheaper or dearer
         wall_s=shift(lambda facts: Figure(facts.wall_s)),
         calls_before=calls[0],
         calls_after=calls[1],
@@ -145,12 +146,14 @@ def _row(
     )
 
 
-def _shift(
-    before: Sequence[Figure], after: Sequence[Figure], tail: float, rules: _Rules, gone: Verdict | None = None
-) -> Shift:
+def _all_of_it(before: Sequence[Figure], after: Sequence[Figure], verdict: Verdict) -> Shift:
+    """Return the shift of what is on one side only: what it took there has come or gone."""
     old, new = mean_of(before), mean_of(after)
-    if gone is not None:
-        return Shift(old, new, None, None, None, gone)
+    return Shift(old, new, new if old is None else -old, None, None, verdict)
+
+
+def _shift(before: Sequence[Figure], after: Sequence[Figure], tail: float, rules: _Rules) -> Shift:
+    old, new = mean_of(before), mean_of(after)
     if old is None or new is None:
         return Shift(old, new, None, None, None, "not known")
     change = new - old
@@ -161,7 +164,7 @@ def _shift(
     reach = reaching(1.0) if rules.is_tested else None
     if reach is None:
         return Shift(old, new, change, None, None, "not tested")
-    low, high = change - reach[0], change + reach[1]
+    low, high = max(change - reach[0], min(change, -old)), change + reach[1]  # no more can go than was there
     verdict: Verdict = "more" if low > 0 else "less" if high < 0 else "chance"
     ratio = reaching(new / old) if old > 0 else None
     if ratio is None:

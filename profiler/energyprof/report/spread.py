@@ -35,7 +35,7 @@ class Assumed:
 
 
 def mean_figure(figures: Sequence[Figure]) -> Figure:
-    """Return the mean of some runs with its interval; that of one run is as it is."""
+    """Return the mean of some runs, in joules and so not below 0, with its interval; that of one run is as it is."""
     if len(figures) == 1:
         return figures[0]
     provenance = weakest([figure.provenance for figure in figures])
@@ -47,7 +47,7 @@ def mean_figure(figures: Sequence[Figure]) -> Figure:
         low, high = (mean(lows), mean(highs)) if is_bounded else (None, None)
         return Figure(None, low, high, below, above, provenance)
     half = t(len(figures) - 1, TAIL) * stdev(known(figures)) / math.sqrt(len(figures))
-    return Figure(value, value - half, value + half, below, above, provenance)
+    return Figure(value, max(value - half, min(value, 0.0)), value + half, below, above, provenance)
 
 
 def mean_of(figures: Sequence[Figure]) -> float | None:
