@@ -18,6 +18,7 @@ from energyprof_plugins.exporters.diff_rows import (
     cells,
     footprint,
     how,
+    rest,
     shifted,
     shown_rows,
     summary,
@@ -84,8 +85,8 @@ class DiffMarkdown:
             shown = shown_rows(rows, context)
             if shown:
                 parts.append(table((heading, *HEADINGS), [(code("/".join(row.path)), *cells(row)) for row in shown]))
-            if len(rows) > len(shown):
-                parts.append(f"{len(rows) - len(shown)} more with smaller changes.")
+            if hidden := rest(rows, context):
+                parts.append(f"{hidden}.")
         priced = footprint(found, assumptions_in(context))
         if priced:
             parts.append(f"Footprint of the change: {plain(priced)}")

@@ -15,13 +15,39 @@ from energyprof_plugins.exporters.figures import joules, joules_change, percent,
 NOTHING: Final = "nothing is compared here; see: energyprof diff OLD.eprof NEW.eprof"
 ROWS: Final = 20
 WORDS: Final = {"chance": "within chance"}
-DECIDED: Final = ("more", "less", "new", "gone")
+TOLD_APART: Final = ("more", "less")
+ONE_SIDED: Final = ("new", "gone")
 
 
 def shown_rows(rows: Sequence[DifferenceRow], context: RenderContext) -> tuple[DifferenceRow, ...]:
-    """Return the rows whose changes are largest, decided ones first; option `top`: how many."""
-    most = int(context.options.get("top", ROWS))
-    return tuple(sorted(rows, key=lambda row: (row.total_j.verdict not in DECIDED, -_size_j(row)))[:most])
+    """Return the rows whose changes are largest; option `top`: how many."""
+    return _ordered(rows)[: _most(context)]
+
+
+def rest(rows: Sequence[DifferenceRow], context: RenderContext) -> str:
+    """Return how many rows are not shown, and how many of those are no chance; or nothing."""
+    hidden = _ordered(rows)[_most(context) :]
+    if not hidden:
+        return ""
+    verdicts = [row.total_j.verdict for row in hidden]
+    apart, one_sided = (sum(verdict in some for verdict in verdicts) for some in (TOLD_APART, ONE_SIDED))
+    told = [f"{apart or 'none'} told apart"] if any(row.total_j.low is not None for row in rows) else []
+    told += [f"{one_sided} new or gone"] if one_sided else []
+    said = f"{len(hidden)} more with smaller changes"
+    return f"{said} ({', '.join(told)})" if told else said
+
+
+def have_other_calls(rows: Sequence[DifferenceRow]) -> bool:
+    """Return whether some of what is on both sides was not called as often, so that joules a call tell more."""
+    return any(row.calls_before and row.calls_after and row.calls_before != row.calls_after for row in rows)
+
+
+def _most(context: RenderContext) -> int:
+    return int(context.options.get("top", ROWS))
+
+
+def _ordered(rows: Sequence[DifferenceRow]) -> tuple[DifferenceRow, ...]:
+    return tuple(sorted(rows, key=lambda row: -_size_j(row)))
 
 
 def _size_j(row: DifferenceRow) -> float:

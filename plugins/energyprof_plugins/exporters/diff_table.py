@@ -18,15 +18,20 @@ from energyprof_plugins.exporters.diff_rows import (
     assumptions_in,
     cells,
     footprint,
+    have_other_calls,
     how,
+    rest,
     shown_rows,
     summary,
 )
 from energyprof_plugins.exporters.terminal import NARROWEST, WIDEST, Page
 
 STYLES: Final = {"more": "bold red", "less": "bold green", "new": "bold", "gone": "bold"}
-LEFT_OUT: Final = (("before",), ("a call", "time"), ("after",))
-"""What narrower tables leave out, one group after the other."""
+LEFT_OUT: Final = ("a call", "time", "%", "before", "after")
+"""What narrower tables leave out, one after the other; where calls differ, `a call` and `%` change places."""
+KEPT: Final = ("before", "after")
+"""For what names are shortened, down to `LEAST_ROOM`."""
+LEAST_ROOM: Final = 20
 
 
 class DiffTable:
@@ -53,8 +58,9 @@ class DiffTable:
             if rows:
                 page.line()
                 page.console.print(_table(heading, shown_rows(rows, context), page))
-                left = len(rows) - len(shown_rows(rows, context))
-                page.lines([f"  {left} more with smaller changes: --top {len(rows)}"] if left else [], style="dim")
+                hidden = rest(rows, context)
+                if hidden:
+                    page.wrapped(f"  {hidden}: --top {len(rows)}", indent=4, style="dim")
         priced = footprint(found, assumptions_in(context))
         if priced:
             page.line()
@@ -68,11 +74,7 @@ class DiffTable:
 def _table(heading: str, rows: Sequence[DifferenceRow], page: Page) -> Table:
     columns = [[page.glyphs.text(cell) for cell in cells(row)] for row in rows]
     widths = [max(len(name), *(len(row[place]) for row in columns)) for place, name in enumerate(HEADINGS)]
-    shown = set(HEADINGS)
-    for group in LEFT_OUT:
-        if page.width - _room(widths, shown) >= min(40, page.width // 3):
-            break
-        shown -= set(group)
+    shown = _fitting(rows, widths, page.width)
     room = max(page.width - _room(widths, shown), 12)
     table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column(heading, no_wrap=True)
@@ -84,6 +86,19 @@ def _table(heading: str, rows: Sequence[DifferenceRow], page: Page) -> Table:
         style = STYLES.get(row.total_j.verdict, "")
         table.add_row(Text(fit_path(row.path, room, page.glyphs)), *map(Text, kept[:-1]), Text(kept[-1], style=style))
     return table
+
+
+def _fitting(rows: Sequence[DifferenceRow], widths: Sequence[int], width: int) -> set[str]:
+    """Return the columns for which there is room beside the names."""
+    longest = max(len("/".join(row.path)) for row in rows)
+    shown = set(HEADINGS)
+    places = {"a call": "%", "%": "a call"} if have_other_calls(rows) else {}
+    for name in LEFT_OUT:
+        least = LEAST_ROOM if name in KEPT else min(40, width // 3)
+        if width - _room(widths, shown) >= min(longest, least):
+            break
+        shown.discard(places.get(name, name))
+    return shown
 
 
 def _room(widths: Sequence[int], shown: set[str]) -> int:

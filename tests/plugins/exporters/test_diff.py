@@ -1,6 +1,7 @@
 """What `energyprof diff` prints: a table at every width, JSON, and Markdown that says the same."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
@@ -69,3 +70,57 @@ def test_one_row_is_not_tested_together_with_itself(sample, render):
 
     assert "1 row tested" in render(DiffTable, one, one)
     assert "tested together" not in render(DiffTable, one, one)
+
+
+@pytest.mark.parametrize(
+    ("calls", "width", "heads"),
+    [
+        (1, 60, "before after change verdict"),
+        (1, 80, "before after change % verdict"),
+        (20, 80, "before after change a call verdict"),
+        (1, 100, "before after change % time verdict"),
+        (20, 100, "before after change a call time verdict"),
+    ],
+)
+def test_narrow_tables_keep_joules_before_and_after(sample, render, calls, width, heads):
+    name = "a_stage_with_a_long_name_" * 2
+    before, after = (
+        sample.make_report([sample.Part(name, (energy_j,), calls=number)], (sample.MODEL,))
+        for energy_j, number in ((0.1, 1), (9000.0, calls))
+    )
+
+    text = render(DiffTable, before, busy(after), width=width)
+
+    (shown,) = (line for line in text.splitlines() if line.startswith("stage"))
+    assert " ".join(shown.split()) == f"stage {heads}"
+
+
+def busy(report):
+    return replace(report, domains=tuple(replace(row, others_share=0.4) for row in report.domains))
+
+
+def test_what_has_gone_or_is_new_shows_its_joules_as_the_change(sample, render):
+    before, after = ([sample.Part("same", (9.0,)), sample.Part(name, (50.0,))] for name in ("old", "fresh"))
+
+    text = render(DiffTable, *map(sample.make_report, (before, after)), width=80)
+
+    rows = {line.split()[0]: " ".join(line.split()) for line in text.splitlines() if line.startswith(("old", "fresh"))}
+    assert rows == {
+        "old": "old 50.0 J - \N{MINUS SIGN}50.0 J \N{MINUS SIGN}100.0 % - \N{MINUS SIGN}100.0 % gone",
+        "fresh": "fresh - 50.0 J +50.0 J - - - new",
+    }
+
+
+@pytest.mark.parametrize("exporter", [DiffTable, DiffMarkdown])
+def test_rows_go_by_size_and_those_hidden_that_are_no_chance_are_counted(sample, render, exporter):
+    energies = {"chance": (1000.0, 1100.0), "less": (60.0, 1.0), "more": (1.0, 30.0)}
+    before, after = (
+        sample.make_report([sample.Part(name, (pair[side],)) for name, pair in energies.items()] + gone)
+        for side, gone in enumerate(([sample.Part("gone", (9.0,))], []))
+    )
+
+    text = render(exporter, before, after, options={"top": "1"})
+
+    assert "within chance" in text
+    assert "3 more with smaller changes (2 told apart, 1 new or gone)" in text
+    assert "told apart" not in render(exporter, before, busy(after), options={"top": "1"})
