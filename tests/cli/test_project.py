@@ -134,7 +134,9 @@ def test_no_line_is_wider_than_it_was_asked_for(capsys: pytest.CaptureFixture[st
 
 
 def test_an_early_crossing_is_told_in_hours_and_no_part_is_rounded_to_all(capsys: pytest.CaptureFixture[str]) -> None:
-    _, out, _ = project(capsys, "1kWh", "3.2J", "--clients", "1M", "--requests-per-client-day", "3.5", "--days", "365")
+    _, out, _ = project(
+        capsys, "1kWh", "3.2J", "--clients", "1M", "--requests-per-client-day", "3.5", "--days", "365", "--width", "120"
+    )
 
     assert out.startswith("Serving overtakes training after 7.71 h.")
     assert "serving is  over 99.9 % of both" in out

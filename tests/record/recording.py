@@ -13,7 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from energyprof.model import spool as spool_format
-from energyprof.model.events import GIVE, LANE, PASS, RESUME, SIZE, SPAWN, TAKE, WORK, WORK_LIMIT, WORK_UNITS
+from energyprof.model.events import (
+    BACK,
+    CALL,
+    GIVE,
+    LANE,
+    PASS,
+    RESUME,
+    SIZE,
+    SPAWN,
+    TAKE,
+    WORK,
+    WORK_LIMIT,
+    WORK_UNITS,
+)
 
 PACKAGE = Path(spool_format.__file__).parent.parent
 
@@ -45,7 +58,14 @@ class Spool:
 
     def _word(self, code: int) -> str:
         if code >= GIVE:
-            kinds = ((SIZE, "bytes"), (PASS, "hands on"), (TAKE, "takes"), (GIVE, "gives"))
+            kinds = (
+                (BACK, "goes back to"),
+                (CALL, "records gradients"),
+                (SIZE, "bytes"),
+                (PASS, "hands on"),
+                (TAKE, "takes"),
+                (GIVE, "gives"),
+            )
             least, word = next(kind for kind in kinds if code >= kind[0])
             return f"{code - least} bytes" if least == SIZE else word
         if code >= WORK:

@@ -114,11 +114,3 @@ def test_nothing_is_tested_where_other_programs_took_the_machine(sample):
     assert (change.change_j, change.low_j, change.is_significant) == (800, None, False)
     assert comparison.tested == 0
     assert "other programs were busy" in comparison.obstacles[0]
-
-
-def test_no_more_can_have_gone_than_was_there(sample):
-    before, after = (run(sample, sample.Part("a", (energy,), error=0.9)) for energy in (10.0, 9.0))
-
-    change = changes(compare(before, after))["a"].own
-
-    assert (change.low_j, change.is_significant) == (-10.0, False)

@@ -139,6 +139,7 @@ def format_of(output: Path) -> str:
     endings = {suffix: name for suffix, name in ENDINGS.items() if output.name.lower().endswith(suffix)}
     if endings:
         return endings[max(endings, key=len)]
+    refuse_recording(output)
     known = {exporter.name for exporter in formats()}
     told = ", ".join(suffix for suffix, name in ENDINGS.items() if name in known)
     raise InputError(f"{output}: end it in {told}, or say --format")
@@ -154,10 +155,7 @@ def columns(text: str) -> int:
 
 def write_file(path: Path, content: str | bytes) -> None:
     """Write a rendering to a file, over an earlier one but never over a recording; raises InputError with a remedy."""
-    from energyprof.capture.open_file import has_sidecar, is_recording
-
-    if is_recording(path) or (path.exists() and has_sidecar(path, "-wal")):
-        raise InputError(f"{path} is a recording and is never overwritten; choose another name with -o")
+    refuse_recording(path)
     try:
         if isinstance(content, bytes):
             path.write_bytes(content)
@@ -165,6 +163,14 @@ def write_file(path: Path, content: str | bytes) -> None:
             path.write_text(content, encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}; choose another place with -o") from error
+
+
+def refuse_recording(path: Path) -> None:
+    """Raise InputError where a file to be written is a recording."""
+    from energyprof.capture.open_file import has_sidecar, is_recording
+
+    if is_recording(path) or (path.exists() and has_sidecar(path, "-wal")):
+        raise InputError(f"{path} is a recording and is never overwritten; choose another name with -o")
 
 
 def default_output(run_path: Path, suffix: str) -> Path:

@@ -104,8 +104,7 @@ def _change(before: Figure | None, after: Figure | None, test: _Test) -> Change:
     reach = change_reach([old], [new], test.tail, 1.0, test.assumed)
     if reach is None or not test.is_tested:
         return Change(before_j, after_j, change_j, None, None, provenance)
-    low_j = max(change_j - reach[0], min(change_j, -(before_j or 0.0)))  # no more can go than was there
-    return Change(before_j, after_j, change_j, round(low_j, 6), round(change_j + reach[1], 6), provenance)
+    return Change(before_j, after_j, change_j, round(change_j - reach[0], 6), round(change_j + reach[1], 6), provenance)
 
 
 def _merged_order(before: Sequence[StageRow], after: Sequence[StageRow]) -> list[StageId]:

@@ -164,7 +164,7 @@ def _shift(before: Sequence[Figure], after: Sequence[Figure], tail: float, rules
     reach = reaching(1.0) if rules.is_tested else None
     if reach is None:
         return Shift(old, new, change, None, None, "not tested")
-    low, high = max(change - reach[0], min(change, -old)), change + reach[1]  # no more can go than was there
+    low, high = change - reach[0], change + reach[1]
     verdict: Verdict = "more" if low > 0 else "less" if high < 0 else "chance"
     ratio = reaching(new / old) if old > 0 else None
     if ratio is None:

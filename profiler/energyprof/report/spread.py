@@ -74,7 +74,13 @@ def change_reach(
     old, new = reaches
     if not assumed.is_common:
         old, new = (_with_common(side, reach, tail) for side, reach in ((before, old), (after, new)))
+    old, new = (_above_nothing(side, reach) for side, reach in ((before, old), (after, new)))
     return math.hypot(new[0], weight * old[1]), math.hypot(new[1], weight * old[0])
+
+
+def _above_nothing(side: Sequence[Figure], reach: Reach) -> Reach:
+    """Return the reach of a figure that is never less than 0: joules and seconds."""
+    return min(reach[0], abs(mean(known(side)))), reach[1]
 
 
 def _reaches(

@@ -40,8 +40,8 @@ with energyprof.stage("serve"), torch.inference_mode():
     gpu.wait()
 """
 """The weights' device is none that computes: what the layers do is launch kernels on the simulated one."""
-SMALL_LAUNCHES = MODEL.format(net="nn.Sequential(*[layer() for _ in range(20)])", calls=1000)
-ONE_LAUNCH = MODEL.format(net="nn.Sequential(layer(20 * 5_000))", calls=1000)
+SMALL_LAUNCHES = MODEL.format(net="nn.Sequential(*[layer() for _ in range(20)])", calls=2000)
+ONE_LAUNCH = MODEL.format(net="nn.Sequential(layer(20 * 5_000))", calls=2000)
 """The same kernels launched at once, as a graph is."""
 LARGE_KERNELS = MODEL.format(net="nn.Sequential(*[layer(500_000) for _ in range(20)])", calls=200)
 ON_THE_PROCESSOR = SMALL_LAUNCHES.replace('device="meta"', 'device="cpu"')
