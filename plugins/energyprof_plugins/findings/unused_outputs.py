@@ -46,6 +46,12 @@ class UnusedOutputs:
 
 
 def _is_waste(row: StageRow) -> bool:
-    """Return whether it is more than the one result on which a loop over several calls ended."""
+    """Return whether it is more than the one result on which a loop over several calls ended.
+
+    Of models and layers nothing is said: losses, metrics and plain functions of torch take what they hand out, and
+    those of them that are stages are often recorded in a part of their calls only.
+    """
+    if row.kind == "module":
+        return False
     is_the_last = row.unused_outputs == 1 and row.calls > 1
     return row.unused_outputs > 0 and not is_the_last and row.unused_outputs >= LEAST_SHARE * row.outputs

@@ -15,8 +15,8 @@ from energyprof_plugins.findings.unused_outputs import UnusedOutputs
 def offenders(sample: Any) -> Any:
     """Return what names the offenders of a run with one stage, by its calls, results and those unused."""
 
-    def of(calls: int, outputs: int, unused: int) -> list[tuple[str, ...]]:
-        report = sample.make_report([sample.Part("embed", (10.0,), calls=calls)])
+    def of(calls: int, outputs: int, unused: int, kind: str = "function") -> list[tuple[str, ...]]:
+        report = sample.make_report([sample.Part("embed", (10.0,), calls=calls, kind=kind)])
         row = replace(report.stages[0], outputs=outputs, unused_outputs=unused)
         return [finding.offenders for finding in UnusedOutputs().find(FinishedRun(replace(report, stages=(row,))))]
 
@@ -39,3 +39,7 @@ def test_results_left_where_a_loop_ended_are_no_waste(offenders: Any, calls: int
 )
 def test_results_left_again_and_again_are_waste(offenders: Any, calls: int, outputs: int, unused: int) -> None:
     assert offenders(calls, outputs, unused) == [("embed",)]
+
+
+def test_results_of_a_model_go_to_losses_and_functions_that_are_not_watched(offenders: Any) -> None:
+    assert offenders(1000, 1000, 900, kind="module") == []
