@@ -141,6 +141,18 @@ def test_going_on_with_a_generator_is_a_span_of_its_stage_and_no_call(tmp_path: 
     assert sink.resumed == [("use/give", 40), ("give", 70), ("give", 95)]
 
 
+def test_stages_stand_in_the_order_in_which_they_began_and_not_were_announced(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.names("loss", "backward", "net", "elsewhere", "loader")
+
+    spool.events((5, 10), (-5, 20), (3, 30), (-3, 40), (1, 50), (2, 52), (-2, 54), (-1, 60))
+    spool.events((4, 25), (-4, 35), lane=2)
+
+    sink = convert(tmp_path)
+    outermost = [stage.name for _, stage in sorted(sink.stages.items()) if stage.parent < 0]
+    assert outermost == ["loader", "elsewhere", "net", "loss"]
+
+
 def test_facts_told_late_reach_the_stage_wherever_it_stands(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.names("train", "Net")

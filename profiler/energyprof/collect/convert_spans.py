@@ -17,8 +17,8 @@ from energyprof.model.events import END_ANY, GIVE, LANE, RESUME, SPAWN, WORK
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Flags, Index, Ints
 
-Resolve = Callable[[Index, Ints], Index]
-"""(enclosing stage, code) -> stage, see `StageResolver.resolve`."""
+Resolve = Callable[[Index, Ints, Ints], Index]
+"""(enclosing stage, code, time of begin) -> stage, see `StageResolver.resolve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +144,7 @@ def convert_events(
         stray += more_stray
         clipped += more_clipped
         pairs = _pair(events.rank, events.code)
-    stage, around = _stages(pairs, events.code, resolve)
+    stage, around = _stages(pairs, events.code, events.t_ns, resolve)
     enclosing = np.where(around >= 0, stage[around], -1).astype(np.int32)
     lane = np.array(lanes, np.int32)[events.rank]
     siblings = _siblings(events, pairs, around, stage, (lanes, stacks, outermost))
@@ -277,7 +277,7 @@ def _repair_lanes(events: LaneEvents, broken: Ints) -> tuple[LaneEvents, int, in
     return LaneEvents(rank[order], code, t_ns, row), stray, clipped
 
 
-def _stages(pairs: _Pairs, code: Ints, resolve: Resolve) -> tuple[Index, NDArray[np.intp]]:
+def _stages(pairs: _Pairs, code: Ints, t_ns: Ints, resolve: Resolve) -> tuple[Index, NDArray[np.intp]]:
     """Return per event the stage that begins there, at others the stage open there; and where that began.
 
     The second column gives of each begin, SPAWN, WORK and turn the row at which the stage around it began; -1: none.
@@ -297,7 +297,7 @@ def _stages(pairs: _Pairs, code: Ints, resolve: Resolve) -> tuple[Index, NDArray
         if len(begins):
             around[begins] = _enclosing(outer, begins)
             enclosing = np.where(around[begins] >= 0, stage[around[begins]], -1).astype(np.int32)
-            stage[begins] = resolve(enclosing, code[begins] % RESUME)
+            stage[begins] = resolve(enclosing, code[begins] % RESUME, t_ns[begins])
         outer = begins
     return stage, around
 

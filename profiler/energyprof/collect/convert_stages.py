@@ -161,14 +161,23 @@ class StageResolver:
         self._keys = np.full(1, np.iinfo(np.int64).max)  # a sentinel, so that every search lands on a row
         self._values = np.full(1, -1, np.int32)
 
-    def resolve(self, parent: Index, code: Ints) -> Index:
-        """Return the stage that begins with `code` inside `parent`, row by row."""
+    def resolve(self, parent: Index, code: Ints, t_ns: Ints) -> Index:
+        """Return the stage that begins with `code` inside `parent` at `t_ns`, row by row.
+
+        New stages are numbered in the order in which they first began, on whatever lane; the code only tells when
+        the name was announced, which may be at import.
+        """
         key = ((parent.astype(np.int64) + 1) << 32) | code
         slot = np.searchsorted(self._keys, key)
         unknown = self._keys[slot] != key
         if unknown.any():
-            pairs = np.unique(key[unknown])
-            learnt = [self._learn((pair >> 32) - 1, pair & 0xFFFFFFFF) for pair in pairs.tolist()]
+            rows = np.flatnonzero(unknown)
+            rows = rows[np.argsort(t_ns[rows], kind="stable")]
+            pairs, first = np.unique(key[rows], return_index=True)
+            learnt = np.zeros(len(pairs), np.int32)
+            for at in np.argsort(first).tolist():
+                pair = int(pairs[at])
+                learnt[at] = self._learn((pair >> 32) - 1, pair & 0xFFFFFFFF)
             # Put in between, not sorted anew: a chain of stages brings one new pair on each of its levels.
             place = np.searchsorted(self._keys, pairs)
             self._keys, self._values = np.insert(self._keys, place, pairs), np.insert(self._values, place, learnt)
