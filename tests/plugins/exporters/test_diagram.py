@@ -116,6 +116,34 @@ def test_flow_edges_carry_the_embodied_joules(sample):
     ]
 
 
+def test_what_the_parts_of_a_stage_hand_to_each_other_has_arrows(sample):
+    parts = [sample.Part(name, (energy,)) for name, energy in (("read", 10.0), ("embed", 600.0), ("rank", 200.0))]
+    report = sample.make_report(
+        [sample.Part("request", (1.0,), tuple(parts))],
+        after=[("request/read", "request/embed"), ("request/embed", "request/rank"), ("request/read", "request/rank")],
+    )
+
+    drawn = picture(report)
+
+    told = arrows(drawn)
+    assert sorted(told) == [
+        "embed hands on 605 J (measured) to rank",
+        "read hands on 5.00 J (measured) to embed",
+        "read hands on 5.00 J (measured) to rank",
+    ]
+    # The children stand one above the other in their order, and the arrow that passes by another is right of it.
+    at = {name: box(element) for name, (_, element) in boxes(drawn).items() if name in {"read", "embed", "rank"}}
+    assert at["read"][1] < at["embed"][1] < at["rank"][1]
+    assert max(x for x, _ in curve(told["read hands on 5.00 J (measured) to rank"])) > at["embed"][2]
+    assert "arrow down = data handed on" in " ".join(texts(drawn))
+
+
+def box(element):
+    """Return left, top, right and bottom of a drawn box."""
+    x, y, width, height = (float(element.find(f"{SVG}rect").get(side)) for side in ("x", "y", "width", "height"))
+    return x, y, x + width, y + height
+
+
 def skipping(sample, *after):
     """Return the picture of five stages; some arrows pass by others."""
     parts = [

@@ -43,11 +43,11 @@ def ways_of(arrows: Arrows) -> frozenset[str]:
     return frozenset(arrow.how for arrow in arrows.values() if arrow.how is not None)
 
 
-def between_spine(report: Report, outermost: Mapping[StageId, int], kind: EdgeKind) -> Arrows:
-    """Return the arrows of one kind between drawn outermost boxes; those of stacked stages are added up."""
+def between(report: Report, drawn: Mapping[StageId, int], kind: EdgeKind) -> Arrows:
+    """Return the arrows of one kind between the boxes of the given stages; those of stacked stages are added up."""
     found: Arrows = {}
     for edge in report.edges:
-        source, target = outermost.get(edge.source), outermost.get(edge.target)
+        source, target = drawn.get(edge.source), drawn.get(edge.target)
         if edge.kind != kind or source is None or target is None or source == target:
             continue
         before = found.get((source, target), Arrow(None, None))

@@ -13,8 +13,8 @@ from energyprof_plugins.exporters.diagram import anatomy
 from energyprof_plugins.exporters.diagram.arrows import (
     Arrows,
     behind_callers,
+    between,
     between_functions,
-    between_spine,
     passes_by,
     side_by_side,
     thick,
@@ -41,6 +41,10 @@ THICKEST: Final = 9
 """Points of a line that carries all energy, beside those that every line has."""
 THICKEST_CALL: Final = 3
 """Of a call: its joules stand on the line and must not be covered by it."""
+NODE_SEP: Final = "0.2"
+"""Inches between boxes of a column."""
+ARROW_SEP: Final = "0.38"
+"""The same where an arrow and its amount stand between them."""
 MARGIN_PT: Final = "16"
 """Room around the boxes of a cluster: a line of text below the lowest one fits."""
 
@@ -71,8 +75,10 @@ class _Drawing:
         is_everything, rows = self.folded.is_everything, self.report.stages
         thinnest = self.wishes.thinnest(is_everything=is_everything)
         least_uj = thinnest * self.spent_uj if thinnest > 0 else thinnest
-        flows, thin = thick(between_spine(self.report, self.outermost, "feeds"), least_uj)
-        order = between_spine(self.report, self.outermost, "follows")
+        flows, thin = thick(between(self.report, self.outermost, "feeds"), least_uj)
+        order = between(self.report, self.outermost, "follows")
+        inner, few = thick(self._inner_flows(), least_uj)
+        thin += few
         functions = {
             rows[row].stage: place
             for place in self.folded.shown
@@ -81,15 +87,18 @@ class _Drawing:
         }
         calls, few = thick(between_functions(self.report, functions), least_uj)
         self.called = behind_callers(calls)
+        spread = ARROW_SEP if inner else NODE_SEP
         self._defaults(
             legend(
                 self.report,
                 Shown(
                     stages=self.folded.drawn_stages(), ways=frozenset(self._ways()), metric=self.wishes.metric,
-                    flow_ways=ways_of(flows), call_ways=ways_of(calls), has_flow=bool(flows), has_order=bool(order),
+                    flow_ways=ways_of(flows) | ways_of(inner), call_ways=ways_of(calls), has_flow=bool(flows or inner),
+                    has_order=bool(order),
                     has_calls=bool(calls), thin_arrows=thin + few,
                 ),
-            )
+            ),
+            spread,
         )  # fmt: skip
         # In a left-to-right layout the nodes of one rank grow upwards: the last stage is written first.
         last = self._below_spine()
@@ -103,15 +112,16 @@ class _Drawing:
             for identity in column:
                 same.node(identity)
         joined = self._flow_edges(flows, order)
+        self._handed_on_within(inner)
         self._calls(calls)
         for upper, lower in pairwise(column):
             if frozenset((upper, lower)) not in joined:
                 self.graph.edge(lower, upper, style="invis")
         return str(self.graph.source)
 
-    def _defaults(self, text: str) -> None:
+    def _defaults(self, text: str, spread: str) -> None:
         self.graph.attr(
-            rankdir="LR", newrank="true", ranksep="0.42", nodesep="0.2", fontname="Helvetica", bgcolor=LIGHT["page"],
+            rankdir="LR", newrank="true", ranksep="0.42", nodesep=spread, fontname="Helvetica", bgcolor=LIGHT["page"],
             pad="0.2", labelloc="t", labeljust="l", outputorder="edgesfirst", tooltip=" ", label=text,
         )  # fmt: skip
         self.graph.attr(
@@ -276,15 +286,41 @@ class _Drawing:
                 self._down(level, pair, color=LIGHT["frame"], penwidth="1", tooltip="ran next", arrow="vee")
         return {frozenset(map(self._id, pair)) for pair in (*flows, *order)}
 
-    def _flow(self, level: dict[int, int], pair: tuple[int, int], flows: Arrows) -> None:
-        """Write the arrow of data handed on; one that passes by other boxes stands left of the spine."""
+    def _inner_flows(self) -> Arrows:
+        """Return what the drawn children of one stage hand on to each other."""
+        rows = self.report.stages
+        drawn = {rows[row].stage: place for place in self.folded.shown for row in self.groups[place].members}
+        parent = {place: self.groups[place].parent for place in self.folded.shown}
+        return {
+            (source, target): arrow
+            for (source, target), arrow in between(self.report, drawn, "feeds").items()
+            if parent[source] is not None and parent[source] == parent[target]
+        }
+
+    def _handed_on_within(self, inner: Arrows) -> None:
+        """Write the arrows between siblings; they leave each child where the line to its parent puts it."""
+        by_parent: dict[int | None, Arrows] = {}
+        for pair, arrow in sorted(inner.items()):
+            by_parent.setdefault(self.groups[pair[0]].parent, {})[pair] = arrow
+        for parent, flows in by_parent.items():
+            children = () if parent is None else self.groups[parent].children
+            level = {child: number for number, child in enumerate(child for child in children if child in self.shown)}
+            for pair in flows:
+                self._flow(level, pair, flows, is_inner=True)
+
+    def _flow(self, level: dict[int, int], pair: tuple[int, int], flows: Arrows, *, is_inner: bool = False) -> None:
+        """Write the arrow of data handed on; one that passes by other boxes stands left of the spine.
+
+        Left of children are the lines to their parent: there it stands right of them.
+        """
         arrow, names = flows[pair], [self.groups[place].name for place in pair]
         told = f"{names[0]} hands on {arrow.told() or 'data, in a circle,'} to {names[1]}"
         width, said = self._width(arrow.energy_uj or 0), arrow.said(apart=len(ways_of(flows)) > 1)
         # On one line they would reach across the arrow, beside whose head they are centred.
         where = {"headlabel": "\n".join(said)}
         if passes_by(level, pair, flows):
-            where = {"headport": "w", "tailport": "w"}
+            side = "e" if is_inner else "w"
+            where = {"headport": side, "tailport": side}
             if said:
                 is_among = any(
                     other != pair and passes_by(level, other, flows) and side_by_side(level, pair, other)
@@ -292,10 +328,11 @@ class _Drawing:
                 )
                 source = [f"from {fit(names[0], 9, 90)}"] if is_among else []
                 where["xlabel"] = arrow_label([*said, *source], float(width), LIGHT["feed"])
-        distance, angle = ("3.9", "-65") if len(said) > 1 else ("2.85", "-72")
+        distance, angle = ("3.9", "-65") if len(said) > 1 else ("2.4", "-65") if is_inner else ("2.85", "-72")
+        within = {"constraint": "false", "fontsize": "9"} if is_inner else {}
         self._down(
             level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=width, labeldistance=distance,
-            labelangle=angle, tooltip=graphviz.escape(told), arrow="normal", **where,
+            labelangle=angle, tooltip=graphviz.escape(told), arrow="normal", **where, **within,
         )  # fmt: skip
 
     def _down(self, level: dict[int, int], pair: tuple[int, int], *, arrow: str, **attributes: str) -> None:
