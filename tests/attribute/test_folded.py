@@ -73,6 +73,20 @@ def test_calls_go_on_as_they_were_when_recording_ended(net: Trace) -> None:
     assert found.times.calls.tolist() == [4, 8, 8]
 
 
+def test_calls_whose_layers_were_passed_over_say_nothing_of_a_layer_that_is_folded_later(make: Any) -> None:
+    rows = [("net", 100 + 200 * call, 200 + 200 * call) for call in range(8)]
+    rows += [("net/layer", 110 + 200 * call, 150 + 200 * call) for call in (0, 3)]
+    rows += [("net/passed", 101 + 200 * call, 199 + 200 * call) for call in (1, 2)]
+    recorded = make.trace([rows], [(make.domain(), make.counter([10.0] * 200))], end_ms=2000.0)
+    facts = {"layer": {"folded": REASON}, "passed": {"passed_over": "layers are recorded in some calls only"}}
+    stages = tuple(replace(one, facts=facts.get(one.name, {})) for one in recorded.stages)
+    trace = replace(recorded, stages=stages)
+
+    found = as_folded(attribute(without_folded(trace)), trace)
+
+    assert dict(zip((one.name for one in stages), found.times.calls.tolist(), strict=True))["layer"] == 8
+
+
 def test_a_folded_root_of_which_nothing_is_around_keeps_the_calls_that_were_seen(make: Any) -> None:
     domain = make.domain()
     trace = folded(make.trace([[("a", 10, 20)]], [(domain, make.counter([1.0] * 50))]), "a")

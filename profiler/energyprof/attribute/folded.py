@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from energyprof.attribute.step_shares import passed_over_stages
 from energyprof.model.attribution import Attribution, EnergyColumns
 from energyprof.model.recorded_names import FOLDED
 from energyprof.model.span import Flags, Index, Ints, Spans, Stage
@@ -125,8 +126,13 @@ def _refused(columns: EnergyColumns, stages: tuple[Stage, ...], folded: Flags) -
 
 
 def _calls(calls: Ints, trace: Trace, folded: Flags) -> Ints:
-    """Return the calls with those of folded stages as they were by call of the stage around, until they were folded."""
+    """Return the calls with those of folded stages as they were by call of the stage around, until they were folded.
+
+    Calls of the stage around whose layers were passed over tell nothing of what is called in them.
+    """
     spans, found = trace.spans, calls.copy()
+    tells = ~spans.resumed
+    tells[spans.parent[np.isin(spans.stage, passed_over_stages(trace)) & (spans.parent >= 0)]] = False
     for index in np.flatnonzero(folded).tolist():
         mine = np.flatnonzero((spans.stage == index) & ~spans.resumed)
         parent = trace.stages[index].parent
@@ -136,6 +142,6 @@ def _calls(calls: Ints, trace: Trace, folded: Flags) -> Ints:
             found[index] = len(mine)
             continue
         until_ns = int(spans.start_ns[mine].max())
-        around = int(np.count_nonzero((spans.stage == parent) & ~spans.resumed & (spans.start_ns <= until_ns)))
+        around = int(np.count_nonzero((spans.stage == parent) & tells & (spans.start_ns <= until_ns)))
         found[index] = round(len(mine) / max(around, 1) * int(found[parent]))
     return found
