@@ -38,3 +38,19 @@ def test_nothing_is_left_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     remove_run_folder(path)
 
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("is_there_again", [False, True])
+def test_what_a_killed_process_has_left_in_the_middle_of_deleting_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_there_again: bool
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    path = make_run_folder()
+    os.rename(path, f"{path}.gone")
+    Path(f"{path}.gone", "events").write_bytes(b"x")
+    if is_there_again:
+        os.mkdir(path)
+
+    remove_run_folder(path)
+
+    assert os.listdir(tmp_path) == []

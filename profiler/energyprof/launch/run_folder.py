@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from energyprof.errors import InputError
 
@@ -53,12 +54,14 @@ def temporary_places() -> list[str]:
 
 
 def remove_run_folder(path: str) -> None:
-    """Delete the folder and all in it; what a surviving child of the program still writes there goes with it."""
+    """Delete the folder and all in it; what a surviving child of the program still writes there goes with it.
+
+    Whoever was at it before may have been killed in the middle: what that one has left goes, too.
+    """
     from shutil import rmtree
 
     gone = f"{path}.gone"
-    try:
+    with suppress(OSError):
         os.rename(path, gone)  # from here on nobody finds it, so that no file comes back while the others are deleted
-    except OSError:
-        gone = path
-    rmtree(gone, ignore_errors=True)
+    for left in (gone, path):
+        rmtree(left, ignore_errors=True)
