@@ -10,11 +10,12 @@
 # PYTHON=python3.12 chooses the interpreter, VENV=... the folder, PYTEST_ARGS='-k spool' what pytest is told,
 # WORKERS=0 one test after another, BENCHES='tests/benchmarks/bench_stage.py' which benches run, DEMO_ARGS=--quick what
 # the sample is told, SAMPLE_ARGS=--quick what those of `make sample` are, CASES='short serving' and SENSORS='ctr100 v100' which cells of bench-attribution,
-# OUT_LINES=runs.jsonl where its runs are kept as JSON lines.
+# OUT_LINES=runs.jsonl where its runs are kept as JSON lines, INSTALL_ARGS what pip is told.
 
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+INSTALL_ARGS ?=
 # Tests wait for programs more than they work, so that three at a time fill two cores. A file stays with one worker.
 WORKERS ?= 3
 BENCHES ?=
@@ -28,7 +29,7 @@ SAMPLE_ARGS ?=
 
 BIN := $(VENV)/bin
 OUT := out
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt $(INSTALL_ARGS)
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # An editable installation: a changed source needs no new one, a changed pyproject.toml makes one.
 INPUTS := pyproject.toml constraints.txt
