@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import importlib.util
 import os
 import signal
@@ -26,6 +27,20 @@ sys.path.insert(0, str(_HERE / "benchmarks" / "attribution"))
 # energyprof again: a third of the time that they take.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Threads of linear algebra wait for each other by asking again and again. Several workers on few cores then spend most
+# of their time on that: the fits of this suite took three times as long. The variables are read as the libraries load,
+# and programs that tests start are left to choose for themselves.
+_ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+_theirs = {name: os.environ.get(name) for name in _ONE_THREAD}
+os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
+for _library in ("numpy", "scipy.linalg"):
+    importlib.import_module(_library)
+for _name, _value in _theirs.items():
+    if _value is None:
+        del os.environ[_name]
+    else:
+        os.environ[_name] = _value
 
 # A busy machine makes an example late, not wrong. Where 50 examples find nothing, 100 seldom do.
 settings.register_profile("suite", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])

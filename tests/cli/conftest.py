@@ -35,6 +35,8 @@ class Workplace:
             **{name: value for name, value in os.environ.items() if name not in unset},
             "TMPDIR": str(self.temporary),
             "XDG_CACHE_HOME": str(cache),
+            # Threads of torch that wait by asking would take the cores from what other workers test.
+            "OMP_WAIT_POLICY": "passive",
         }
 
     @staticmethod

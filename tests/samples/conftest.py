@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -75,7 +76,8 @@ def quick_run(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., QuickRu
             "q.eprof",
         ]
         run = [*energyprof, str(SAMPLES / sample / "pipeline.py"), "--quick", *options]
-        done = subprocess.run(run, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+        seen = {**os.environ, "OMP_NUM_THREADS": "1"}  # other workers have the other cores
+        done = subprocess.run(run, cwd=folder, env=seen, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, done.stderr
         return QuickRun(folder, done.stdout, json.loads(load(folder / "q.eprof").render("json")))
 
