@@ -7,19 +7,17 @@ cell. So its errors, its `await` and its value are those of any cell.
 from __future__ import annotations
 
 import ast
-import atexit
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Callable
 from itertools import count
-from shutil import rmtree
 from typing import Any, Final
 
 from energyprof.errors import EnergyprofError, InputError
 from energyprof.in_process.active import current, recorded_by_another
 from energyprof.in_process.cell_display import CellDisplay
+from energyprof.in_process.cells_folder import make_cells_folder
 from energyprof.in_process.handle import Profile
 from energyprof.in_process.magic_words import Words, cell_words, line_words
 from energyprof.in_process.session import Wish
@@ -129,8 +127,7 @@ class Magics:
         if recorded_by_another() or current() is not None:
             return None
         if not os.path.isdir(self._folder):
-            self._folder = tempfile.mkdtemp(prefix="energyprof-cells-")
-            atexit.register(rmtree, self._folder, ignore_errors=True)
+            self._folder = make_cells_folder()
         return os.path.join(self._folder, f"cell-{next(self._numbers)}.eprof")
 
     def _display(self, run: Profile, words: Words) -> CellDisplay:
