@@ -26,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("energyprof", "energy of tests")
     group.addoption(
-        "--energyprof", action="store_true", help="measure the energy of each test, some tenths of a second more for it"
+        "--energyprof", action="store_true", help="measure the energy of each test, 0.1 to 0.2 s more for it"
     )
     group.addoption("--energyprof-marked", action="store_true", help="the same for tests with @pytest.mark.energy only")
     group.addoption("--energyprof-strict", action="store_true", help="the same, and fail budgets that cannot be told")
