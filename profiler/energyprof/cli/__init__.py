@@ -10,7 +10,7 @@ import errno
 import os
 import sys
 
-from energyprof.cli.linear_algebra import in_one_thread
+from energyprof.cli.numpy_settings import settle_numpy
 from energyprof.cli.standard_streams import fill_closed_streams
 from energyprof.errors import INTERNAL, USAGE, EnergyprofError
 
@@ -144,7 +144,7 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _run_command(name: str, arguments: list[str]) -> int:
     if name != "run":
-        in_one_thread()
+        settle_numpy()
     module = __import__(COMMANDS[name][0], fromlist=["_"])
     words = getattr(module, "part", list)(arguments)
     plain = getattr(module, "plain", None)

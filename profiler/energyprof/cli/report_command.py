@@ -68,20 +68,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the report; 0, or an error's own status."""
-    from energyprof.run import formats, load
+    from energyprof.run import exporter, formats, load
 
     if args.format == "list":
         print("\n".join(_list(formats())))
         return 0
-    other = next((one for one in formats() if one.name == args.format and isinstance(one, ComparisonExporter)), None)
-    if other is not None:
-        raise InputError(f"--format {args.format} is of several runs; it is written by: {other.command}")
     args.format = args.format or ("terminal" if args.output is None else format_of(Path(args.output)))
+    wanted = exporter(args.format)
+    if isinstance(wanted, ComparisonExporter):
+        raise InputError(f"--format {args.format} is of several runs; it is written by: {wanted.command}")
     path = resolve_run(args.run)
     assumptions = assumptions_of(args)
     recorded = load(path)
     recorded.assumptions = assumptions
-    output = _output(args, path)
+    output = _output(args, path, wanted.suffix)
     to_file = output is not None
     try:
         content = recorded.render(
@@ -119,15 +119,11 @@ def _list(known: Sequence[Exporter]) -> list[str]:
     return [*lines, *(["of several runs, each written by a command of its own:", *other_lines] if others else [])]
 
 
-def _output(args: argparse.Namespace, run_path: Path) -> Path | None:
+def _output(args: argparse.Namespace, run_path: Path, suffix: str) -> Path | None:
     """Return the file to write; None: standard output."""
-    from energyprof.run import formats
-
     if args.output is not None:
         return Path(args.output)
-    suffixes = {exporter.name: exporter.suffix for exporter in formats()} if args.open else {}
-    suffix = suffixes.get(args.format)
-    return None if suffix is None else default_output(run_path, suffix.removeprefix("."))
+    return default_output(run_path, suffix.removeprefix(".")) if args.open else None
 
 
 def format_of(output: Path) -> str:

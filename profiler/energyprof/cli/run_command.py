@@ -8,7 +8,7 @@ import time
 from collections import namedtuple
 
 from energyprof import discover
-from energyprof.cli.linear_algebra import in_one_thread
+from energyprof.cli.numpy_settings import settle_numpy
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_memory import memory_asked_for
@@ -135,7 +135,7 @@ def _see_to_its_end(  # noqa: PLR0913, PLR0917 - what the run was begun with
     footprint: dict[str, str | None],
 ) -> int:
     time.sleep(HEAD_START_S)
-    in_one_thread()
+    settle_numpy()
     from energyprof.cli.run_report import Wishes, preloads, show_report
     from energyprof.launch.ending import end_like
     from energyprof.launch.session import Settings, follow
