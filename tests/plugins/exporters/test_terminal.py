@@ -11,7 +11,7 @@ from energyprof.model.attribution import COURSE_BY_SAMPLES
 from energyprof.model.report import RankingRow
 from energyprof.model.work_rows import TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.console.stage_table import entries, fit_path
+from energyprof_plugins.exporters.console.stage_table import entries, fit_path, telling_letters
 from energyprof_plugins.exporters.terminal import Terminal
 
 RUNS = ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"]
@@ -232,8 +232,36 @@ def test_paths_shorten_from_the_left_for_the_end_distinguishes():
 
     shown = [fit_path(path, width, Glyphs(True)) for width in (40, 24, 20, 12)]
 
-    assert shown == ["asr/decoder/block.3/cross_attn", "a/d/block.3/cross_attn", "a/d/b/cross_attn", "…/cross_attn"]
+    assert shown == ["asr/decoder/block.3/cross_attn", "a/d/block.3/cross_attn", "a/d/bloc…/cross_attn", "…/cross_attn"]
     assert fit_path(("日本語の名前",), 7, Glyphs(True)) == "…の名前"
+
+
+def test_an_outer_name_is_cut_by_no_more_than_it_must_and_told_from_those_beside_it():
+    paths = [("serve", "generate", "decode"), ("search", "generate", "decode"), ("train",)]
+    letters = telling_letters(paths)
+
+    shown = [fit_path(path, width, Glyphs(True), letters) for path in paths[:2] for width in (20, 19, 18, 17)]
+
+    assert shown == [
+        "ser…/generate/decode",
+        "ser/generate/decode",
+        "ser/genera…/decode",
+        "ser/gener…/decode",
+        "sea…/generate/decode",
+        "sea/generate/decode",
+        "sea/genera…/decode",
+        "sea/gener…/decode",
+    ]
+
+
+def test_a_bar_gives_its_cells_to_names_that_need_them(sample):
+    long = "serve/" + "generate" * 4
+
+    bars = {name: rendered(sample.make_report([sample.Part(name, (3.0,))]), width=80) for name in ("a", long)}
+
+    assert "\u2588" * 12 in bars["a"]
+    assert long.removeprefix("serve/") in bars[long]
+    assert "\u2588" * 12 not in bars[long]
 
 
 def test_a_layer_too_long_for_its_cells_still_shows_that_it_stands_below_backward():

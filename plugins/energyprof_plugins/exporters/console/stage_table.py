@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from types import MappingProxyType
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -28,6 +29,11 @@ BOUNDS: Final = 12
 LONGEST_NAME: Final = 72
 OUTER_SHARE: Final = 0.3
 """Of the cells of a name at most go to what stands before the last component, where that is cut itself."""
+LEAST_BAR: Final = 5
+"""Cells of a bar at least; where names need more room a wider one gives it to them."""
+FEWEST_LETTERS: Final = 3
+"""Of an outer name that ends in dots: with fewer a single letter says as much."""
+ONE_LETTER: Final[Mapping[tuple[str, ...], int]] = MappingProxyType({})
 NAMED: Final = 3
 """Members of a group that are named; the JSON report names all."""
 
@@ -140,18 +146,18 @@ def uncovered(report: Report) -> int:
 
 def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) -> Table:
     """Return the table, never wider than `width`; what is left out is one row that says how many and their joules."""
-    shown, rest = listing.shown, listing.rest
+    shown = listing.shown
     wide = width >= WIDE + (BOUNDS if listing.figures("").bounds else 0)
     columns = _Columns(glyphs, ledger(report).spent_uj, listing, wide)
-    lines = [columns.cells(entry) for entry in shown]
-    if rest:
-        lines.append(columns.remainder(len(rest), sum(entry.energy_uj for entry in rest)))
+    lines, widths, room = _laid_out(columns, listing, width)
+    lacking = max((cell_len("/".join(entry.path)) for entry in shown), default=0) - room
+    if lacking > 0 and columns.bar_width > LEAST_BAR:  # a name is told by nothing else; a bar repeats the share
+        columns.bar_width = max(columns.bar_width - lacking, LEAST_BAR)
+        lines, widths, room = _laid_out(columns, listing, width)
 
-    headings = columns.headings()
-    widths = [max(cell_len(line[place]) for line in [headings, *lines]) for place in range(1, len(headings))]
-    gap = 2 if columns.wide else 1
-    room = min(width - sum(widths) - gap * len(widths), LONGEST_NAME)
-    names = [fit_entry(entry, room, glyphs) for entry in shown]
+    headings, gap = columns.headings(), columns.gap
+    letters = telling_letters([entry.path for entry in shown])
+    names = [fit_entry(entry, room, glyphs, letters) for entry in shown]
     names += [line[0] for line in lines[len(shown) :]]
 
     table = Table(box=glyphs.rule(), padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
@@ -167,37 +173,72 @@ def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) ->
     return table
 
 
-def fit_entry(entry: Entry, width: int, glyphs: Glyphs) -> str:
+def _laid_out(columns: _Columns, listing: Listing, width: int) -> tuple[list[list[str]], list[int], int]:
+    """Return the lines, the widths of their columns but the first, and what is left for that one."""
+    lines = [columns.cells(entry) for entry in listing.shown]
+    if listing.rest:
+        lines.append(columns.remainder(len(listing.rest), sum(entry.energy_uj for entry in listing.rest)))
+    headings = columns.headings()
+    widths = [max(cell_len(line[place]) for line in [headings, *lines]) for place in range(1, len(headings))]
+    return lines, widths, min(width - sum(widths) - columns.gap * len(widths), LONGEST_NAME)
+
+
+def fit_entry(entry: Entry, width: int, glyphs: Glyphs, letters: Mapping[tuple[str, ...], int] = ONE_LETTER) -> str:
     """Return the name of a row in at most `width` cells; a group names as many members as fit, at least one."""
     if entry.domain:
         about = f" ({glyphs.name(entry.domain)})"
-        return fit_entry(replace(entry, domain=""), max(width - cell_len(about), 1), glyphs) + about
+        return fit_entry(replace(entry, domain=""), max(width - cell_len(about), 1), glyphs, letters) + about
     for named in range(min(len(entry.members), NAMED), 0, -1):
         more = [f"+{len(entry.members) - named}"] if named < len(entry.members) else []
         together = "{" + ", ".join([*entry.members[:named], *more]) + "}"
-        text = fit_path((*entry.path, together), width, glyphs)
+        text = fit_path((*entry.path, together), width, glyphs, letters)
         if text.endswith(glyphs.name(together)) or named == 1:
             return text
-    return fit_path(entry.path, width, glyphs)
+    return fit_path(entry.path, width, glyphs, letters)
 
 
-def fit_path(path: Sequence[str], width: int, glyphs: Glyphs) -> str:
-    """Return a path in at most `width` cells: outer names shorten to a letter first, then the front is cut off.
+def telling_letters(paths: Sequence[Sequence[str]]) -> dict[tuple[str, ...], int]:
+    """Return of each outer name, by the path to it, with how many letters it begins as none beside it does."""
+    outer = {tuple(path[:depth]) for path in paths for depth in range(1, len(path))}
+    named = outer | {tuple(path) for path in paths if path}
+    beside: dict[tuple[str, ...], list[str]] = {}
+    for path in named:
+        beside.setdefault(path[:-1], []).append(path[-1])
+    return {path: 1 + max((_alike(path[-1], name) for name in beside[path[:-1]]), default=0) for path in outer}
 
-    The end is what tells one stage from another; of a layer whose name alone is too long, also whether it stands
-    below `backward`.
+
+def _alike(name: str, other: str) -> int:
+    """Return with how many letters both begin; of a name and itself none."""
+    if name == other:
+        return 0
+    pairs = zip(name, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(name), len(other)))
+
+
+def fit_path(
+    path: Sequence[str], width: int, glyphs: Glyphs, letters: Mapping[tuple[str, ...], int] = ONE_LETTER
+) -> str:
+    """Return a path in at most `width` cells: outer names shorten first, then the front is cut off.
+
+    They shorten by no more than they must while that leaves `FEWEST_LETTERS`, else to what `letters` says tells them
+    from those beside them, else to one. The end is what tells one stage from another; of a layer whose name alone is
+    too long, also whether it stands below `backward`.
     """
     # Every component takes two cells at least: what stands before these cannot fit.
-    parts = whole = [glyphs.name(component) for component in path[-max(width, 1) :]]
-    parts = parts[:]
-    for place in range(len(parts) - 1):
-        if cell_len("/".join(parts)) <= width:
-            break
-        parts[place] = parts[place][:1]
-    text = "/".join(parts)
-    if cell_len(text) <= width:
-        return text
-    ellipsis = glyphs.text("\u2026")
+    first = max(len(path) - max(width, 1), 0)
+    whole, ellipsis = [glyphs.name(component) for component in path[first:]], glyphs.text("\u2026")
+    for least in (letters, ONE_LETTER) if letters else (ONE_LETTER,):
+        parts = whole[:]
+        for place in range(len(parts) - 1):
+            over = cell_len("/".join(parts)) - width
+            if over <= 0:
+                break
+            kept = len(parts[place]) - over - cell_len(ellipsis)
+            short = parts[place][: least.get(tuple(path[: first + place + 1]), 1)]
+            parts[place] = parts[place][:kept] + ellipsis if kept >= max(FEWEST_LETTERS, len(short)) else short
+        text = "/".join(parts)
+        if cell_len(text) <= width:
+            return text
     room = width - cell_len(ellipsis)
     outer = ""
     if cell_len(parts[-1]) >= room:
@@ -232,7 +273,8 @@ class _Columns:
         each_uj = [entry.energy_uj / entry.calls for entry in listing.shown if entry.calls]
         # One call of one stage is a million calls of another: the unit of the middle one suits most.
         self.each_unit, self.each_unit_j = column_unit(median(each_uj) / 1e6 if each_uj else 0.0)
-        self.bar_width = 12 if wide else 5
+        self.bar_width = 12 if wide else LEAST_BAR
+        self.gap = 2 if wide else 1
 
     def headings(self) -> list[str]:
         """Return the heading of every column."""
