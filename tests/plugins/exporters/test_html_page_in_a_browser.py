@@ -125,6 +125,35 @@ def test_tables_of_stages_and_layers_fit_a_usual_screen(browser, tmp_path, sampl
         assert frames == [0] * len(frames)
 
 
+def test_boxes_are_called_what_is_seen_of_them_and_no_two_landmarks_the_same(browser, tmp_path, layered_report):
+    shown(browser, tmp_path, layered_report.layered(6, 20))
+
+    boxes = browser.evaluate(
+        "[...document.querySelectorAll('.ep .node[role=button]')].map(node => {"
+        " const seen = [...node.querySelectorAll('text')].map(line => line.textContent).join(' ');"
+        " const name = node.getAttribute('aria-label');"
+        " return [name === seen, node.getAttribute('aria-description').includes(' J')]; })"
+    )
+    assert boxes == [[True, True]] * len(boxes) != []
+    landmarks = browser.evaluate(
+        "[...document.querySelectorAll('section[aria-labelledby], [role=region], nav')].map(part =>"
+        " part.getAttribute('aria-label') || document.getElementById(part.getAttribute('aria-labelledby')).textContent)"
+    )
+    assert len(set(landmarks)) == len(landmarks) > 5
+
+
+def test_printed_notes_stand_beside_each_other(browser, tmp_path, sample):
+    browser.width(688)
+    browser.medium("print")
+    shown(browser, tmp_path, replace(sample.voice_assistant(), warnings=("one", "two", "three", "four")))
+
+    rows = browser.evaluate(
+        "[...document.querySelectorAll('.find li')].map(note => Math.round(note.getBoundingClientRect().top))"
+    )
+
+    assert len(set(rows)) < len(rows)
+
+
 def test_no_printed_table_is_wider_than_the_paper(browser, tmp_path, sample, layered_report):
     paper_px = 688  # A4 less its margins
     browser.width(paper_px)

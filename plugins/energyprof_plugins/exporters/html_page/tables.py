@@ -86,7 +86,7 @@ class Table:
         content = (
             f'<div class=bar hidden><label>Filter <input type=search data-for="t-{self.id}" '
             'placeholder="all words must match"></label><output></output></div>'
-            f'<div class="scroll t" tabindex=0 role=region aria-label="{self.title}">'
+            f'<div class="scroll t" tabindex=0 role=region aria-label="Table of {self.title.lower()}">'
             f'<table id="t-{self.id}" data-w={pictured}>'
             f"<caption>{self.title}</caption><thead><tr>{heads}</thead><tbody>{body}</tbody></table></div>{below}"
         )

@@ -4,6 +4,7 @@ const stagesOf = row => (row.dataset.s || '').split(' ').filter(Boolean);
 for (const node of all('.ep .node')) if (/^s\d+$/.test(node.id)) nodes.set(node.id.slice(1), node);
 for (const rows of rowsOf.values()) for (const row of rows) for (const stage of stagesOf(row)) rowOf.set(stage, row);
 for (const box of all('.ic .c[data-s]')) boxOf.set(box.dataset.s, box);
+const seenText = node => [...node.querySelectorAll('text')].map(line => line.textContent).join(' ');
 const rowText = row => row ? row.cells[0].textContent : '';
 
 function clear() {
@@ -25,7 +26,10 @@ function select(stages, from) {
 for (const [stage, node] of nodes) {
   node.setAttribute('tabindex', 0);
   node.setAttribute('role', 'button');
-  node.setAttribute('aria-label', titleOf(node));
+  // Who speaks to the page says what is seen of a box; what it tells beyond that describes it.
+  for (const line of [...node.querySelectorAll('text')].slice(1)) line.before(' ');
+  node.setAttribute('aria-label', seenText(node));
+  node.setAttribute('aria-description', titleOf(node));
   activated(node, () => select([stage], node));
   for (const event of ['mouseenter', 'focus']) node.addEventListener(event, () => tell(titleOf(node)));
 }
