@@ -1,7 +1,8 @@
 """A program asks again and again whether something is there, at full power, instead of being woken.
 
-What shows it are sampled functions that only ask: `Event.is_set`, `Queue.empty`, `Future.done`. Who is woken calls
-none of them, and who asks once per unit of work is hardly ever seen in one.
+What shows it are sampled functions that only ask (`Event.is_set`, `Queue.empty`, `Future.done`), and samples in loops
+that do nothing but ask (`while time.time() < end: pass`, `while not self.is_ready: pass`; `Function.asking_lines`). Who
+is woken does neither, and who asks once per unit of work is hardly ever seen at it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.ids import StageId
 from energyprof.model.report import FunctionRow
-from energyprof_plugins.findings.polling import called, only_asks, place_of, poller_of
+from energyprof_plugins.findings.polling import (
+    called,
+    loops_of,
+    only_asks,
+    place_of,
+    poller_of,
+    where_it_loops,
+)
 from energyprof_plugins.findings.spending import counted, provenance_of
 
 LEAST_SHARE: Final = 0.15
@@ -23,10 +31,10 @@ LEAST_SAMPLES: Final = 10
 
 
 class BusyWaiting:
-    """Find stages in which sampled stacks often stand in functions that only ask."""
+    """Find stages in which sampled stacks often stand in functions, or in loops, that only ask."""
 
     name = "busy_waiting"
-    summary = "loops that ask whether something is there instead of waiting (needs sampled stacks: --stacks)"
+    summary = "loops that ask for the time, or for something, instead of waiting (needs sampled stacks: --stacks)"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
         """Yield a finding for each stage: saved is what asking takes, at most all that was sampled in the stage."""
@@ -34,24 +42,68 @@ class BusyWaiting:
         for row in run.report.functions:
             by_stage[row.stage].append(row)
         for stage, rows in by_stage.items():
-            asking = [row for row in rows if only_asks(row.file, row.function)]
-            samples, all_samples = (sum(row.samples for row in part) for part in (asking, rows))
-            if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
-                continue
-            poller = poller_of(run.trace().stacks, rows, samples)
-            names = ", ".join(dict.fromkeys(row.function for row in sorted(asking, key=lambda row: -row.samples)))
-            least_j, most_j = _sum_j(asking), _sum_j(rows)
-            yield Finding(
-                rule=self.name,
-                offenders=() if stage is None else (stage,),
-                fault=f"{'it' if poller is None else called(poller)} waits by asking again and again",
-                evidence=f"{counted(samples, 'sample')} of {all_samples} stood in {names}, which only ask"
-                + ("" if poller is None else f"; {place_of(poller)}"),
-                remedy="let it be woken: Event.wait(), Queue.get(), Future.result(); at least sleep in the loop",
-                now_j=most_j,
-                provenance=provenance_of(rows),
-                saving_j=None if least_j is None or most_j is None else (max(least_j, 0.0), max(most_j, least_j, 0.0)),
-            )
+            finding = _asks_by_functions(run, stage, rows) or _asks_in_loops(run, stage, rows)
+            if finding is not None:
+                yield finding
+
+
+def _asks_by_functions(run: FinishedRun, stage: StageId | None, rows: list[FunctionRow]) -> Finding | None:
+    asking = [row for row in rows if only_asks(row.file, row.function)]
+    samples, all_samples = (sum(row.samples for row in part) for part in (asking, rows))
+    if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
+        return None
+    poller = poller_of(run.trace().stacks, rows, samples)
+    names = ", ".join(dict.fromkeys(row.function for row in sorted(asking, key=lambda row: -row.samples)))
+    return _finding(
+        stage,
+        rows,
+        fault=f"{'it' if poller is None else called(poller)} waits by asking again and again",
+        evidence=f"{counted(samples, 'sample')} of {all_samples} stood in {names}, which only ask"
+        + ("" if poller is None else f"; {place_of(poller)}"),
+        remedy="let it be woken: Event.wait(), Queue.get(), Future.result(); at least sleep in the loop",
+        least_j=_sum_j(asking),
+    )
+
+
+def _asks_in_loops(run: FinishedRun, stage: StageId | None, rows: list[FunctionRow]) -> Finding | None:
+    """Return a finding where enough samples stand on lines of loops that only ask.
+
+    What one function spends is not divided among its lines: its part of the samples that stand there is taken.
+    """
+    all_samples = sum(row.samples for row in rows)
+    if all_samples < LEAST_SAMPLES:
+        return None
+    loops = loops_of(run.trace().stacks, rows)
+    samples = sum(loop.samples for loop in loops)
+    if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
+        return None
+    known = [(loop.row.energy_j, loop.share) for loop in loops]
+    least = [energy_j * share for energy_j, share in known if energy_j is not None]
+    return _finding(
+        stage,
+        rows,
+        fault=f"{called(loops[0].row)} waits by asking again and again",
+        evidence=f"{counted(samples, 'sample')} of {all_samples} stood in a loop that does nothing but ask: "
+        f"{where_it_loops(loops[0])}",
+        remedy="sleep until then (time.sleep(end - time.time())), or let it be woken: Event.wait(timeout)",
+        least_j=sum(least) if len(least) == len(known) else None,
+    )
+
+
+def _finding(  # noqa: PLR0913 - what a finding is made of
+    stage: StageId | None, rows: list[FunctionRow], *, fault: str, evidence: str, remedy: str, least_j: float | None
+) -> Finding:
+    most_j = _sum_j(rows)
+    return Finding(
+        rule=BusyWaiting.name,
+        offenders=() if stage is None else (stage,),
+        fault=fault,
+        evidence=evidence,
+        remedy=remedy,
+        now_j=most_j,
+        provenance=provenance_of(rows),
+        saving_j=None if least_j is None or most_j is None else (max(least_j, 0.0), max(most_j, least_j, 0.0)),
+    )
 
 
 def _sum_j(rows: list[FunctionRow]) -> float | None:

@@ -11,7 +11,7 @@ from energyprof.model.report import Report, StageRow
 if TYPE_CHECKING:
     from energyprof.model.events import WorkUnit
 
-_OF_TRAINING = frozenset({"backward", "optimizer"})
+OF_TRAINING = frozenset({"backward", "optimizer"})
 
 
 def inferring_models(report: Report, unit: WorkUnit) -> dict[str, list[StageRow]]:
@@ -35,7 +35,7 @@ def inferring_models(report: Report, unit: WorkUnit) -> dict[str, list[StageRow]
 
 def has_training(report: Report) -> bool:
     """Return whether anything in the run goes backward or takes a step."""
-    return any(row.kind in _OF_TRAINING for row in report.stages)
+    return any(row.kind in OF_TRAINING for row in report.stages)
 
 
 def _training(report: Report) -> set[StageId | None]:
@@ -43,7 +43,7 @@ def _training(report: Report) -> set[StageId | None]:
     parents = {row.stage: row.parent for row in report.stages}
     found: set[StageId | None] = set()
     for row in report.stages:
-        if row.kind in _OF_TRAINING:
+        if row.kind in OF_TRAINING:
             at = row.parent
             found.add(at)
             while at is not None and (at := parents.get(at)) is not None:

@@ -1,8 +1,9 @@
-"""Who polls: functions that only ask whether something is there, and the function that calls them."""
+"""Who polls: functions that only ask whether something is there, who calls them, and loops that do nothing but ask."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,45 @@ ASKING: Final = (
 """Ends of file names of the standard library and torch, and functions in them that only ask."""
 LEAST_PART: Final = 0.5
 """Of the samples that asking has in a stage, in which who asks there must stand itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskingLoop:
+    """What a function does in a stage on lines that only ask."""
+
+    row: FunctionRow
+    line: int
+    """Where it was seen most often."""
+    samples: int
+    share: float
+    """Of the function's samples, over all stages, 0..1."""
+
+
+def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
+    """Return the loops of a stage's functions that only ask, most samples first.
+
+    A sample does not tell its stage here: of a function in several stages each has the same part of its samples there.
+    """
+    by_key = {(row.file, row.line, row.function): row for row in rows}
+    innermost = stacks.nodes.function[stacks.samples.node]
+    found = []
+    for at, function in enumerate(stacks.functions):
+        row = by_key.get((function.file, function.line, function.name))
+        if row is None or not row.samples or not function.asking_lines:
+            continue
+        lines = stacks.samples.line[innermost == at]
+        asking = lines[np.isin(lines, function.asking_lines)]
+        if len(asking):
+            line = int(np.bincount(asking).argmax())
+            share = len(asking) / len(lines)
+            found.append(AskingLoop(row, line, round(share * row.samples), share))
+    return sorted(found, key=lambda loop: -loop.samples)
+
+
+def where_it_loops(loop: AskingLoop) -> str:
+    """Return where it is looked for: `wait_until (poll.py:6), line 8`."""
+    where = "" if loop.row.function == "<module>" else f" ({_file(loop.row)}:{loop.row.line})"
+    return f"{called(loop.row)}{where}, line {loop.line}"
 
 
 def only_asks(file: str, function: str) -> bool:

@@ -1,4 +1,11 @@
-"""A stage hands out results that no stage receives, while others of its results are used."""
+"""A stage hands out results that nobody uses: no stage receives them while others are used, or its caller drops them.
+
+Whether a stage receives a result is watched; whether the line that calls a stage keeps what comes back is read from its
+bytecode (`record.dropped`). Called for what it does is a stage that returns nothing, a number, a text or one of its
+arguments, that writes, sets or sends something itself or by a Python function that it calls, or in which anything
+trains: of those nothing is said. What a stage does by a library is not seen, so all of a dropped result's cost may be
+wanted, and the saving begins at nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +15,14 @@ from typing import Final
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.report import StageRow
+from energyprof_plugins.findings.inference import OF_TRAINING, below
 from energyprof_plugins.findings.spending import counted
 
+DROPPED: Final = "dropped_results"
+LEAST_DROPPED: Final = 0.5
+"""Of the calls of a stage: who warms up drops the first results."""
+LEAST_ENERGY_SHARE: Final = 0.01
+"""Of all stage energy, below which dropped results are not worth a word."""
 LEAST_SHARE: Final = 0.05
 """Of a stage's results: a loop that ends early leaves those prepared ahead, which no change would save."""
 
@@ -18,7 +31,7 @@ class UnusedOutputs:
     """Find stages of whose results some are never received."""
 
     name = "unused_outputs"
-    summary = "results that no stage receives, where others of the same stage are used"
+    summary = "results that no stage receives, where others of the same stage are used, or that the caller drops"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
         """Yield a finding for each stage.
@@ -28,21 +41,47 @@ class UnusedOutputs:
         """
         for row in run.report.stages:
             now_j = row.total_sum.energy_j
-            if not _is_waste(row) or (now_j is not None and now_j <= 0):
+            if now_j is not None and now_j <= 0:
                 continue
-            share = row.unused_outputs / row.outputs
-            least = 0.5 * share if row.outputs == row.calls else 0.0
-            yield Finding(
-                rule=self.name,
-                offenders=(row.stage,),
-                fault="results that nobody uses",
-                evidence=f"{row.unused_outputs} of {counted(row.outputs, 'result')} of {counted(row.calls, 'call')} "
-                "were received by no stage, others were; what is no stage is not watched",
-                remedy="make only what is asked for, or mark who uses it: stage(...).input(result)",
-                now_j=now_j,
-                provenance=row.total_sum.provenance,
-                saving_j=None if now_j is None else (least * now_j, share * now_j),
-            )
+            if _is_waste(row):
+                yield self._unreceived(row, now_j)
+            elif _is_dropped(row) and not any(one.kind in OF_TRAINING for one in below(run.report, [row])):
+                yield self._dropped(row, now_j)
+
+    def _unreceived(self, row: StageRow, now_j: float | None) -> Finding:
+        share = row.unused_outputs / row.outputs
+        least = 0.5 * share if row.outputs == row.calls else 0.0
+        return Finding(
+            rule=self.name,
+            offenders=(row.stage,),
+            fault="results that nobody uses",
+            evidence=f"{row.unused_outputs} of {counted(row.outputs, 'result')} of {counted(row.calls, 'call')} "
+            "were received by no stage, others were; what is no stage is not watched",
+            remedy="make only what is asked for, or mark who uses it: stage(...).input(result)",
+            now_j=now_j,
+            provenance=row.total_sum.provenance,
+            saving_j=None if now_j is None else (least * now_j, share * now_j),
+        )
+
+    def _dropped(self, row: StageRow, now_j: float | None) -> Finding:
+        dropped = int(row.facts[DROPPED])
+        return Finding(
+            rule=self.name,
+            offenders=(row.stage,),
+            fault="results that its caller drops",
+            evidence=f"of {counted(row.calls, 'call')} {dropped} had a result that the line which called {row.name} "
+            "keeps nowhere; it was not seen to write, set or train anything",
+            remedy="leave the call out, or use what it returns; if it is called for something that it does (by a "
+            "library, say), this is no fault",
+            now_j=now_j,
+            provenance=row.total_sum.provenance,
+            saving_j=None if now_j is None else (0.0, min(dropped / row.calls, 1.0) * now_j),
+        )
+
+
+def _is_dropped(row: StageRow) -> bool:
+    dropped, share = int(row.facts.get(DROPPED, 0)), row.total_sum.share
+    return dropped >= 2 and dropped >= LEAST_DROPPED * row.calls and (share is None or share >= LEAST_ENERGY_SHARE)
 
 
 def _is_waste(row: StageRow) -> bool:

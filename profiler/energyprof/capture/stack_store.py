@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple
 
 import numpy as np
 
@@ -63,7 +62,7 @@ class StackBuffer:
         """Return everything packed."""
         chunks: list[Chunk] = []
         if self._functions:
-            packed = pack_json([astuple(function) for function in self._functions])
+            packed = pack_json([_packed(function) for function in self._functions])
             chunks.append((ChunkKind.FUNCTIONS, self._stored[0], len(self._functions), packed))
             self._stored[0] += len(self._functions)
         for nodes in self._nodes:
@@ -92,10 +91,17 @@ def _below(column: np.ndarray[tuple[int], np.dtype[np.integer]], limit: int) -> 
     return int(column.min(initial=0)) >= 0 and int(column.max(initial=-1)) < limit
 
 
+def _packed(function: Function) -> list[object]:
+    """Return a row; lines that only ask stand behind the rest, where there are any."""
+    return [function.name, function.file, function.line, *function.asking_lines]
+
+
 def _function(row: object) -> Function:
-    if not isinstance(row, list) or [type(value) for value in row] != [str, str, int]:
+    if not isinstance(row, list) or [type(value) for value in row[:3]] != [str, str, int]:
         raise CaptureError("a block of functions does not fit together")
-    return Function(*row)
+    if not all(type(line) is int for line in row[3:]):
+        raise CaptureError("a block of functions does not fit together")
+    return Function(row[0], row[1], row[2], tuple(row[3:]))
 
 
 def _in_order(samples: Samples) -> Samples:

@@ -101,7 +101,8 @@ class ProcessStacks:
     def take_codes(self, rows: list[dict[str, Any]]) -> None:
         """Take announced code objects."""
         for row in rows:
-            function = Function(row["name"], os.path.normpath(row["file"]), int(row["line"]))
+            asking = tuple(map(int, row.get("asking", ())))
+            function = Function(row["name"], os.path.normpath(row["file"]), int(row["line"]), asking)
             if _OURS.match(function.file):
                 self._ours.add(row["code"])
                 continue

@@ -22,15 +22,33 @@ TYPE_CHECKING = False  # `typing` costs 13 ms, and the profiled program imports 
 if TYPE_CHECKING:
     from typing import Final, Literal
 
-    WorkUnit = Literal["samples", "tokens", "training_calls", "gradient_calls", "backward_calls"]
+    WorkUnit = Literal[
+        "samples",
+        "tokens",
+        "training_calls",
+        "gradient_calls",
+        "backward_calls",
+        "dropped_results",
+        "calls_on_same_tensors",
+    ]
 
 RESUME: Final = 1 << 32
 LANE: Final = 1 << 40
 SPAWN: Final = 1 << 41
 WORK: Final = 1 << 42
-WORK_UNITS: Final = ("samples", "tokens", "training_calls", "gradient_calls", "backward_calls")
+WORK_UNITS: Final = (
+    "samples",
+    "tokens",
+    "training_calls",
+    "gradient_calls",
+    "backward_calls",
+    "dropped_results",
+    "calls_on_same_tensors",
+)
 """What a stage works off, counted by whoever hands it over: parts of a batch, positions of sequences. Of a model's
-calls: with layers that behave differently in training; that autograd has recorded; that a backward pass came to."""
+calls: with layers that behave differently in training; that autograd has recorded; that a backward pass came to. Of a
+stage's calls: whose result the line that called it drops. Of a model's again: on tensors that it has had before, with
+the same outcome."""
 WORK_LIMIT: Final = 1 << 32
 GIVE: Final = 1 << 43
 TAKE: Final = 1 << 44

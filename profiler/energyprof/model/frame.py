@@ -41,7 +41,8 @@ events as calibrated), events (so far), warnings (list, each sent once)."""
 END: Final = 6
 """int64: the `perf_counter_ns` at which the recorder closed in order; no frame follows in any segment of this spool."""
 CODES: Final = 7
-"""JSON list of objects: code (number), name (qualified where the interpreter knows it), file, line (the first one).
+"""JSON list of objects: code (number), name (qualified where the interpreter knows it), file, line (the first one), and
+where there are any, asking: the lines on which it does nothing but ask (`record.asking_loops`).
 They describe the functions that STACKS frames name."""
 STACKS: Final = 8
 """int64: for each stack that is new its number, its depth and as many code numbers, innermost first."""

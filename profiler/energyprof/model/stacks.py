@@ -18,6 +18,8 @@ class Function:
     file: str
     line: int
     """The first line of its definition."""
+    asking_lines: tuple[int, ...] = ()
+    """Lines of loops in it that do nothing but ask what the time is, or whether something has changed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -141,6 +141,7 @@ def _ep_factory(_ep_function, _ep_begin, _ep_end, _ep_keep=None):
             _ep_result = _ep_function({arguments})
             if _ep_gives is not None:
                 _ep_gives(_ep_result)
+                _ep_returned(_ep_result, _ep_function, ({received}))
         except BaseException as _ep_error:
             if _ep_ext is not None:
                 _ep_ext((_ep_end, _ep_now_ns()))

@@ -306,7 +306,7 @@ class Recorder:
 
     def _recording_ns(self) -> int:
         sampling_ns = 0 if self.stacks is None else self.stacks.busy_ns
-        watching = [sys.modules.get(f"energyprof.record.{name}") for name in ("flow", "same_inputs")]
+        watching = [sys.modules.get(f"energyprof.record.{name}") for name in ("flow", "same_inputs", "dropped")]
         watching_ns: int = sum(module.watching_ns() for module in watching if module is not None)
         return int(self.costs.spent_ns) + sampling_ns + watching_ns
 

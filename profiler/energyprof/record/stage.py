@@ -132,6 +132,7 @@ wrapper_globals: dict[str, Any] = {
     "_ep_now_ns": now_ns,
     "_ep_gives": None,
     "_ep_takes": None,
+    "_ep_returned": None,
 }
 """Globals of decorated functions' generated wrappers, which do ask: a function cannot be swapped under its callers."""
 
@@ -141,13 +142,14 @@ def set_active(active: bool) -> None:
     doors: Any = _Doors  # mypy knows nothing of the descriptors of slots
     doors.__enter__ = doors._active_enter if active else doors._idle_enter
     doors.__exit__ = doors._active_exit if active else doors._idle_exit
-    gives = takes = None
+    gives = takes = returned = None
     if active and lanes.watches_flow:
         from energyprof.record import same_inputs
+        from energyprof.record.dropped import DROPPED
         from energyprof.record.flow import WATCH
 
-        gives, takes = WATCH.gives, same_inputs.takes
-    wrapper_globals.update(_ep_active=active, _ep_gives=gives, _ep_takes=takes)
+        gives, takes, returned = WATCH.gives, same_inputs.takes, DROPPED.returned
+    wrapper_globals.update(_ep_active=active, _ep_returned=returned, _ep_gives=gives, _ep_takes=takes)
 
 
 set_active(lanes.is_recording)

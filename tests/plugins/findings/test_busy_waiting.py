@@ -25,7 +25,16 @@ WORKING = ((PRODUCER,), 4, 25)
 """Of another thread; it asks nothing, and stands in as many samples as who does."""
 
 
-def found(sample: Any, sample_trace: Any, seen: Sequence[tuple[tuple[Function, ...], int, int]]) -> Finding:
+Seen = Sequence[tuple[tuple[Function, ...], int, int]]
+
+
+def found(sample: Any, sample_trace: Any, seen: Seen) -> Finding:
+    """Return the one thing that `all_found` finds."""
+    (finding,) = all_found(sample, sample_trace, seen)
+    return finding
+
+
+def all_found(sample: Any, sample_trace: Any, seen: Seen) -> list[Finding]:
     """Return what is found in a run whose samples stood in these stacks, outermost first, at a line, so many times."""
     functions = tuple(dict.fromkeys(function for stack, _, _ in seen for function in stack))
     stacks = list(dict.fromkeys(stack[:depth] for stack, _, _ in seen for depth in range(1, len(stack) + 1)))
@@ -49,8 +58,7 @@ def found(sample: Any, sample_trace: Any, seen: Sequence[tuple[tuple[Function, .
             "estimated (model)", float(total), samples=count, total_samples=total, hot_line=hot,
         ))  # fmt: skip
     report = replace(sample.make_report([sample.Part("receive", (90.0,))]), functions=tuple(rows))
-    (finding,) = BusyWaiting().find(FinishedRun(report, lambda: trace))
-    return finding
+    return list(BusyWaiting().find(FinishedRun(report, lambda: trace)))
 
 
 def test_function_that_polls_is_named_with_its_line(sample, sample_trace):
@@ -93,3 +101,24 @@ def test_where_no_stack_shows_a_caller_nobody_is_accused(sample, sample_trace):
 
     assert finding.fault == "it waits by asking again and again"
     assert finding.evidence == "15 samples of 40 stood in Queue.empty, which only ask"
+
+
+WAIT_UNTIL = replace(CONSUMER, name="wait_until", asking_lines=(8, 9))
+
+
+def test_function_that_asks_the_time_in_an_empty_loop_is_named_with_its_line(sample, sample_trace):
+    seen = [((MODULE, WAIT_UNTIL), 8, 30), ((MODULE, WAIT_UNTIL), 12, 10), ((MODULE, PRODUCER), 4, 20)]
+
+    finding = found(sample, sample_trace, seen)
+
+    assert finding.fault == "wait_until waits by asking again and again"
+    assert finding.evidence == (
+        "30 samples of 60 stood in a loop that does nothing but ask: wait_until (poll.py:6), line 8"
+    )
+    assert finding.saving_j == (30.0, 60.0)
+
+
+def test_loop_that_is_hardly_ever_seen_asking_is_no_fault(sample, sample_trace):
+    seen = [((MODULE, WAIT_UNTIL), 12, 90), ((MODULE, WAIT_UNTIL), 8, 12)]
+
+    assert all_found(sample, sample_trace, seen) == []

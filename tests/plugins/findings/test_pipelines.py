@@ -24,6 +24,43 @@ for number in range(20):
 HALF_USED = OUTPUTS.format(loop="vector = embed(number)\n    if number % 2:\n        index(vector)")
 ONLY_WHAT_IS_USED = OUTPUTS.format(loop="if number % 2:\n        index(embed(number))")
 
+DROPPED = """
+@energyprof.stage
+def score(number):
+    burn(0.02)
+    return object()
+
+@energyprof.stage
+def collect(number, into):
+    burn(0.01)
+    into.append(number)
+    return [number]
+
+@energyprof.stage
+def note(number):
+    burn(0.01)
+    with open("notes.txt", "a") as notes:
+        notes.write(str(number))
+    return {{"noted": number}}
+
+@energyprof.stage
+def again(seen):
+    burn(0.01)
+    return seen
+
+seen = []
+for number in range({calls}):
+    {call}
+    collect(number, seen)
+    note(number)
+    again(seen)
+last = score(-1)
+print(last)
+"""
+EACH_DROPPED = DROPPED.format(calls=20, call="score(number)")
+EACH_LEFT_OUT = DROPPED.format(calls=20, call="pass")
+EACH_KEPT = DROPPED.format(calls=20, call="seen.append(score(number))")
+
 QUERIES = """
 {keep}
 @energyprof.stage
@@ -69,6 +106,25 @@ with energyprof.stage("work"):
 """
 ASKING = WAITING.format(wait="while not arrived.is_set():\n        pass")
 WOKEN = WAITING.format(wait="arrived.wait()")
+
+PACING = """
+def pace(end_s):
+    {wait}
+
+def compute(end_s):
+    x = 1.5
+    while time.time() < end_s:
+        x = (x * 1.0001 + 3.5) % 7.25
+        x = (x * 1.0001 + 3.5) % 7.25
+        x = (x * 1.0001 + 3.5) % 7.25
+
+with energyprof.stage("pace"):
+    pace(time.time() + 1.0)
+with energyprof.stage("compute"):
+    compute(time.time() + 0.7)
+"""
+SPINNING = PACING.format(wait="while time.time() < end_s:\n        pass")
+SLEEPING = PACING.format(wait="time.sleep(end_s - time.time())")
 
 LOADING = """
 from torch.utils.data import DataLoader, Dataset
@@ -119,6 +175,24 @@ def test_results_nobody_uses_are_found_and_their_saving_comes_true(profiled: Any
     assert found(mended, "unused_outputs") == []
 
 
+def test_results_that_the_caller_drops_are_found_and_their_saving_comes_true(
+    profiled: Any, found: Any, saved_share: Any
+) -> None:
+    faulty, mended = profiled(EACH_DROPPED), profiled(EACH_LEFT_OUT)
+
+    (finding,) = found(faulty, "unused_outputs")
+    assert finding["offenders"] == ["score"]
+    assert finding["evidence"].startswith("of 21 calls 20 had a result that the line which called score keeps nowhere")
+    least_j, most_j = finding["saving_j"]
+    assert least_j == 0.0
+    assert most_j / finding["now_j"] == pytest.approx(saved_share(faulty, mended, "score"), abs=0.15)
+    assert found(mended, "unused_outputs") == []
+
+
+def test_results_that_are_kept_are_no_fault_nor_are_stages_called_for_what_they_do(profiled: Any, found: Any) -> None:
+    assert found(profiled(EACH_KEPT), "unused_outputs") == []
+
+
 def test_the_same_inputs_again_are_found_and_their_saving_comes_true(
     profiled: Any, found: Any, saved_share: Any
 ) -> None:
@@ -151,6 +225,23 @@ def test_asking_again_and_again_is_found_and_its_saving_comes_true(profiled: Any
     saved = saved_share(faulty, mended, "receive")
     margin = 0.3
     assert 0 < least_j < most_j
+    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
+    assert found(mended, "busy_waiting") == []
+
+
+def test_waiting_by_the_clock_is_found_and_its_saving_comes_true_and_computing_until_a_time_is_no_fault(
+    profiled: Any, found: Any, saved_share: Any
+) -> None:
+    faulty, mended = profiled(SPINNING, "--stacks"), profiled(SLEEPING, "--stacks")
+
+    (finding,) = found(faulty, "busy_waiting")
+    assert finding["offenders"] == ["pace"]
+    assert finding["fault"] == "pace waits by asking again and again"
+    assert finding["evidence"].endswith("pace (program0.py:11), line 12")
+    least_j, most_j = finding["saving_j"]
+    saved = saved_share(faulty, mended, "pace")
+    margin = 0.3
+    assert 0.5 * finding["now_j"] < least_j <= most_j
     assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
     assert found(mended, "busy_waiting") == []
 

@@ -1,0 +1,79 @@
+"""Loops that do nothing but ask: what the time is, or whether somebody else has changed something.
+
+A loop that stores nothing, calls nothing but clocks and computes nothing but a comparison can only end by what happens
+elsewhere: it waits. `while time.time() < end: pass` is one, `while not self.is_ready: pass` another. A loop that counts
+its rounds, or does anything else between two looks at the clock, is none. Clocks of CPU time are none that anybody
+could wait by: who reads them means to compute.
+"""
+
+from __future__ import annotations
+
+from energyprof.record.call_sites import callee, is_call, read
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from dis import Instruction
+    from types import CodeType
+
+CLOCKS = frozenset({
+    "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "now", "utcnow",
+})  # fmt: skip
+"""Of `time`, `datetime` and event loops."""
+ASKING = frozenset({
+    "is_set", "isSet", "is_alive", "locked", "empty", "full", "qsize", "done", "running", "cancelled", "poll", "query",
+})  # fmt: skip
+"""Of locks, queues, futures and processes: alone they are sampled by their own names; here they stand by a clock."""
+_QUIET = ("LOAD_", "COMPARE_", "BINARY_", "UNARY_", "CONTAINS_", "IS_OP", "TO_BOOL", "JUMP_", "POP_JUMP_", "PUSH_NULL")
+_QUIET_WORDS = frozenset({
+    "NOP", "CACHE", "RESUME", "EXTENDED_ARG", "PRECALL", "KW_NAMES", "POP_TOP", "COPY", "SWAP", "NOT_TAKEN",
+    "RETURN_VALUE", "RETURN_CONST",
+})  # fmt: skip
+_STORES = frozenset({"STORE_FAST", "STORE_NAME", "STORE_GLOBAL"})
+_IN_PLACE = 13
+"""From this number on the argument of BINARY_OP says that a value is changed (NB_INPLACE_ADD of CPython's opcode.h)."""
+
+
+def asking_lines(code: CodeType) -> tuple[int, ...]:
+    """Return the lines of `code` on which it does nothing but ask, each time round a loop."""
+    instructions = read(code)
+    places = {one.offset: index for index, one in enumerate(instructions)}
+    line_at = _lines(code)
+    lines: set[int] = set()
+    for index, one in enumerate(instructions):
+        if "JUMP" not in one.opname or not isinstance(one.argval, int) or one.argval > one.offset:
+            continue
+        start = places.get(one.argval)
+        if start is not None and _only_asks(instructions, start, index):
+            lines.update(line_at.get(each.offset, 0) for each in instructions[start : index + 1])
+    return tuple(sorted(lines - {0}))
+
+
+def _only_asks(instructions: Sequence[Instruction], start: int, end: int) -> bool:
+    is_with_clock = is_with_call = False
+    for index in range(start, end + 1):
+        one = instructions[index]
+        if is_call(one):
+            named = callee(instructions, index)
+            name = instructions[named].argval if named >= start else ""
+            if name not in CLOCKS and name not in ASKING:
+                return False
+            is_with_call = True
+            is_with_clock = is_with_clock or name in CLOCKS
+        elif one.opname in _STORES:
+            if index == start or not is_call(instructions[index - 1]):
+                return False
+        elif not _is_quiet(one):
+            return False
+    return is_with_clock or not is_with_call
+
+
+def _is_quiet(one: Instruction) -> bool:
+    if one.opname == "BINARY_OP" and (one.arg or 0) >= _IN_PLACE:
+        return False
+    return one.opname.startswith(_QUIET) or one.opname in _QUIET_WORDS
+
+
+def _lines(code: CodeType) -> dict[int, int]:
+    """Return the line of each offset."""
+    return {offset: line for start, end, line in code.co_lines() if line is not None for offset in range(start, end, 2)}
