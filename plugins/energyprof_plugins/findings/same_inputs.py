@@ -1,4 +1,4 @@
-"""A function is called again on inputs that it has had before."""
+"""A function, or a model, is called again on inputs that it has had before."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from energyprof_plugins.findings.inference import below
 from energyprof_plugins.findings.spending import counted, provenance_of, together_j
 
 FACT: Final = "calls_on_same_inputs"
+TENSORS_FACT: Final = "calls_on_same_tensors"
 LEAST_SHARE: Final = 0.01
 """Of all stage energy, below which it is not worth a word."""
+LEAST_AGAIN: Final = 0.1
+"""Of a model's calls: a batch that is looked at once more is no waste."""
 
 
 class SameInputs:
-    """Find functions that were called with the same texts, numbers and tensors more than once."""
+    """Find functions called with the same texts, numbers and tensors more than once, and models on the same tensors."""
 
     name = "same_inputs"
-    summary = "functions called again on inputs that they have had before"
+    summary = "functions and models called again on inputs that they have had before"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a finding for each function, but for those that train: they do other work with the same batch.
+        """Yield a finding for each function and model, but for those that train: the same batch is other work there.
 
         `FACT` is at least so many calls and less than twice as many; one of them may cost half of the mean.
         """
+        yield from _models(run)
         functions: dict[tuple[str, str | None, int | None], list[StageRow]] = defaultdict(list)
         for row in run.report.stages:
             if row.kind == "function" and row.facts.get(FACT):
@@ -55,3 +59,29 @@ class SameInputs:
                 provenance=provenance_of(sums),
                 saving_j=None if now_j is None else (0.5 * again / calls * now_j, most / calls * now_j),
             )
+
+
+def _models(run: FinishedRun) -> Iterator[Finding]:
+    """Yield a finding for each model: as many calls as were seen are saved, whatever part of the energy they took."""
+    models: dict[str, list[StageRow]] = defaultdict(list)
+    for row in run.report.stages:
+        if row.kind == "module" and row.facts.get(TENSORS_FACT) and not row.facts.get("backward_calls"):
+            models[row.name].append(row)
+    for name, rows in models.items():
+        sums = [row.total_sum for row in rows]
+        calls, again = sum(row.calls for row in rows), sum(int(row.facts[TENSORS_FACT]) for row in rows)
+        now_j = together_j(sums)
+        if sum(one.share or 0.0 for one in sums) < LEAST_SHARE or again < LEAST_AGAIN * calls or not calls:
+            continue
+        share, spent_j = min(again / calls, 1.0), max(now_j or 0.0, 0.0)
+        yield Finding(
+            rule=SameInputs.name,
+            offenders=tuple(row.stage for row in rows),
+            fault="called again on the same tensors",
+            evidence=f"at least {again} of {counted(calls, 'call')} of {name} were on unchanged tensors that it had "
+            "had before, with unchanged weights; it drew no random numbers, or its results were seen to be the same",
+            remedy="work its results out once and keep them: before the loop, or by the number of the sample",
+            now_j=now_j,
+            provenance=provenance_of(sums),
+            saving_j=None if now_j is None else (0.5 * share * spent_j, min(1.5 * share, 1.0) * spent_j),
+        )

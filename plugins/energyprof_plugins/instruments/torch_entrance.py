@@ -16,6 +16,7 @@ from energyprof_plugins.instruments.torch_generation import Generation
 from energyprof_plugins.instruments.torch_modes import CallModes, RecordedCalls
 from energyprof_plugins.instruments.torch_operations import batch
 from energyprof_plugins.instruments.torch_precision import MatmulPrecision
+from energyprof_plugins.instruments.torch_same_tensors import SameTensors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
 
     from energyprof.interfaces import SpanSink
     from energyprof_plugins.instruments.torch_backward import TorchBackward
+    from energyprof_plugins.instruments.torch_same_tensors import Asked
 
 
 class _Here(threading.local):
+    def __init__(self) -> None:
+        self.asked: list[tuple[Asked | None, Any]] = []
+        """What `SameTensors` wants to be handed at the ends of the calls begun, and the models, innermost last."""
+
     phase = ""
     """Of the generation that this thread is in."""
     calls = 0
@@ -48,6 +54,7 @@ class Entrances:
         self._modes = CallModes(sink)
         self._recorded = RecordedCalls(sink, backward)
         self._precision = MatmulPrecision(sink)
+        self._same = SameTensors(sink)
         self._is_traced = torch.jit.is_tracing
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
         self._unwatched = DisableTorchFunction
@@ -83,6 +90,9 @@ class Entrances:
                         phase, tokens = self._generation.phase(code, module, args, kwargs) or ("", 0)
             except Exception:  # a strange model must still be callable, and nothing be said of it
                 phase = ""
+        is_looked_at = not trains and not phase
+        asked = self._same.begin(code, module, (*args, *kwargs, *kwargs.values())) if is_looked_at else None
+        self._here.asked.append((asked, module))
         if phase:
             around = self._codes[phase]
             self._learn_anew(code, module, phase)
@@ -110,6 +120,9 @@ class Entrances:
     def leave(self, around: int, code: int, result: Any) -> None:
         """Record the end of a call, which hands out its result (None: an exception), and of the stage around it."""
         self._here.calls -= 1
+        asked, module = self._here.asked.pop()
+        if asked is not None and result is not None:
+            self._same.end(asked, module, result)
         if self._watch is not None and result is not None:
             self._watch.gives(result)
         if self._wants_gradients():
