@@ -31,6 +31,11 @@ def score(number):
     return object()
 
 @energyprof.stage
+def rate(number):
+    burn(0.01)
+    return object()
+
+@energyprof.stage
 def collect(number, into):
     burn(0.01)
     into.append(number)
@@ -54,12 +59,35 @@ for number in range({calls}):
     collect(number, seen)
     note(number)
     again(seen)
+    seen.append(rate(number))
 last = score(-1)
 print(last)
 """
 EACH_DROPPED = DROPPED.format(calls=20, call="score(number)")
 EACH_LEFT_OUT = DROPPED.format(calls=20, call="pass")
-EACH_KEPT = DROPPED.format(calls=20, call="seen.append(score(number))")
+
+ON_TENSORS = """
+def net():
+    return torch.nn.Sequential(torch.nn.Linear(256, 256), torch.nn.ReLU(), torch.nn.Linear(256, 8))
+frozen, kept, trained = net().eval(), net().eval(), net()
+batches, features = [torch.randn(256, 256) for _ in range(4)], {}
+for _ in range(50):
+    with energyprof.stage("faulty"), torch.no_grad():
+        for batch in batches:
+            frozen(batch)
+    with energyprof.stage("mended"), torch.no_grad():
+        for number, batch in enumerate(batches):
+            if number not in features:
+                features[number] = kept(batch)
+    with energyprof.stage("train"):
+        for batch in batches:
+            trained(batch).sum().backward()
+            with torch.no_grad():
+                for weight in trained.parameters():
+                    weight -= 0.001 * weight.grad
+    with energyprof.stage("validate"), torch.no_grad():
+        trained(batches[0])
+"""
 
 QUERIES = """
 {keep}
@@ -178,6 +206,7 @@ def test_results_nobody_uses_are_found_and_their_saving_comes_true(profiled: Any
 def test_results_that_the_caller_drops_are_found_and_their_saving_comes_true(
     profiled: Any, found: Any, saved_share: Any
 ) -> None:
+    """Beside one whose results are kept, and three that are called for what they do."""
     faulty, mended = profiled(EACH_DROPPED), profiled(EACH_LEFT_OUT)
 
     (finding,) = found(faulty, "unused_outputs")
@@ -187,10 +216,6 @@ def test_results_that_the_caller_drops_are_found_and_their_saving_comes_true(
     assert least_j == 0.0
     assert most_j / finding["now_j"] == pytest.approx(saved_share(faulty, mended, "score"), abs=0.15)
     assert found(mended, "unused_outputs") == []
-
-
-def test_results_that_are_kept_are_no_fault_nor_are_stages_called_for_what_they_do(profiled: Any, found: Any) -> None:
-    assert found(profiled(EACH_KEPT), "unused_outputs") == []
 
 
 def test_the_same_inputs_again_are_found_and_their_saving_comes_true(
@@ -207,6 +232,21 @@ def test_the_same_inputs_again_are_found_and_their_saving_comes_true(
     assert least_j == pytest.approx(0.5 * 0.8 * finding["now_j"])
     assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
     assert found(mended, "same_inputs") == []
+
+
+def test_a_model_on_the_same_tensors_again_is_found_and_its_saving_comes_true(
+    profiled: Any, found: Any, saved_in_turns: Any
+) -> None:
+    """Beside one whose results are kept, and one whose weights change between calls."""
+    report = profiled(ON_TENSORS, torch=True)
+
+    (finding,) = found(report, "same_inputs")
+    assert finding["offenders"] == ["faulty/Sequential"]
+    assert " of 200 calls of Sequential were on unchanged tensors" in finding["evidence"]
+    least_j, most_j = finding["saving_j"]
+    margin = 0.2
+    assert 0 < least_j < most_j <= finding["now_j"]
+    assert least_j / finding["now_j"] - margin < saved_in_turns(report) < most_j / finding["now_j"] + margin
 
 
 @pytest.mark.parametrize("program", [OTHER_QUERIES, OTHER_STATE], ids=["other inputs", "a state of its own"])
@@ -279,6 +319,11 @@ def test_one_sample_at_a_time_is_hinted_at(profiled: Any, found: Any) -> None:
     assert finding["evidence"] == "400 samples in 400 calls"
     assert finding["is_hint"]
     assert found(mended, "single_samples") == []
+    a_sample_s = [
+        next(float(row["cpu_s"]) for row in report["stages"] if row["stage"] == "Sequential") / samples
+        for report, samples in ((faulty, 400), (mended, 6400))
+    ]
+    assert a_sample_s[1] < 0.7 * a_sample_s[0]
 
 
 def test_a_run_that_mostly_idles_saves_at_most_its_idle_power(profiled: Any, found: Any) -> None:
