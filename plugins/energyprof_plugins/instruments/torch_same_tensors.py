@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from ctypes import string_at
 from time import perf_counter_ns as now_ns
+from time import thread_time_ns
 from weakref import ref
 
 from energyprof.model.events import work_code
@@ -38,7 +39,7 @@ PIECES, PIECE_BYTES = 16, 64
 PARTS = 32
 """Inputs with more parts are not looked at, nor are such results."""
 MOST_SHARE = 0.01
-HEAD_START_NS = 20_000_000
+HEAD_START_NS = 50_000_000
 _ATOMS = frozenset({type(None), bool, int, float, str})
 _AGAIN = work_code("calls_on_same_tensors", 1)
 
@@ -65,28 +66,28 @@ class SameTensors:
 
     def begin(self, code: int, module: Any, values: Iterable[Any]) -> Asked | None:
         """Return what `end` is to be handed of a call that begins; None: it is not looked at. Never raises."""
-        began_ns = self._now_ns()
-        if self._spent_ns > HEAD_START_NS + MOST_SHARE * (began_ns - self._since_ns):
+        if self._spent_ns > HEAD_START_NS + MOST_SHARE * (self._now_ns() - self._since_ns):
             return None
         if self._is_watched() or self._is_traced():
             return None
+        began_ns = thread_time_ns()  # of CPU time: what others do meanwhile is not spent here
         try:
             return self._begin(code, module, values)
         except Exception:  # tensors of the strangest kinds, without memory or version
             return None
         finally:
-            self._spent_ns += self._now_ns() - began_ns
+            self._spent_ns += thread_time_ns() - began_ns
 
     def end(self, asked: Asked, module: Any, result: Any) -> None:
         """Count the call that ends, in its stage, if it was one of these. Never raises."""
-        began_ns = self._now_ns()
+        began_ns = thread_time_ns()
         try:
             if self._is_again(asked, module, result):
                 self._local.ext((_AGAIN, now_ns()))
         except Exception:  # as above
             return
         finally:
-            self._spent_ns += self._now_ns() - began_ns
+            self._spent_ns += thread_time_ns() - began_ns
 
     def _begin(self, code: int, module: Any, values: Iterable[Any]) -> Asked | None:
         parts: list[object] = [code, *(mode() for mode in self._modes)]
