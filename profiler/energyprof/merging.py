@@ -245,6 +245,7 @@ def _joined(runs: Sequence[RunFacts], host: str) -> RunFacts:
         shared=any(run.shared for run in runs),
         sleeps=tuple(dict.fromkeys(sleep for run in runs for sleep in run.sleeps)),
         lead_in_s=min(run.lead_in_s for run in runs),
+        program=first.program if all(run.program == first.program for run in runs) else None,
     )
 
 

@@ -27,7 +27,7 @@ from energyprof.collect.convert_facts import last_ns
 from energyprof.collect.lost_stages import LostStages
 from energyprof.collect.spool_watch import SpoolWatcher
 from energyprof.errors import CaptureError, InputError
-from energyprof.launch.host_facts import run_facts
+from energyprof.launch.host_facts import at_its_end, run_facts, with_program
 from energyprof.launch.run_folder import remove_run_folder, temporary_places
 from energyprof.launch.run_notes import KEPT_NAME, config_of, ending_of, hold
 from energyprof.model.spool import SPOOL_SUFFIX
@@ -263,9 +263,11 @@ def _finish(found: _Place, stored: Stored | None) -> int:
 def _facts(found: _Place, stored: Stored | None, last_ns: int) -> RunFacts:
     """Return the facts of the run; its end is where it was seen last, unless somebody saw the program end."""
     facts = stored.run if stored is not None and stored.run.start_ns else _facts_of_config(found)
-    ending = ending_of(found.folder) if found.folder is not None else None
-    if ending is not None:
-        return replace(facts, end_ns=int(ending["t_ns"]), exit_code=ending["exit_code"])
+    if found.folder is not None:
+        facts = with_program(facts, found.folder)
+        ending = ending_of(found.folder)
+        if ending is not None:
+            return at_its_end(facts, ending, found.folder)
     seen = [facts.end_ns, last_ns, *([stored.last_reading_ns] if stored is not None else [])]
     return replace(facts, end_ns=max(seen))
 

@@ -356,6 +356,20 @@ def check_budget(reports: Sequence[Report], limits: Sequence[Limit], baseline: S
     return judge(reports, limits, baseline)
 
 
+def left_out_of_baseline(report: Report) -> str:
+    """Return why a run counts in no baseline, or nothing."""
+    from energyprof.report.comparable import why_no_baseline
+
+    return why_no_baseline(report)
+
+
+def changes_of_program(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...]:
+    """Return how the program changed since the runs before; nothing where it did not, or nobody knows."""
+    from energyprof.report.changed_program import changed_program
+
+    return changed_program(before, after, "since the baseline")
+
+
 def compare_ways(
     runs: Sequence[tuple[str, Report]], unit: str | None, metric: str | None, *, lower_is_better: bool = False
 ) -> Variants:

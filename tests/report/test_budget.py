@@ -9,6 +9,7 @@ from energyprof.errors import InputError
 from energyprof.model.budget import Limit
 from energyprof.model.report import LayerRow
 from energyprof.report.budget import judge
+from energyprof.report.comparable import why_no_baseline
 from energyprof.report.figure import Figure
 from energyprof.report.spread import mean_figure
 
@@ -257,14 +258,44 @@ def test_an_increase_over_a_run_of_another_program_or_on_a_busy_machine_is_not_t
     assert "other programs were busy" in disturbed.reason
 
 
-@pytest.mark.parametrize("energy_j", [30.0, 900.0])
-def test_a_baseline_that_was_hardly_read_tells_no_increase(sample, energy_j):
-    baseline = [run(sample), run(sample, covered={sample.CPU.id: 0.6})]
+LEFT_OUT = [
+    ({"exit_code": 1}, "it ended with status 1"),
+    ({"exit_code": -9}, "it was ended by signal 9"),
+    ({"exit_code": None}, "nobody saw its end"),
+    ({"wall_s": 96.4, "covered": {"cpu:0:package": 0.6}}, "readings cover 60% of it only"),
+]
 
-    (ruling,) = judge([run(sample, energy_j)], [limit(None, max_increase=0.05)], baseline)
+
+@pytest.mark.parametrize(("facts", "why"), LEFT_OUT)
+def test_a_baseline_that_failed_was_cut_short_or_hardly_read_tells_no_increase(sample, facts, why):
+    short = run(sample, 30.0, **facts)
+
+    (ruling,) = judge([run(sample, 100.0)], [limit(None, max_increase=0.05)], [short])
 
     assert (ruling.verdict, ruling.low) == ("cannot tell", None)
-    assert "readings cover 60% of a baseline only" in ruling.reason
+    assert ruling.reason == f"the baseline does not count: {why}; record it again"
+
+
+@pytest.mark.parametrize(("facts", "why"), LEFT_OUT)
+def test_such_a_baseline_counts_not_beside_whole_ones(sample, facts, why):
+    whole = [run(sample, energy_j) for energy_j in (99.0, 100.0, 101.0)]
+
+    rulings = [
+        judge([run(sample, 102.0)], [limit(None, max_increase=0.5)], baseline)[0]
+        for baseline in (whole, [run(sample, 30.0, **facts), *whole])
+    ]
+
+    assert rulings[0] == rulings[1]
+    assert rulings[0].verdict == "within"
+    assert why_no_baseline(run(sample, 30.0, **facts)) == why
+
+
+@pytest.mark.parametrize(("facts", "why"), LEFT_OUT)
+def test_a_run_that_did_not_do_all_is_within_no_budget(sample, facts, why):
+    (ruling,) = judge([run(sample, **facts)], [limit(1e6)], ())
+
+    assert ruling.verdict == "cannot tell"
+    assert ruling.reason.startswith("readings cover 60%" if "covered" in facts else why)
 
 
 def test_a_mean_of_joules_reaches_not_below_0():

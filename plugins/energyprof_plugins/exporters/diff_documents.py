@@ -19,6 +19,7 @@ from energyprof_plugins.exporters.diff_rows import (
     footprint,
     how,
     rest,
+    sentence,
     shifted,
     shown_rows,
     summary,
@@ -48,6 +49,7 @@ class DiffJson:
             "obstacles": list(found.obstacles),
             "cautions": list(found.cautions),
             "basis": list(found.basis),
+            "program_changed": list(found.changed),
             "provenance": found.provenance,
             "tested": found.tested,
             "before": [_run(run) for run in found.before],
@@ -78,6 +80,7 @@ class DiffMarkdown:
         if found is None:
             return f"{plain(NOTHING)}\n"
         parts = [f"### Energy, before and after\n\n**{plain(summary(found))}**", plain(how(found))]
+        parts += [plain(sentence(line)) for line in found.changed]
         if found.obstacles:
             lines = "\n".join(f"- {plain(line)}" for line in found.obstacles)
             parts.append(f"The runs cannot be compared, so nothing is tested:\n\n{lines}")

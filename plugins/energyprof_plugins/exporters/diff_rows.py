@@ -140,4 +140,9 @@ def how(found: Difference) -> str:
     """Return what the figures rest on, in sentences."""
     runs = f"{len(found.before)} {'run' if len(found.before) == 1 else 'runs'} before, {len(found.after)} after"
     tested = f"; 95 % intervals, {_rows_tested(found.tested)}" if found.tested else ""
-    return ". ".join((f"{runs}; {found.provenance}{tested}", *(line[0].upper() + line[1:] for line in found.basis)))
+    return ". ".join((f"{runs}; {found.provenance}{tested}", *map(sentence, found.basis)))
+
+
+def sentence(line: str) -> str:
+    """Return a line that begins as a sentence does."""
+    return line[:1].upper() + line[1:]

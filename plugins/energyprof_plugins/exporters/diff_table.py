@@ -21,6 +21,7 @@ from energyprof_plugins.exporters.diff_rows import (
     have_other_calls,
     how,
     rest,
+    sentence,
     shown_rows,
     summary,
 )
@@ -51,6 +52,8 @@ class DiffTable:
             return page.text()
         page.wrapped(page.glyphs.text(summary(found)), indent=2, style="bold")
         page.wrapped(page.glyphs.text(how(found)), indent=2, style="dim")
+        for line in found.changed:
+            page.wrapped(page.glyphs.name(sentence(line)), indent=2)
         if found.obstacles:
             page.line()
             page.hanging("cannot be compared, so nothing is tested", map(page.glyphs.name, found.obstacles))

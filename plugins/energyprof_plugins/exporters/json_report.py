@@ -15,7 +15,7 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.cure_rows import RepeatRow
 from energyprof.model.footprint_document import footprint_document
 from energyprof.model.past import EarlierRun, EarlierTrial
-from energyprof.model.report import LayerRow, Report, StageRow
+from energyprof.model.report import LayerRow, Report, RunRow, StageRow
 from energyprof.model.trial_rows import Trials
 from energyprof.model.work_rows import StepRow, UnitRow
 
@@ -31,7 +31,7 @@ class JsonReport:
         """Return the document; raises ValueError on a figure that is not finite, which is a fault of ours."""
         document: dict[str, Any] = {  # rows of the report, each with its own fields
             "schema": report.schema,
-            "run": {**_row(report.run), "versions": dict(sorted(report.run.versions.items()))},
+            "run": _run(report.run),
             "measured": _row(report.measured),
             "stages_sum": _row(report.stages_sum),
             "mean_power_w": report.mean_power_w,
@@ -74,6 +74,11 @@ def _written(value: object) -> str:
     if isinstance(value, list) and value:
         return "[\n " + ",\n ".join(json.dumps(row, allow_nan=False) for row in value) + "\n]"
     return json.dumps(value, allow_nan=False)
+
+
+def _run(row: RunRow) -> dict[str, Any]:
+    program = None if row.program is None else {**_row(row.program), "files": dict(row.program.files)}
+    return {**_row(row), "versions": dict(sorted(row.versions.items())), "program": program}
 
 
 def _row(row: Any) -> dict[str, Any]:  # any of the report's row types; asdict would copy every value deeply

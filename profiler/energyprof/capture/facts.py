@@ -14,6 +14,7 @@ from energyprof.model.cures import Cures, Dephasing, Repeats, Thing, Visit
 from energyprof.model.domain import Domain
 from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
+from energyprof.model.program import ProgramFacts
 from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import SpanChunk
 from energyprof.model.run_queue import QueuePeriod, RunQueue
@@ -166,6 +167,10 @@ def run_of(value: Any) -> RunFacts:
     known = _known(RunFacts, value)
     known["command"] = tuple(known.get("command", ()))
     known["sleeps"] = tuple(_made(Sleep, _known(Sleep, sleep)) for sleep in known.get("sleeps", ()))
+    if known.get("program") is not None:
+        program = _known(ProgramFacts, known["program"])
+        program["files"] = tuple((str(name), str(digest)) for name, digest in program.get("files", ()))
+        known["program"] = _made(ProgramFacts, program)
     return _made(RunFacts, known)
 
 

@@ -54,7 +54,8 @@ budget.toml:
 
 A budget is exceeded, or kept, only where the whole 95 % interval says so, each limit by itself. Verdicts that rest on a
 model's estimate are named as such. What a model or sensor gets wrong of all joules alike counts against a limit in
-joules; over a baseline of the same machine it cancels, so that max_increase works without a sensor, too.
+joules; over a baseline of the same machine it cancels, so that max_increase works without a sensor, too. Baseline runs
+that ended with an error, were cut short or hardly read are left out, and named.
 """
 EXCEEDED, UNSURE = 1, 3
 
@@ -85,7 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a line for each limit; 0, 1 or 3 as above, or an error's own status."""
-    from energyprof.run import check_budget, load
+    from energyprof.run import changes_of_program, check_budget, left_out_of_baseline, load
 
     limits, basis = read_budget(Path(args.budget), _grams(args))
     before = [one for word in args.baseline for one in paths_of(word)]
@@ -93,12 +94,16 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(_swallowed(args))
     paths = [one for word in args.runs for one in paths_of(word)] or [resolve_run(None)]
     refuse_twice([*paths, *before])
-    rulings = check_budget([load(one).report() for one in paths], limits, [load(one).report() for one in before])
+    reports, baseline = ([load(one).report() for one in side] for side in (paths, before))
+    rulings = check_budget(reports, limits, baseline)
+    faults = [(path, left_out_of_baseline(report)) for path, report in zip(before, baseline, strict=True)]
+    left_out = tuple((path, fault) for path, fault in faults if fault)
+    changed = changes_of_program(baseline, reports) if baseline else ()
     verdicts = {ruling.verdict for ruling in rulings}
     status = EXCEEDED if "exceeded" in verdicts else 0
     if not status and "cannot tell" in verdicts and not args.allow_unsure:
         status = UNSURE
-    content = _rendered(args, Checked(tuple(paths), tuple(before), rulings, status, basis))
+    content = _rendered(args, Checked(tuple(paths), tuple(before), rulings, status, basis, left_out, changed))
     if args.output is None:
         terminal.write(content, sys.stdout)
     else:

@@ -34,15 +34,23 @@ class Checked:
     """Which the command ends with."""
     grams: str = ""
     """What limits in grams go by; empty: there is none."""
+    left_out: tuple[tuple[Path, str], ...] = ()
+    """Runs of the baseline that do not count, each with the reason."""
+    changed: tuple[str, ...] = ()
+    """How the program changed since the baseline."""
 
     def who(self) -> list[str]:
         """Return a line on the runs, and one on the baseline where there is one."""
         lines = [f"checked {_of(self.runs)}"]
-        return [*lines, f"against {_of(self.baseline)}"] if self.baseline else lines
+        left_out = dict(self.left_out)
+        kept = [path for path in self.baseline if path not in left_out]
+        lines += [f"against {_of(kept)}"] if kept else []
+        return [*lines, *(f"left out of the baseline: {_printable(str(path))}, {why}" for path, why in self.left_out)]
 
     def remarks(self) -> list[str]:
         """Return what is to be known of the verdicts as a whole."""
-        lines = list(dict.fromkeys(ruling.basis for ruling in self.rulings if ruling.basis))
+        lines = [_printable(line) for line in self.changed]
+        lines += dict.fromkeys(ruling.basis for ruling in self.rulings if ruling.basis)
         lines += [f"grams: {self.grams}"] if self.grams else []
         estimated = sum(ruling.provenance == "estimated (model)" for ruling in self.rulings)
         if estimated:
@@ -59,6 +67,8 @@ def as_json(checked: Checked) -> str:
         "status": checked.status,
         "runs": list(map(str, checked.runs)),
         "baseline": list(map(str, checked.baseline)),
+        "left_out": [{"run": str(path), "reason": why} for path, why in checked.left_out],
+        "program_changed": list(checked.changed),
         "grams": checked.grams or None,
         "rulings": [asdict(ruling) for ruling in checked.rulings],
     }

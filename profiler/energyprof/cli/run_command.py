@@ -11,7 +11,7 @@ from energyprof import discover
 from energyprof.cli.numpy_settings import settle_numpy
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
-from energyprof.cli.run_memory import memory_asked_for
+from energyprof.cli.run_memory import identified, memory_asked_for
 from energyprof.cli.run_options import add_options, asked_overhead, check_footprint, chosen_program, parted
 from energyprof.cli.run_ranks import stem_of_rank
 from energyprof.errors import InputError
@@ -149,6 +149,7 @@ def _see_to_its_end(  # noqa: PLR0913, PLR0917 - what the run was begun with
         is_shared=args.shared,
         max_size=args.max_size,
         max_overhead=args.max_overhead,
+        identify=lambda: identified(args, started.program),
     )
     wishes = Wishes(args.quiet, not args.no_graph, memory, footprint)
     outcome = follow(started, settings, line, preloads(wishes), lead_in)

@@ -1,4 +1,4 @@
-"""Whether `energyprof run` remembers the run, and what it says of earlier ones; most runs ask for nothing of this."""
+"""Which work `energyprof run` is to do: which version of a program, and whether the run is remembered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from energyprof.launch.environment import SERIES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
     from energyprof.cli.plain_words import RunWords
     from energyprof.launch.program import Program
@@ -42,6 +43,13 @@ def memory_asked_for(args: argparse.Namespace | RunWords, program: Program) -> t
         raise
     except (InputError, OSError) as error:  # the second: the current folder has been deleted
         return None, f"this run is not remembered: {error}"
+
+
+def identified(args: argparse.Namespace | RunWords, program: Program) -> dict[str, Any]:
+    """Return which version of the program is to be started; raises InputError where that cannot be told."""
+    from energyprof.past.program import identity_of
+
+    return identity_of(_asked(args, program, ""), os.environ.get("PYTHONPATH", ""))
 
 
 def _is_near() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,9 +21,10 @@ from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.own_collector import OwnCollector
 from energyprof.launch.ready_collectors import ReadyCollectors
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
-from energyprof.launch.run_notes import note_ending
+from energyprof.launch.run_notes import note_ending, note_program
 from energyprof.model.json_text import to_json
 from energyprof.model.overhead_bound import DEFAULT
+from energyprof.past.program import identity_of_loaded
 from energyprof.sources import check_sources
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -120,6 +122,7 @@ class Session:
         }
         self._collector = OwnCollector(config, inherited, ready=wish.ready)
         self._children_ns = _children_ns()
+        note_program(self._run_dir, identity_of_loaded(sys.modules))  # while the collector starts
         self._collector.await_sampling()
         time.sleep(wish.lead_in_s)
         specs = to_json([list(instrument) for instrument in instruments]).decode()

@@ -10,6 +10,7 @@ from typing import Any
 from energyprof.launch.control import CONFIG_NAME
 
 ENDING_NAME = "ending.json"
+PROGRAM_NAME = "program.json"
 LOCK_NAME = "lock"
 KEPT_NAME = "kept.eprof"
 """The recording itself, where the place that it was meant for takes no more."""
@@ -23,6 +24,16 @@ def note_config(run_dir: str, config: Mapping[str, Any]) -> None:
 def note_ending(run_dir: str, ending: Mapping[str, Any]) -> None:
     """Write down how the program ended (t_ns, exit_code, cpu_ns) where the collector was not told, or did not hear."""
     _write(os.path.join(run_dir, ENDING_NAME), ending)
+
+
+def note_program(run_dir: str, program: Mapping[str, Any]) -> None:
+    """Write down which version of the program runs, and with which frameworks."""
+    _write(os.path.join(run_dir, PROGRAM_NAME), program)
+
+
+def program_of(run_dir: str) -> dict[str, Any] | None:
+    """Return which version of the program ran; None: nobody has written it down."""
+    return _read(os.path.join(run_dir, PROGRAM_NAME))
 
 
 def config_of(run_dir: str) -> dict[str, Any] | None:

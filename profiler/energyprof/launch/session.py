@@ -13,6 +13,7 @@ from energyprof.launch.canary import Canary
 from energyprof.launch.collector import MODULE, Collector, Result
 from energyprof.launch.environment import collector_environment
 from energyprof.launch.preload import Preload
+from energyprof.launch.program_note import ProgramNote
 from energyprof.launch.pump import Ending, Pump
 from energyprof.launch.run_notes import note_config, note_ending
 from energyprof.launch.start import Started
@@ -46,6 +47,8 @@ class Settings(NamedTuple):
     """Bytes that the recording may have; 0: any number."""
     max_overhead: str = DEFAULT
     """What recording may cost; reading sensors takes no more of one core."""
+    identify: Callable[[], Mapping[str, Any]] | None = None
+    """Return which version of the program it is; called in a thread. None: nobody asks."""
 
 
 class Audience(Protocol):
@@ -158,12 +161,15 @@ def follow(
     else:
         watch.take_over(lead_in.collector, config, settings)
     loading = Preload(*preloads, is_needed=lambda: watch.reads_sensors)
+    note = None if settings.identify is None else ProgramNote(settings.identify, settings.run_dir)
     canary = Canary()
     try:
         ending = Pump(started.pid, arrivals, canary, on_tick=watch.tick, on_stop=audience.clear).run()
     finally:
         canary.close()
     loading.hurry()
+    if note is not None:
+        note.close()
     audience.clear()
     return Outcome(ending, watch.finish(ending, lambda: _is_given_up(arrivals)))
 

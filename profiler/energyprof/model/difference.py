@@ -76,3 +76,5 @@ class Difference:
     """What else may have made a difference."""
     basis: tuple[str, ...] = ()
     """What the intervals leave out or take for granted."""
+    changed: tuple[str, ...] = ()
+    """How the program itself changed; empty: it did not, or nobody knows."""

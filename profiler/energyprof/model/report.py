@@ -13,6 +13,7 @@ from energyprof.model.footprint_rows import FootprintRow
 from energyprof.model.graph import EdgeKind
 from energyprof.model.ids import DomainId, StageId
 from energyprof.model.past import EarlierRun
+from energyprof.model.program import ProgramFacts
 from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.shown import Shown
 from energyprof.model.span import Facts, StageKind
@@ -36,6 +37,8 @@ class RunRow:
     wall_s: float
     host: str
     versions: Mapping[str, str]
+    program: ProgramFacts | None = None
+    """Which version of the program; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from energyprof.model.domain import Domain
 from energyprof.model.hosts import Host
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, ThreadCpu, Use
+from energyprof.model.program import ProgramFacts
 from energyprof.model.ranks import RankProcess
 from energyprof.model.run_queue import RunQueue
 from energyprof.model.sampling import DomainFacts, Sleep
@@ -37,13 +38,15 @@ class RunFacts:
     host: str = ""
     cpu_count: int = 1
     versions: Mapping[str, str] = field(default_factory=dict)
-    """energyprof, python, platform and, where known, the CPU's model name."""
+    """energyprof, python, platform and, where known, the CPU's model name and the frameworks installed."""
     shared: bool = False
     """Others share the machine, and their part of the energy is to be told apart."""
     sleeps: tuple[Sleep, ...] = ()
     """When the computer was suspended; none of it is in any duration."""
     lead_in_s: float = 0.0
     """How long sensors were read at rest before the start, which tells the idle power; 0: not on purpose."""
+    program: ProgramFacts | None = None
+    """Which version of the program it was; None: not known, as of a run recorded long ago."""
 
     def is_imported(self) -> bool:
         """Return whether other programs recorded it, so that nothing of it can be run again."""

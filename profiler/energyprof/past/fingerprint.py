@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from energyprof.errors import InputError
 from energyprof.model.past import Work
-from energyprof.past.sources import Sources, files_below
+from energyprof.past.sources import LARGEST_BYTES, MOST_FILES, Sources, files_below
 from energyprof.past.versions import versions_of
 
 LONGEST_COMMAND: Final = 200
@@ -57,9 +57,19 @@ def _arguments(asked: Asked) -> tuple[str, ...]:
 
 
 def _program(asked: Asked, python_path: str) -> str:
+    return _digest(
+        part for file, content in sources_of(asked, python_path).contents() for part in (_encoded(file), content)
+    )
+
+
+def sources_of(
+    asked: Asked, python_path: str, *, most_files: int = MOST_FILES, largest_bytes: int = LARGEST_BYTES
+) -> Sources:
+    """Return the files that it consists of; raises InputError where they cannot be told, or are too many."""
     name, paths = asked.words[0], [entry or os.curdir for entry in python_path.split(os.pathsep) if python_path]
     is_here = asked.kind in {"module", "code", "other"}
-    sources = Sources([os.curdir if is_here else _folder_of(name), *paths, *_own_path(asked.path)])
+    roots = [os.curdir if is_here else _folder_of(name), *paths, *_own_path(asked.path)]
+    sources = Sources(roots, most_files=most_files, largest_bytes=largest_bytes)
     if asked.kind == "script":
         _add_script(sources, name)
     elif asked.kind == "module":
@@ -71,7 +81,7 @@ def _program(asked: Asked, python_path: str) -> str:
     for word in asked.words[1:]:
         if word.endswith(_SCRIPTS) and os.path.isfile(word):
             sources.add_file(word, f"<{os.path.basename(word)}>")
-    return _digest(part for file, content in sources.contents() for part in (_encoded(file), content))
+    return sources
 
 
 def _add_script(sources: Sources, script: str) -> None:

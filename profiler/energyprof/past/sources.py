@@ -21,16 +21,24 @@ _OURS: Final = frozenset({"energyprof", "energyprof_plugins"})
 class Sources:
     """The files found so far, by the name under which the program knows them."""
 
-    def __init__(self, roots: Sequence[str]) -> None:
-        """Look for modules in the folders `roots`, the first of which counts."""
+    def __init__(
+        self, roots: Sequence[str], *, most_files: int = MOST_FILES, largest_bytes: int = LARGEST_BYTES
+    ) -> None:
+        """Look for modules in the folders `roots`, the first of which counts; more files, or bytes, are too much."""
         self._roots = tuple(dict.fromkeys(map(os.path.abspath, roots)))
         self._found: dict[str, bytes] = {}
+        self._paths: dict[str, str] = {}
         self._size = 0
+        self._most_files, self._largest_bytes = most_files, largest_bytes
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """Yield every file, by name."""
         for name in sorted(self._found):
             yield name, self._found[name]
+
+    def paths(self) -> list[str]:
+        """Return where the files lie, in the order in which they were found."""
+        return list(self._paths.values())
 
     def add_file(self, path: str, name: str) -> None:
         """Add a file and the modules that it imports; raises InputError where it cannot be read, or all is too much."""
@@ -39,8 +47,7 @@ class Sources:
             file, known_as = waiting.pop()
             if known_as in self._found:
                 continue
-            content = self._read(file)
-            self._found[known_as] = content
+            content = self._read(file, known_as)
             if file.endswith((".py", ".pyw")) or known_as == name:
                 waiting += self._imported(content, _package_of(known_as))
 
@@ -60,17 +67,19 @@ class Sources:
         """Add all Python files of a folder, whatever imports them."""
         for file, name in files_below(folder):
             if name.endswith(".py") and name not in self._found:
-                self._found[name] = self._read(file)
+                self._read(file, name)
 
-    def _read(self, path: str) -> bytes:
+    def _read(self, path: str, name: str) -> bytes:
+        """Return the content of a file, which belongs to it from now on."""
         try:
             with open(path, "rb") as stream:
-                content = stream.read(LARGEST_BYTES + 1)
+                content = stream.read(self._largest_bytes + 1)
         except OSError as error:
             raise InputError(f"{path}, a part of the program, cannot be read ({error.strerror})") from error
         self._size += len(content)
-        if self._size > LARGEST_BYTES or len(self._found) >= MOST_FILES:
-            raise InputError(f"its sources are more than {MOST_FILES} files or {LARGEST_BYTES >> 20} MiB")
+        if self._size > self._largest_bytes or len(self._found) >= self._most_files:
+            raise InputError(f"its sources are more than {self._most_files} files or {self._largest_bytes >> 20} MiB")
+        self._found[name], self._paths[name] = content, path
         return content
 
     def _imported(self, content: bytes, package: str) -> Iterator[tuple[str, str]]:

@@ -20,7 +20,10 @@ from energyprof.report.comparable import (
     covered_share,
     is_one_machine,
     obstacles_to_a_difference,
+    of_other_machines,
+    other_versions_of,
     strangers,
+    why_no_baseline,
 )
 from energyprof.report.figure import MODELLED, Figure, Figures
 from energyprof.report.spread import TAIL, Assumed, change_reach, mean_figure, mean_of
@@ -36,7 +39,8 @@ NO_SAMPLES = "the run has no loop whose samples are known; count its work: energ
 def judge(reports: Sequence[Report], limits: Sequence[Limit], baseline: Sequence[Report]) -> tuple[Ruling, ...]:
     """Return a ruling on each limit, in order, for the mean of `reports`, of which there is one or more.
 
-    Raises InputError for a name that none of the runs has, and for runs that have no stage in common.
+    Baselines that failed, were cut short or hardly read do not count: what they did not do, or nobody saw, would be
+    taken for an increase. Raises InputError for a name that none of the runs has, and for runs without a common stage.
     """
     if (pair := strangers(reports)) is not None:
         one, other = (" ".join(report.run.command) or "a run" for report in pair)
@@ -121,17 +125,22 @@ def _unknown(limit: Limit) -> str:
 
 
 def _against_baseline(
-    now: tuple[Sequence[Figures], Sequence[Figure]], limit: Limit, most: float, before: Sequence[Figures]
+    now: tuple[Sequence[Figures], Sequence[Figure]], limit: Limit, most: float, baseline: Sequence[Figures]
 ) -> Ruling:
-    if not before:
+    if not baseline:
         raise InputError("the budget has a max_increase, and nothing to compare with; add --baseline RUN")
     runs, after = now
+    faults = [why_no_baseline(run.report) for run in baseline]
+    before = [run for run, fault in zip(baseline, faults, strict=True) if not fault]
     old = [figure for figure, _ in (_figure(run, limit) for run in before) if figure is not None]
     provenance = weakest([figure.provenance for figure in (*old, *after)])
 
     def cannot_tell(reason: str, value: float | None = None) -> Ruling:
         return Ruling(limit, value, None, None, "cannot tell", provenance, reason)
 
+    if not before:
+        which = "the baseline does not" if len(faults) == 1 else f"none of the {len(faults)} baselines does"
+        return cannot_tell(f"{which} count: {'; '.join(dict.fromkeys(faults))}; record it again")
     old_j, new_j = mean_of(old), mean_of(after)
     if len(old) < len(before) or len(after) < len(runs):
         return cannot_tell("it is not in all of the runs")
@@ -145,14 +154,11 @@ def _against_baseline(
     reach = None if obstacles else change_reach(old, after, TAIL, new_j / old_j, Assumed(is_common, sd))
     if reach is None:
         return cannot_tell("; ".join(obstacles) or "a run has no interval", ratio)
-    share = min(covered_share(run.report) for run in before)
-    if share < LEAST_COVERED:
-        said = f"readings cover {share:.0%} of a baseline only; what was spent in the rest would count as an increase"
-        return cannot_tell(f"{said}; record it again", ratio)
     low, high = max(ratio - reach[0] / old_j, -1.0), ratio + reach[1] / old_j
     is_single = len(old) == len(after) == 1
     verdict, reason = _verdict(low, high, most, "", TOO_FEW if is_single else TOO_WIDE)
-    basis = "; ".join([*_basis([*old, *after], is_common), *_assumed(sd, is_single), *busy_in(reports)])
+    cautions = (*of_other_machines(reports), *other_versions_of(reports), *busy_in(reports))
+    basis = "; ".join([*_basis([*old, *after], is_common), *_assumed(sd, is_single), *cautions])
     return Ruling(limit, ratio, low, high, verdict, provenance, reason, basis)
 
 
@@ -176,11 +182,11 @@ def _doubted(reports: Sequence[Report], ruling: Ruling) -> Ruling:
     if ruling.verdict != "within":
         return ruling
     share = min(map(covered_share, reports))
-    failed = [report.run.exit_code for report in reports if report.run.exit_code not in {0, None}]
+    failed = next((why for report in reports if (why := why_no_baseline(report))), "")
     if share < LEAST_COVERED:
         reason = f"readings cover {share:.0%} of the run only; what was spent in the rest is not in the figure"
     elif failed:
-        reason = f"the program ended with status {failed[0]} and may not have done all of its work"
+        reason = f"{failed}, and the program may not have done all of its work"
     else:
         return ruling
     return Ruling(

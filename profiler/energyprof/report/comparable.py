@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,12 @@ BUSY = 0.1
 
 LEAST_COVERED = 0.95
 """Part of a run that has to be read for its joules to be set against others: what the rest took is not in them."""
+
+
+ASKED_APART: Final = frozenset({"energyprof", "cpu", "imported"})
+"""Facts among the versions that are no reason for care: either an obstacle, or nothing that a program runs with."""
+ONE_CARD: Final = re.compile(r", (?:GPU|MIG)-[0-9a-fA-F-]+")
+"""What names one card among those of its kind in the description of a sensor."""
 
 
 def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -40,6 +47,17 @@ def other_programs(reports: Sequence[Report]) -> tuple[str, ...]:
 def has_failed(report: Report) -> bool:
     """Return whether the program is known to have ended with an error."""
     return report.run.exit_code not in {0, None}
+
+
+def why_no_baseline(report: Report) -> str:
+    """Return why a run may have done or shown less than its program takes, so that others seem more; or nothing."""
+    code = report.run.exit_code
+    if code:
+        return f"it ended with status {code}" if code > 0 else f"it was ended by signal {-code}"
+    if code is None and "imported" not in report.run.versions:
+        return "nobody saw its end"
+    share = covered_share(report)
+    return f"readings cover {share:.0%} of it only" if share < LEAST_COVERED else ""
 
 
 def strangers(reports: Sequence[Report]) -> tuple[Report, Report] | None:
@@ -70,13 +88,27 @@ def _single_and_disturbed(before: Sequence[Report], after: Sequence[Report]) -> 
 
 
 def of_other_machines(reports: Sequence[Report]) -> tuple[str, ...]:
-    """Return what is to be said of runs of several hosts that are compared all the same."""
-    return tuple(_lines(reports, (_LIKE_HOSTS,))) if _is_of_one_kind(reports) else ()
+    """Return what is to be said of runs of several hosts, or cards, that are compared all the same."""
+    hosts = _lines(reports, (_LIKE_HOSTS,)) if _is_of_one_kind(reports) else ()
+    is_of_other_cards = len(set(map(_sources, reports))) > len(set(map(_sensors, reports)))
+    return (*hosts, *(_lines(reports, (_LIKE_CARDS,)) if is_of_other_cards else ()))
+
+
+def other_versions_of(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return a line where the runs did not have one Python, one system and the same frameworks."""
+    told = [report.run.versions for report in reports]
+    names = [name for name in dict.fromkeys(name for one in told for name in one) if name not in ASKED_APART]
+    differing = [
+        f"{name} {' and '.join(found)}"
+        for name in names
+        if len(found := list(dict.fromkeys(one[name] for one in told if name in one))) > 1
+    ]
+    return (f"versions differ ({'; '.join(differing)}): they may be the difference",) if differing else ()
 
 
 def is_one_machine(reports: Sequence[Report]) -> bool:
     """Return whether what a sensor or model gets wrong is the same in all of these runs."""
-    return len({(report.run.host, _processor(report), _sensors(report)) for report in reports}) == 1
+    return len({(report.run.host, _processor(report), _sources(report)) for report in reports}) == 1
 
 
 def _is_of_one_kind(reports: Sequence[Report]) -> bool:
@@ -129,8 +161,17 @@ def _is_disturbed(report: Report) -> bool:
     return any((row.others_share or 0.0) > BUSY for row in report.domains if row.counts)
 
 
-def _sensors(report: Report) -> str:
+def _sources(report: Report) -> str:
     return ", ".join(sorted(f"{row.domain} by {row.source}" for row in report.domains if row.counts)) or "none"
+
+
+def _sensors(report: Report) -> str:
+    """Return which kinds of sensors were read, of whichever card."""
+    return ONE_CARD.sub("", _sources(report))
+
+
+def _cards(report: Report) -> str:
+    return ", ".join(sorted({found[2:] for found in ONE_CARD.findall(_sources(report))}))
 
 
 def _provenance(report: Report) -> str:
@@ -159,6 +200,7 @@ _SENSING: Final[tuple[_Asked, ...]] = (
 )
 _HOSTS: Final[_Asked] = ("hosts", _host, "record all on one machine")
 _LIKE_HOSTS: Final[_Asked] = ("hosts", _host, "their processors are of one kind, yet each machine differs a little")
+_LIKE_CARDS: Final[_Asked] = ("GPUs", _cards, "they are of one kind, yet each differs a little")
 _PROGRAMS: Final[_Asked] = ("programs", _program, "joules of a unit compare where the unit is the same work")
 _PROCESSORS: Final[_Asked] = ("processors", _processor, "record all on one machine")
 _VERSIONS: Final[_Asked] = (

@@ -7,14 +7,21 @@ it is kept, and groups that were not read alike are not tested at all. Each of m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from energyprof.model.comparison import ASSUMED_PART_SD, ASSUMED_SD
 from energyprof.model.difference import Difference, DifferenceRow, Shift, Verdict
 from energyprof.model.domain import Provenance
 from energyprof.model.report import Report
-from energyprof.report.comparable import disturbances_in, is_one_machine, obstacles_to_a_difference, of_other_machines
+from energyprof.report.changed_program import changed_program
+from energyprof.report.comparable import (
+    disturbances_in,
+    is_one_machine,
+    obstacles_to_a_difference,
+    of_other_machines,
+    other_versions_of,
+)
 from energyprof.report.figure import MODELLED, Figure, Figures
 from energyprof.report.spread import TAIL, Assumed, Reach, change_reach, mean_of
 from energyprof.report.sums import weakest
@@ -67,11 +74,13 @@ def difference(before: Sequence[Report], after: Sequence[Report]) -> Difference:
         obstacles=obstacles,
         cautions=(
             *of_other_machines(reports),
+            *other_versions_of(reports),
             *disturbances_in(reports),
             *_other_work(before, after, rows[0]),
             *_single(before, after),
         ),
         basis=() if obstacles else _basis([*old_j, *new_j], provenance, rules.assumed.is_common),
+        changed=changed_program(before, after),
     )
 
 
@@ -194,6 +203,7 @@ def _other_work(before: Sequence[Report], after: Sequence[Report], rows: Sequenc
     commands = [{report.run.command for report in side} for side in (before, after)]
     if commands[0] != commands[1]:
         lines.append("the commands differ: what they were told may be the difference")
+    lines += _other_amounts(before, after)
     changed = [row for row in rows if row.calls_before and row.calls_after and row.calls_before != row.calls_after]
     if changed:
         row = max(changed, key=lambda row: abs(row.total_j.change or 0.0))
@@ -201,6 +211,27 @@ def _other_work(before: Sequence[Report], after: Sequence[Report], rows: Sequenc
         count = f"{len(changed)} stages were" if len(changed) > 1 else "a stage was"
         lines.append(f"{count} not called as often ({row.name}: {calls}): go by joules a call")
     return tuple(lines)
+
+
+def _other_amounts(before: Sequence[Report], after: Sequence[Report]) -> Iterator[str]:
+    """Yield a line for work that was not done as often on both sides, and one for what only one side counts."""
+    old, new = (_amounts(side) for side in (before, after))
+    others = [name for name in old if name in new and old[name] != new[name]]
+    if others:
+        told = ", ".join(f"{name}: {old[name]:g} and {new[name]:g} a run" for name in others)
+        yield f"they did other amounts of work ({told}): go by joules of one: energyprof compare --unit {others[0]}"
+    alone = [f"{name} {side}" for side, one, other in (("before", old, new), ("after", new, old)) for name in one
+             if name not in other]  # fmt: skip
+    if alone:
+        yield f"they counted other work ({', '.join(alone)} only): it may not be the same task"
+
+
+def _amounts(reports: Sequence[Report]) -> dict[str, float]:
+    """Return how much of each unit of work a run did on average, of those that all tell."""
+    counts = [{row.name: row.count for row in report.units} for report in reports]
+    return {
+        name: sum(one[name] for one in counts) / len(counts) for name in counts[0] if all(name in one for one in counts)
+    }
 
 
 def _single(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...]:

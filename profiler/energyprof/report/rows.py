@@ -43,6 +43,7 @@ def run_row(run: RunFacts) -> RunRow:
         wall_s=(run.end_ns - run.start_ns) / 1e9,
         host=run.host,
         versions=dict(run.versions),
+        program=run.program,
     )
 
 

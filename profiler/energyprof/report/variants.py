@@ -18,6 +18,7 @@ from energyprof.errors import InputError
 from energyprof.model.report import Report
 from energyprof.model.variants import FailedRuns, Mean, VariantRow, Variants, Verdict
 from energyprof.report.batch_sizes import batch_advice
+from energyprof.report.changed_program import other_versions
 from energyprof.report.comparable import busy_in, has_failed, obstacles_between, other_programs
 from energyprof.report.front import Spread, standings
 from energyprof.report.means import mean_of, mean_of_amounts, ratio_of_means
@@ -55,7 +56,12 @@ def compare_variants(
         lower_is_better=lower_is_better,
         provenance=weakest([report.measured.provenance for report in reports]),
         gain_error=_gain_error(reports),
-        cautions=(*told_differently, *obstacles_between(reports), *other_programs(reports), *busy_in(reports)),
+        cautions=(
+            *told_differently,
+            *obstacles_between(reports),
+            *(other_programs(reports) or other_versions([report.run for report in reports])),
+            *busy_in(reports),
+        ),
         advice=batch_advice(rows, unit),
     )
 
