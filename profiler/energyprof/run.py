@@ -73,7 +73,8 @@ class Run:
     def _repr_html_(self) -> str:
         """Return what a notebook shows of a cell's value."""
         near = os.path.relpath(self.path)
-        return rendered(self.report(), "notebook", str(self.path) if near.startswith("..") else near)
+        shown = str(self.path) if near.startswith("..") else near
+        return rendered(self.report(), "notebook", shown, self._folded)
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
@@ -278,9 +279,9 @@ class Run:
         return exporter(name).render(self.report(), context)
 
 
-def rendered(report: Report, name: str, run: str = "") -> str:
-    """Return a report in a format that needs nothing else; `run` is the file it is of, where that is known."""
-    content = exporter(name).render(report, RenderContext(options={"run": run} if run else {}))
+def rendered(report: Report, name: str, run: str = "", folded: Callable[[Report], Report] = lambda whole: whole) -> str:
+    """Return a report in a format that needs nothing else but `folded`; `run` is the file it is of, where known."""
+    content = exporter(name).render(report, RenderContext(folded=folded, options={"run": run} if run else {}))
     return content if isinstance(content, str) else content.decode()
 
 

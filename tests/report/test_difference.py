@@ -6,6 +6,7 @@ import math
 import pytest
 
 from energyprof.model.comparison import ASSUMED_PART_SD, ASSUMED_SD
+from energyprof.model.work_rows import UnitRow
 from energyprof.report.difference import difference
 
 
@@ -239,3 +240,34 @@ def test_runs_that_were_hardly_read_are_said_with_the_share(sample):
     assert "in 1 of 2 runs readings cover only 60 % of the time" in cautions(0.6, 1.0)
     assert "in 2 of 3 runs readings cover as little as 60 % of the time" in cautions(1.0, 0.7, 0.6)
     assert "readings cover" not in cautions(0.96, 1.0)
+
+
+def test_two_cards_of_one_kind_are_compared_with_care_and_two_kinds_are_not(sample):
+    def on(source):
+        return run(sample, 100.0, domains=(dataclasses.replace(sample.GPU, source=f"nvml ({source})"),))
+
+    alike = difference([on("L4, GPU-1111aaaa")], [on("L4, GPU-2222bbbb")])
+    others = difference([on("L4, GPU-1111aaaa")], [on("A100, GPU-1111aaaa")])
+
+    assert alike.obstacles == ()
+    assert "the GPUs differ (GPU-1111aaaa; GPU-2222bbbb): they are of one kind" in "".join(alike.cautions)
+    assert "the power sensors differ (gpu:0 by nvml (L4); gpu:0 by nvml (A100))" in "".join(others.obstacles)
+
+
+def test_what_a_sensor_did_not_read_is_no_reason_to_take_runs_for_alike(sample):
+    unread = [run(sample, 1.0, domains=(domain,), covered={domain.id: 0}) for domain in (sample.CPU, sample.GPU)]
+
+    found = difference(unread[:1], unread[1:])
+
+    assert "gpu:0 by nvml NVIDIA L4, not read" in "".join(found.obstacles)
+
+
+def test_work_that_only_one_side_counts_is_told(sample):
+    def counting(*names):
+        rows = tuple(UnitRow(name, 10.0, None, "measured", None) for name in names)
+        return dataclasses.replace(run(sample, 1.0), units=rows)
+
+    cautions = "".join(difference([counting("request", "image")], [counting("request", "page")]).cautions)
+
+    assert "they counted other work (image before, page after only)" in cautions
+    assert "request" not in cautions

@@ -16,6 +16,7 @@ from energyprof.model.ids import StageId
 from energyprof.model.power_series import PowerSeries
 from energyprof.model.report import Report, StageRow
 from energyprof.model.trace import Trace
+from energyprof_plugins.exporters.footprint_note import footprint_note
 from energyprof_plugins.exporters.span_timeline import (
     MOST_POINTS,
     MOST_SPANS,
@@ -50,6 +51,7 @@ class ChromeTrace:
             "power": "mean of each stretch between two updates of the sensor; a model's where it says so",
             "spans": cut or "all",
         }
+        facts |= {"footprint": note} if (note := footprint_note(report)) else {}
         stages = [(json.dumps(visible(stage.name)), stage.id) for stage in trace.stages]
         told = _told(report)
         lines = [*_names(trace, series, cut), *_power(trace, series)]

@@ -78,14 +78,12 @@ def amount(energy_j: float | None) -> str:
 
 
 def change(shift: Shift) -> str:
-    """Return the change with its interval."""
+    """Return the change with its interval, in the unit of what stands beside it."""
     if shift.change is None:
         return "-"
-    return joules_change(shift.change, shift.low, shift.high) if shift.low is not None else _plain(shift.change)
-
-
-def _plain(change_j: float) -> str:
-    return f"+{joules(change_j)}" if change_j > 0 else joules(change_j)
+    known = [abs(figure) for figure in (shift.before, shift.after) if figure is not None]
+    beside = (min(known), max(known)) if known else None
+    return joules_change(shift.change, shift.low, shift.high, beside)
 
 
 def ratio(shift: Shift) -> str:

@@ -16,6 +16,8 @@ LEAST_DIGITS: Final = 2
 WIDEST_PLUS_MINUS: Final = 0.5
 """Half-width relative to the value up to which +- is written: beyond it `40 \u00b140` would say that it may be
 nothing, and of a model's error of -47 to +87 % only the wider side. Then both bounds are told."""
+SMALLEST_BESIDE: Final = 0.01
+"""Of a unit, from which on a change is written in it: 3 mJ beside 12.1 J and 12.1 J is not 0.003 J."""
 LEAST_OF_LARGER: Final = 100
 """From which on a value whose bound has thousands is written in the next larger unit: 5 J is not 0.0050 kJ."""
 
@@ -45,10 +47,36 @@ def joules_with_bounds(
     return f"{shown} {name} ({' to '.join(interval)})" if len(interval) > 1 else f"{shown} \u00b1{interval[0]} {name}"
 
 
-def joules_change(change_j: float, low_j: float | None, high_j: float | None) -> str:
-    """Return a change with its sign and its 95 % interval in one unit: `+117 \u00b121 J`."""
-    text = joules_with_bounds(change_j, low_j, high_j)
+def joules_change(
+    change_j: float, low_j: float | None, high_j: float | None, beside_j: tuple[float, float] | None = None
+) -> str:
+    """Return a change with its sign and its 95 % interval in one unit: `+117 \u00b121 J`, `+29 mJ (\u2212410 to 470)`.
+
+    `beside_j`: the figures that it lies between, whose unit it has, too, unless all of it is too small for that.
+    """
+    low_j, high_j = (change_j if low_j is None else low_j), (change_j if high_j is None else high_j)
+    largest_j = max(abs(change_j), abs(low_j), abs(high_j))
+    unit = None if beside_j is None else unit_of(*beside_j)
+    if unit is not None and largest_j < SMALLEST_BESIDE * unit[1]:
+        unit = None
+    if is_wide(change_j, low_j, high_j):
+        text = _change_within(change_j, low_j, high_j, unit or unit_of(change_j or largest_j))
+    else:
+        text = joules_with_bounds(change_j, low_j, high_j, unit)
     return f"+{text}" if change_j > 0 else text
+
+
+def _change_within(change_j: float, low_j: float, high_j: float, unit: tuple[str, float]) -> str:
+    """Return a change whose interval is wide with both bounds, these to two digits of the wider side."""
+    name, factor = unit
+    change, low, high = (energy_j / factor for energy_j in (change_j, low_j, high_j))
+    decimals = LEAST_DIGITS - 1 - math.floor(math.log10(half_width(change, low, high)))
+    own = max(decimals, _own_decimals(change)) if change else decimals
+    texts = ((change, own), (low, decimals), (high, decimals))
+    shown, *bounds = (
+        _signed(grouped(round(number, places) + 0.0, max(0, places))) if number else "0" for number, places in texts
+    )
+    return f"{shown} {name} ({' to '.join(bounds)})"
 
 
 def unit_of(*energies_j: float) -> tuple[str, float]:

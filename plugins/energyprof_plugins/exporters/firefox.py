@@ -15,6 +15,7 @@ from energyprof.model.power_series import PowerSeries
 from energyprof.model.report import Report
 from energyprof.model.trace import Trace
 from energyprof_plugins.exporters.firefox_tables import StackTables, stretches
+from energyprof_plugins.exporters.footprint_note import footprint_note
 from energyprof_plugins.exporters.span_timeline import (
     MOST_POINTS,
     MOST_SPANS,
@@ -99,7 +100,21 @@ def _meta(report: Report, trace: Trace, cut: str) -> dict[str, Any]:
         "keepProfileThreadOrder": True,
         "categories": CATEGORIES,
         "markerSchema": MARKERS,
+        **_footprint(report),
     }
+
+
+def _footprint(report: Report) -> dict[str, Any]:
+    """Return the grid by which the viewer tells CO2e of a selection, and a line for its panel of facts."""
+    note = footprint_note(report)
+    if report.footprint is None or not note:
+        return {}
+    assumed = report.footprint.assumptions
+    entry = {"label": "CO2e and cost", "format": "string", "value": note}
+    found: dict[str, Any] = {"extra": [{"label": "Footprint", "entries": [entry]}]}
+    if assumed.grid is not None:
+        found["gramsOfCO2ePerKWh"] = assumed.grid.g_per_kwh * (1.0 if assumed.pue is None else assumed.pue.value)
+    return found
 
 
 def _thread(track: Track, spans: Sequence[TimelineSpan], tables: StackTables, trace: Trace) -> dict[str, Any]:

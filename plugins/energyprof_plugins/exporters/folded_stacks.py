@@ -5,6 +5,7 @@ from __future__ import annotations
 from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.energy_stacks import energy_stacks
+from energyprof_plugins.exporters.footprint_note import footprint_note
 
 
 class FoldedStacks:
@@ -15,8 +16,13 @@ class FoldedStacks:
     summary = "folded stacks in microjoules; flamegraph.pl, inferno and speedscope open it"
 
     def render(self, report: Report, context: RenderContext) -> str:
-        """Return the lines, in pipeline order; a run without any energy has an empty line."""
-        lines: dict[str, int] = {}
+        """Return the lines, in pipeline order; a run without any energy has an empty line.
+
+        The format has no comments, and readers complain of lines that are no stack: CO2e and money stand first, as a
+        stack of nothing.
+        """
+        note = footprint_note(report)
+        lines = {f"# {note.replace(';', ',')}": 0} if note else {}
         for stack in energy_stacks(report, context.calls()):
             path = ";".join(frame.name.replace(";", ":") for frame in stack.frames)
             lines[path] = lines.get(path, 0) + stack.energy_uj

@@ -84,7 +84,7 @@ class _Keys:
 def _document(report: Report, context: RenderContext) -> Document:
     if context.comparison is not None:
         return comparison_document(context.comparison)
-    return graph_document(report, grouped=context.options.get("group", "") == "repeats")
+    return graph_document(context.folded(report), grouped=context.options.get("group", "") == "repeats")
 
 
 def _without(values: dict[str, Value], *names: str) -> dict[str, Value]:

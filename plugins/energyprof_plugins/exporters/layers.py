@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 from rich.text import Text
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.footprint_text import assumed_text
 from energyprof.model.layer_record import flat_layer
-from energyprof.model.report import Report
+from energyprof.model.range import Range
+from energyprof.model.report import LayerRow, Report
 from energyprof_plugins.exporters.console.footprint_lines import OF_THE_RUN, footprint_lines
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.layer_table import layer_key, layer_table
@@ -58,7 +61,9 @@ class LayerJson:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the list; raises InputError for a phase that no layer had."""
         choice = choose(report, context.options)
-        rows = [json.dumps(layer_document(row), allow_nan=False) for row in choice.rows]
+        rows = [
+            json.dumps({**layer_document(row), **priced_layer(report, row)}, allow_nan=False) for row in choice.rows
+        ]
         return "[\n " + ",\n ".join(rows) + "\n]\n" if rows else "[]\n"
 
 
@@ -73,12 +78,25 @@ class LayerCsv:
         """Return the rows; raises InputError for a phase that no layer had."""
         choice = choose(report, context.options)
         written = io.StringIO()
-        rows = [flat_layer(row) for row in choice.rows]
+        rows = [{**flat_layer(row), **priced_layer(report, row)} for row in choice.rows]
         sheet = csv.DictWriter(written, list(rows[0]) if rows else ["layer"], lineterminator="\n")
         sheet.writeheader()
         for row in rows:
             sheet.writerow({name: harmless(value) for name, value in row.items()})
         return written.getvalue()
+
+
+def priced_layer(report: Report, row: LayerRow) -> dict[str, Any]:
+    """Return what a layer comes with, and what that rests on; no columns at all where nobody said."""
+    if report.footprint is None:
+        return {}
+    assumed = report.footprint.assumptions
+    found: dict[str, Any] = {}
+    for name, of in (("carbon_g", assumed.carbon_g), ("cost", assumed.cost)):
+        for part, energy in (("self", row.self_sum), ("total", row.total_sum)):
+            told = None if energy.energy_j is None else of(Range.exactly(energy.energy_j))
+            found[f"{part}_{name}"] = None if told is None else told.value
+    return {**found, "footprint_basis": assumed_text(assumed)}
 
 
 def layer_heading(report: Report, choice: Choice, glyphs: Glyphs) -> str:

@@ -38,8 +38,9 @@ class Markdown:
     suffix = ".md"
     summary = "the costliest stages and the account, to paste into a pull request or an issue"
 
-    def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
-        """Return the text."""
+    def render(self, report: Report, context: RenderContext) -> str:
+        """Return the text; what trials of a search do alike is one row."""
+        report = context.folded(report)
         parts = [_heading(report), *_stages(report), *_account(report), *_footprint(report), *_warnings(report)]
         return "\n\n".join(parts) + "\n"
 

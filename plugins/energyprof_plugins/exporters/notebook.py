@@ -59,8 +59,8 @@ class NotebookReport:
     summary = "the compact report as HTML without a page, for notebooks"
 
     def render(self, report: Report, context: RenderContext) -> str:
-        """Return style and content; nothing in it asks for anything or runs."""
-        content = "".join(_parts(report, context))
+        """Return style and content; nothing in it asks for anything or runs. What trials do alike is one row."""
+        content = "".join(_parts(context.folded(report), context))
         return f'<style>\n{STYLE}</style>\n<div class="energyprof-report">\n{content}</div>\n'
 
 

@@ -16,6 +16,7 @@ from energyprof.model.call_tree import CallTree
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import microjoules
 from energyprof_plugins.exporters.figures import joules, percent
+from energyprof_plugins.exporters.footprint_note import footprint_note
 from energyprof_plugins.exporters.visible import program_name, visible
 
 NO_SAMPLES: Final = "no functions were sampled in this run; record it with: energyprof run --stacks"
@@ -126,7 +127,9 @@ def _said(report: Report, tree: CallTree) -> str:
     ways = dict.fromkeys(row.provenance for row in report.functions)
     how = ", ".join(ways) or "inferred"
     count = int(tree.samples.sum())
-    return f"joules of each call with all it called, {how} from {count} samples; intervals: energyprof report"
+    said = f"joules of each call with all it called, {how} from {count} samples; intervals: energyprof report"
+    note = footprint_note(report)
+    return f"{said}; the whole run: {note}" if note else said
 
 
 def _session(report: Report, tree: CallTree, names: list[str], scale: float) -> Any:  # pyinstrument's own type

@@ -14,6 +14,7 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import is_stage, sum_word
 from energyprof_plugins.exporters.energy_stacks import Frame, energy_stacks, stage_frames
+from energyprof_plugins.exporters.footprint_note import footprint_note
 from energyprof_plugins.exporters.visible import program_name, visible
 
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
@@ -33,8 +34,9 @@ class Speedscope:
         paths = stage_frames(report)
         time = [(paths[row.stage], row.self_wall_s) for row in report.stages if is_stage(row) and row.self_wall_s > 0]
         program = visible(program_name(report.run.command))
+        note = footprint_note(report)
         profiles = [
-            frames.profile(f"energy (mJ, {sum_word(report)}) of {program}", "none", energy),
+            frames.profile(f"energy (mJ, {sum_word(report)}) of {program}{note and f'; {note}'}", "none", energy),
             frames.profile(f"time (s, added up over threads) of {program}", "seconds", time),
         ]
         document = {

@@ -162,7 +162,8 @@ def _is_disturbed(report: Report) -> bool:
 
 
 def _sources(report: Report) -> str:
-    return ", ".join(sorted(f"{row.domain} by {row.source}" for row in report.domains if row.counts)) or "none"
+    counted = sorted(f"{row.domain} by {row.source}" for row in report.domains if row.counts)
+    return ", ".join(counted or sorted(f"{row.domain} by {row.source}, not read" for row in report.domains)) or "none"
 
 
 def _sensors(report: Report) -> str:

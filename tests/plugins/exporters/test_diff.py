@@ -102,7 +102,7 @@ def busy(report):
 def test_what_has_gone_or_is_new_shows_its_joules_as_the_change(sample, render):
     before, after = ([sample.Part("same", (9.0,)), sample.Part(name, (50.0,))] for name in ("old", "fresh"))
 
-    text = render(DiffTable, *map(sample.make_report, (before, after)), width=80)
+    text = render(DiffTable, *map(sample.make_report, (before, after)), width=84)
 
     rows = {line.split()[0]: " ".join(line.split()) for line in text.splitlines() if line.startswith(("old", "fresh"))}
     assert rows == {

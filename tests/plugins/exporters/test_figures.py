@@ -9,6 +9,7 @@ from energyprof_plugins.exporters.figures import (
     in_column,
     joules,
     joules_between,
+    joules_change,
     joules_with_bounds,
     joules_within,
     percent,
@@ -156,3 +157,20 @@ def test_printed_parts_add_up_to_the_printed_sum(parts, decimals):
 
     assert sum(map(number, shown)) == number(total)
     assert all(abs(number(text) - part * 10**decimals) <= 1 + 1e-6 for text, part in zip(shown, parts, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("change_j", "low_j", "high_j", "beside_j", "text"),
+    [
+        (0.029, -0.4123, 0.4701, (0.361, 0.39), "+29 mJ (\u2212410 to 470)"),
+        (-99.6, -250.0, 30.0, (1200.0, 1100.4), "\u22120.10 kJ (\u22120.25 to 0.03)"),
+        (117.0, 96.0, 138.0, (500.0, 617.0), "+117 \u00b121 J"),
+        (-0.112, None, None, (3.19, 3.08), "\u22120.112 J"),
+        (0.003, None, None, (12.1, 12.1), "+3.00 mJ"),
+        (0.0, -0.5, 0.5, (1.0, 1.0), "0 J (\u22120.50 to 0.50)"),
+    ],
+)
+def test_a_change_has_the_unit_of_what_stands_beside_it_and_bounds_of_two_digits(
+    change_j, low_j, high_j, beside_j, text
+):
+    assert joules_change(change_j, low_j, high_j, beside_j) == text

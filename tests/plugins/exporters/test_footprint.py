@@ -5,29 +5,43 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from dataclasses import replace
 from importlib.resources import files
 
 import jsonschema
+import numpy as np
 import pytest
 
+from energyprof.attribute.power_series import power_series
 from energyprof.footprint.footprint import footprint
 from energyprof.interfaces import RenderContext
+from energyprof.model.call_tree import CallTree
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
 from energyprof.model.range import Range
 from energyprof.model.report import LayerRow, SumRow
+from energyprof.model.stacks import Function
 from energyprof.model.trials import trial_facts
 from energyprof.report.difference import difference
 from energyprof.report.trials import trials_of
+from energyprof_plugins.exporters.chrome_trace import ChromeTrace
 from energyprof_plugins.exporters.csv_report import CsvReport
 from energyprof_plugins.exporters.diff_documents import DiffJson, DiffMarkdown
 from energyprof_plugins.exporters.diff_table import DiffTable
 from energyprof_plugins.exporters.findings import FindingList
+from energyprof_plugins.exporters.firefox import Firefox
+from energyprof_plugins.exporters.folded_stacks import FoldedStacks
 from energyprof_plugins.exporters.json_report import JsonReport
-from energyprof_plugins.exporters.layers import LayerTable
+from energyprof_plugins.exporters.layers import LayerCsv, LayerJson, LayerTable
 from energyprof_plugins.exporters.layers_html import LayerHtml
 from energyprof_plugins.exporters.markdown import Markdown
 from energyprof_plugins.exporters.prometheus import Prometheus
+from energyprof_plugins.exporters.pyinstrument_views import (
+    PyinstrumentConsole,
+    PyinstrumentHtml,
+    PyinstrumentSpeedscope,
+)
+from energyprof_plugins.exporters.speedscope import Speedscope
 from energyprof_plugins.exporters.terminal import Terminal
 from energyprof_plugins.exporters.trials import TrialTable
 
@@ -134,3 +148,81 @@ def test_nothing_that_is_too_small_to_be_seen_is_compared(report) -> None:
 
     assert "as much as" not in text
     assert text.isascii()
+
+
+SAID = "60.0 g CO2e (54.0 to 72.0), estimated (model): 50.0 g/kWh, France 2024 (Ember; OWID)"
+
+
+def sampled() -> CallTree:
+    column = np.zeros(1, np.int32)
+    return CallTree(
+        (Function("main", "/srv/job.py", 1),), column - 1, column, column, column - 1, column + 9, column + 9
+    )
+
+
+def nested(sample_trace):
+    return sample_trace.make_trace([[("train", 1, 900_000_000), ("step", 3, 5_000_000)]])
+
+
+def in_format(exporter, report, trace):
+    calls = (lambda: None) if exporter in {Speedscope, FoldedStacks} else sampled
+    context = RenderContext(trace=lambda: trace, power=lambda: power_series(trace), calls=calls)
+    return exporter().render(report, context), exporter().render(replace(report, footprint=None), context)
+
+
+def test_profiles_of_speedscope_carry_the_footprint_in_their_name(report) -> None:
+    (text, bare) = in_format(Speedscope, with_footprint(report, ALL), None)
+
+    energy, time = json.loads(text)["profiles"]
+    assert f"{SAID}; 0.360 EUR (0.324 to 0.432), estimated (model): at 0.3 EUR a kWh" in energy["name"]
+    assert "CO2e" not in time["name"] + bare
+
+
+def test_folded_stacks_carry_the_footprint_as_a_stack_of_nothing(report) -> None:
+    (text, bare) = in_format(FoldedStacks, with_footprint(report, ALL), None)
+
+    first, _, others = text.partition("\n")
+    assert re.fullmatch(r"[^;]+ 0", first)
+    assert SAID.replace(";", ",") in first
+    assert others == bare
+
+
+def test_a_trace_of_chrome_carries_the_footprint_beside_its_events(report, sample_trace) -> None:
+    text, bare = (json.loads(one) for one in in_format(ChromeTrace, with_footprint(report, ALL), nested(sample_trace)))
+
+    assert SAID in text["otherData"].pop("footprint")
+    assert text == bare
+
+
+def test_the_firefox_profiler_counts_grams_by_the_same_grid(report, sample_trace) -> None:
+    text, bare = (json.loads(one) for one in in_format(Firefox, with_footprint(report, ALL), nested(sample_trace)))
+
+    assert text["meta"].pop("gramsOfCO2ePerKWh") == pytest.approx(60.0)  # of the grid, with what the data centre adds
+    (section,) = text["meta"].pop("extra")
+    assert SAID in section["entries"][0]["value"]
+    assert text == bare
+
+
+@pytest.mark.parametrize("exporter", [PyinstrumentConsole, PyinstrumentHtml, PyinstrumentSpeedscope])
+def test_pages_of_pyinstrument_tell_the_footprint_of_the_whole_run(report, exporter) -> None:
+    text, bare = in_format(exporter, with_footprint(report, ALL), None)
+
+    assert "the whole run: " in text
+    assert SAID in text
+    assert "CO2e" not in bare
+
+
+def test_layers_for_programs_have_grams_and_money_where_somebody_said_where_from(sample) -> None:
+    report = with_footprint(whole(sample.one_stage()), ALL)
+    bare = replace(report, footprint=None)
+
+    (row,) = json.loads(LayerJson().render(report, RenderContext()))
+    (line,) = csv.DictReader(io.StringIO(LayerCsv().render(report, RenderContext())))
+
+    grams = row["total_sum"]["energy_j"] / 3.6e6 * 60.0
+    assert row["total_carbon_g"] == pytest.approx(grams)
+    assert float(line["total_carbon_g"]) == pytest.approx(grams)
+    assert float(line["self_cost"]) == pytest.approx(row["self_cost"])
+    assert line["footprint_basis"] == row["footprint_basis"]
+    assert "France 2024 (Ember; OWID)" in row["footprint_basis"]
+    assert "carbon" not in LayerJson().render(bare, RenderContext()) + LayerCsv().render(bare, RenderContext())
