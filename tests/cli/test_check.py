@@ -66,7 +66,7 @@ def test_verdicts_fit_the_width_and_lose_nothing(width: int) -> None:
 
     assert max(map(len, lines)) <= width
     said = "".join(line.strip() for line in lines).replace(" ", "")
-    for part in (name, "0.25mWh(0.1667to0.4167)", "budget3mWh", "estimated(model)", "liesinthemodel'serror"):
+    for part in (name, "0.2500mWh(0.1667to0.4167)", "budget3mWh", "estimated(model)", "liesinthemodel'serror"):
         assert part in said
     assert any("budget 3 mWh" in line for line in lines)
 
@@ -233,13 +233,13 @@ def test_markdown_is_a_table_for_the_summary_of_a_job(check: Any, place: Any) ->
 @pytest.mark.parametrize(
     ("value", "limit", "figure", "budget"),
     [
-        (0.0000123, Limit("total", "", "run", 0.00002), "12.3 \u00b5J (6.15 to 24.6)", "budget 20 \u00b5J"),
-        (0.9, Limit("total", "", "run", 1.2), "0.9 J (0.45 to 1.8)", "budget 1.2 J"),
-        (0.9, Limit("total", "", "run", 0.8, "mJ", 0.001), "0.9 J (0.45 to 1.8)", "budget 0.8 J"),
-        (0.0009, Limit("total", "", "run", 500.0), "0.9 mJ (0.45 to 1.8)", "budget 500 J"),
+        (0.0000123, Limit("total", "", "run", 0.00002), "12.30 \u00b5J (6.15 to 24.60)", "budget 20 \u00b5J"),
+        (0.9, Limit("total", "", "run", 1.2), "0.90 J (0.45 to 1.80)", "budget 1.2 J"),
+        (0.9, Limit("total", "", "run", 0.8, "mJ", 0.001), "0.90 J (0.45 to 1.80)", "budget 0.8 J"),
+        (0.0009, Limit("total", "", "run", 500.0), "0.90 mJ (0.45 to 1.80)", "budget 500 J"),
         (7.2, Limit("total", "", "run", 10.8, "mWh", 3.6), "2 mWh (1 to 4)", "budget 3 mWh"),
-        (9000.0, Limit("total", "", "run", 9000.0, "g", 18000.0), "0.5 g (0.25 to 1)", "budget 0.5 g"),
-        (9.0, Limit("total", "", "run", 18.0, "g", 18000.0), "0.5 mg (0.25 to 1)", "budget 1 mg"),
+        (9000.0, Limit("total", "", "run", 9000.0, "g", 18000.0), "0.50 g (0.25 to 1.00)", "budget 0.5 g"),
+        (9.0, Limit("total", "", "run", 18.0, "g", 18000.0), "0.50 mg (0.25 to 1.00)", "budget 1 mg"),
         (0.031, Limit("total", "", "run", None, "%", 0.01, 0.05), "+3.1 % (+1.6 % to +6.2 %)", "budget +5.0 %"),
     ],
 )
@@ -386,3 +386,36 @@ def test_what_is_no_budget_at_all_is_said_with_status_2(place: Any, check: Any, 
 
     assert (done.returncode, done.stdout) == (2, b"")
     assert done.stderr.startswith(b"energyprof: other.toml ")
+
+
+@pytest.mark.parametrize(
+    ("figures_j", "shown"),
+    [
+        ((9.5, 1.2234, 31.277), "9.50 J (1.22 to 31.28)"),
+        ((9.0, 8.0, 10.0), "9 J (8 to 10)"),
+        ((0.012, 0.0, 31.0), "0.012 J (0 to 31.000)"),
+        ((None, 1.0, 2.5), "not known (1.0 to 2.5) J"),
+    ],
+)
+def test_a_figure_and_its_bounds_have_as_many_decimals(figures_j: tuple[float | None, ...], shown: str) -> None:
+    value, low, high = figures_j
+    ruling = Ruling(Limit("total", "", "run", 20.0), value, low, high, "cannot tell", "measured", "")
+
+    assert amounts(ruling)[0] == shown
+
+
+def test_a_folder_and_a_pattern_that_no_shell_has_expanded_name_runs(check: Any, place: Any) -> None:
+    (place.folder / "base").mkdir()
+    shutil.copy(place.folder / "old.eprof", place.folder / "base")
+    (place.folder / "empty").mkdir()
+    budget = "[total]\nmax_increase = '900 %'\n"
+
+    folder = check(budget, "--baseline", "base", "--format", "json")
+    pattern = check(budget, "--baseline", "old*.eprof", "--format", "json")
+    nothing, none = (check(budget, "--baseline", word) for word in ("none-*.eprof", "empty"))
+
+    assert json.loads(folder.stdout)["baseline"] == ["base/old.eprof"]
+    assert json.loads(pattern.stdout)["baseline"] == ["old.eprof", "older.eprof"]
+    assert (nothing.returncode, none.returncode) == (2, 2)
+    assert b"no file matches none-*.eprof" in nothing.stderr
+    assert b"no .eprof file in empty" in none.stderr

@@ -66,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "runs",
         nargs="*",
         metavar="RUN",
-        help="a .eprof file, or several of one program, whose mean counts (default: the newest in this folder)",
+        help="a .eprof file, several of one program, or a folder of them: their mean counts (default: the newest here)",
     )
     parser.add_argument("--budget", metavar="FILE", required=True, help="the limits, a TOML file as below")
     parser.add_argument(

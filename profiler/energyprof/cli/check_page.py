@@ -129,7 +129,7 @@ def amounts(ruling: Ruling) -> tuple[str, str]:
     is_near = limit_j > 0 and largest_j > 0 and 1 / APART < largest_j / limit_j < APART
     unit, unit_j = _unit(max(largest_j, limit_j) if is_near else largest_j, units)
     figures = (ruling.value, ruling.low, ruling.high)
-    value, low, high = (None if one is None else _digits(one / unit_j) for one in figures)
+    value, low, high = _alike([None if one is None else one / unit_j for one in figures])
     limit_unit, limit_unit_j = (unit, unit_j) if is_near else _unit(limit_j, units)
     return _with_bounds(value, low, high, f" {unit}"), f"budget {_digits(limit_j / limit_unit_j)} {limit_unit}"
 
@@ -155,6 +155,17 @@ def _digits(value: float) -> str:
     decimals = max(0, 3 - math.floor(math.log10(abs(value))))
     text = f"{value:,.{decimals}f}".replace(",", " ")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _alike(figures: Sequence[float | None]) -> list[str | None]:
+    """Return figures with as many decimals as four digits of the largest have, or two of the first."""
+    known = [abs(one) for one in figures if one]
+    first = abs(figures[0] or 0.0)
+    of_first = 1 - math.floor(math.log10(first)) if first else 0
+    places = max(0, of_first, 3 - math.floor(math.log10(max(known, default=1.0))))
+    while places and all(one is None or f"{one:.{places}f}".endswith("0") for one in figures):
+        places -= 1
+    return [None if one is None else f"{one:,.{places}f}".replace(",", " ") if one else "0" for one in figures]
 
 
 def _with_bounds(value: str | None, low: str | None, high: str | None, unit: str) -> str:

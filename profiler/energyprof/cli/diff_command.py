@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from glob import glob, has_magic
 from pathlib import Path
 
 from energyprof.cli import terminal
@@ -11,6 +12,7 @@ from energyprof.cli.footprint_options import add_footprint_options, assumptions_
 from energyprof.cli.recorded_run import resolve_run
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
+from energyprof.model.shell import in_shell
 
 NAME = "diff"
 SUMMARY = (
@@ -86,9 +88,26 @@ def sides_of(runs: list[str], to: list[str] | None) -> tuple[list[Path], list[Pa
 
 
 def paths_of(word: str) -> list[Path]:
-    """Return the runs that a word names: one, or several with commas between, unless a file is called so."""
+    """Return the runs that a word names: one, several with commas between unless a file is called so, or a folder's.
+
+    A pattern that no shell has expanded is, as in a workflow's quotes. Raises InputError where it names none.
+    """
     names = [word] if Path(word).exists() else [name for name in word.split(",") if name]
-    return [resolve_run(name) for name in names or [word]]
+    return [path for name in names or [word] for path in _named(name)]
+
+
+def _named(name: str) -> list[Path]:
+    if Path(name).is_dir():
+        found = sorted(Path(name).glob("*.eprof"))
+        if not found:
+            raise InputError(f"no .eprof file in {name}; energyprof run -o {in_shell(f'{name}/run.eprof')} makes one")
+        return found
+    if Path(name).exists() or not has_magic(name):
+        return [resolve_run(name)]
+    matching = sorted(map(Path, glob(name)))
+    if not matching:
+        raise InputError(f"no file matches {name}; record the runs first, or see whether they were brought here")
+    return [resolve_run(str(path)) for path in matching]
 
 
 def _positive(text: str) -> int:
