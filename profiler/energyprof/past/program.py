@@ -78,10 +78,13 @@ def identity_of_loaded(modules: Mapping[str, object]) -> dict[str, Any]:
     if not script or _is_installed(script):
         return {}
     folder = os.path.dirname(os.path.realpath(script))
+    below = (f"{os.path.dirname(os.path.abspath(script))}{os.sep}", f"{folder}{os.sep}")
     files = {os.path.realpath(script): ""}
     for module in list(modules.values()):
-        path = os.path.realpath(_file_of(module) or os.devnull)
-        if path.startswith(folder + os.sep) and path.endswith(".py") and not _is_installed(path):
+        named = _file_of(module)
+        # To follow the links of thousands of installed files would take tens of milliseconds of the program's time.
+        if named.endswith(".py") and named.startswith(below) and not _is_installed(named):
+            path = os.path.realpath(named)
             files.setdefault(path, os.path.relpath(path, folder).replace(os.sep, "/"))
     try:
         sizes = [os.path.getsize(path) for path in files]
