@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.footprint_text import carbon_and_cost
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import is_stage, sum_word
 from energyprof_plugins.exporters.energy_stacks import Frame, energy_stacks, stage_frames
@@ -34,20 +35,26 @@ class Speedscope:
         paths = stage_frames(report)
         time = [(paths[row.stage], row.self_wall_s) for row in report.stages if is_stage(row) and row.self_wall_s > 0]
         program = visible(program_name(report.run.command))
-        note = footprint_note(report)
+        note, priced = footprint_note(report), _priced(report)
         profiles = [
-            frames.profile(f"energy (mJ, {sum_word(report)}) of {program}{note and f'; {note}'}", "none", energy),
+            frames.profile(f"energy (mJ, {sum_word(report)}{priced and f'; {priced}'}) of {program}", "none", energy),
             frames.profile(f"time (s, added up over threads) of {program}", "seconds", time),
         ]
         document = {
             "$schema": SCHEMA,
             "exporter": f"energyprof {visible(report.run.versions.get('energyprof', ''))}",
-            "name": program,
+            "name": f"{program}; {note}" if note else program,
             "activeProfileIndex": 0,
             "shared": {"frames": frames.rows},
             "profiles": profiles,
         }
         return f"{json.dumps(document, allow_nan=False)}\n"
+
+
+def _priced(report: Report) -> str:
+    """Return grams and money alone: the bar at the top of the page has room for no more."""
+    row = report.footprint
+    return "" if row is None else carbon_and_cost(row.assumptions, row.energy_j)
 
 
 class _Frames:

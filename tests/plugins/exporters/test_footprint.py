@@ -173,8 +173,10 @@ def in_format(exporter, report, trace):
 def test_profiles_of_speedscope_carry_the_footprint_in_their_name(report) -> None:
     (text, bare) = in_format(Speedscope, with_footprint(report, ALL), None)
 
-    energy, time = json.loads(text)["profiles"]
-    assert f"{SAID}; 0.360 EUR (0.324 to 0.432), estimated (model): at 0.3 EUR a kWh" in energy["name"]
+    document = json.loads(text)
+    energy, time = document["profiles"]
+    assert f"{SAID}; 0.360 EUR (0.324 to 0.432), estimated (model): at 0.3 EUR a kWh" in document["name"]
+    assert "(mJ, estimated; 60.0 g CO2e (54.0 to 72.0), 0.360 EUR (0.324 to 0.432)) of" in energy["name"]
     assert "CO2e" not in time["name"] + bare
 
 
