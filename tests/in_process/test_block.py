@@ -36,7 +36,10 @@ tell(path=str(run.path), energy=run.energy_j, stages=sorted(rows), calls=rows["w
     assert (facts["json"], facts["kept"], facts["html"]) == ("energyprof-report/1", True, "<style")
     assert facts["state"] == f"<energyprof.profile finished, {recording}>"
     assert (facts["warnings"], facts["exit_code"]) == ([], 0)
-    assert load(recording).report().measured.energy_j == facts["energy"]
+    report = load(recording).report()
+    assert report.measured.energy_j == facts["energy"]
+    assert report.run.program is not None  # which version of itself the program was, of what it has loaded
+    assert ([name for name, _ in report.run.program.files], report.run.program.scope) == ([""], "loaded")
 
 
 def test_a_report_while_the_block_runs_shows_what_is_open_and_stores_nothing(programs: Any) -> None:
