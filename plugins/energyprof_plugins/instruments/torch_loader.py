@@ -1,5 +1,7 @@
 """Waiting for a DataLoader as a stage: `loader`, a second living one `loader#2`.
 
+One that is made anew for each evaluation, as Hugging Face's Trainer makes them and keeps them all, is one loader: it
+reads the same dataset in the same way, and nobody iterates over the earlier one any more.
 Its workers are started within the stage and stand below it as lanes of their own. What one loader was asked for is
 told as facts: epochs (its iteration was begun) and batches (it gave).
 """
@@ -67,10 +69,16 @@ class TorchLoader:
         return self._learn(asked) if known is None else known
 
     def _learn(self, asked: Any) -> _Loader:
+        way = _way_of_reading(asked)
+        for known in self._loaders.values() if way is not None else ():
+            if known.way == way and not known.iterators:
+                self._keep(asked, known)
+                return known
         taken = {loader.number for loader in self._loaders.values()}
         number = next(number for number in range(1, len(taken) + 2) if number not in taken)
         name = "loader" if number == 1 else f"loader#{number}"
         loader = _Loader(number, 0 if self._sink is None else self._sink.stage_code(name, kind="loader"))
+        loader.way = way
         self._keep(asked, loader)
         loader.describe(asked)
         return loader
@@ -81,6 +89,7 @@ class TorchLoader:
         def died(_reference: object) -> None:
             gone = self._loaders.pop(key, None)
             if gone is not None:
+                gone.forget(key)
                 gone.tell(self._sink)
 
         loader.references[key] = ref(asked, died)
@@ -92,6 +101,7 @@ class TorchLoader:
         loader.tell(self._sink)
         if id(iterator) not in self._loaders:
             self._keep(iterator, loader)
+            loader.iterators.add(id(iterator))
 
     def _gave(self, of: Any, batch: object) -> None:
         self._of(of).batches += 1
@@ -100,9 +110,9 @@ class TorchLoader:
 
 
 class _Loader:
-    """One DataLoader."""
+    """One DataLoader, or several, one after the other, that read the same in the same way."""
 
-    __slots__ = ("batches", "code", "epochs", "facts", "number", "references")
+    __slots__ = ("batches", "code", "epochs", "facts", "iterators", "number", "references", "way")
 
     def __init__(self, number: int, code: int) -> None:
         self.number = number
@@ -111,12 +121,19 @@ class _Loader:
         self.batches = 0
         self.facts: dict[str, str | int] = {}
         self.references: dict[int, ref[Any]] = {}
+        self.iterators: set[int] = set()
+        """The ids of those that live."""
+        self.way: tuple[object, ...] | None = None
+
+    def forget(self, key: int) -> None:
+        """Have one of its DataLoaders or iterators be no more."""
+        self.references.pop(key, None)
+        self.iterators.discard(key)
 
     def describe(self, loader: Any) -> None:
         """Take down what is read from where, and how."""
         self.facts["dataset"] = type(getattr(loader, "dataset", None)).__name__
-        for name, fact in (("batch_size", "batch_size"), ("num_workers", "workers")):
-            value = getattr(loader, name, None)
+        for value, fact in ((_batch_size(loader), "batch_size"), (getattr(loader, "num_workers", None), "workers")):
             if isinstance(value, int):
                 self.facts[fact] = value
 
@@ -124,3 +141,27 @@ class _Loader:
         """Have the report know of it as of now."""
         if sink is not None:
             sink.tell(self.code, {**self.facts, "epochs": self.epochs, "batches": self.batches})
+
+
+def _batch_size(loader: Any) -> object:
+    """Return that of a DataLoader; one that was handed a sampler of batches has none of its own."""
+    own = getattr(loader, "batch_size", None)
+    return getattr(getattr(loader, "batch_sampler", None), "batch_size", None) if own is None else own
+
+
+def _way_of_reading(loader: Any) -> tuple[object, ...] | None:
+    """Return what two DataLoaders have in common that read one dataset whole in one order; None: who knows.
+
+    A DataLoader keeps its dataset alive, so that an id stands for it as long as it is one of ours. Hugging Face's
+    datasets, which drop unused columns by making a new one each time, tell what they hold by a fingerprint.
+    """
+    from torch.utils.data import RandomSampler, SequentialSampler
+
+    dataset, batches = getattr(loader, "dataset", None), getattr(loader, "batch_sampler", None)
+    sampler = getattr(batches, "sampler", None) if batches is not None else getattr(loader, "sampler", None)
+    if dataset is None or not isinstance(sampler, (RandomSampler, SequentialSampler)):
+        return None
+    if sampler.data_source is not dataset:
+        return None
+    which = getattr(dataset, "_fingerprint", None) or id(dataset)
+    return which, type(sampler), len(sampler), _batch_size(loader), getattr(loader, "num_workers", None)

@@ -8,7 +8,14 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
-from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    SequentialSampler,
+    SubsetRandomSampler,
+    TensorDataset,
+)
 
 X = torch.ones(2, 4)
 
@@ -57,6 +64,35 @@ def test_a_loader_tells_its_epochs_and_batches(events: Any) -> None:
         "batches": 4,
     }
     assert events.facts["?loader"]["epochs"] == 4
+
+
+def test_a_loader_made_anew_for_each_evaluation_is_one_loader(events: Any) -> None:
+    dataset, kept = TensorDataset(torch.arange(6)), []
+    train = DataLoader(dataset, batch_size=2, shuffle=True)
+
+    for _ in range(3):
+        list(train)
+        kept.append(DataLoader(dataset, batch_sampler=BatchSampler(SequentialSampler(dataset), 3, drop_last=False)))
+        list(kept[-1])
+
+    assert set(events.told()) == {"+?loader", "-?loader", "+?loader#2", "-?loader#2"}
+    assert (events.facts["?loader"]["epochs"], events.facts["?loader"]["batches"]) == (3, 9)
+    about = events.facts["?loader#2"]
+    assert (about["epochs"], about["batches"], about["batch_size"]) == (3, 6, 3)
+
+
+def test_loaders_that_read_other_samples_or_at_once_are_two(events: Any) -> None:
+    def numbers(*loaders: Any) -> set[str]:
+        for _ in zip(*loaders, strict=True):
+            pass
+        return {word[2:] for word in events.told()}
+
+    dataset = TensorDataset(torch.arange(6))
+    folds = [DataLoader(dataset, sampler=SubsetRandomSampler(part)) for part in ([0, 1, 2], [3, 4, 5])]
+    views = [DataLoader(dataset, shuffle=True, batch_size=2) for _ in range(2)]
+
+    assert numbers(*folds) == {"loader", "loader#2"}
+    assert numbers(*views) == {"loader#3", "loader#4"}
 
 
 def test_counts_of_an_unfinished_epoch_are_told_at_the_end(sink: Any) -> None:
