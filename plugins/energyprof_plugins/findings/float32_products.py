@@ -24,7 +24,7 @@ from energyprof_plugins.findings.spending import provenance_of, together_j
 RUNS_IN: Final = "matmul_runs_in"
 FLOPS: Final = "flops_of_first_call"
 LEAST_SHARE: Final = 0.05
-"""Of all stage energy, that matrix products take."""
+"""Of all stage energy, that matrix products take; of the run's time, where no energy is known."""
 PRODUCTS: Final = ("Linear", "Conv1D", "Bilinear", "MultiheadAttention", "LSTM", "GRU", "RNN")
 """What classes of layers with matrix products have in their name; `Conv1D` is Hugging Face's linear layer of GPT-2."""
 USED_WELL: Final = 0.3
@@ -49,9 +49,10 @@ PEAKS: Final = {
 """By compute capability: NVIDIA A100 Tensor Core GPU data sheet (2021), NVIDIA H100 Tensor Core GPU data sheet (2023,
 SXM; half of what it states with sparsity). Of GeForce cards (8.6, 8.9) TF32 is hardly faster than float32."""
 HAVE_TF32: Final = ("8.0", "8.7", "9.0", "10.0", "10.3")
-"""Compute capabilities of data centre and embedded GPUs with it (CUDA C++ Programming Guide, table of capabilities; not
-checked: its text could not be opened in November 2026. That TF32 is there from Ampere, 8.0, on, TensorFlow's manual of
-`enable_tensor_float_32_execution` says, too)."""
+"""Compute capabilities of data centre and embedded GPUs with it: A100, Orin, H100 and H200, B200, B300. That TF32 is
+there from Ampere, 8.0, on, TensorFlow's manual of `enable_tensor_float_32_execution` says; which GPUs 8.0, 9.0, 10.0
+and 10.3 are, NVIDIA says in nvidia.github.io/TransformerEngine/support_matrix.html (its Transformer Engine).
+That 8.7 is Orin is not checked: NVIDIA's table of capabilities could not be opened in November 2026."""
 
 
 class Float32Products:
@@ -82,6 +83,8 @@ class Float32Products:
         if now_j is None:  # too short to be told apart: they spent no more than the model
             sums = [top.total_sum for top in tops]
             now_j, shares = together_j(sums), [one.share or 0.0 for one in sums]
+        if now_j is None:  # nor can the model be told from what is beside it: its part of the time is all there is
+            shares = [top.wall_s / max(run.report.run.wall_s, 1e-9) for top in tops]
         if not products or sum(shares) < LEAST_SHARE:
             return
         capability = str(tops[0].facts.get("compute_capability", ""))

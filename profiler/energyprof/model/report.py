@@ -157,6 +157,8 @@ class StageRow:
     wall_s: float
     self_wall_s: float
     cpu_s: float
+    """Inclusive on-CPU time of the threads its spans stand in; that of threads without spans (BLAS and OpenMP pools)
+    and of processes below it is not in it, though its energy has theirs."""
     self_energy: tuple[EnergyRow, ...]
     total_energy: tuple[EnergyRow, ...]
     self_sum: SumRow

@@ -53,7 +53,7 @@ def test_with_workers_all_of_the_wait_may_be_saved_else_what_the_loop_computes_m
         report = report_of(parts, {"loader": {"workers": workers}}, wall_s=90.0)
         (domain,) = report.domains
         report = replace(report, domains=(replace(domain, baseline_w=2.0),))
-        (finding,) = WaitingForLoader().find(FinishedRun(report))
+        (finding,) = WaitingForLoader().find(FinishedRun(report, lambda: _at_work(report, None)))
         return finding.saving_j
 
     assert saving_j(2) == pytest.approx((0.0, 120.0))
@@ -64,7 +64,7 @@ def test_where_idle_power_is_not_known_waiting_is_a_hint(sample: Any, report_of:
     report = report_of([sample.Part("loader", (3000.0,), kind="loader")], {})
     report = replace(report, domains=tuple(replace(row, baseline_w=None) for row in report.domains))
 
-    (finding,) = WaitingForLoader().find(FinishedRun(report))
+    (finding,) = WaitingForLoader().find(FinishedRun(report, lambda: _at_work(report, None)))
 
     assert finding.is_hint
 
