@@ -55,6 +55,23 @@ def test_parameters_tokens_and_bounds_of_utilisation_give_bounds_of_hours(capsys
     assert found["device_hours"]["high"] == pytest.approx(at_peak_h / 0.4)
 
 
+def test_the_type_of_numbers_chooses_the_peak(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--hardware", "h100-sxm", "--parameters", "1B", "--tokens", "0.1T", "--utilization", "40%")
+
+    half, single = (document(capsys, *words, *more) for more in ((), ("--dtype", "tf32")))
+
+    assert single["device_hours"]["value"] == pytest.approx(half["device_hours"]["value"] * 989 / 494.7)
+    assert (half["dtype"], single["dtype"]) == (None, "tf32")
+    assert "FLOP, in tf32" in estimate(capsys, *words, "--dtype", "tf32")[1]
+
+
+def test_a_type_that_would_change_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, err = estimate(capsys, "--hardware", "h100-sxm", "--hours", "2", "--dtype", "fp8")
+
+    assert status == 2
+    assert "--dtype says how long the operations take" in err
+
+
 def test_a_count_beside_the_power_of_everything_counts_for_the_rent(capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--watts", "900", "--hours", "3", "--count", "8", "--device-price", "2")
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from energyprof.cli.estimate_page import hardware_page
+from energyprof.cli.estimate_command import DTYPES as OFFERED
+from energyprof.cli.estimate_page import hardware_document, hardware_page
 from energyprof.errors import InputError
 from energyprof.footprint.accelerators import HIGHEST_OF_BOARD, Accelerator, find, read_table, shipped
+from energyprof.footprint.dtype_peaks import DTYPES, peak_flops, shipped_peaks
 
 
 @pytest.mark.parametrize("row", shipped(), ids=lambda row: row.name)
@@ -93,3 +97,27 @@ def test_figures_that_nobody_else_states_are_marked_as_not_checked() -> None:
     assert page["MI250X"].endswith(" *")
     assert page["B200"].endswith(" ^")
     assert page["A10"].endswith(" *^")
+
+
+def test_every_peak_of_a_type_is_that_of_a_known_accelerator_in_the_order_of_its_units() -> None:
+    table = {row.name: row for row in shipped()}
+
+    for name, peaks in shipped_peaks().items():
+        rising = [peaks[one] for one in ("fp32", "tf32") if one in peaks]
+        rising += [table[name].peak_flops, *(peaks[one] for one in ("fp8", "int8") if one in peaks)]
+        assert rising == sorted(rising), name
+    assert OFFERED == DTYPES
+
+
+def test_the_list_tells_the_peaks_of_other_types() -> None:
+    rows = {row["name"]: row["peak_flops_by_dtype"] for row in json.loads(hardware_document(shipped()))["accelerators"]}
+
+    assert rows["H100-SXM"] == {"fp32": 67e12, "tf32": 494.7e12, "fp8": 1979e12, "int8": 1979e12}
+    assert rows["TPUv4"] == {}
+
+
+def test_a_type_without_a_known_peak_is_asked_for() -> None:
+    assert peak_flops(find("H100-SXM", shipped()), "fp8") == 1979e12
+    assert peak_flops(find("A100-SXM", shipped()), "fp16") == 312e12
+    with pytest.raises(InputError, match="no peak of A100-SXM for fp8, only for fp32, tf32, bf16, fp16, int8"):
+        peak_flops(find("A100-SXM", shipped()), "fp8")

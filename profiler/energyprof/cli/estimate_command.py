@@ -19,6 +19,7 @@ examples:
   energyprof estimate --hardware H100-SXM --count 8 --hours 24 --region FR
   energyprof estimate --hardware H100-SXM --count 8 --hours 24 --device-price 2..4     its rent in the cloud, too
   energyprof estimate --hardware A100-SXM --parameters 7B --tokens 1T --utilization 40%
+  energyprof estimate --hardware H100-SXM --parameters 7B --tokens 1T --dtype fp8
   energyprof estimate --watts 1415.78 --hours 12 --pue 1.58 --carbon 432.7      as in Strubell et al. 2019
   energyprof estimate --device-watts 250 --cpu-watts 90 --dram-watts 20 --count 8 --hours 12
   energyprof estimate --hardware list             the accelerators it knows, with sources
@@ -28,6 +29,7 @@ energy = PUE * hours * (p_cpu + p_dram + g * p_gpu). Bounds may stand for a figu
 
 {HELP}"""
 PAPERS = ("strubell2019",)
+DTYPES = ("fp32", "tf32", "bf16", "fp16", "fp8", "int8")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--peak-tflops", type=positive, metavar="N", help="peak of one accelerator (default: the table's)"
     )
+    what.add_argument("--dtype", choices=DTYPES, help="numbers the peak is that of (default: those of 16 bits)")
     power = parser.add_argument_group("its power, in place of the table's")
     power.add_argument(
         "--watts", type=bounds, metavar="W", help="mean power of everything together, whatever the count"
@@ -93,6 +96,7 @@ def _content(args: argparse.Namespace) -> str:
         tokens=args.tokens,
         utilisation=args.utilization,
         peak_flops=None if args.peak_tflops is None else args.peak_tflops * 1e12,
+        dtype=args.dtype,
         system_w=args.watts,
         device_w=args.device_watts,
         cpu_w=args.cpu_watts or 0.0,

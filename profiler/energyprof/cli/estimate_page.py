@@ -9,6 +9,7 @@ from typing import Any
 from energyprof.cli.fitted_table import beside, fitted_table
 from energyprof.footprint import strubell, training
 from energyprof.footprint.accelerators import Accelerator
+from energyprof.footprint.dtype_peaks import shipped_peaks
 from energyprof.footprint.estimate import Estimate
 from energyprof.footprint.strubell import Reproduced
 from energyprof.model import amounts
@@ -20,8 +21,8 @@ from energyprof.model.range import Range
 SCHEMA = "energyprof-estimate/1"
 PROVENANCE = "estimated (model)"
 HARDWARE_KEY = (
-    "board: its rated power in W; TFLOP/s: its peak with numbers of 16 bits; W: mean power of one with its share of "
-    "the host, by which an estimate goes"
+    "board: its rated power in W; TFLOP/s: its peak with numbers of 16 bits, those of others are in --format json; W: "
+    "mean power of one with its share of the host, by which an estimate goes"
 )
 UNCHECKED_KEY = "* the board's, ^ the operations' figure was not found alike in public text of others: not checked"
 
@@ -52,6 +53,7 @@ def document(found: Estimate) -> str:
         "formula": "energy = PUE * duration * (p_cpu + p_dram + g * p_gpu)",
         "hardware": None if accelerator is None else {"name": accelerator.name, "source": accelerator.source},
         "count": found.count,
+        "dtype": described.dtype,
         "device_hours": range_document(found.work.device_hours),
         "hours": range_document(found.hours),
         "flops": found.work.flops,
@@ -134,12 +136,14 @@ def _unchecked(one: Accelerator) -> str:
 
 def hardware_document(table: Iterable[Accelerator]) -> str:
     """Return the table of accelerators as JSON."""
+    by_dtype = shipped_peaks()
     rows = [
         {
             "name": one.name,
             "year": one.year,
             "board_w": one.board_w,
             "peak_flops": one.peak_flops,
+            "peak_flops_by_dtype": by_dtype.get(one.name, {}),
             "power_w": range_document(one.power_w),
             "power_basis": one.power_basis,
             "usd_per_hour": one.usd_per_hour,
@@ -167,7 +171,9 @@ def _work_rows(found: Estimate) -> Iterable[tuple[str, str, str]]:
     if found.work.flops is not None and found.work.utilisation is not None:
         given = found.description.utilisation is not None
         basis = "as given" if given else training.UTILISATION_SOURCE
-        yield "operations", f"{found.work.flops:.3g} FLOP", "6 * parameters * tokens (arXiv 2001.08361)"
+        dtype = found.description.dtype
+        of_type = "" if dtype is None else f", in {dtype}"
+        yield "operations", f"{found.work.flops:.3g} FLOP{of_type}", "6 * parameters * tokens (arXiv 2001.08361)"
         yield "utilisation", amounts.with_bounds(found.work.utilisation, lambda part: f"{part * 100:.3g} %"), basis
         yield "duration", f"{amounts.count(found.hours)} h", f"with {found.count} of them at once"
     if found.count > 1:

@@ -8,6 +8,7 @@ from typing import Final
 from energyprof.errors import InputError
 from energyprof.footprint import training
 from energyprof.footprint.accelerators import Accelerator
+from energyprof.footprint.dtype_peaks import peak_flops
 from energyprof.footprint.footprint import ESTIMATED, footprint
 from energyprof.footprint.training import Work
 from energyprof.model.footprint_rows import Assumptions, FootprintRow
@@ -30,6 +31,8 @@ class Description:
     utilisation: Range | None = None
     """Of the peak, 0..1."""
     peak_flops: float | None = None
+    dtype: str | None = None
+    """Type of the numbers that the operations work on; None: one of 16 bits."""
     system_w: Range | None = None
     """Of everything together: p_cpu + p_dram + g * p_gpu."""
     device_w: Range | None = None
@@ -88,16 +91,28 @@ def _work(described: Description, count: int) -> Work:
         return training.given_hours(described.hours, count)
     if described.parameters is None or described.tokens is None:
         raise InputError("how long it runs is not known; give --hours, or --parameters and --tokens")
-    peak_flops = described.peak_flops or (described.accelerator and described.accelerator.peak_flops)
-    if not peak_flops:
+    peak = described.peak_flops or _table_peak_flops(described)
+    if not peak:
         raise InputError("the accelerator's speed is not known; give --hardware (list: all) or --peak-tflops")
+    if described.peak_flops and described.dtype is not None:
+        raise InputError("--dtype chooses the table's peak, and --peak-tflops gives another; leave out one of them")
     flops = training.training_flops(described.parameters, described.tokens)
-    return training.of_operations(flops, peak_flops, described.utilisation or training.UTILISATION)
+    return training.of_operations(flops, peak, described.utilisation or training.UTILISATION)
+
+
+def _table_peak_flops(described: Description) -> float | None:
+    if described.accelerator is None:
+        return None
+    return peak_flops(described.accelerator, described.dtype or "bf16")
 
 
 def _refuse_unused(described: Description) -> None:
     """Refuse what changes nothing once the hours are given: whoever says it expects that it does."""
-    for option, figure in (("--utilization", described.utilisation), ("--peak-tflops", described.peak_flops)):
+    for option, figure in (
+        ("--utilization", described.utilisation),
+        ("--peak-tflops", described.peak_flops),
+        ("--dtype", described.dtype),
+    ):
         if figure is not None:
             raise InputError(
                 f"{option} says how long the operations take, and --hours says that already; leave out one of them"
