@@ -12,7 +12,7 @@ import pytest
 
 from energyprof.cli import compare_command, sweep_command, swept_ways
 from energyprof.cli.repeated_runs import without
-from energyprof.cli.sweep_command import planned, ways_of
+from energyprof.cli.sweep_plan import planned, time_left, ways_of
 from energyprof.errors import InputError
 
 SERVER = """
@@ -275,7 +275,7 @@ def test_values_of_any_letters_reach_the_program_and_stay_on_one_line(place: Any
     given = [json.loads(line) for line in done.stdout.decode().splitlines() if line.startswith("[")]
     assert sorted(given) == sorted(["--word", value] for value in values)
     assert all(line.startswith("energyprof: ") for line in done.stderr.decode().splitlines())
-    assert len(done.stderr.decode().splitlines()) == len(values)
+    assert len(done.stderr.decode().splitlines()) == 1 + len(values)
 
 
 def test_a_recording_is_no_repeat_of_itself(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_ways_that_differ_in_what_no_file_name_has_keep_files_of_their_own(one: 
 
 def test_ways_of_a_sweep_are_called_as_they_were_swept_and_counted_as_numbers(tmp_path: Path) -> None:
     swept = [f"batch={batch},model={model}" for batch in ("1", "4", "16") for model in ("a/b 'x'", "n" * 130)]
-    swept_ways.write_names(tmp_path, {swept_ways.file_name(name): name for name in swept})
+    swept_ways.write_names(tmp_path, {swept_ways.file_name(name): name for name in swept}, ["s.py"])
     for name in reversed(swept):
         for number in (2, 10, 1):
             (tmp_path / f"{swept_ways.file_name(name)}-run{number}.eprof").touch()
@@ -316,8 +316,8 @@ def test_ways_of_a_sweep_are_called_as_they_were_swept_and_counted_as_numbers(tm
 
 
 def test_names_of_one_sweep_stay_when_another_is_added(tmp_path: Path) -> None:
-    swept_ways.write_names(tmp_path, {"a": "a of old"})
-    swept_ways.write_names(tmp_path, {"b": "b of new"})
+    swept_ways.write_names(tmp_path, {"a": "a of old"}, ["s.py"])
+    swept_ways.write_names(tmp_path, {"b": "b of new"}, ["s.py"])
 
     assert swept_ways.names_in(tmp_path) == {"a": "a of old", "b": "b of new"}
 
@@ -345,6 +345,6 @@ def test_numbers_in_values_are_ordered_by_what_they_are_worth() -> None:
 
 
 def test_time_left_is_told_once_a_run_has_shown_how_long_it_takes() -> None:
-    assert sweep_command.time_left([], 6) == ""
-    assert sweep_command.time_left([10.0, 20.0], 6) == " (about 60 s left)"
-    assert sweep_command.time_left([60.0], 6) == " (about 5 min left)"
+    assert time_left([], 6) == ""
+    assert time_left([10.0, 20.0], 6) == " (about 60 s left)"
+    assert time_left([60.0], 6) == " (about 5 min left)"

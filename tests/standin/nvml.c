@@ -20,7 +20,7 @@
 
 enum { GPUS = 16, MIGS = 8, STEPS = 8192, FAULTS = 64, PROCESSES = 16, CALLS = 32, TEXT = 96, SAMPLES = 120 };
 enum call { INIT, SHUTDOWN, COUNT, HANDLE, NAME, UUID, ARCHITECTURE, ENERGY, USAGE, FIELDS, INSTANT, AVERAGE, MODULE,
-            BUFFER, LIMIT, CLOCKS, TEMPERATURE, UTILIZATION, PROCESS, MIG };
+            BUFFER, LIMIT, SET_LIMIT, CLOCKS, TEMPERATURE, UTILIZATION, PROCESS, MIG };
 enum kind { FAIL, SPIKE, FREEZE, RESTART };
 enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7,
        DRIVER_NOT_LOADED = 9 };
@@ -343,6 +343,16 @@ int nvmlDeviceGetPowerManagementLimitConstraints(void *device, unsigned *least, 
     ENTER(LIMIT);
     if (!g->most_mw) return NOT_SUPPORTED;
     *least = (unsigned)g->most_mw / 4, *most = (unsigned)g->most_mw;
+    return SUCCESS;
+}
+
+int nvmlDeviceGetPowerManagementLimit(void *device, unsigned *limit) { return nvmlDeviceGetEnforcedPowerLimit(device, limit); }
+
+/* Whole watts, as boards have it; what it does to the power is up to the programs of the tests. */
+int nvmlDeviceSetPowerManagementLimit(void *device, unsigned limit) {
+    ENTER(SET_LIMIT);
+    if (limit < g->most_mw / 4 || limit > g->most_mw) return INVALID_ARGUMENT;
+    g->limit_mw = limit / 1000 * 1000;
     return SUCCESS;
 }
 

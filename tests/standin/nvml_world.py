@@ -34,7 +34,7 @@ NAME = "libnvidia-ml.so.1"
 CALLS = (
     *("init", "shutdown", "count", "handle", "name", "uuid", "architecture"),
     *("energy", "usage", "fields", "instant", "average", "module", "buffer"),
-    *("limit", "clocks", "temperature", "utilization", "process", "mig"),
+    *("limit", "set_limit", "clocks", "temperature", "utilization", "process", "mig"),
 )
 FAIL, SPIKE, FREEZE, RESTART = range(4)
 NOT_SUPPORTED, NO_PERMISSION, NOT_FOUND, DRIVER_NOT_LOADED, TIMEOUT = 3, 4, 6, 9, 10
@@ -200,6 +200,10 @@ class NvmlWorld:
             watts * max(0, min(end_ns, until_ns) - max(start_ns, t_ns)) * 1e-9
             for (t_ns, watts), until_ns in zip(steps, ends, strict=True)
         )
+
+    def limit_w(self, gpu: int) -> float:
+        """Return the power limit that a GPU is held at."""
+        return float(self._world.gpu[gpu].limit_mw) / 1000
 
     def processes(self, gpu: int, *using: tuple[int, int]) -> None:
         """State which processes use a GPU: (pid, per cent of its multiprocessors)."""

@@ -23,6 +23,7 @@ from energyprof.interfaces import Part, ReadFailure, Reading, SourceContext
 from energyprof.model.domain import Domain
 
 if TYPE_CHECKING:
+    from energyprof.limit_doors import PowerLimit
     from energyprof_plugins.power.nvml_architecture import ChannelName
     from energyprof_plugins.power.nvml_gpu import GpuPart
     from energyprof_plugins.power.nvml_kept import KeptSamples
@@ -85,6 +86,16 @@ class Nvml:
     def read(self) -> Iterable[Reading | ReadFailure]:
         """Read one GPU after the other, for those who do not read the parts."""
         return [answer for part in self._parts for answer in part.read()]
+
+    def power_limits(self, context: SourceContext) -> Sequence[PowerLimit]:
+        """Return the power limits of the GPUs that the program can use."""
+        from energyprof_plugins.power.nvml_library import open_library
+        from energyprof_plugins.power.nvml_limits import limits_of
+
+        if self._nvml is None:
+            self._nvml = open_library(context)
+        gpus, self.remarks = self._chosen()
+        return limits_of(self._nvml, gpus)
 
     def close(self) -> None:
         """Leave the driver alone."""

@@ -12,6 +12,7 @@ from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof_plugins.power.rapl_access import DEAD_PLATFORM, why_no_zones, why_unreadable
 from energyprof_plugins.power.rapl_domains import PERIOD_NS, cpu_facts, gain_error, parent_of
+from energyprof_plugins.power.rapl_limits import PackageLimit, limits_below
 from energyprof_plugins.power.rapl_zones import Zone, find_zones
 from energyprof_plugins.power.sysfs_number import Fault, OpenFile, ReadAt, SysfsNumber, answer
 
@@ -65,6 +66,10 @@ class Rapl:
     def read(self) -> Iterable[Reading | ReadFailure]:
         """Read every counter."""
         return [answer(id_, counter.read()) for id_, counter in self._counters]
+
+    def power_limits(self, context: SourceContext) -> Sequence[PackageLimit]:
+        """Return the power limits of the packages."""
+        return limits_below(context.root, self._open_file)
 
     def close(self) -> None:
         """Close the counters."""

@@ -28,8 +28,9 @@ Runs of one NAME are repeats of one way; without a name it is that of the sweep,
 Repeat each way at least twice: the spread between its runs says which difference may be chance. A program counts its
 work with energyprof.units("request") and tells how good it came out with energyprof.metric("accuracy", 0.93).
 
-Power limits of a GPU are the machine's, and energyprof sets none: nvidia-smi -q -d POWER shows the limit, its range and
-its default, sudo nvidia-smi -pl WATTS sets it. Set it, record a run, set the next; put the default back at the end.
+Power limits: energyprof sweep --power-limit sets them and puts them back, which takes root. Without it they can be set
+by hand: nvidia-smi -q -d POWER shows limit, range and default of a GPU, sudo nvidia-smi -pl WATTS sets it. Set it,
+record a run, set the next; put the first back at the end.
 Two machines, such as a laptop and one in a cloud: laptop=a.eprof cloud=b.eprof. Where their sensors see different parts
 of the machine, that is said, for then the joules are not those of like things.
 """

@@ -14,6 +14,7 @@ from typing import NamedTuple, TextIO
 
 from energyprof.cli import terminal
 from energyprof.cli.footprint_options import assumptions_of
+from energyprof.cli.termination import Terminated
 from energyprof.errors import InputError
 from energyprof.launch.environment import SERIES
 from energyprof.model.footprint_rows import Assumptions
@@ -104,7 +105,9 @@ def record(
     )
     try:
         return process.wait()
-    except KeyboardInterrupt:  # it has it from the terminal too; a part of a run is none to be compared
+    except KeyboardInterrupt as stop:  # it has it from the terminal too; a part of a run is none to be compared
+        if isinstance(stop, Terminated):
+            process.terminate()
         process.wait()
         path.unlink(missing_ok=True)
         raise

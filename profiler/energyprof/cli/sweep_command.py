@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-import random
+import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from energyprof.assumptions import SETTINGS
 from energyprof.cli.compare_command import add_wishes
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
+from energyprof.cli.held_limits import HeldLimits, limit_wish
 from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, new_series, pause, print_table, record
-from energyprof.cli.swept_ways import file_name, write_names
-from energyprof.errors import InputError
+from energyprof.cli.sweep_plan import Way, counted, is_done, listed, mark_of, planned, time_left, visible, ways_of
+from energyprof.cli.swept_ways import file_name, program_in, write_names
+from energyprof.cli.termination import Terminated, raised_signals
+from energyprof.errors import InputError, SourceError
 from energyprof.launch.environment import SERIES
 from energyprof.model.shell import in_shell
 
@@ -28,13 +30,31 @@ examples:
   energyprof sweep --set n=8,64 serve.py --size={n} --fast    {n} says where it goes
   energyprof sweep --env OMP_NUM_THREADS=1,2 train.py         by environment
   energyprof sweep --set bits=8,32 --repeats 5 --metric accuracy train.py
+  sudo energyprof sweep --power-limit 150,200,250 train.py    each GPU held at so many watts
   energyprof compare sweep-serve/                             the table once more
 
 Every way is run once before any is run again, each time in another order, so that a machine that warms up or slows down
 decides nothing. What was recorded stays in the folder; --resume goes on where a sweep was stopped.
+
+A power limit is the machine's, for all who use it. Nothing but --power-limit touches one; it is put back as it was
+found when the sweep ends, also by Ctrl-C or a signal. GPUs are limited through NVML, Intel processors through
+/sys/class/powercap: cpu=15,28 holds all packages at 15 and at 28 W, their short-term limit too where it is higher.
 """
 _WITH_VALUE = frozenset(
-    {"--set", "--env", "--repeats", "--cool-down", "--seed", "-o", "--output", "--unit", "--metric", "-f", "--format"}
+    {
+        "--set",
+        "--env",
+        "--power-limit",
+        "--repeats",
+        "--cool-down",
+        "--seed",
+        "-o",
+        "--output",
+        "--unit",
+        "--metric",
+        "-f",
+        "--format",
+    }
     | {f"--{name}" for name in SETTINGS}
 )
 
@@ -55,6 +75,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--env", metavar="NAME=A,B,...", action="append", default=[], type=_values, help="values of a variable"
     )
+    parser.add_argument(
+        "--power-limit",
+        metavar="[DEVICE=]W,W,...",
+        type=limit_wish,
+        help="watts to hold devices at (needs root): gpu, gpu:0, cpu; else the GPUs, or without one the processors",
+    )
     parser.add_argument("--repeats", type=count, default=3, metavar="N", help="runs of each way (default: 3)")
     parser.add_argument(
         "--cool-down",
@@ -66,6 +92,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the order of runs (default: 0)")
     parser.add_argument("-o", "--output", metavar="FOLDER", help="default: sweep-SCRIPT in this folder")
     parser.add_argument("--resume", action="store_true", help="keep what the folder has, and run what is missing")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print what would be run, in which order, and run nothing"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but the table and errors")
     parser.add_argument(
         "-f",
@@ -81,114 +110,89 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One combination of values."""
-
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str]
-
-
 def run(args: argparse.Namespace) -> int:
     """Run all, print the table; 1 if a run failed, 130 if it was interrupted, 0 or an error's own status else."""
-    assumptions = assumptions_of(args)
-    ways = ways_of(args.set, args.env, args.command)
+    assumptions, wish = assumptions_of(args), args.power_limit
+    ways = ways_of(args.set, args.env, args.command, wish.limits_w if wish else ())
     folder = Path(args.output or f"sweep-{_script_of(args.command)}")
     plan = [
         (way, folder / f"{file_name(way.name)}-run{number}.eprof")
         for number, way in planned(ways, args.repeats, args.seed)
     ]
-    _prepare(folder, plan, args.resume)
     failed: list[str] = []
-    took_s: list[float] = []
-    status, series = 0, new_series()
     try:
-        missing = [(at, way, path) for at, (way, path) in enumerate(plan, 1) if not path.exists()]
-        for at, way, path in missing:
+        with raised_signals(), HeldLimits(wish) if wish else nullcontext() as limits:
+            said = [counted(plan, folder, args.cool_down)]
+            if limits:
+                said.append(f"power limit of {limits.said()}; put back at the end")
+            if args.dry_run:
+                print("\n".join([*said, *listed(plan)]))
+                return 0
+            _prepare(folder, plan, args.resume, args.command)
             if not args.quiet:
-                left = time_left(took_s, len(missing))
-                print(f"energyprof: {at}/{len(plan)} {_visible(way.name)} -> {path}{left}", file=sys.stderr, flush=True)
-            start_s = time.monotonic()
-            time.sleep(args.cool_down)
-            varied = ",".join(f"{name}={value}" for name, value in way.environment.items())
-            code = record(
-                way.command,
-                path,
-                {**way.environment, SERIES: f"{series} {varied}"},
-                keeps_stdout=args.format == "table",
-            )
-            if code:
-                failed.append(f"{_visible(way.name)} ended with status {code}")
-            took_s.append(time.monotonic() - start_s)
-            if code and not path.exists():  # it could not even be started, and neither will the others be
-                status = code
-                break
-    except KeyboardInterrupt:
-        status = 130
-        print(f"energyprof: interrupted; go on with --resume -o {in_shell(str(folder))}", file=sys.stderr)
+                print(*(f"energyprof: {line}" for line in said), sep="\n", file=sys.stderr, flush=True)
+            status = _record_missing(plan, args, limits, failed)
+    except KeyboardInterrupt as stop:
+        status = 128 + (stop.number if isinstance(stop, Terminated) else signal.SIGINT)
+        print(f"energyprof: interrupted; {_kept(plan, args.asked)}", file=sys.stderr)
+    except SourceError as error:  # of a power limit; what was done before it is as good as ever
+        if not any(is_done(path) for _, path in plan):
+            raise
+        status = error.exit_code
+        print(f"energyprof: {error}", file=sys.stderr)
     for line in failed:
         print(f"energyprof: {line}", file=sys.stderr)
-    done = [(way.name, path) for way in ways for other, path in plan if other is way and path.exists()]
+    done = [(way.name, path) for way in ways for other, path in plan if other is way and is_done(path)]
     if len(done) > 1:
         print_table(done, Wishes(args.unit, args.metric, args.lower_is_better, assumptions, args.format), sys.stdout)
     return status or (1 if failed else 0)
 
 
-def ways_of(
-    settings: Sequence[tuple[str, Sequence[str]]],
-    variables: Sequence[tuple[str, Sequence[str]]],
-    command: Sequence[str],
-) -> list[Way]:
-    """Return all combinations; a setting replaces `{name}` in the arguments, else it is added as `--name value`."""
-    words = list(command[1:]) if command[:1] == ["--"] else list(command)
-    if not words or words == ["-m"]:
-        raise InputError("no script to run; try: energyprof sweep --set batch=1,4 serve.py")
-    if not settings and not variables:
-        raise InputError("nothing is varied; say what is, with --set batch=1,4,16 or --env OMP_NUM_THREADS=1,2")
-    names = [name for name, _ in (*settings, *variables)]
-    if len(set(names)) < len(names):
-        raise InputError("a name is varied twice; give all of its values at once: --set batch=1,4,16")
-    ways = []
-    for values in itertools.product(*(values for _, values in (*settings, *variables))):
-        chosen = dict(zip(names, values, strict=True))
-        own = {name: chosen[name] for name, _ in settings}
-        ways.append(
-            Way(
-                name=",".join(f"{name}={value}" for name, value in chosen.items()),
-                command=tuple(_filled(words, own)),
-                environment={name: chosen[name] for name, _ in variables},
-            )
-        )
-    return ways
+def _record_missing(
+    plan: Sequence[tuple[Way, Path]], args: argparse.Namespace, limits: HeldLimits | None, failed: list[str]
+) -> int:
+    """Record the runs that are not there, and add to `failed` a line for each that did; a status if none can start."""
+    took_s: list[float] = []
+    series = new_series()
+    missing = [(at, way, path) for at, (way, path) in enumerate(plan, 1) if not is_done(path)]
+    for at, way, path in missing:
+        if not args.quiet:
+            left = time_left(took_s, len(missing))
+            print(f"energyprof: {at}/{len(plan)} {visible(way.name)} -> {path}{left}", file=sys.stderr, flush=True)
+        start_s = time.monotonic()
+        if limits and way.limit_w is not None:
+            limits.hold(way.limit_w)
+        time.sleep(args.cool_down)
+        environment = {**way.environment, SERIES: f"{series} {way.varied}"}
+        with _marked(path):
+            code = record(way.command, path, environment, keeps_stdout=args.format == "table")
+        if code:
+            failed.append(f"{visible(way.name)} ended with status {code}")
+        took_s.append(time.monotonic() - start_s)
+        if code and not path.exists():  # it could not even be started, and neither will the others be
+            return code
+    return 0
 
 
-def _filled(words: Sequence[str], values: Mapping[str, str]) -> list[str]:
-    text = list(words)
-    for name, value in values.items():
-        place = f"{{{name}}}"
-        if any(place in word for word in text[1:]):
-            text = [text[0], *(word.replace(place, value) for word in text[1:])]
-        else:
-            text += [f"-{name}" if len(name) == 1 else f"--{name}", value]
-    return text
+@contextmanager
+def _marked(path: Path) -> Iterator[None]:
+    """Have a recording marked as one that is not done; what of it was cut off before gives way."""
+    path.unlink(missing_ok=True)
+    mark_of(path).touch()
+    try:
+        yield
+    finally:
+        mark_of(path).unlink(missing_ok=True)
 
 
-def time_left(took_s: Sequence[float], runs: int) -> str:
-    """Return how long the rest of `runs` takes if it goes on as so far, pauses included; nothing before the first."""
-    if not took_s:
-        return ""
-    left_s = (runs - len(took_s)) * sum(took_s) / len(took_s)
-    return f" (about {left_s:.0f} s left)" if left_s < 90 else f" (about {left_s / 60:.0f} min left)"
+def _kept(plan: Sequence[tuple[Way, Path]], asked: Sequence[str]) -> str:
+    there = sum(is_done(path) for _, path in plan)
+    words = asked if "--resume" in asked else ["--resume", *asked]
+    kept = f"{there} of {len(plan)} runs {'is' if there == 1 else 'are'} done and kept"
+    return f"{kept}; go on with: energyprof sweep {' '.join(map(in_shell, words))}"
 
 
-def planned(ways: Sequence[Way], repeats: int, seed: int) -> list[tuple[int, Way]]:
-    """Return the number of the repeat and the way of every run: each way once in every round, in another order."""
-    chance = random.Random(seed)
-    return [(number, way) for number in range(1, repeats + 1) for way in chance.sample(list(ways), len(ways))]
-
-
-def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool) -> None:
+def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool, command: Sequence[str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -199,15 +203,16 @@ def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool) -
             f"{folder} has {len(there)} runs already; keep them and run what is missing with --resume, or choose "
             "another place with -o"
         )
+    swept = program_in(folder)
+    if there and swept not in ([], list(command)):
+        raise InputError(
+            f"the runs in {folder} are of {' '.join(map(in_shell, swept))}, and would be compared with those of "
+            "another program; choose another place with -o"
+        )
     try:
-        write_names(folder, {file_name(way.name): way.name for way, _ in plan})
+        write_names(folder, {file_name(way.name): way.name for way, _ in plan}, command)
     except OSError as error:
         raise InputError(f"{folder} cannot be written ({error.strerror}); choose another place with -o") from error
-
-
-def _visible(name: str) -> str:
-    """Return a way's name on one line, without what a terminal would obey."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in name)
 
 
 def _script_of(command: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -35,10 +35,13 @@ def file_name(name: str) -> str:
     return f"{safe[: LONGEST - _DIGEST - 1]}-{digest}"
 
 
-def write_names(folder: Path, names: Mapping[str, str]) -> None:
-    """Write down the names of ways by the beginnings of their files, beside those that are there; raises OSError."""
+def write_names(folder: Path, names: Mapping[str, str], program: Sequence[str]) -> None:
+    """Write down the names of ways by the beginnings of their files, beside those that are there; raises OSError.
+
+    `program` is what they are ways to run, as it was typed.
+    """
     known = {**names_in(folder), **names}
-    text = json.dumps({"schema": SCHEMA, "ways": known}, indent=1)
+    text = json.dumps({"schema": SCHEMA, "program": list(program), "ways": known}, indent=1)
     (folder / LIST).write_text(f"{text}\n", encoding="ascii")
 
 
@@ -50,6 +53,15 @@ def names_in(folder: Path) -> dict[str, str]:
         return {str(stem): str(name) for stem, name in ways.items()}
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return {}
+
+
+def program_in(folder: Path) -> list[str]:
+    """Return what the folder has runs of, as it was typed; nothing where its list does not tell."""
+    try:
+        content = json.loads((folder / LIST).read_text(encoding="ascii"))
+        return [str(word) for word in content["program"]] if content["schema"] == SCHEMA else []
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
 
 
 def way_of(path: Path, names: Mapping[str, str]) -> str:
