@@ -75,12 +75,15 @@ class Lines:
 
 
 @stage("read")
-def read(count: int) -> list[tuple[str, int]]:
-    """Return `count` first lines of docstrings in random order, as many of each family, with its index."""
+def read(count: int, places_of_each: int | None = None) -> list[tuple[str, int]]:
+    """Return `count` first lines of docstrings in random order, as many of each family, with its index.
+
+    Of each family the first so many places are read, or all of them.
+    """
     library = Path(sysconfig.get_paths()["stdlib"])
     found = []
     for index, places in enumerate(FAMILIES.values()):
-        texts = sorted({text for place in places.split() for text in first_lines(library / place)})
+        texts = sorted({text for place in places.split()[:places_of_each] for text in first_lines(library / place)})
         random.shuffle(texts)
         found += [(text, index) for text in texts[: count // len(FAMILIES)]]
     random.shuffle(found)
@@ -222,7 +225,7 @@ def main() -> None:
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.CRITICAL)
 
-    texts = read(count=24 if args.quick else 160)
+    texts = read(24, places_of_each=1) if args.quick else read(160)
     model, tokenizer = load()
     lines = tokenize(texts, tokenizer)
     aside = len(lines) // 2

@@ -47,12 +47,15 @@ class AreaNet(nn.Module):
         return self.areas((hidden * weights).sum(1) / weights.sum(1))
 
 
-def read() -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
-    """Return docstrings with the index of their area, in the same order each time: to learn from, and a fifth aside."""
+def read(places_of_each: int | None = None) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
+    """Return docstrings with the index of their area, in the same order each time: to learn from, and a fifth aside.
+
+    Of each area the first so many places are read, or all of them.
+    """
     library = Path(sysconfig.get_paths()["stdlib"])
     found = []
     for index, places in enumerate(AREAS.values()):
-        texts = {text for place in places.split() for text in docstrings(library / place)}
+        texts = {text for place in places.split()[:places_of_each] for text in docstrings(library / place)}
         found += [(text, index) for text in sorted(texts)]
     random.Random(7).shuffle(found)
     aside = len(found) // 5

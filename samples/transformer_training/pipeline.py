@@ -49,12 +49,15 @@ class Batch:
 
 
 @stage("read")
-def read(count: int) -> list[tuple[str, int]]:
-    """Return `count` docstrings of functions and classes in random order, as many of each area, with its index."""
+def read(count: int, places_of_each: int | None = None) -> list[tuple[str, int]]:
+    """Return `count` docstrings of functions and classes in random order, as many of each area, with its index.
+
+    Of each area the first so many places are read, or all of them.
+    """
     library = Path(sysconfig.get_paths()["stdlib"])
     found = []
     for index, places in enumerate(AREAS.values()):
-        texts = sorted({text for place in places.split() for text in docstrings(library / place)})
+        texts = sorted({text for place in places.split()[:places_of_each] for text in docstrings(library / place)})
         random.shuffle(texts)
         found += [(text, index) for text in texts[: count // len(AREAS)]]
     random.shuffle(found)
@@ -141,7 +144,7 @@ def main() -> None:
     torch.manual_seed(7)
     torch.set_num_threads(1)
 
-    texts = read(count=24 if args.quick else 240)
+    texts = read(24, places_of_each=1) if args.quick else read(240)
     model, tokenizer = load()
     batches = tokenize(texts, tokenizer, size=8)
     aside = 1 if args.quick else len(batches) // 4
