@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from energyprof_plugins.exporters.diagram.fold import fold
+from energyprof_plugins.exporters.diagram.fold import fold, short_name
+from energyprof_plugins.exporters.diagram.stacks import Group
 from energyprof_plugins.exporters.diagram.wishes import Wishes
 
 
@@ -75,6 +76,22 @@ def test_layers_that_were_not_recorded_are_a_note_on_the_layer_that_has_their_en
     assert folded.box(1).unrecorded == ["0 Linear", "1 Linear"]
     assert folded.box(1).short_name == "net.0"
     assert_totals_add_up(folded)
+
+
+@pytest.mark.parametrize(
+    ("around", "name", "short"),
+    [
+        ("Gpt.blocks.*.attention", "Gpt.blocks.0.attention.qkv", "blocks.0.attention.qkv"),
+        ("Gpt.blocks.*.attention", "Gpt.blocks.*.attention.out", "out"),
+        ("Gpt.blocks.*", "Gpt.blocks.12", "Gpt.blocks.12"),
+        ("Gpt.blocks", "Gpt.blocks.12", "blocks.12"),
+        ("Gpt.blocks", "Gpt.head", "Gpt.head"),
+    ],
+)
+def test_dear_layer_of_a_stack_is_told_with_its_number_and_what_follows(around, name, short):
+    outer, own = Group([0], around, None, 0, 0), Group([1], name, 0, 0, 0)
+
+    assert short_name(own, [outer, own]) == short
 
 
 def test_like_siblings_become_a_stack_and_a_dear_one_stays_out(sample):

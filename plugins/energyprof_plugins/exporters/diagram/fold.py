@@ -203,11 +203,16 @@ def _wait(report: Report, nearest: dict[int | None, int | None], place_of: dict[
 
 def short_name(one: Group, groups: Sequence[Group]) -> str:
     """Return a module's name without what it repeats of the module around it, but for what only has a number."""
-    above = None if one.parent is None else groups[one.parent].name
-    if not above or not one.name.startswith(f"{above}."):
+    above = "" if one.parent is None else groups[one.parent].name
+    around, parts = above.split("."), one.name.split(".")
+    pairs = list(zip(around, parts, strict=False))
+    if not above or len(parts) <= len(around) or any(outer not in {"*", inner} for outer, inner in pairs):
         return one.name
-    own = one.name[len(above) + 1 :]
-    return f"{above.rpartition('.')[2]}.{own}" if own == "*" or own.isdigit() else own
+    apart = next((at for at, (outer, inner) in enumerate(pairs) if outer != inner), None)
+    if apart is not None:  # one of many that are drawn as one around it: its number says which
+        return ".".join(parts[max(apart - 1, 0) :])
+    own = ".".join(parts[len(around) :])
+    return f"{around[-1]}.{own}" if own == "*" or own.isdigit() else own
 
 
 def module_class(rows: Sequence[StageRow]) -> str:
