@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -27,7 +27,6 @@ from energyprof.probe.remarks import remarks
 
 # A run that shows nothing waits for nothing of a report.
 if TYPE_CHECKING:
-    from energyprof.graph.calls import Call
     from energyprof.model.attribution import Attribution
     from energyprof.model.budget import Limit, Ruling
     from energyprof.model.call_tree import CallTree
@@ -37,11 +36,9 @@ if TYPE_CHECKING:
     from energyprof.model.history import PowerHistory
     from energyprof.model.power_series import PowerSeries
     from energyprof.model.report import LayerPhase, Report
-    from energyprof.model.span import Stage
     from energyprof.model.trace import Trace
     from energyprof.model.variants import Variants
     from energyprof.model.view import View
-    from energyprof.report.function_level import CallRow
 
 Progress = Callable[[float], None]
 
@@ -170,7 +167,8 @@ class Run:
         """Return the report of a part of the run, or in another detail; raises InputError for what it has not."""
         from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
         from energyprof.graph.build import build_graph
-        from energyprof.graph.calls import call_tree, calls_between
+        from energyprof.graph.call_choice import way_rows
+        from energyprof.graph.calls import call_rows, call_tree
         from energyprof.graph.choose import choose_domains, choose_stages
         from energyprof.report.build import build_report
         from energyprof.report.function_level import at_function_level
@@ -198,7 +196,8 @@ class Run:
         if view.level != "function" or attribution.functions is None:
             return report
         tree = call_tree(self.trace.stacks, domains, attribution)
-        return at_function_level(report, _call_rows(tree, calls_between(tree), grouping.stages))
+        ways = None if view.functions is None else way_rows(tree, view.functions, grouping.stages)
+        return at_function_level(report, call_rows(tree, grouping.stages), ways)
 
     def _folded(self, report: Report) -> Report:
         """Return a report of this run with what trials do alike as one stage; what is told of single ones stays."""
@@ -218,6 +217,20 @@ class Run:
             costliest_path=shown.costliest_path,
             waits=shown.waits,
         )
+
+    @property
+    def knows_functions_only(self) -> bool:
+        """Return whether nothing in it has a name but its sampled functions: no stage, no layer."""
+        stages = self._facts.stages
+        return len(stages) == 1 and stages[0].kind == "program" and self.attribution.functions is not None
+
+    def _drawn(self, report: Report, nodes: int) -> Report:
+        """Return a report of this run as a diagram of about so many boxes shows it."""
+        from energyprof.model.view import View
+
+        if not self.knows_functions_only:
+            return self._folded(report)
+        return self.view(View(level="function", functions=max(nodes - 1, 1)))
 
     @cached_property
     def call_tree(self) -> CallTree | None:
@@ -274,6 +287,7 @@ class Run:
             calls=lambda: self.call_tree,
             history=lambda: self.history,
             folded=self._folded,
+            drawn=self._drawn,
             options=options or {},
         )
         return exporter(name).render(self.report(), context)
@@ -283,15 +297,6 @@ def rendered(report: Report, name: str, run: str = "", folded: Callable[[Report]
     """Return a report in a format that needs nothing else but `folded`; `run` is the file it is of, where known."""
     content = exporter(name).render(report, RenderContext(folded=folded, options={"run": run} if run else {}))
     return content if isinstance(content, str) else content.decode()
-
-
-def _call_rows(tree: CallTree, calls: Iterable[Call], stages: tuple[Stage, ...]) -> Iterator[CallRow]:
-    from energyprof.report.function_level import CallRow
-
-    names = [(function.name, function.file, function.line) for function in tree.functions]
-    for call in calls:
-        stage = stages[call.stage].id if call.stage >= 0 else None
-        yield CallRow(stage, names[call.caller], names[call.callee], call.energy_uj / 1e6, call.samples)
 
 
 def draw_graph(name: str, report: Report, options: dict[str, str], comparison: Comparison | None = None) -> str | bytes:

@@ -78,8 +78,8 @@ def _source(report: Report, context: RenderContext) -> str:
     given = context.options.get("source")
     if given:
         return given
-    report = context.folded(report)
     wishes = Wishes.of(context.options)
+    report = context.drawn(report, wishes.room)
     if context.comparison is not None:
         return changes_drawing(report, context.comparison, wishes)
     return drawing(report, wishes)

@@ -13,6 +13,7 @@ from energyprof.interfaces import RenderContext
 from energyprof.model.footprint_text import footprint_sentences
 from energyprof.model.report import Report, StageRow
 from energyprof_plugins.exporters.account import Known, counted_domains, covered_text, is_stage, known, ledger, sum_word
+from energyprof_plugins.exporters.console.verdict import function_sentence
 from energyprof_plugins.exporters.figures import (
     half_width,
     joules,
@@ -85,7 +86,8 @@ def _heading(report: Report) -> str:
     covered = covered_text(report)
     said = f"\n\n{plain(covered)}" if covered and whole.energy_j is not None else ""
     line = " \u00b7 ".join(facts)
-    return f"### Energy of {code(program_name(run.command))}\n\n{line}{said}"
+    known = f"\n\n{plain(function_sentence(report))}" if function_sentence(report) else ""
+    return f"### Energy of {code(program_name(run.command))}\n\n{line}{said}{known}"
 
 
 def _stages(report: Report) -> list[str]:

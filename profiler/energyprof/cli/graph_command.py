@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Draw the diagram and say where it is; 0, or an error's own status."""
-    view, options = as_view(args), as_options(args)
+    options = as_options(args)
     path = resolve_run(args.run)
     output = Path(args.output) if args.output else default_output(path, "svg")
     suffix = output.suffix.lower().removeprefix(".")
@@ -57,7 +57,13 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"only SVG has a dark theme, {output} has none; write FILE.svg, or leave out --theme")
     from energyprof.run import compare_reports, load
 
-    report = load(path).view(view)
+    shown = load(path)
+    if args.diff is None:
+        is_pictured = suffix in DRAWN | {"dot"}
+        view = as_view(args, "function" if shown.knows_functions_only else "layer", is_pictured=is_pictured)
+    else:
+        view = as_view(args)
+    report = shown.view(view)
     before = None if args.diff is None else load(resolve_run(args.diff)).view(view)
     comparison = None if before is None else compare_reports(before, report)
     print(draw(report, output, options, comparison))

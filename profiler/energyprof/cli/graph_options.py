@@ -6,8 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from energyprof.model.view import View
+    from energyprof.model.view import Level, View
 
+NODES = 40
+"""Boxes of a diagram where nobody says how many."""
 LEVELS = ("stage", "layer", "function")
 THEMES = ("auto", "light", "dark")
 METRICS = ("self", "total", "embodied", "time", "per-call")
@@ -30,8 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     what = parser.add_argument_group("what is shown")
     what.add_argument(
-        "--level", choices=LEVELS, default="layer",
-        help="stage: layers count to their stage; layer: both (default); function: sampled functions, too",
+        "--level", choices=LEVELS,
+        help="stage: layers count to their stage; layer: both (default); function: sampled functions, too (default "
+        "where a run has neither stages nor layers)",
     )  # fmt: skip
     what.add_argument(
         "--domain", default="all", metavar="ID", help="gpu:0, cpu:0:package, ... or a family: cpu, gpu (default: all)"
@@ -61,11 +64,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
-def as_view(args: argparse.Namespace) -> View:
-    """Return what of a run is asked for."""
+def as_view(args: argparse.Namespace, natural: Level = "layer", *, is_pictured: bool = False) -> View:
+    """Return what of a run is asked for: in its `natural` detail, unless another is asked for.
+
+    `is_pictured`: functions are chosen so that a picture can be read, unless all of them are asked for.
+    """
     from energyprof.model.view import View
 
-    return View(level=args.level, domain=args.domain, focus=args.focus, ignore=args.ignore, each_trial=args.each_trial)
+    level: Level = args.level or natural
+    is_chosen = is_pictured and level == "function" and args.trim != "false" and args.node_fraction is None
+    return View(
+        level=level, domain=args.domain, focus=args.focus, ignore=args.ignore, each_trial=args.each_trial,
+        functions=max((args.node_count or NODES) - 1, 1) if is_chosen else None,
+    )  # fmt: skip
 
 
 def as_options(args: argparse.Namespace) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from energyprof.graph.energy import microjoules
 from energyprof.model.attribution import Attribution, counted_domains
+from energyprof.model.call_picture import CallRow
 from energyprof.model.call_tree import CallTree
 from energyprof.model.domain import Domain
+from energyprof.model.span import Stage
 from energyprof.model.stacks import Stacks
 
 
@@ -60,3 +63,11 @@ def calls_between(tree: CallTree) -> list[Call]:
                 energy[stage, caller, callee] += energy_uj
                 samples[stage, caller, callee] += count
     return [Call(*call, energy[call], samples[call]) for call in sorted(energy)]
+
+
+def call_rows(tree: CallTree, stages: tuple[Stage, ...]) -> Iterator[CallRow]:
+    """Yield every call seen, by name."""
+    names = [(function.name, function.file, function.line) for function in tree.functions]
+    for call in calls_between(tree):
+        stage = stages[call.stage].id if call.stage >= 0 else None
+        yield CallRow(stage, names[call.caller], names[call.callee], call.energy_uj / 1e6, call.samples)

@@ -43,6 +43,10 @@ def _unfolded(report: Report) -> Report:
     return report
 
 
+def _as_it_is(report: Report, _nodes: int) -> Report:
+    return report
+
+
 @dataclass(frozen=True)
 class RenderContext:
     """What an exporter may need beyond the report; it reaches for no terminal, file or program by itself."""
@@ -63,6 +67,9 @@ class RenderContext:
     """Return power and open stages over time, worked out only when asked for; None: none was handed in."""
     folded: Callable[[Report], Report] = _unfolded
     """Return a report with what the trials of a search do alike as one stage, for people; a report of none as it is."""
+    drawn: Callable[[Report, int], Report] = _as_it_is
+    """Return a report as a diagram of about so many boxes shows it: folded, and down to functions where nothing else of
+    the run is known."""
     comparison: Comparison | None = None
     """What changed from another run to this one, for formats that show that instead; None: nothing is compared."""
     difference: Difference | None = None

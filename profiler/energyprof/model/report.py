@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from energyprof.model.call_picture import CallPicture
 from energyprof.model.cure_rows import DelayRow, RepeatRow
 from energyprof.model.domain import Provenance
 from energyprof.model.finding import Finding
@@ -340,6 +341,8 @@ class ViewRow:
     """What other stages spent in these domains."""
     around: tuple[StageId, ...] = ()
     """Stages shown for what stands in them; what they spent themselves is left out."""
+    calls: CallPicture | None = None
+    """The functions that a picture shows; None: none were chosen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ class View:
     """A regular expression: without the stages that match it, and all below them."""
     each_trial: bool = False
     """Show the trials of a search one by one; else what they do alike is one stage."""
+    functions: int | None = None
+    """How many functions a picture of it has room for; None: they are not chosen for a picture."""
 
     def is_partial(self) -> bool:
         """Return whether energy is left out that stages spent."""

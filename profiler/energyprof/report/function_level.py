@@ -6,29 +6,24 @@ A stage keeps as its own what no sample stands for. Functions outside any stage 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
 from energyprof.model.attribution import PROVENANCES
+from energyprof.model.call_picture import CallPicture, CallRow, DrawnCall, FunctionKey, WayRow
 from energyprof.model.domain import Provenance
 from energyprof.model.ids import DomainId, StageId, escape_component
 from energyprof.model.report import OUTSIDE, EdgeRow, EnergyRow, FunctionRow, Report, StageRow, SumRow
 
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    """One function calling another within a stage."""
-
-    stage: StageId | None
-    caller: tuple[str, str, int]
-    """Name, file and line of the function."""
-    callee: tuple[str, str, int]
-    energy_j: float | None
-    samples: int
+Ids: TypeAlias = "dict[tuple[StageId | None, FunctionKey], StageId]"
 
 
-def at_function_level(report: Report, calls: Iterable[CallRow]) -> Report:
-    """Return the report with a row for each sampled function; without samples it is as it was."""
+def at_function_level(report: Report, calls: Iterable[CallRow], ways: Iterable[WayRow] | None = None) -> Report:
+    """Return the report with a row for each sampled function; without samples it is as it was.
+
+    `ways`: what a picture shows of them; None: nothing is chosen for one.
+    """
     if not report.functions:
         return report
     counted = frozenset(row.domain for row in report.domains if row.counts)
@@ -36,7 +31,7 @@ def at_function_level(report: Report, calls: Iterable[CallRow]) -> Report:
     for row in report.functions:
         by_stage[row.stage].append(row)
     rows: list[StageRow] = []
-    ids: dict[tuple[StageId | None, tuple[str, str, int]], StageId] = {}
+    ids: Ids = {}
     stages = [*report.stages, *([_outside(report)] if by_stage.get(None) else [])]
     for stage in stages:
         inside = by_stage.get(None if stage.stage == OUTSIDE else stage.stage, [])
@@ -46,8 +41,12 @@ def at_function_level(report: Report, calls: Iterable[CallRow]) -> Report:
             identity = StageId(f"{stage.stage}/{escape_component(name)}()")
             ids[function.stage, (function.function, function.file, function.line)] = identity
             rows.append(_function_row(function, stage, identity, name, counted))
+    view = report.view
+    if view is not None and ways is not None:
+        view = replace(view, calls=_picture(ways, ids, report.functions))
     return replace(
         report,
+        view=view,
         stages=tuple(rows),
         edges=(*report.edges, *_contains(rows), *_call_edges(calls, ids, rows)),
         hotspots=_by_energy(rows),
@@ -160,17 +159,19 @@ def _added(parts_j: Sequence[float | None]) -> float | None:
 
 
 def _name(function: FunctionRow, inside: Sequence[FunctionRow]) -> str:
-    """Return the function's name, with its file where another one in the stage has the same, and its line with both."""
+    """Return the function's name, with so much of the path of its file, or its line, as tells it from its namesakes."""
     same = [one for one in inside if one.function == function.function]
     if len(same) == 1:
         return function.function
-    file = function.file.replace("\\", "/").rsplit("/", 1)[-1]
-    in_file = [one for one in same if one.file.replace("\\", "/").rsplit("/", 1)[-1] == file]
-    return (
-        f"{function.function} ({file})"
-        if len(in_file) == 1
-        else f"{function.function} ({function.file}:{function.line})"
-    )
+    for parts in (1, 2, 3):
+        end = _end_of(function.file, parts)
+        if sum(_end_of(one.file, parts) == end for one in same) == 1:
+            return f"{function.function} ({end})"
+    return f"{function.function} ({function.file}:{function.line})"
+
+
+def _end_of(file: str, parts: int) -> str:
+    return "/".join(file.replace("\\", "/").split("/")[-parts:])
 
 
 def _contains(rows: Iterable[StageRow]) -> list[EdgeRow]:
@@ -184,7 +185,7 @@ def _contains(rows: Iterable[StageRow]) -> list[EdgeRow]:
 
 def _call_edges(
     calls: Iterable[CallRow],
-    ids: Mapping[tuple[StageId | None, tuple[str, str, int]], StageId],
+    ids: Ids,
     rows: Iterable[StageRow],
 ) -> list[EdgeRow]:
     """Return what passes along calls: parts of the callees' energy, known as those are, but without bounds."""
@@ -195,6 +196,22 @@ def _call_edges(
             how = None if call.energy_j is None else ways[target]
             edges.append(EdgeRow(source, target, "calls", call.samples, call.energy_j, provenance=how))
     return sorted(edges, key=lambda edge: (edge.source, edge.target))
+
+
+def _picture(ways: Iterable[WayRow], ids: Ids, functions: Sequence[FunctionRow]) -> CallPicture:
+    columns: dict[StageId, int] = {}
+    calls: list[DrawnCall] = []
+    for way in ways:
+        target = ids[way.stage, way.callee]
+        around = OUTSIDE if way.stage is None else way.stage
+        source = around if way.caller is None else ids[way.stage, way.caller]
+        columns[target] = way.column
+        calls.append(
+            DrawnCall(source, target, way.energy_j, way.samples, way.fewest, way.most, way.through, is_main=way.is_main)
+        )
+    keys = [(row.stage, (row.function, row.file, row.line)) for row in functions]
+    places = {ids[key]: place for place, key in enumerate(keys)}
+    return CallPicture(columns, tuple(calls), {target: places[target] for target in columns})
 
 
 def _by_energy(rows: Sequence[StageRow]) -> tuple[StageId, ...]:

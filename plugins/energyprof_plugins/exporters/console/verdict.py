@@ -6,19 +6,29 @@ import signal
 from collections.abc import Iterator
 from dataclasses import replace
 
+from rich.cells import cell_len
 from rich.text import Text
 
-from energyprof.model.report import EnergyRow, Report, StageRow, UnsplitRow
+from energyprof.model.report import EnergyRow, FunctionRow, Report, StageRow, UnsplitRow
 from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, known, sum_word, unread_domains
+from energyprof_plugins.exporters.console.function_table import shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import WIDE, fit_command, fit_path
 from energyprof_plugins.exporters.figures import joules_with_bounds, percent, seconds, unit_of, watts
+from energyprof_plugins.exporters.function_names import is_installed, shown_name, shown_place
 from energyprof_plugins.exporters.visible import program_name
 
 SMALLEST_TOLD = 0.01
 """Of the unit of the sentence: less can only be told in another unit."""
 SURE_FROM, SURE_UNTIL = 0.95, 0.995
 """Below, an order is not told; above, rounding would make it certain."""
+
+TELLING = 0.1
+"""Of all energy: what no function spent by itself says little of where it went."""
+EVERYTHING = 0.9
+"""Of what functions spent: what has more below it is what the program starts with."""
+ALIKE = 0.98
+"""Of what the costliest spent: such functions call each other."""
 
 
 def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
@@ -39,6 +49,9 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     if culprit is None or energy_j <= 0:
         why = ": no reading shows what the stages took" if report.stages else ", no stage was recorded"
         return Text.assemble(("energyprof ", "dim"), (glyphs.text(amount), "bold"), why)
+    function = _costliest_function(report)
+    if function is not None:
+        return _function_sentence(function, energy_j, amount, glyphs, width)
     row, total = culprit
     share = glyphs.text(percent(total.energy_j / energy_j, 0))
     name = fit_path((row.name,), 40 if width >= WIDE else 24, glyphs)
@@ -49,6 +62,28 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     sentence = Text.assemble(("energyprof ", "dim"), (share, "bold"), said, (name, "bold"))
     is_told = not is_whole and total.energy_j >= SMALLEST_TOLD * unit[1] and sentence.cell_len + len(detail) <= width
     return sentence.append(detail) if is_told else sentence
+
+
+def function_sentence(report: Report) -> str:
+    """Return the sentence of a run of which nothing but sampled functions is known; empty: more is known of it."""
+    if _costliest_function(report) is None:
+        return ""
+    return verdict(report, Glyphs(unicode=True), 200).plain.removeprefix("energyprof ")
+
+
+def _function_sentence(found: FunctionRow, energy_j: float, amount: str, glyphs: Glyphs, width: int) -> Text:
+    """Return the sentence of a run of which nothing but sampled functions is known."""
+    of_itself = _is_telling(found, energy_j)
+    spent_j = (found.energy_j if of_itself else found.total_j) or 0.0
+    name = fit_path((shown_name(found.function, found.file),), 40 if width >= WIDE else 24, glyphs)
+    share, said = glyphs.text(percent(spent_j / energy_j, 0)), glyphs.text(f" of {amount} went into ")
+    what = " itself" if of_itself else " and what it calls"
+    sentence = Text.assemble(("energyprof ", "dim"), (share, "bold"), said, (name, "bold"), what)
+    place = glyphs.name(shown_place(found.file))
+    for more in (f" ({place})" if place and place != name else "", ", by samples"):
+        if sentence.cell_len + cell_len(more) <= width:
+            sentence.append(more)
+    return sentence
 
 
 def run_line(report: Report, glyphs: Glyphs) -> str:
@@ -122,6 +157,32 @@ def _costliest(report: Report) -> tuple[StageRow, Known] | None:
         if best is None or (-total.energy_uj, row.stage) < (-best[1].energy_uj, best[0].stage):
             best = row, total
     return best
+
+
+def _costliest_function(report: Report) -> FunctionRow | None:
+    """Return the function that took most where nothing else has a name; None: there are stages or layers.
+
+    That is what spent most by itself, if that tells much; else what spent most with all it calls, but for what
+    everything goes through, and of several that call each other what was written for this program.
+    """
+    is_bare = len(report.stages) == 1 and report.stages[0].kind == "program"
+    rows = shown_functions(report) if is_bare else []
+    if not rows or not report.measured.energy_j or _is_telling(rows[0], report.measured.energy_j):
+        return rows[0] if rows else None
+    divided_j = sum(row.energy_j or 0.0 for row in rows)
+    inner = [row for row in report.functions if 0 < (row.total_j or 0.0) < EVERYTHING * divided_j]
+    most_j = max((row.total_j or 0.0 for row in inner), default=0.0)
+    alike = [row for row in inner if (row.total_j or 0.0) >= ALIKE * most_j]
+    return min(
+        alike,
+        key=lambda row: (is_installed(row.file), -(row.total_j or 0.0), row.function, row.file, row.line),
+        default=rows[0],
+    )
+
+
+def _is_telling(row: FunctionRow, energy_j: float) -> bool:
+    """Return whether what a function spent itself says where the energy of the run went."""
+    return (row.energy_j or 0.0) >= TELLING * energy_j
 
 
 def _joint(energy: EnergyRow, row: UnsplitRow) -> EnergyRow:

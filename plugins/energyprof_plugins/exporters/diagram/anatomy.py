@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import Final
 
 from energyprof.model.attribution import PROVENANCES
@@ -11,7 +12,7 @@ from energyprof.model.recorded_names import FOLDED
 from energyprof.model.report import OUTSIDE, Report, StageRow
 from energyprof_plugins.exporters.account import FAMILY_ORDER, Known, is_sampled
 from energyprof_plugins.exporters.diagram.fold import Box, Joint, Rest, module_class
-from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, row, steady, table
+from energyprof_plugins.exporters.diagram.label import cell, fit, label, line, row, steady, table, width_pt
 from energyprof_plugins.exporters.diagram.measure import Measure
 from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.figures import (
@@ -25,6 +26,7 @@ from energyprof_plugins.exporters.figures import (
     seconds,
     watts,
 )
+from energyprof_plugins.exporters.function_names import MODULE, shown_name
 from energyprof_plugins.exporters.visible import visible
 
 SHORT: Final = {"inferred (repeat mode)": "repeat mode", "estimated (model)": "model"}
@@ -32,6 +34,8 @@ ROLES: Final = {"GPU": "gpu", "CPU": "cpu", "DRAM": "dram", "other": "other"}
 SMALLEST_PT, LARGEST_PT, FULL_SHARE = 11, 22, 0.2
 """Font of a name, and the share of all stage energy from which it is largest."""
 NAME_WIDTH_PT: Final = 230
+FUNCTION_PT: Final = 140
+"""Of a sampled function, of which up to five stand beside each other."""
 BAR_PT: Final = 112
 NAMES_TOLD: Final = 20
 
@@ -63,12 +67,20 @@ def name_size(share: float) -> int:
     return min(LARGEST_PT, SMALLEST_PT + round(grown))
 
 
-def box_label(report: Report, box: Box, measure: Measure, ink: str, *, bars: bool) -> str:
-    """Return the label of a stage, stack or function; `bars`: domains are told apart."""
+def box_label(  # noqa: PLR0913 - what a box tells
+    report: Report, box: Box, measure: Measure, ink: str, ways: Sequence[str] = (), *, bars: bool
+) -> str:
+    """Return the label of a stage, stack or function; `ways`: what leads to it without a line of its own.
+
+    `bars`: domains are told apart.
+    """
     rows = box.rows
     size = name_size(measure.share(box))
-    stack = f" \u00d7{len(rows)}" if len(rows) > 1 else ""
-    lines = [line(fit(box.short_name, size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
+    if is_sampled(rows[0]):
+        lines = [_function_name(rows[0], size, ink)]
+    else:
+        stack = f" \u00d7{len(rows)}" if len(rows) > 1 else ""
+        lines = [line(fit(box.short_name, size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
     kind = module_class(rows)
     if kind and (box.short_name.endswith(".*") or box.short_name.rpartition(".")[2].isdigit()):
         lines.append(line(fit(visible(kind), 10, NAME_WIDTH_PT), 10, ink))
@@ -77,15 +89,26 @@ def box_label(report: Report, box: Box, measure: Measure, ink: str, *, bars: boo
     lines += [line(text, 10, ink) for text in _energies(report, box)]
     if bars and box.own.energy_uj > 0:
         lines.append(_bar(box.own))
-    if stack:
+    if len(rows) > 1:
         lines.append(line(_spread(rows), 9, ink))
     how = provenance(rows)
     known_how = [] if box.own.nothing and box.total.nothing else [in_a_word(how)]
     called = _called(rows)
     if called or known_how:
         lines.append(line(" \u00b7 ".join([*called, *known_how]), 9, ink))
+    if is_sampled(rows[0]) and rows[0].file and not rows[0].name.startswith(MODULE):
+        lines.append(line(fit(f"{PurePath(rows[0].file).name}:{rows[0].line}", 9, FUNCTION_PT), 9, ink))
+    lines += [line(text, 9, ink) for text in ways]
     lines += [line(text, 9, ink, bold=is_bold) for text, is_bold in _flags(box)]
     return label(table(lines))
+
+
+def _function_name(row: StageRow, size: int, ink: str) -> str:
+    """Return the line with a function's name, smaller where it is long; a module that is run goes by its file."""
+    name = shown_name(row.name, row.file or "")
+    while size > SMALLEST_PT and width_pt(visible(name), size) > FUNCTION_PT:
+        size -= 1
+    return line(fit(name, size, FUNCTION_PT), size, ink, bold=True)
 
 
 def rest_label(rest: Rest, spent_uj: int, ink: str) -> str:
@@ -171,7 +194,8 @@ def _function_tooltip(report: Report, box: Box) -> str:
         amount = joules_with_bounds(whole.energy_j, whole.low_j, whole.high_j)
         told.append(f"with callees {amount}{_of(total_uj, _spent_uj(report))} of the run, {total_provenance([row])}")
     told += [f"self on {name}: {joules(uj / 1e6)}" for name, uj in sorted(own.by_family_uj.items())]
-    told.append(", ".join(_called([row])))
+    own_samples, samples = (int(row.facts[name]) for name in ("samples", "total_samples"))
+    told.append(f"in {grouped(samples)} samples, innermost in {grouped(own_samples)}")
     told.append(visible(f"{row.file}:{row.line}"))
     return "\n".join(told)
 
@@ -238,8 +262,9 @@ def _of_function(box: Box, spent_uj: int) -> list[str]:
 
 def _called(rows: Sequence[StageRow]) -> list[str]:
     if is_sampled(rows[0]):
-        facts = rows[0].facts
-        return [f"in {grouped(int(facts['total_samples']))} samples, innermost in {grouped(int(facts['samples']))}"]
+        own, all_of_them = (int(rows[0].facts[name]) for name in ("samples", "total_samples"))
+        count = f"{grouped(all_of_them)} sample{'' if all_of_them == 1 else 's'}"
+        return [count if own == all_of_them else f"{grouped(own)} of {count}"]
     calls = sum(one.calls for one in rows)
     return [f"{grouped(calls)} call{'' if calls == 1 else 's'}"] if calls else []
 

@@ -25,6 +25,7 @@ from energyprof_plugins.exporters.diagram.label import arrow_label, fit, label, 
 from energyprof_plugins.exporters.diagram.legend import Shown, families_of, legend
 from energyprof_plugins.exporters.diagram.measure import Measure
 from energyprof_plugins.exporters.diagram.palette import HEAT, LIGHT, heat_step, ink_on
+from energyprof_plugins.exporters.diagram.ways import Ways, ways_between
 from energyprof_plugins.exporters.diagram.wishes import Wishes
 from energyprof_plugins.exporters.figures import joules
 
@@ -64,12 +65,20 @@ class _Drawing:
         self.spent_uj = microjoules(report.measured.energy_j)
         self.several_families = len(families_of(report)) > 1
         self.shown = frozenset(folded.shown)
+        self.calls = None if report.view is None else report.view.calls
         self.spine = [place for place in folded.shown if self.groups[place].parent is None]
         rows = report.stages
         self.outermost = {rows[row].stage: place for place in self.spine for row in self.groups[place].members}
+        self.stages = {
+            rows[row].stage: place
+            for place in folded.shown
+            for row in self.groups[place].members
+            if not is_sampled(rows[row])
+        }
         self.graph = graphviz.Digraph("hotspot")
         self.called: frozenset[int] = frozenset()
         """Functions that stand behind a caller, and not beside the others below their stage."""
+        self.ways = Ways()
 
     def source(self) -> str:
         is_everything, rows = self.folded.is_everything, self.report.stages
@@ -85,17 +94,18 @@ class _Drawing:
             for row in self.groups[place].members
             if is_sampled(rows[row])
         }
-        calls, few = thick(between_functions(self.report, functions), least_uj)
-        self.called = behind_callers(calls)
+        self.ways = ways_between(self.report, {**self.stages, **functions}, self.spent_uj)
+        calls, few = ({}, 0) if self.calls else thick(between_functions(self.report, functions), least_uj)
+        self.called = frozenset(functions.values()) if self.calls else behind_callers(calls)
         spread = ARROW_SEP if inner else NODE_SEP
         self._defaults(
             legend(
                 self.report,
                 Shown(
-                    stages=self.folded.drawn_stages(), ways=frozenset(self._ways()), metric=self.wishes.metric,
-                    flow_ways=ways_of(flows) | ways_of(inner), call_ways=ways_of(calls), has_flow=bool(flows or inner),
-                    has_order=bool(order),
-                    has_calls=bool(calls), thin_arrows=thin + few,
+                    stages=self.folded.drawn_stages(), functions=len(functions), ways=frozenset(self._ways()),
+                    metric=self.wishes.metric, flow_ways=ways_of(flows) | ways_of(inner), call_ways=ways_of(calls),
+                    has_flow=bool(flows or inner), has_order=bool(order), has_calls=bool(calls),
+                    has_ways=bool(self.ways.lines), thin_arrows=thin + few,
                 ),
             ),
             spread,
@@ -114,6 +124,7 @@ class _Drawing:
         joined = self._flow_edges(flows, order)
         self._handed_on_within(inner)
         self._calls(calls)
+        self._ways_to_functions()
         for upper, lower in pairwise(column):
             if frozenset((upper, lower)) not in joined:
                 self.graph.edge(lower, upper, style="invis")
@@ -158,7 +169,14 @@ class _Drawing:
         step = heat_step(self.measure.share(box))
         where.node(
             self._id(place),
-            anatomy.box_label(self.report, box, self.measure, ink_on(HEAT[step]), bars=self.several_families),
+            anatomy.box_label(
+                self.report,
+                box,
+                self.measure,
+                ink_on(HEAT[step]),
+                self.ways.beside.get(place, ()),
+                bars=self.several_families,
+            ),
             fillcolor=HEAT[step],
             tooltip=graphviz.escape(anatomy.box_tooltip(self.report, box)),
             id=self._id(place),
@@ -276,6 +294,17 @@ class _Drawing:
                 tooltip=graphviz.escape(f"{names[0]} calls {names[1]}: {arrow.told() or 'an unknown energy'} there"),
             )  # fmt: skip
 
+    def _ways_to_functions(self) -> None:
+        for way in self.ways.lines:
+            source, target = (self.groups[place].name for place in way.ends)
+            said = way.said()
+            self.graph.edge(
+                *map(self._id, way.ends), color=LIGHT["frame"], fontsize="9", fontcolor=LIGHT["dim"], arrowhead="vee",
+                penwidth=self._width(way.arrow.energy_uj or 0, THICKEST_CALL),
+                tooltip=graphviz.escape(way.told(source, target)),
+                **({"label": "\n".join(f" {text} " for text in said)} if said else {}),
+            )  # fmt: skip
+
     def _flow_edges(self, flows: Arrows, order: Arrows) -> set[frozenset[str]]:
         """Write data flow and order, and return the pairs of ids that they join."""
         level = {place: number for number, place in enumerate(self.spine)}
@@ -348,5 +377,12 @@ class _Drawing:
         return f"{0.7 + thickest * min(part, 1.0):.2f}"
 
     def _id(self, place: int | None) -> str:
-        """Return the id of a box: that of its first stage in the report, so that it stays when folding changes."""
-        return "run" if place is None else f"s{self.groups[place].members[0]}"
+        """Return the id of a box: that of its first stage in the report, so that it stays when folding changes.
+
+        A function that is chosen for a picture has its place among the functions.
+        """
+        if place is None:
+            return "run"
+        member = self.groups[place].members[0]
+        function = None if self.calls is None else self.calls.places.get(self.report.stages[member].stage)
+        return f"s{member}" if function is None else f"f{function}"

@@ -150,6 +150,7 @@ def fold(report: Report, wishes: Wishes = Wishes()) -> Folded:  # noqa: B008 - f
     place_of = {row: place for place, one in enumerate(groups) for row in one.members}
     hidden = _without_joules(report, energies, groups)
     shown = _choose(groups, wishes, stages_uj, _ranks(report, groups, wishes), hidden)
+    shown = _with_functions(report, groups, shown)
     unrecorded: dict[int, list[str]] = {}
     rest: dict[int | None, Rest] = {}
     nearest: dict[int | None, int | None] = {None: None}
@@ -339,6 +340,16 @@ def _choose(
             for child in groups[place].children:
                 heapq.heappush(waiting, (-ranks[child], child, level + 1))
     return shown
+
+
+def _with_functions(report: Report, groups: Sequence[Group], shown: set[int]) -> set[int]:
+    """Return what is shown with the functions that are chosen for a picture in place of any others."""
+    calls = None if report.view is None else report.view.calls
+    if calls is None:
+        return shown
+    rows = [report.stages[one.members[0]] for one in groups]
+    chosen = {place for place, row in enumerate(rows) if row.stage in calls.columns and groups[place].parent in shown}
+    return {place for place in shown if not is_sampled(rows[place])} | chosen
 
 
 def _least_uj(groups: Sequence[Group], wishes: Wishes, stages_uj: int) -> float:

@@ -55,6 +55,7 @@ class Shown:
     """What is drawn, as far as the legend speaks of it."""
 
     stages: int
+    functions: int
     ways: Collection[str]
     """The provenances of the boxes."""
     metric: Metric
@@ -64,6 +65,8 @@ class Shown:
     has_flow: bool
     has_order: bool
     has_calls: bool
+    has_ways: bool
+    """Lines lead to sampled functions that were chosen for the picture."""
     thin_arrows: int
     """How many are left out because they carry too little."""
 
@@ -103,6 +106,10 @@ def _run(report: Report, shown: Shown) -> list[str]:
     said.append(
         font(f"profiler overhead {cost} \u00b7 {grouped(drawn)} of {grouped(total)} stages drawn{folded}", 9, DIM)
     )
+    functions = sum(map(is_sampled, report.stages))
+    if shown.has_ways:
+        some = f"{grouped(shown.functions)} of {grouped(functions)}"
+        said.append(font(f"functions by samples of the stack every 10 ms \u00b7 {some} drawn, rest folded", 9, DIM))
     for one in report.domains[:SENSORS_SHOWN]:
         period = f", every {seconds(one.period_s)}" if one.period_s is not None else ""
         inside = "" if one.counts else ", energy unknown" if one.domain in unread_domains(report) else ", not added"
@@ -199,7 +206,11 @@ def _key(families: Sequence[str], shown: Shown) -> str:
     if shown.has_calls:
         how = _one_of(shown.call_ways)
         lines.append(font(f"thin arrow right = calls, with the J that pass along{how}", 9, DIM))
-    lines.append(font("plain line right = contains; width = J carried", 9, DIM))
+    if shown.has_ways:
+        lines.append(font("arrow right = leads to, by calls that are counted and not drawn;", 9, DIM))
+        lines.append(font("width and J = what is spent there (all of the box, where none are told)", 9, DIM))
+    else:
+        lines.append(font("plain line right = contains; width = J carried", 9, DIM))
     if shown.thin_arrows:
         one = "arrow that carries little is" if shown.thin_arrows == 1 else "arrows that carry little are"
         lines.append(font(f"{grouped(shown.thin_arrows)} {one} left out", 9, DIM))

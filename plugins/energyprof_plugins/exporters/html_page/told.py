@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -37,19 +38,28 @@ def function_section(report: Report) -> Section:
         Column("Function", "t"), Column("how it is known", "t"), Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
         Column(f"in all, {unit}", "n", INTERVAL), Column("share", "n"), Column("samples", "n"),
     ]  # fmt: skip
-    rows = [_function(row, unit_j) for row in found]
+    places: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for place, one in enumerate(report.functions):
+        places[one.function, one.file, one.line].append(f"f{place}")
+    rows = [_function(row, unit_j, places[row.function, row.file, row.line]) for row in found]
     lead = functions_heading(report).removeprefix("functions (").removesuffix(")")
     return Table("functions", "Functions", columns, rows).section(f"{lead[:1].upper()}{lead[1:]}.")
 
 
-def _function(row: FunctionRow, unit_j: float) -> Row:
+def _function(row: FunctionRow, unit_j: float, boxes: list[str]) -> Row:
+    """Return the row of a function; `boxes` are its names in the diagram, one for each stage that it ran in."""
     cells = [
         badge(row.provenance), stacked(*figure(row.energy_j, row.low_j, row.high_j, unit_j)), "",
         stacked(*figure(row.total_j, row.total_low_j, row.total_high_j, unit_j)),
         "" if row.share is None else percent(row.share), grouped(row.samples),
     ]  # fmt: skip
     where = f"<br><small>{_place(row.file)}:{row.line}</small>" if row.file else ""
-    return Row("<tr>", name(row.function) + where, cells, f"{name(row.file)}:{row.line}" if row.file else "")
+    return Row(
+        f'<tr data-s="{" ".join(boxes)}">',
+        name(row.function) + where,
+        cells,
+        f"{name(row.file)}:{row.line}" if row.file else "",
+    )
 
 
 def _place(file: str) -> str:

@@ -1,7 +1,7 @@
 // ---- one selection for diagram, icicle and tables -----------------------------------------------------------------
 const nodes = new Map(), rowOf = new Map(), boxOf = new Map();
 const stagesOf = row => (row.dataset.s || '').split(' ').filter(Boolean);
-for (const node of all('.ep .node')) if (/^s\d+$/.test(node.id)) nodes.set(node.id.slice(1), node);
+for (const node of all('.ep .node')) if (/^[sf]\d+$/.test(node.id)) nodes.set(node.id.replace('s', ''), node);
 for (const rows of rowsOf.values()) for (const row of rows) for (const stage of stagesOf(row)) rowOf.set(stage, row);
 for (const box of all('.ic .c[data-s]')) boxOf.set(box.dataset.s, box);
 const seenText = node => [...node.querySelectorAll('text')].map(line => line.textContent).join(' ');
