@@ -119,6 +119,9 @@ class Run:
 
             trials = None if report.trials is None else with_earlier(report.trials, dict(self.recalled.trials))
             report = replace(report, earlier=self.recalled.run, trials=trials)
+        return self._with_footprint(report)
+
+    def _with_footprint(self, report: Report) -> Report:
         if self.assumptions.is_empty:
             return report
         from energyprof.footprint.footprint import footprint_of_sum
@@ -192,7 +195,7 @@ class Run:
             hosts=facts.hosts,
             told=facts.told,
         )
-        report = with_view(report, view, grouping, domains, attribution)
+        report = self._with_footprint(with_view(report, view, grouping, domains, attribution))
         if view.level != "function" or attribution.functions is None:
             return report
         tree = call_tree(self.trace.stacks, domains, attribution)

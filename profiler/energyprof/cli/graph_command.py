@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.graph_options import add_options, as_options, as_view
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 from energyprof.cli.report_command import default_output, open_file, write_file
@@ -29,6 +30,7 @@ examples:
   energyprof graph RUN.eprof --group-repeats          encoder.layer.0 to .11 as one node
   energyprof graph RUN.eprof --metric per-call        hot is what costs most each time
   energyprof graph NEW.eprof --diff OLD.eprof         what costs more or less than in OLD, and whether that is chance
+  energyprof graph RUN.eprof --region FR --price 0.25 grams of CO2e and money above the diagram
   energyprof graph RUN.eprof -o run.graphml           for Gephi, yEd, networkx; .json: node-link
 
 --focus, --ignore, --node-fraction, --edge-fraction, --node-count and --trim mean what they mean in pprof: percentages
@@ -43,6 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     add_run_argument(parser)
     add_options(parser)
+    add_footprint_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -57,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"only SVG has a dark theme, {output} has none; write FILE.svg, or leave out --theme")
     from energyprof.run import compare_reports, load
 
+    assumptions = assumptions_of(args)
     shown = load(path)
+    shown.assumptions = assumptions
     if args.diff is None:
         is_pictured = suffix in DRAWN | {"dot"}
         view = as_view(args, "function" if shown.knows_functions_only else "layer", is_pictured=is_pictured)

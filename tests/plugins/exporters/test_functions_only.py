@@ -183,3 +183,25 @@ def test_places_begin_at_the_package():
     assert [is_installed(file) for file in ("/usr/lib/python3.12/json/a.py", "<frozen x>", "/home/me/lib/a.py")] == [
         True, True, False,
     ]  # fmt: skip
+
+
+def test_a_module_between_two_boxes_is_counted_not_named(sample):
+    report = bare(sample, function("leaf", 9.0, 9.0))
+
+    drawn = svg(pictured(report, way(None, "leaf", 9.0, fewest=1, most=1, through="<module>")))
+
+    assert "via 1 caller" in texts(drawn)
+
+
+def test_the_caption_tells_carbon_and_money_with_how_they_are_known(sample):
+    from energyprof.footprint.footprint import footprint_of_sum
+    from energyprof.model.footprint_rows import Assumptions, EnergyPrice
+
+    report = sample.digits()
+    told = footprint_of_sum(report.measured, Assumptions(price=EnergyPrice(0.25, "EUR")))
+
+    drawn = texts(svg(replace(report, footprint=told)))
+
+    assert any("EUR" in text and str(told.cost_provenance) in text for text in drawn)
+    assert any("0.25 EUR a kWh" in text for text in drawn)
+    assert not any("EUR" in text for text in texts(svg(report)))

@@ -6,6 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from energyprof.model import amounts
+from energyprof.model.footprint_rows import FootprintRow
+from energyprof.model.footprint_text import assumed_text
 from energyprof.model.report import Report
 from energyprof_plugins.exporters.account import (
     FAMILY_ORDER,
@@ -95,6 +98,8 @@ def _run(report: Report, shown: Shown) -> list[str]:
         said.append(font(f"{what}; it took {seconds(run.wall_s)}", 11, INK))
     if report.domains and all(one.provenance == MODEL for one in report.domains):
         said.append(font(f"{MODEL}: no power sensor was read", 10, INK, bold=True))
+    if report.footprint is not None:
+        said += [font(fit(text, 9, SENSOR_PT), 9, INK) for text in _footprint(report.footprint)]
     said += [font(text, 10, INK, bold=True) for text in _view(report)]
     if covered_text(report):
         said.append(font(f"the ledger {covered_text(report)}", 9, INK, bold=True))
@@ -108,8 +113,9 @@ def _run(report: Report, shown: Shown) -> list[str]:
     )
     functions = sum(map(is_sampled, report.stages))
     if shown.has_ways:
+        left = ", rest folded" if shown.functions < functions else ""
         some = f"{grouped(shown.functions)} of {grouped(functions)}"
-        said.append(font(f"functions by samples of the stack every 10 ms \u00b7 {some} drawn, rest folded", 9, DIM))
+        said.append(font(f"functions by samples of the stack every 10 ms \u00b7 {some} drawn{left}", 9, DIM))
     for one in report.domains[:SENSORS_SHOWN]:
         period = f", every {seconds(one.period_s)}" if one.period_s is not None else ""
         inside = "" if one.counts else ", energy unknown" if one.domain in unread_domains(report) else ", not added"
@@ -118,6 +124,15 @@ def _run(report: Report, shown: Shown) -> list[str]:
     if len(report.domains) > SENSORS_SHOWN:
         said.append(font(f"and {len(report.domains) - SENSORS_SHOWN} more domains", 9, DIM))
     return said
+
+
+def _footprint(row: FootprintRow) -> list[str]:
+    """Return CO2e and money of the whole run, with how they are known, and in a line what they rest on."""
+    told = [] if row.carbon_g is None else [f"{amounts.carbon(row.carbon_g)}, {row.carbon_provenance}"]
+    price = row.assumptions.price
+    if row.cost is not None and price is not None:
+        told.append(f"{amounts.money(row.cost, price.currency)}, {row.cost_provenance}")
+    return [*told, assumed_text(row.assumptions)] if told else []
 
 
 def _view(report: Report) -> list[str]:

@@ -18,7 +18,7 @@ from energyprof_plugins.exporters.account import is_sampled, microjoules
 from energyprof_plugins.exporters.diagram.arrows import Arrow
 from energyprof_plugins.exporters.diagram.label import fit
 from energyprof_plugins.exporters.figures import grouped, joules
-from energyprof_plugins.exporters.function_names import shown_name
+from energyprof_plugins.exporters.function_names import MODULE, shown_name
 from energyprof_plugins.exporters.visible import visible
 
 SMALLEST_TOLD: Final = 0.01
@@ -50,7 +50,8 @@ class Line:
         if not self.most or (self.most == 1 and not self.fewest):
             return how_much
         if self.most == 1:
-            return [*how_much, f"via {fit(self.through, 9, NAME_PT)}"]
+            name = "1 caller" if self.through.startswith(MODULE) else fit(self.through, 9, NAME_PT)
+            return [*how_much, f"via {name}"]
         fewest = "" if self.fewest == self.most else f"{grouped(self.fewest)}\u2013" if self.fewest else "up to "
         return [*how_much, f"via {fewest}{grouped(self.most)} callers"]
 
