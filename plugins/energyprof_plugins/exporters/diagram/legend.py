@@ -43,6 +43,8 @@ INK, DIM = LIGHT["ink"], LIGHT["dim"]
 SENSORS_SHOWN: Final = 6
 LINE_PT: Final = 330
 BORDER_PT, BORDER_GAP_PT = 72, 9
+FOOTPRINT_PT: Final = 640
+"""No figure is cut in it; a long source may be."""
 SENSOR_PT: Final = 430
 """Plain letters of 9 pt are about a quarter narrower than the bold ones that widths are reckoned with."""
 
@@ -99,7 +101,7 @@ def _run(report: Report, shown: Shown) -> list[str]:
     if report.domains and all(one.provenance == MODEL for one in report.domains):
         said.append(font(f"{MODEL}: no power sensor was read", 10, INK, bold=True))
     if report.footprint is not None:
-        said += [font(fit(text, 9, SENSOR_PT), 9, INK) for text in _footprint(report.footprint)]
+        said += [font(fit(text, 9, FOOTPRINT_PT), 9, INK) for text in _footprint(report.footprint)]
     said += [font(text, 10, INK, bold=True) for text in _view(report)]
     if covered_text(report):
         said.append(font(f"the ledger {covered_text(report)}", 9, INK, bold=True))
