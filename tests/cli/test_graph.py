@@ -180,3 +180,20 @@ def test_the_file_is_opened_on_request(folder):
 
     assert done.returncode == 0, done.stderr
     assert (folder / "opened").read_text().strip() == (folder / "open me.svg").as_uri()
+
+
+def test_a_run_without_stages_is_drawn_by_its_functions(folder, command):
+    (folder / "bare.py").write_text(
+        "import time\ndef spin():\n    end = time.process_time() + 0.6\n    while time.process_time() < end: pass\nspin()\n"
+    )
+    done = started(folder, "run", "--stacks", "--no-graph", "-q", "-o", "bare.eprof", "bare.py")
+    assert done.returncode == 0, done.stderr
+
+    drawn, layers = (
+        command("graph", "bare.eprof", "-o", "bare.dot", *more) and (folder / "bare.dot").read_text(encoding="utf-8")
+        for more in ((), ("--level", "layer"))
+    )
+
+    assert "<B>spin</B>" in drawn
+    assert "<B>spin</B>" not in layers
+    assert "went into spin itself" in command("report", "bare.eprof").stdout
