@@ -185,7 +185,7 @@ def test_the_file_is_opened_on_request(folder):
 def test_a_run_without_stages_is_drawn_by_its_functions(folder, command):
     (folder / "bare.py").write_text(
         "import time\n"
-        "def spin():\n    end = time.process_time() + 0.6\n    while time.process_time() < end: pass\nspin()\n"
+        "def spin():\n    end = time.process_time() + 1.5\n    while time.process_time() < end: pass\nspin()\n"
     )
     done = started(folder, "run", "--stacks", "--no-graph", "-q", "-o", "bare.eprof", "bare.py")
     assert done.returncode == 0, done.stderr
