@@ -1,13 +1,13 @@
 """CPU time of threads and processes as measures of time, from the collector's reads of their counters.
 
 Between two reads the time is spread evenly. A counter that did not change has no row, so that a row after a long
-silence stands for CPU time used since the poll just before it, not since the last row. Beyond the last poll nothing is
-known, and a running span counts as on CPU.
+silence stands for CPU time used since the poll just before it, not since the last row. Beyond the last poll a thread
+goes on as it was last seen to: who slept sleeps on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -47,6 +47,14 @@ class CpuTimes:
         for measure in self.children.values():
             used += measure.at(end_ns) - measure.at(start_ns)
         return used
+
+    def unread(self, pid: int) -> Measure | None:
+        """Return what any thread of a process that was never read used at most; None: nobody knows."""
+        whole = self.processes.get(pid, ())
+        parts = [measure for (of_pid, _), measure in self.threads.items() if of_pid == pid]
+        if len(whole) != 1 or any(whole[0] is part for part in parts):
+            return None
+        return _left(whole[0], parts)
 
 
 def cpu_times(cpu: ThreadCpu, origin_ns: int, lanes: Lanes | None = None) -> CpuTimes:
@@ -116,4 +124,23 @@ def _measure(t: Floats, used: Floats, poll_ns: float, end_ns: float) -> Measure:
     point, value = point[order], value[order]
     if end_ns - t[-1] > 1.5 * poll_ns:
         return Measure(point, value)
-    return Measure(np.append(point, t[-1] + _FAR_NS), np.append(value, used[-1] + _FAR_NS))
+    rate = 1.0 if len(t) < 2 else min(step[-1] / (t[-1] - since[-1]), 1.0)  # of one never seen to do anything: it runs
+    return Measure(np.append(point, t[-1] + _FAR_NS), np.append(value, used[-1] + rate * _FAR_NS))
+
+
+def _left(whole: Measure, parts: Sequence[Measure]) -> Measure:
+    """Return what of `whole` the parts do not explain; reads that are apart in time make it wait, never go back."""
+    point = np.concatenate([whole.point_ns, *(part.point_ns for part in parts)])
+    turn = np.concatenate([_turns(whole), *(-_turns(part) for part in parts)])
+    order = np.argsort(point, kind="stable")
+    point, slope = point[order], np.cumsum(turn[order])
+    step = np.diff(point)
+    value = np.maximum.accumulate(np.append(0.0, np.cumsum(slope[:-1] * step)))
+    return Measure(point, np.append(0.0, np.cumsum(np.minimum(np.diff(value), step))))
+
+
+def _turns(measure: Measure) -> Floats:
+    """Return by how much the slope changes at each point."""
+    step = np.diff(measure.point_ns)
+    slope = np.where(step > 0, np.diff(measure.value) / np.where(step > 0, step, 1.0), 0.0)
+    return np.diff(slope, prepend=0.0, append=0.0)

@@ -70,7 +70,7 @@ def attribute(trace: Trace, progress: Callable[[float], None] | None = None) -> 
     seen: Sampled | None = None
     if len(trace.stacks.samples):
         segments = (lanes.get(("", HOST)) or whole.lanes(HOST)).segments
-        seen = sampled(trace.stacks, segments, trace.lanes, len(trace.stages), trace.run.start_ns)
+        seen = sampled(trace.stacks, segments, trace.lanes, len(trace.stages), trace.run.start_ns, whole.cpu)
         seen_by = {host: seen_on(seen, trace, ground.trace) for host, ground in grounds.items()}
         grounds = {host: replace(ground, seen=seen_by[host]) for host, ground in grounds.items()}
     tell(0.3)

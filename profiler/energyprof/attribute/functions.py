@@ -5,7 +5,8 @@ samples in k that lie in w divide it by the CPU time of their threads there, the
 device's energy: all by time), and what a sample gets goes to its innermost function. Where k has energy in windows
 without a sample of its own, although its process was being looked at (k is shorter than the period), that part is
 divided as the rest of k's. What was spent while nobody looked is left out: functions add up to less then, never to
-more. CPU times are read every 20 to 40 ms: functions that take turns faster than that share a window evenly.
+more; so is what a thread spent in which nobody looked at it, though at others (unseen.py): they do not divide it. CPU
+times are read every 20 to 40 ms: functions that take turns faster than that share a window evenly.
 
 The interval is that of a proportion (Wilson 1927, 95 %) with as many trials as the samples' weights are worth (Kish:
 the square of their sum over the sum of their squares), times the relative interval of the stage, or the model's error.
@@ -21,7 +22,7 @@ import numpy as np
 from energyprof.attribute.cpu_time import CpuTimes
 from energyprof.attribute.intervals import ranges
 from energyprof.attribute.ledger import MICRO
-from energyprof.attribute.measure import within
+from energyprof.attribute.measure import Measure, within
 from energyprof.attribute.sampled import Sampled
 from energyprof.attribute.split import Problem
 from energyprof.attribute.sums import sum_by
@@ -109,19 +110,48 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     if problem.sample is not None:  # between bursts samples are left out, and bursts stand for what they would say
         watched = np.where(problem.sample.between, 1.0, watched)
     dynamic, base = (part * watched[cells.window] for part in _cell_energy(problem))
-    looks = _looks(seen, windows.start_ns, windows.end_ns)
-    key = looks.window * (seen.stages + 1) + seen.stage[looks.row]
+    there = _There.of(seen)
+    looks = _looks(there, windows.start_ns, windows.end_ns)
+    key = looks.window * (seen.stages + 1) + there.stage[looks.row]
     known = cells.key()
     cell = np.minimum(np.searchsorted(known, key), len(known) - 1)
     own = np.flatnonzero(known[cell] == key)
     looks, cell = looks.at(own), cell[own]
-    by_cpu, by_time = _weights(seen, looks, cell, cpu)
-    amount = sum_by(looks.row, dynamic[cell] * by_cpu + base[cell] * by_time, len(seen))
+    by_cpu, by_time = _weights(there, looks, cell, cpu)
+    amount = sum_by(looks.row, dynamic[cell] * by_cpu + base[cell] * by_time, len(there.stage))
     missed = np.ones(len(known), np.bool_)
     missed[cell] = False
     lost = sum_by(cells.stage, np.where(missed, dynamic + base, 0.0), seen.stages + 1)
-    got = sum_by(seen.stage, amount, seen.stages + 1)
+    got = sum_by(there.stage, amount, seen.stages + 1)
+    amount = amount[: len(seen)]  # what threads spent unseen is no function's
     return amount * (1 + _ratio(lost, got))[seen.stage]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _There:
+    """What divides a cell: the samples, then what threads did unseen."""
+
+    start_ns: Floats
+    end_ns: Floats
+    stage: Ints
+    thread: Ints
+    """pid << 32 | tid."""
+    per_time: Floats
+    """What its time weighs where nobody used CPU time."""
+
+    @staticmethod
+    def of(seen: Sampled) -> _There:
+        """Put the samples and the rest one after another."""
+        more = seen.unseen
+        pid, tid = np.concatenate((seen.pid, more.pid)), np.concatenate((seen.tid, more.tid))
+        beside = np.append(np.full(len(seen), BESIDE), np.zeros(len(more)))
+        return _There(
+            np.concatenate((seen.start_ns, more.start_ns)),
+            np.concatenate((seen.end_ns, more.end_ns)),
+            np.concatenate((seen.stage, more.stage)),
+            (pid.astype(np.int64) << 32) | tid,
+            np.where(pid == tid, 1.0, beside),
+        )
 
 
 def _stretches(seen: Sampled) -> tuple[Floats, Floats]:
@@ -155,39 +185,53 @@ class _Looks:
         return _Looks(self.row[rows], self.window[rows], self.start_ns[rows], self.end_ns[rows])
 
 
-def _looks(seen: Sampled, start_ns: Floats, end_ns: Floats) -> _Looks:
+def _looks(seen: _There, start_ns: Floats, end_ns: Floats) -> _Looks:
     """Cut the samples' times at the windows [start, end]."""
     first = np.searchsorted(end_ns, seen.start_ns, "right")
     beyond = np.searchsorted(start_ns, seen.end_ns, "left")
     count = np.maximum(beyond - first, 0)
-    row = np.repeat(np.arange(len(seen)), count)
+    row = np.repeat(np.arange(len(seen.stage)), count)
     window = ranges(first, count)
     start = np.maximum(seen.start_ns[row], start_ns[window])
     end = np.minimum(seen.end_ns[row], end_ns[window])
     return _Looks(row, window, start, end).at(np.flatnonzero(end > start))
 
 
-def _weights(seen: Sampled, looks: _Looks, cell: Ints, cpu: CpuTimes | None) -> tuple[Floats, Floats]:
+def _weights(there: _There, looks: _Looks, cell: Ints, cpu: CpuTimes | None) -> tuple[Floats, Floats]:
     """Return which part of its cell's dynamic energy and baseline each look stands for; a cell's add up to 1."""
     if not len(cell):
         return np.zeros(0), np.zeros(0)
-    start, end, cells = looks.start_ns, looks.end_ns, int(cell.max()) + 1
-    is_main = seen.tid[looks.row] == seen.pid[looks.row]
-    time = (end - start) * np.where(is_main, 1.0, BESIDE)
+    cells = int(cell.max()) + 1
+    time = (looks.end_ns - looks.start_ns) * there.per_time[looks.row]
     by_time = _ratio(time, sum_by(cell, time, cells)[cell])
     if cpu is None:
         return by_time, by_time
-    used, evenly = np.zeros(len(cell)), np.zeros(len(cell))
-    thread = ((seen.pid.astype(np.int64) << 32) | seen.tid)[looks.row]
-    for one in np.unique(thread).tolist():
-        mine = np.flatnonzero(thread == one)
-        measure = cpu.threads.get((one >> 32, one & 0xFFFFFFFF))
-        used[mine] = end[mine] - start[mine] if measure is None else measure.at(end[mine]) - measure.at(start[mine])
-        whole = sum_by(cell[mine], used[mine], cells)
-        evenly[mine] = whole[cell[mine]] * _ratio(time[mine], sum_by(cell[mine], time[mine], cells)[cell[mine]])
+    threads, thread = np.unique(there.thread[looks.row], return_inverse=True)
+    used = _used(threads, thread, looks, cpu)
+    in_thread = np.unique(thread.astype(np.int64) * cells + cell, return_inverse=True)[1]
+    whole, its_time = (sum_by(in_thread, amount, int(in_thread.max()) + 1)[in_thread] for amount in (used, time))
+    evenly = np.where(its_time > 0, whole * _ratio(time, its_time), used)
     total = sum_by(cell, used, cells)[cell]
     by_cpu, within_threads = (np.where(total > 0, _ratio(part, total), by_time) for part in (used, evenly))
     return by_cpu, within_threads
+
+
+def _used(threads: Ints, thread: Ints, looks: _Looks, cpu: CpuTimes) -> Floats:
+    """Return the CPU time of each look; `thread` is a row of `threads`. Those never read have what the others leave."""
+    order = np.argsort(thread, kind="stable")
+    bounds = np.searchsorted(thread[order], np.arange(len(threads) + 1))
+    unread: dict[int, Measure | None] = {}
+    used = looks.end_ns - looks.start_ns
+    for row, one in enumerate(threads.tolist()):
+        mine, pid = order[bounds[row] : bounds[row + 1]], one >> 32
+        measure = cpu.threads.get((pid, one & 0xFFFFFFFF))
+        if measure is None:
+            if pid not in unread:
+                unread[pid] = cpu.unread(pid)
+            measure = unread[pid]
+        if measure is not None:
+            used[mine] = measure.at(looks.end_ns[mine]) - measure.at(looks.start_ns[mine])
+    return used
 
 
 def _ratio(part: Floats, whole: Floats) -> Floats:

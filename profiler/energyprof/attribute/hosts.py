@@ -42,6 +42,7 @@ def seen_on(seen: Sampled, whole: Trace, part: Trace) -> Sampled:
         entry=seen.entry[rows],
         stack=seen.stack[rows],
         above=tuple((place[row[rows[row]]], entry[rows[row]]) for row, entry in seen.above),
+        unseen=seen.unseen.of(seen.unseen.pid >> HOST_SHIFT == number, shift_ns),
     )
 
 

@@ -6,12 +6,14 @@ child process), to the stage opened last among those open elsewhere. The index a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from energyprof.attribute.cpu_time import CpuTimes
 from energyprof.attribute.segments import Segments
 from energyprof.attribute.threads import thread_of_lanes
+from energyprof.attribute.unseen import Pieces, unseen
 from energyprof.model.attribution import FunctionTable
 from energyprof.model.span import Floats, Index, Ints, Lanes
 from energyprof.model.stacks import Stacks
@@ -37,17 +39,22 @@ class Sampled:
     """(sample, row of the function table) to whose total energy it counts, for depth after depth of the stacks."""
     table: FunctionTable
     stages: int
+    unseen: Pieces
+    """When threads ran without being looked at."""
 
     def __len__(self) -> int:
         return len(self.stage)
 
 
-def sampled(stacks: Stacks, segments: Segments, lanes: Lanes, stages: int, origin_ns: int) -> Sampled:
+def sampled(  # noqa: PLR0913, PLR0917 - samples, and what stood around them
+    stacks: Stacks, segments: Segments, lanes: Lanes, stages: int, origin_ns: int, cpu: CpuTimes
+) -> Sampled:
     """Sort the samples by stage and function; `segments` are those of the host's lanes."""
     rows = stacks.samples
     start = (rows.start_ns - origin_ns).astype(np.float64)
     end = (rows.end_ns - origin_ns).astype(np.float64)
-    stage = _stage_of(stacks, end, segments, lanes, stages)
+    thread_of_segment = _threads(segments, lanes)
+    stage = _stage_of(_pair(rows.pid, rows.tid), end, segments, thread_of_segment, stages)
     climbs = _climb(stacks, stage, stages + 1)
     key = stacks.nodes.function[rows.node].astype(np.int64) * (stages + 1) + stage
     known = np.unique(np.concatenate([key, *(at for _, at in climbs)]))
@@ -67,17 +74,20 @@ def sampled(stacks: Stacks, segments: Segments, lanes: Lanes, stages: int, origi
         stack_stage=np.where(stacks_seen % (stages + 1) < stages, stacks_seen % (stages + 1), -1).astype(np.int32),
         stack_samples=np.bincount(stack, minlength=len(stacks_seen)).astype(np.int64),
     )
-    return Sampled(start, end, stage, rows.pid, rows.tid, entry, stack.astype(np.int64), above, table, stages)
+    gaps = unseen(rows, origin_ns, cpu)
+    gaps = replace(gaps, stage=_stage_of(_pair(gaps.pid, gaps.tid), gaps.end_ns, segments, thread_of_segment, stages))
+    return Sampled(start, end, stage, rows.pid, rows.tid, entry, stack.astype(np.int64), above, table, stages, gaps)
 
 
-def _stage_of(stacks: Stacks, at_ns: Floats, segments: Segments, lanes: Lanes, stages: int) -> Ints:
-    rows = stacks.samples
-    stage = np.full(len(rows), stages, np.int64)
+def _threads(segments: Segments, lanes: Lanes) -> Ints:
+    host = thread_of_lanes(lanes)
+    return _pair(lanes.pid[host], lanes.tid[host])[segments.lane]
+
+
+def _stage_of(thread_of_row: Ints, at_ns: Floats, segments: Segments, thread_of_segment: Ints, stages: int) -> Ints:
+    stage = np.full(len(thread_of_row), stages, np.int64)
     if not len(segments):
         return stage
-    host = thread_of_lanes(lanes)
-    thread_of_segment = _pair(lanes.pid[host], lanes.tid[host])[segments.lane]
-    thread_of_row = _pair(rows.pid, rows.tid)
     for thread in np.unique(thread_of_row).tolist():
         mine = np.flatnonzero(thread_of_row == thread)
         own = segments.of(thread_of_segment == thread)
