@@ -47,7 +47,8 @@ class CpuShares:
     threads: tuple[tuple[int, Measure | None, Segments], ...]
     """pid, CPU time and segments of each thread with spans.
 
-    Threads that were never read stand together, their CPU time None: running counts as on CPU.
+    Threads that were never read stand together; each used at most what those read leave of their process. Where even
+    that is not known their CPU time is None: running counts as on CPU.
     """
     times: CpuTimes
     idle: Mapping[int, tuple[Inside, ...]]
@@ -68,7 +69,7 @@ class CpuShares:
             which = (pid, tid if measure is not None else -1)
             if which not in number:
                 number[which] = len(known)
-                known.append((pid, measure))
+                known.append((pid, times.unread(pid) if measure is None else measure))
             group[lane] = number[which]
         there = np.flatnonzero(np.bincount(group[segments.lane], minlength=1))
         of_group = np.full(len(known) + 1, -1, np.int64)

@@ -292,7 +292,9 @@ def _posed(
 
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
     columns = Columns.of(trace.stages, lanes.own_ns)
-    workload = Workload.of(lanes.segments, lanes.line, lanes.shares if by_cpu else None, columns)
+    workload = Workload.of(
+        lanes.segments, lanes.line, lanes.shares if by_cpu else None, columns, lanes.parts(by_cpu=by_cpu)
+    )
     run_ns = float(trace.run.end_ns - trace.run.start_ns)
     host_clock = domain.driver == "device" and not lanes.on_device
     return SensorProblem(domain, recovered.rows, workload, windows, baseline, run_ns, host_clock)
@@ -350,7 +352,8 @@ def _pose(
     windows, count = recovered.run, lanes.stages
     at_rest = recovered.before if ground.trace.run.lead_in_s > 0 else None
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
-    cells = presence(lanes.segments, lanes.line, windows.start_ns, windows.end_ns, count)
+    parts = lanes.parts(by_cpu=by_cpu)
+    cells = presence(parts, windows.start_ns, windows.end_ns, count)
     outside = cells.per_window(np.where(cells.stage == count, cells.time_ns, 0.0))
     used = ground.cpu.of_all(windows.start_ns, windows.end_ns) if by_cpu else None
     if shared is not None:  # where others work, the machine is not at rest
@@ -365,7 +368,7 @@ def _pose(
     beside = None
     if windows.edge_ns > 0 and domain.provenance == "sensor" and len(windows):
         start, end, left, right = margins(windows)
-        around = presence(lanes.segments, lanes.line, start, end, count)
+        around = presence(parts, start, end, count)
         beside = Margins(around, shares(around, start, end), left, right)
     share = shares(cells, windows.start_ns, windows.end_ns)
     problem = Problem(windows, cells, share, beside, baseline or 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from energyprof.attribute.awake import Carried, carried
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.cpu_time import CpuTimes, cpu_times
 from energyprof.attribute.device_lanes import HOST, of_device
@@ -16,6 +17,7 @@ from energyprof.attribute.sums import sum_by
 from energyprof.attribute.threads import give_way
 from energyprof.attribute.timeline import Timeline, timeline
 from energyprof.attribute.times import stage_times
+from energyprof.attribute.weights import Parts
 from energyprof.model.attribution import StageTimes
 from energyprof.model.span import Floats
 from energyprof.model.trace import Trace
@@ -32,6 +34,15 @@ class DomainLanes:
     on_device: bool
     stages: int
     """How many stages the segments are of."""
+    carried: tuple[Carried, ...] | None
+    """What time weighs for each thread of `shares` in a CPU's domain; None: as elsewhere, lanes open at once alike."""
+
+    def parts(self, *, by_cpu: bool) -> Parts:
+        """Return how stages open at once share time; `by_cpu`: in the domain of a CPU whose times are known."""
+        if by_cpu and self.carried is not None:
+            segments = (segments for _, _, segments in self.shares.threads)
+            return tuple(zip(segments, self.carried, strict=True))
+        return ((self.segments, self.line.sharing),)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,4 +87,6 @@ class Ground:
         line = timeline(busy.of(counts[busy.lane]))
         own = sum_by(segments.stage, segments.end_ns - segments.start_ns, len(trace.stages))
         shares = CpuShares.of(segments, trace.lanes, self.cpu, line)
-        return DomainLanes(segments, line, shares, own, device != HOST, len(trace.stages))
+        is_shared = device == HOST and line.sharing is not None and bool(self.cpu.processes)
+        weighed = carried(busy.of(counts[busy.lane]), shares) if is_shared else None
+        return DomainLanes(segments, line, shares, own, device != HOST, len(trace.stages), weighed)

@@ -7,10 +7,19 @@ time it shares with others is the integral of 1/n(t), n(t) lanes being busy.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from energyprof.model.span import Floats
+
+
+class Weighing(Protocol):
+    """Whatever tells such an F."""
+
+    def at(self, t_ns: Floats) -> Floats:
+        """Return F at each of `t_ns`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,7 +34,7 @@ class Measure:
         return np.interp(t_ns, self.point_ns, self.value)
 
 
-def between(measure: Measure | None, start_ns: Floats, end_ns: Floats) -> Floats:
+def between(measure: Weighing | None, start_ns: Floats, end_ns: Floats) -> Floats:
     """Return F(end) - F(start) per interval; None is wall time."""
     if measure is None:
         return end_ns - start_ns

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from energyprof.attribute.intervals import ranges
-from energyprof.attribute.measure import Measure, between
+from energyprof.attribute.measure import Weighing, between
 from energyprof.attribute.segments import Segments
 from energyprof.attribute.sums import sum_by, sum_by_sorting
 from energyprof.model.span import Floats, Index, Ints
@@ -65,7 +65,7 @@ class Overlaps:
     amount: Floats
 
 
-def occupancy(segments: Segments, bins: Bins, stages: int, measure: Measure | None = None) -> Overlaps:
+def occupancy(segments: Segments, bins: Bins, stages: int, measure: Weighing | None = None) -> Overlaps:
     """Return what each stage had of each window: nanoseconds, or what `measure` weighs."""
     room = min(len(bins) * stages, len(segments) + len(bins))
     key, amount, held = np.empty(room, np.int64), np.empty(room), 0
@@ -79,7 +79,7 @@ def occupancy(segments: Segments, bins: Bins, stages: int, measure: Measure | No
 
 
 def normal_equations(
-    segments: Segments, bins: Bins, stages: int, value: Floats, measure: Measure | None = None
+    segments: Segments, bins: Bins, stages: int, value: Floats, measure: Weighing | None = None
 ) -> tuple[Floats, Floats]:
     """Return X'X and X'y, X being the windows x stages that `occupancy` returns and y a `value` for each window.
 
@@ -96,7 +96,7 @@ def normal_equations(
     return products, moments
 
 
-def pieces(segments: Segments, bins: Bins, stages: int, measure: Measure | None = None) -> Iterator[Overlaps]:
+def pieces(segments: Segments, bins: Bins, stages: int, measure: Weighing | None = None) -> Iterator[Overlaps]:
     """Yield what `occupancy` returns in pieces, keys ascending, in memory that does not grow with the segments."""
     for passed in _sweep(segments, bins, stages, measure):
         part = passed.overlaps(stages)
@@ -107,7 +107,7 @@ def pieces(segments: Segments, bins: Bins, stages: int, measure: Measure | None 
         yield part
 
 
-def _sweep(segments: Segments, bins: Bins, stages: int, measure: Measure | None) -> Iterator[_Passed]:
+def _sweep(segments: Segments, bins: Bins, stages: int, measure: Weighing | None) -> Iterator[_Passed]:
     start_ns, edges = segments.start_ns, bins.edge_ns
     if not len(bins) or not len(start_ns):
         return
@@ -156,7 +156,7 @@ class _Passed:
 class _Sweep:
     """Moves over the bins in order of time; what it has passed is final."""
 
-    def __init__(self, edge_ns: Floats, stages: int, measure: Measure | None) -> None:
+    def __init__(self, edge_ns: Floats, stages: int, measure: Weighing | None) -> None:
         self._edge_ns, self._stages, self._measure = edge_ns, stages, measure
         self._row = 0
         """The first bin that is not final."""

@@ -6,15 +6,17 @@ The shares of a window add up to 1; the time in which no stage was open anywhere
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from energyprof.attribute.intervals import ranges
+from energyprof.attribute.measure import Weighing
 from energyprof.attribute.occupancy import Bins, Overlaps, occupancy
 from energyprof.attribute.segments import Segments
-from energyprof.attribute.sums import sum_by
-from energyprof.attribute.timeline import Timeline
+from energyprof.attribute.sums import sum_by, sum_by_sorting
 from energyprof.model.span import Floats, Index, Ints
 
 
@@ -25,7 +27,7 @@ class Cells:
     window: Index
     stage: Index
     time_ns: Floats
-    """Of the window, lanes busy at the same time sharing it: a window's cells add up to its duration."""
+    """Of the window, lanes busy at the same time sharing it (awake.py): a window's cells add up to its duration."""
     windows: int
     stages: int
 
@@ -79,15 +81,27 @@ class CellsByStage:
         return self.order[ranges(first, self.first[stages + 1] - first)]
 
 
-def presence(segments: Segments, line: Timeline, start_ns: Floats, end_ns: Floats, stages: int) -> Cells:
+Parts: TypeAlias = tuple[tuple[Segments, Weighing | None], ...]
+"""Segments, and what of their time counts as theirs; in all no more than the time in which any lane is busy."""
+
+
+def presence(parts: Parts, start_ns: Floats, end_ns: Floats, stages: int) -> Cells:
     """Return the cells of windows [start, end]: the time of each stage, and what is left, outside."""
-    found = occupancy(segments, Bins.of(start_ns, end_ns), stages + 1, line.sharing)
+    bins = Bins.of(start_ns, end_ns)
+    several = [occupancy(segments, bins, stages + 1, measure) for segments, measure in parts]
+    found = several[0] if len(several) == 1 else _united(several)
     left = end_ns - start_ns - sum_by(found.key // (stages + 1), found.amount, len(start_ns))
     outside = np.flatnonzero(left > 0.5)  # below the clock's nanosecond there is only rounding
     last = outside * (stages + 1) + stages
     at = np.searchsorted(found.key, last)
     time_ns = np.insert(found.amount, at, left[outside])
     return Cells.of(np.insert(found.key, at, last), time_ns, len(start_ns), stages)
+
+
+def _united(several: Sequence[Overlaps]) -> Overlaps:
+    nothing = Overlaps(np.zeros(0, np.int64), np.zeros(0))
+    key = np.concatenate([part.key for part in (nothing, *several)])
+    return Overlaps(*sum_by_sorting(key, np.concatenate([part.amount for part in (nothing, *several)])))
 
 
 def as_shares(cells: Cells, weight: Floats) -> Floats:

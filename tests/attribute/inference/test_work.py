@@ -116,7 +116,7 @@ def test_a_response_remembers_the_work_of_a_gap_between_rows():
 def test_cpu_time_is_divided_as_windows_divide_it(pids):
     workload = workload_of(1, pids, by_cpu=True)
     edge = np.arange(100.0, LENGTH_MS - 100, 7.3) * MS
-    cells = presence(workload.segments, workload.line, edge[:-1], edge[1:], STAGES)
+    cells = presence(workload.parts, edge[:-1], edge[1:], STAGES)
 
     found = workload.occupancy(edge, np.ones(len(edge) - 1, np.bool_)).time.toarray()
 

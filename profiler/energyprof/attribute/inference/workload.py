@@ -27,7 +27,7 @@ from energyprof.attribute.inference.work import Work
 from energyprof.attribute.segments import Segments
 from energyprof.attribute.sums import sum_by
 from energyprof.attribute.timeline import Timeline
-from energyprof.attribute.weights import presence
+from energyprof.attribute.weights import Parts, presence
 from energyprof.model.span import Flags, Floats
 
 _FAR_NS = 2.0**60
@@ -52,21 +52,25 @@ class Workload:
 
     segments: Segments
     """Ordered by start."""
-    line: Timeline
+    parts: Parts
+    """How they share time."""
     columns: Columns
     work: Work
     """The same, with the stretches in which no stage was open."""
 
     @staticmethod
-    def of(segments: Segments, line: Timeline, shares: CpuShares | None, columns: Columns) -> Workload:
+    def of(
+        segments: Segments, line: Timeline, shares: CpuShares | None, columns: Columns, parts: Parts | None = None
+    ) -> Workload:
         """Return the workload of segments; `line` knows when none is open.
 
         `shares`: how they share CPU time; None: power goes with the time that lanes are busy.
+        `parts`: how they share time; None: those open at once alike.
         """
         start, end = np.maximum(line.idle[0], -_FAR_NS), np.minimum(line.idle[1], _FAR_NS)
         kept = end > start
         work = Work(segments, (start[kept], end[kept]), _longer(segments, columns), columns, shares)
-        return Workload(segments, line, columns, work)
+        return Workload(segments, parts or ((segments, line.sharing),), columns, work)
 
     def near(self, start_ns: Floats, end_ns: Floats) -> Workload:
         """Return what `occupancy` needs of it for bins within these stretches, which ascend and lie apart."""
@@ -81,10 +85,10 @@ class Workload:
         return Occupancy(matrices[0], matrices[1], matrices[2], matrices[3] if response_ns else None)
 
     def shared(self, edge_ns: Floats, asked: Flags) -> csr_matrix:
-        """Return the time of each bin divided evenly among the lanes busy, in s: what carries the baseline."""
+        """Return the time of each bin divided among the lanes busy, in s: what carries the baseline."""
         size = (len(edge_ns) - 1, self.columns.count + 1)
         stages = len(self.columns.of_stage)
-        cells = presence(self.segments, self.line, edge_ns[:-1][asked], edge_ns[1:][asked], stages)
+        cells = presence(self.parts, edge_ns[:-1][asked], edge_ns[1:][asked], stages)
         column = np.append(self.columns.of_stage, self.columns.count)[cells.stage]
         return csr_matrix((cells.time_ns * 1e-9, (np.flatnonzero(asked)[cells.window], column)), shape=size)
 
