@@ -1,9 +1,9 @@
 """The ranks of a distributed program: how each stage's energy is divided among them, and how long each waited.
 
 A stage's energy is divided in the proportion in which a plain split of the windows (split.py) divides it among the
-lanes of the ranks: dynamic energy by CPU time or by the time on their devices, idle power as among stages. So a rank that
-waits for the others is billed no more than its part of what the machine draws at rest, and the ranks together have
-what the stages have. What belongs to no rank (a launcher) is nobody's.
+lanes of the ranks: dynamic energy by CPU time or by the time on their devices, idle power as among stages. So a rank
+that waits for the others is billed at most its part of what the machine draws at rest, and the ranks together have what
+the stages have. What belongs to no rank (a launcher) is nobody's.
 """
 
 from __future__ import annotations
