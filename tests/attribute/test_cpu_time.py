@@ -29,6 +29,17 @@ def test_row_after_a_silence_stands_for_the_last_poll_only(make):
     assert used_ms(measure, 10, 140, 150, 190, 200) == [0, 6, 0, 1]
 
 
+def test_row_after_a_time_in_which_nobody_was_read_stands_for_all_of_it(make):
+    at = [0, 100, *range(110, 161, 10)]  # the first poll comes late
+    busy = make.lane(cpu=[(t, t / 2) for t in at], tid=8)
+    rare = make.lane(cpu=[(0, 0), (100, 1)], tid=9)
+
+    threads = cpu_times(make.trace([busy, rare]).cpu, make.origin_ns).threads
+
+    assert used_ms(threads[1, 8], 0, 50, 100, 110) == [25, 25, 5]
+    assert used_ms(threads[1, 9], 0, 50, 100, 110) == [0.5, 0.5, 0]
+
+
 def test_no_more_time_is_used_than_there_was(make):
     busy = make.lane(cpu=[(t, t) for t in range(0, 201, 10)], tid=8)
     late = make.lane(cpu=[(10, 10), (150, 60)], tid=9)

@@ -94,6 +94,7 @@ def _read_outside(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
     poll = np.diff(t[bounds[longest] : bounds[longest + 1]])
     poll_ns = float(np.median(poll)) if len(poll) else 0.0
     end_ns = float(t.max())
+    polls = np.unique(t)
     threads: dict[tuple[int, int], Measure] = {}
     whole: dict[int, tuple[Measure, ...]] = {}
     parts: dict[int, tuple[Measure, ...]] = {}
@@ -102,7 +103,7 @@ def _read_outside(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
         pid, tid = int(cpu.pid[low]), int(cpu.tid[low])
         # What children had used by then goes on with nobody beyond the last poll.
         goes_on_ns = np.inf if tid == UNSEEN_CHILDREN else end_ns
-        measure = _measure(t[low:high], used[low:high], poll_ns, goes_on_ns)
+        measure = _measure(t[low:high], used[low:high], poll_ns, goes_on_ns, polls)
         if tid == UNSEEN_CHILDREN:
             children[pid] = measure
         elif tid:
@@ -113,10 +114,15 @@ def _read_outside(cpu: ThreadCpu, origin_ns: int) -> CpuTimes:
     return CpuTimes(threads, {**parts, **whole}, children)
 
 
-def _measure(t: Floats, used: Floats, poll_ns: float, end_ns: float) -> Measure:
+def _measure(t: Floats, used: Floats, poll_ns: float, end_ns: float, polls: Floats) -> Measure:
+    """Return the curve through reads; `polls`: when anything was read, ascending."""
     step = np.diff(used, prepend=0.0)
     previous = np.append(-_FAR_NS, t[:-1])
-    since = np.maximum(t - np.maximum(poll_ns, step), previous)  # nobody uses more than the time there was
+    # A poll may come late, as the first one does: of the time before it nothing more is known.
+    before = np.append(-_FAR_NS, polls)[np.searchsorted(polls, t - poll_ns / 2, "right")]
+    before[before < polls[0]] = t[before < polls[0]]
+    at_most = np.minimum(t - np.maximum(poll_ns, step), before)  # nobody uses more than the time there was
+    since = np.maximum(at_most, previous)
     silent = t - previous > 1.5 * max(poll_ns, 1.0)
     point = np.concatenate((t, since[silent]))
     value = np.concatenate((used, (used - step)[silent]))
