@@ -504,3 +504,22 @@ def test_columns_fit_the_stages(make):
         assert [len(getattr(columns, name)) for name in columns.__slots__] == [2] * 8
         assert np.all(columns.low_j <= columns.energy_j)
         assert np.all(columns.energy_j <= columns.high_j)
+
+
+@pytest.mark.parametrize("baseline_w", [4.0, None])
+def test_sleeping_stage_beside_work_costs_next_to_nothing_by_a_sensor_with_a_fit(make, baseline_w):
+    turns = [(start, start + 60) for start in range(100, 1900, 100)]
+    at = range(0, 2001, 10)
+    used = [(t, sum(min(max(t - start, 0), end - start) for start, end in turns)) for t in at]
+    works = make.lane([("work", start, end) for start, end in turns], cpu=used)
+    sleeps = make.lane([("sleep", start, end) for start, end in turns], cpu=[(t, used_ms / 5e3) for t, used_ms in used])
+    power_w = [4.0 + 6.0 * any(start <= t < end for start, end in turns) for t in range(0, 2000, 10)]
+    domain = make.domain(period_ns=10 * make.ms, baseline_w=baseline_w)
+    trace = make.trace([works, sleeps], [(domain, make.counter(power_w))], end_ms=2000)
+
+    found = attribute(trace).domains[0]
+
+    energy = self_energy(attribute(trace), trace)
+    assert found.fit is not None
+    assert energy["work"] == pytest.approx(len(turns) * 0.6, rel=0.01)
+    assert energy["sleep"] == pytest.approx(0.0, abs=0.01)
