@@ -74,6 +74,17 @@ def test_sleepers_for_whom_the_program_waits_at_its_end_spend_nothing(make):
     assert found["work"][0] == pytest.approx(1.0, abs=1e-5)
 
 
+def test_sleeper_that_wakes_while_the_main_thread_waits_has_no_idle_power(make):
+    main = ran(make, MAIN, 0.0, spans=[("program", 0, 200)])
+    sleeper = ran(make, SLEEPER, 0.001)
+    looks = [*every_10_ms(MAIN, "wait", 0, 200), *every_10_ms(SLEEPER, "nap", 0, 200)]
+
+    found = energies(make, [main, sleeper], looks, baseline_w=10.0)
+
+    assert found["nap"][0] <= 1e-5
+    assert found["wait"][0] == pytest.approx(2.0, abs=1e-4)
+
+
 def test_threads_that_were_never_read_have_what_the_others_leave_of_their_process(make):
     main = ran(make, MAIN, 1.0, spans=[("program", 0, 200)])
     looks = [*every_10_ms(MAIN, "work", 0, 200), *every_10_ms(SLEEPER, "nap", 0, 200)]

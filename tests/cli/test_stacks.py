@@ -160,6 +160,42 @@ wait_for(multiprocessing.get_context("fork").Process(target=child))
     assert rows["in_child"]["total_j"] / whole_j == pytest.approx(true, abs=0.1)
 
 
+def test_sleeping_threads_have_no_more_than_their_cpu_time(place: Any) -> None:
+    place.write(
+        "job.py",
+        TOLD
+        + """\
+import threading
+done = threading.Event()
+def nap():
+    while not done.is_set(): time.sleep(.02)
+    spent["nap"] = time.thread_time()
+def wait(): done.wait()
+def work():
+    wait_for_the_first_sample()  # until then the other threads are all that is seen
+    busy(.5)
+threads = [threading.Thread(target=target) for target in (nap, wait)]
+for thread in threads: thread.start()
+work()
+done.set()
+for thread in threads: thread.join()
+print(json.dumps({**spent, "all": time.process_time()}))
+""",
+    )
+
+    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
+
+    spent = json.loads(done.stdout)
+    rows = {row["function"]: row for row in functions(place)}
+    whole_j = sum(row["energy_j"] for row in functions(place))
+    true_j = whole_j * spent["nap"] / spent["all"]
+    assert rows["nap"]["samples"] > 10
+    assert rows["nap"]["low_j"] <= true_j <= rows["nap"]["high_j"]
+    assert rows["nap"]["energy_j"] < true_j + 0.03 * whole_j
+    assert rows.get("wait", {"total_j": 0.0})["total_j"] < 0.03 * whole_j
+    assert rows["work"]["total_j"] > 0.5 * whole_j
+
+
 STAGED = Path(__file__).with_name("staged_functions.py").read_text()
 
 

@@ -1,9 +1,9 @@
 """Who carries the baseline of a CPU: lanes open at once do, each by the part of the time for which its thread ran.
 
 With r_i(t) that part, as far as the collector's reads tell it, a lane carries r_i / (sum of r) of each instant: one
-whose thread sleeps beside one that works carries next to nothing, as a suspended coroutine carries nothing. Where
-nobody runs, all n carry 1/n. r is counted in whole numbers, so that its sum is exact whoever comes and goes, and is at
-least 1: a stage that waits stays known as open, for what a pool or a child spends on its behalf.
+whose thread sleeps beside one that works carries next to nothing, as a suspended coroutine carries nothing. Where next
+to nobody runs, all n carry 1/n. r is counted in whole numbers, so that its sum is exact whoever comes and goes, and is
+at least 1: a stage that waits stays known as open, for what a pool or a child spends on its behalf.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from energyprof.attribute.baseline import AT_REST
 from energyprof.attribute.cpu_shares import CpuShares
 from energyprof.attribute.intervals import ranges
 from energyprof.attribute.measure import Measure
@@ -28,7 +29,7 @@ class Carried:
 
     rate: Rate
     running: Measure
-    """Integral of 1 / (sum of r) over the time in which anybody ran."""
+    """Integral of 1 / (sum of r) over the time in which somebody ran."""
     asleep: Measure
     """Integral of 1/n over the time in which nobody did."""
     done: Floats
@@ -96,7 +97,8 @@ def carried(busy: Segments, shares: CpuShares) -> tuple[Carried, ...]:
     last = np.flatnonzero(np.append(at[1:] != at[:-1], True))  # of several changes at one instant what follows counts
     at, runs, lanes = at[last], runs[last][:-1], lanes[last][:-1]
     step = np.diff(at)
-    running = np.where(runs > lanes, step / np.maximum(runs, 1), 0.0)
-    asleep = np.where((runs == lanes) & (lanes > 0), step / np.maximum(lanes, 1), 0.0)
+    is_rest = runs - lanes <= AT_REST * RUNNING
+    running = np.where(is_rest, 0.0, step / np.maximum(runs, 1))
+    asleep = np.where(is_rest & (lanes > 0), step / np.maximum(lanes, 1), 0.0)
     both = [Measure(at, np.append(0.0, np.cumsum(part))) for part in (running, asleep)]
     return tuple(Carried.of(rate, *both) for rate in rates)

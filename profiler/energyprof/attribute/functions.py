@@ -1,12 +1,13 @@
 """The energy of functions: what each stage spent itself, and what was spent outside, divided among their samples.
 
 A sample stands for the time since its process was looked at before. Let e_wk be what stage k has of window w. The
-samples in k that lie in w divide it by the CPU time of their threads there, the baseline within a thread by time (a
-device's energy: all by time), and what a sample gets goes to its innermost function. Where k has energy in windows
-without a sample of its own, although its process was being looked at (k is shorter than the period), that part is
-divided as the rest of k's. What was spent while nobody looked is left out: functions add up to less then, never to
-more; so is what a thread spent in which nobody looked at it, though at others (unseen.py): they do not divide it. CPU
-times are read every 20 to 40 ms: functions that take turns faster than that share a window evenly.
+samples in k that lie in w divide it by the CPU time of their threads there, the baseline within a thread by time, and
+where next to nobody ran all of it by time (a device's energy always); what a sample gets goes to its innermost
+function. Where k has energy in windows without a sample of its own, although its process was being looked at (k is
+shorter than the period), that part is divided as the rest of k's. What was spent while nobody looked is left out:
+functions add up to less then, never to more; so is what a thread spent in which nobody looked at it, though at others
+(unseen.py): they do not divide it. CPU times are read every 20 to 40 ms: functions that take turns faster than that
+share a window evenly.
 
 The interval is that of a proportion (Wilson 1927, 95 %) with as many trials as the samples' weights are worth (Kish:
 the square of their sum over the sum of their squares), times the relative interval of the stage, or the model's error.
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from energyprof.attribute.baseline import AT_REST
 from energyprof.attribute.cpu_time import CpuTimes
 from energyprof.attribute.intervals import ranges
 from energyprof.attribute.ledger import MICRO
@@ -117,7 +119,7 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     cell = np.minimum(np.searchsorted(known, key), len(known) - 1)
     own = np.flatnonzero(known[cell] == key)
     looks, cell = looks.at(own), cell[own]
-    by_cpu, by_time = _weights(there, looks, cell, cpu)
+    by_cpu, by_time = _weights(there, looks, cell, cpu, cells.time_ns)
     amount = sum_by(looks.row, dynamic[cell] * by_cpu + base[cell] * by_time, len(there.stage))
     missed = np.ones(len(known), np.bool_)
     missed[cell] = False
@@ -197,8 +199,11 @@ def _looks(seen: _There, start_ns: Floats, end_ns: Floats) -> _Looks:
     return _Looks(row, window, start, end).at(np.flatnonzero(end > start))
 
 
-def _weights(there: _There, looks: _Looks, cell: Ints, cpu: CpuTimes | None) -> tuple[Floats, Floats]:
-    """Return which part of its cell's dynamic energy and baseline each look stands for; a cell's add up to 1."""
+def _weights(there: _There, looks: _Looks, cell: Ints, cpu: CpuTimes | None, time_ns: Floats) -> tuple[Floats, Floats]:
+    """Return which part of its cell's dynamic energy and baseline each look stands for; a cell's add up to 1.
+
+    `time_ns`: of each cell.
+    """
     if not len(cell):
         return np.zeros(0), np.zeros(0)
     cells = int(cell.max()) + 1
@@ -212,8 +217,8 @@ def _weights(there: _There, looks: _Looks, cell: Ints, cpu: CpuTimes | None) -> 
     whole, its_time = (sum_by(in_thread, amount, int(in_thread.max()) + 1)[in_thread] for amount in (used, time))
     evenly = np.where(its_time > 0, whole * _ratio(time, its_time), used)
     total = sum_by(cell, used, cells)[cell]
-    by_cpu, within_threads = (np.where(total > 0, _ratio(part, total), by_time) for part in (used, evenly))
-    return by_cpu, within_threads
+    by_cpu = np.where(total > 0, _ratio(used, total), by_time)
+    return by_cpu, np.where(total > AT_REST * time_ns[cell], _ratio(evenly, total), by_time)
 
 
 def _used(threads: Ints, thread: Ints, looks: _Looks, cpu: CpuTimes) -> Floats:

@@ -8,9 +8,9 @@ We step aside for good where SIGURG belongs to the program or would be felt: see
 or profiler follows the main thread, which would see our handler.
 
 Calls into C delay the handler, which is what the weight of a sample repairs: the time since the one before. While the
-main thread waits in a call that the system restarts (for a lock, for a child), it is not reached at all; then the
-flusher's thread looks at the other threads, where they let it: a little too often where they let the interpreter's lock
-go by themselves.
+main thread waits in a call that the system restarts (for a lock, for a child), it is not reached at all, nor before the
+first signal; then the flusher's thread looks at all threads, where they let it: a little too often where they let the
+interpreter's lock go by themselves.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class StackSampler:
                 if frame is not None:
                     rows.add((t_ns, 0, *rows.walk(frame)))
                 if len(active) > 1:
-                    look_at_others(t_ns, get_ident())
+                    look_at_others(t_ns, sys._current_frames(), get_ident())
                 if t_ns - told_ns > TELL_NS:
                     told_ns = t_ns
                     self._recorder.wake()
@@ -163,22 +163,24 @@ class StackSampler:
 
         return sampled
 
-    def _look_at_others(self, t_ns: int, but: int) -> None:
+    def _look_at_others(self, t_ns: int, frames: dict[int, FrameType], but: int) -> None:
         rows, active = self.rows, lanes.python_threads()
-        for ident, frame in list(sys._current_frames().items())[:MOST_THREADS]:
+        for ident, frame in list(frames.items())[:MOST_THREADS]:
             thread = active.get(ident)
             if thread is not None and ident != but:  # the flusher is no thread of the program's
                 rows.add((t_ns, thread.native_id or 0, *rows.walk(frame)))
 
     def _look_aside(self) -> bool:
-        """In the flusher's thread: look at the other threads if the main thread cannot. False: there is no need."""
+        """In the flusher's thread: look at the threads if the main thread cannot. False: there is no need."""
         active = lanes.python_threads()
         if not self._gate or len(active) < 2:
             return False
         t_ns = now_ns()
         if t_ns - self._heard_ns > UNHEARD_NS:
-            main = sys.modules["threading"].main_thread().ident
-            self._look_at_others(t_ns, main or 0)
+            main, frames = sys.modules["threading"].main_thread().ident or 0, sys._current_frames()
+            if main in frames:
+                self.rows.add((t_ns, 0, *self.rows.walk(frames[main])))
+            self._look_at_others(t_ns, frames, main)
         return True
 
     def _failed(self, error: Exception) -> None:
