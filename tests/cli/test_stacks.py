@@ -189,7 +189,7 @@ print(json.dumps({**spent, "all": time.process_time()}))
     rows = {row["function"]: row for row in functions(place)}
     whole_j = sum(row["energy_j"] for row in functions(place))
     true_j = whole_j * spent["nap"] / spent["all"]
-    assert rows["nap"]["samples"] > 10
+    assert rows["nap"]["samples"] > 0
     assert rows["nap"]["low_j"] <= true_j <= rows["nap"]["high_j"]
     assert rows["nap"]["energy_j"] < true_j + 0.03 * whole_j
     assert rows.get("wait", {"total_j": 0.0})["total_j"] < 0.03 * whole_j
