@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,9 @@ def test_recordings_give_their_energies_with_interval_and_provenance(place: Any)
 
     by_number = json.loads(projected("--requests-in-run", "5").stdout)
     by_stage = json.loads(projected("--request-stage", "answer").stdout)
+    projected_page = place.call(
+        place.command("project", "serve.eprof", "serve.eprof", *LOAD, "--requests-in-run", "5")
+    ).stdout.decode()
     unsaid = projected()
     place.write("count.py", SERVE + "energyprof.units('request', 40)\n")
     assert place.run("-o", "count.eprof", "count.py").returncode == 0
@@ -82,15 +86,21 @@ def test_recordings_give_their_energies_with_interval_and_provenance(place: Any)
     report = place.report("serve.eprof")
     measured = report["measured"]
     (answer,) = [row for row in report["stages"] if row["name"] == "answer"]
-    assert by_number["assumed"]["training_j"]["high"] == pytest.approx(measured["high_j"])
-    assert by_number["assumed"]["request_j"]["low"] == pytest.approx(measured["low_j"] / 5)
+    assert by_number["assumed"]["training_j"]["high"] > measured["high_j"]  # another run may take more
+    assert by_number["assumed"]["request_j"]["low"] < measured["low_j"] / 5
     assert by_stage["assumed"]["request_j"]["value"] == pytest.approx(answer["total_sum"]["energy_j"] / 5)
     assert by_number["grounds"]["training"]["provenance"] == measured["provenance"]
     assert measured["low_j"] < measured["high_j"]
-    (said,) = by_number["grounds"]["request"]["cautions"]
+    (said, *_) = by_number["grounds"]["request"]["cautions"]
     assert "% was spent outside of stages)" in said  # imports
     overtaking = by_number["overtaking_days"]
-    assert overtaking["latest"] / overtaking["earliest"] == pytest.approx(5 / 2)  # of requests: the model is the same
+    of_each = math.exp(math.hypot(1.96 * math.log(1.10), 1.96 * math.log(1.12)))  # of a run, and of a kind of load
+    assert overtaking["latest"] / overtaking["earliest"] == pytest.approx(5 / 2 * of_each**4, rel=1e-3)
+    assert by_number["common_error"]["load_sd"] == 0.12
+    assert by_number["grounds"]["training"]["assumed_sd"] == by_number["grounds"]["request"]["assumed_sd"] == 0.10
+    assert by_stage["grounds"]["request"]["assumed_sd"] == 0.25
+    assert "energy of a training" in projected_page
+    assert "all of serve.eprof: " in " ".join(projected_page.split())
     assert json.loads(counted.stdout)["common_error"] is None
     assert json.loads(counted.stdout)["assumed"]["request_j"]["value"] == pytest.approx(
         place.report("count.eprof")["measured"]["energy_j"] / 40

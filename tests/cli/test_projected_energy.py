@@ -14,7 +14,8 @@ from energyprof.capture import CaptureWriter
 from energyprof.cli import main
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
-from energyprof.model.power import Readings
+from energyprof.model.power import Readings, Use
+from energyprof.model.recording import LaneRow, LocalStage, SpanChunk
 from energyprof.model.told import Told, UnitCount
 from energyprof.model.trace import RecorderFacts, RunFacts
 
@@ -24,9 +25,24 @@ LOADING_W, SERVING_W = 100.0, 20.0
 LOAD = ["--clients", "1000", "--requests-per-client-day", "5", "--days", "30"]
 
 
-def served(path: Path, *units: UnitCount, power_w: Sequence[float] = (LOADING_W,) * 10 + (SERVING_W,) * 20) -> Path:
+def served(
+    path: Path,
+    *units: UnitCount,
+    power_w: Sequence[float] = (LOADING_W,) * 10 + (SERVING_W,) * 20,
+    stage_ms: tuple[int, int] | None = None,
+    others_s: float = 0.0,
+) -> Path:
     """Write a run of 300 ms, a reading every 10 ms: a server that loads for 100 ms and answers from then on."""
     writer = CaptureWriter(path)
+    if stage_ms is not None:
+        first, last = (np.array([BOOT_NS + at * MS]) for at in stage_ms)
+        none = np.zeros(1, np.int32)
+        writer.add_lanes([LaneRow(0, 7, 0, 7, 0, "MainThread")])
+        writer.add_stages([LocalStage(0, -1, "epoch", "stage")])
+        writer.add_spans(SpanChunk(none, none, first, last, none, np.zeros(1, np.bool_)))
+    if others_s:
+        own, others = (np.array([0, int(used_s * 1e9)]) for used_s in (0.2, others_s))
+        writer.add_use(Use(np.array([BOOT_NS, BOOT_NS + 300 * MS]), own, others, np.zeros(2, np.int64)))
     writer.set_run(RunFacts(("serve.py",), 1_800_000_000 * 10**9, BOOT_NS, BOOT_NS + 300 * MS, 0, "a", 2))
     writer.set_recorder(RecorderFacts(recorder_s=0.001, spans=0))
     writer.set_told(Told((), units))
@@ -108,3 +124,94 @@ def test_a_number_of_requests_that_is_given_is_of_the_whole_run(
 
     assert found["assumed"]["request_j"]["value"] == pytest.approx(2.0, rel=1e-3)
     assert found["grounds"]["request"]["basis"].endswith("serve.eprof by 7 requests")
+
+
+def test_of_a_single_run_ten_percent_are_assumed_and_of_several_their_spread_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit = UnitCount("request", 20)
+    paths = [served(tmp_path / f"s{at}.eprof", unit, power_w=(100.0 + more,) * 30) for at, more in enumerate((0, 1, 2))]
+
+    one, several = (projected(capsys, Path(",".join(map(str, some)))) for some in (paths[:1], paths))
+
+    request_j = one["assumed"]["request_j"]
+    assert request_j["high"] / request_j["value"] == pytest.approx(1.1**1.96, rel=1e-3)
+    assert one["grounds"]["request"]["assumed_sd"] == 0.10
+    (note,) = one["notes"]
+    assert note.startswith("one run of serving tells nothing of how much runs differ: a standard deviation of 10 %")
+    request_j = several["assumed"]["request_j"]
+    assert request_j["value"] == pytest.approx(101.0 * 0.3 / 20, rel=1e-3)
+    assert request_j["high"] - request_j["value"] == pytest.approx(4.303 / 3**0.5 * 0.3 / 20, rel=1e-2)  # Student's t
+    assert (several["grounds"]["request"]["runs"], several["grounds"]["request"]["assumed_sd"]) == (3, None)
+    assert several["grounds"]["request"]["basis"].startswith("mean of 3 runs; all of ")
+    assert several["notes"] == []
+
+
+def test_a_run_that_is_named_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = served(tmp_path / "serve.eprof", UnitCount("request", 20))
+
+    assert main(["project", "1kWh", f"{path},{path}", *LOAD]) == 2
+    assert "names a run twice" in capsys.readouterr().err
+
+
+def test_what_disturbed_a_recording_is_said_of_what_is_projected_from_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    busy = served(tmp_path / "busy.eprof", UnitCount("request", 20), others_s=0.3)
+    quiet = served(tmp_path / "quiet.eprof", UnitCount("request", 20), others_s=0.001)
+
+    said, unsaid = (projected(capsys, path)["grounds"]["request"]["cautions"] for path in (busy, quiet))
+
+    assert said[-1].startswith("other programs used 60 % of the CPU time, or device, during ")
+    assert not any("other programs" in line for line in unsaid)
+
+
+def trained(capsys: pytest.CaptureFixture[str], training: Path, serving: Path, *words: str) -> dict[str, Any]:
+    assert main(["project", str(training), str(serving), *LOAD, *words, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert isinstance(found, dict)
+    return found
+
+
+def test_the_start_of_a_training_is_told_from_it_where_requests_have_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    training = served(tmp_path / "train.eprof", stage_ms=(100, 290))
+    steady = served(tmp_path / "serve.eprof", told("request", 19, first_ms=110, last_ms=290))
+    whole = served(tmp_path / "whole.eprof", UnitCount("request", 20))
+
+    found = trained(capsys, training, steady)
+    alike = trained(capsys, training, steady, "--without-start")
+    both = trained(capsys, training, whole)
+
+    assert found["assumed"]["training_j"]["value"] == pytest.approx(14.0, rel=1e-3)
+    assert found["grounds"]["training"]["start_j"] == pytest.approx(10.2, rel=1e-3)
+    assert any("--without-start leaves out both" in note for note in found["notes"])
+    assert alike["assumed"]["training_j"]["value"] == pytest.approx(SERVING_W * 0.19, rel=1e-3)
+    assert alike["grounds"]["training"]["basis"].endswith("train.eprof from its first stage to the end of its last")
+    for other in (alike, both):
+        assert not any("--without-start" in note for note in other["notes"])
+    assert alike["overtaking_days"]["value"] < found["overtaking_days"]["value"]
+
+
+def test_a_training_without_stages_or_as_a_number_has_no_start_to_leave_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = served(tmp_path / "train.eprof")
+
+    for training, said in (
+        (str(path), "has no stages whose energy can be told"),
+        ("1kWh", "leave out --without-start"),
+    ):
+        assert main(["project", training, "3J", *LOAD, "--without-start"]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_what_a_training_spent_on_no_stage_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    training = served(tmp_path / "train.eprof", stage_ms=(100, 290))
+
+    assert main(["project", str(training), "3J", *LOAD, "--width", "200"]) == 0
+
+    out = " ".join(capsys.readouterr().out.split())
+    assert "train.eprof: 14.0 J, of it 110 mJ idle while no stage ran and " in out
+    assert "outside stages (imports, for instance)" in out

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from energyprof.errors import InputError
-from energyprof.footprint.common_error import CommonError, ratio_of_mixes
+from energyprof.footprint.common_error import CommonError, Known, common_error, ratio_of_mixes
 from energyprof.footprint.given_energy import parse
 from energyprof.footprint.projection import Assumed, Overtaking, project
 from energyprof.footprint.projection_chart import characters, svg, verdict
@@ -210,19 +210,58 @@ def off_by(figure: Range, factor: float) -> Range:
 
 
 def test_an_error_of_both_energies_moves_their_sum_and_no_day_of_overtaking() -> None:
-    apart = CommonError(Range.exactly(1000.0), Range(5.0, 4.0, 8.0), Range.exactly(1.0))
+    apart = CommonError(Range(1000.0, 900.0, 1100.0), Range(5.0, 4.0, 8.0), Range.exactly(1.0), Range(1.0, 1 / 3, 3.0))
     assumed = replace(PLAIN, training_j=off_by(apart.training_j, 3.0), request_j=off_by(apart.request_j, 3.0))
 
     found, not_known = project(assumed, apart), project(assumed)
 
-    assert found.overtaking == Overtaking(10.0, 2000 / 320, 2000 / 160)
-    assert not_known.overtaking.latest_days == pytest.approx(9 * 2000 / 160)
+    assert found.overtaking == Overtaking(10.0, 1800 / 320, 2200 / 160)
+    assert not_known.overtaking.latest_days == pytest.approx(9 * 2200 / 160)
     assert found.total_j == not_known.total_j
     moved = {row.name: row for row in found.sensitivity}
     assert moved["common_error"].days == (10.0, 10.0)
     assert moved["common_error"].total_j == pytest.approx((8000 / 3, 24000))
     assert (moved["request_j"].low, moved["request_j"].high) == (4.0, 8.0)
-    assert "training_j" not in moved
+    assert (moved["training_j"].low, moved["training_j"].high) == (900.0, 1100.0)
+
+
+MODEL_ERROR = {"cpu": (0.45, 0.85)}
+
+
+def test_of_a_models_error_the_part_of_each_load_stays_and_of_a_sensors_nothing() -> None:
+    one = Known(Range(10.0, 9.0, 11.0), {"cpu": 10.0})
+    other = Known(Range.exactly(2.0), {"cpu": 2.0})
+
+    model = common_error(one, other, MODEL_ERROR, {"cpu"})
+    sensor = common_error(one, other, MODEL_ERROR, ())
+
+    factor = 1.12**1.96
+    assert model.has_loads
+    assert model.request_j.high == pytest.approx(2 * factor, rel=1e-4)
+    assert model.request_j.low == pytest.approx(2 / factor, rel=1e-4)
+    assert model.training_j.high > 11.0
+    assert model.factor.high == pytest.approx(1.85 / factor, rel=1e-4)
+    assert model.factor.low == pytest.approx(0.55 * factor, rel=1e-4)
+    assert model.ratio == sensor.ratio == Range.exactly(1.0)
+    assert (sensor.training_j, sensor.request_j, sensor.has_loads) == (one.joules, other.joules, False)
+    assert (sensor.factor.low, sensor.factor.high) == pytest.approx((0.55, 1.85))
+
+
+def test_the_part_of_a_load_is_never_more_than_all_that_a_model_says_of_itself() -> None:
+    exact = Known(Range.exactly(1.0), {"cpu": 1.0})
+
+    found = common_error(exact, exact, {"cpu": (0.05, 0.05)}, {"cpu"})
+
+    assert (found.request_j.low, found.request_j.high) == pytest.approx((0.95, 1.05))
+    assert found.factor == Range.exactly(1.0)
+
+
+def test_only_the_modelled_part_of_a_mix_has_an_error_of_its_load() -> None:
+    mixed = Known(Range.exactly(4.0), {"cpu": 1.0, "gpu:0": 3.0})
+
+    found = common_error(mixed, mixed, {**MODEL_ERROR, "gpu:0": (0.05, 0.05)}, {"cpu"})
+
+    assert found.training_j.high == pytest.approx(4.0 + (1.12**1.96 - 1), rel=1e-4)
 
 
 @given(

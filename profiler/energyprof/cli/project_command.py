@@ -19,11 +19,13 @@ EXAMPLES = f"""\
 examples:
   energyprof project train.eprof serve.eprof --requests-in-run 200 --clients 5000 --requests-per-client-day 8 --days 365
   energyprof project train.eprof serve.eprof --request-stage answer --clients 5000 --requests-per-client-day 8 --days 99
+  energyprof project t1.eprof,t2.eprof,t3.eprof s1.eprof,s2.eprof --clients 50 --requests-per-client-day 8 --days 99
   energyprof project 1200kWh 3.2J --clients 1M --requests-per-client-day 2..5 --days 365 --trainings 40 --region FR
   energyprof project 1200kWh 3.2J --clients 1M --requests-per-client-day 3 --days 365 -o curves.svg
 
 A program that counts its requests as it answers them, energyprof.units("request", 1), needs neither of the two options
-for them, and what it takes up to the first answer, its start and loading a model, is told apart.
+for them, and what it takes up to the first answer, its start and loading a model, is told apart. Several runs of one
+side, A.eprof,B.eprof, a folder or a pattern, tell how much runs differ; of a single one 10 % are assumed, as in diff.
 Numbers stand for runs (1200kWh, 40..60MJ; 3.2J is a request's), and bounds (2..5) for any figure. All trainings come
 before the first day of serving, and everything stays as it is: a projection, not a forecast.
 
@@ -40,8 +42,14 @@ def part(words: list[str]) -> list[str]:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("training", metavar="TRAIN", help="the recording of a training, or its energy: 1200kWh")
-    parser.add_argument("serving", metavar="SERVE", help="the recording of serving, or the energy of a request: 3.2J")
+    parser.add_argument(
+        "training",
+        metavar="TRAIN",
+        help="the recording of a training, or its energy: 1200kWh; several of it with commas between",
+    )
+    parser.add_argument(
+        "serving", metavar="SERVE", help="the recording of serving, or the energy of a request: 3.2J; several too"
+    )
     what = parser.add_argument_group("the load")
     what.add_argument("--clients", type=bounds, required=True, metavar="N", help="how many ask")
     what.add_argument("--requests-per-client-day", type=bounds, required=True, metavar="R", help="how often each asks")
@@ -52,6 +60,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=Range.exactly(1.0),
         metavar="T",
         help="how often it was trained (default: 1)",
+    )
+    parser.add_argument(
+        "--without-start",
+        action="store_true",
+        help="of TRAIN only what it took from its first stage to the end of its last, without imports",
     )
     requests = parser.add_argument_group("requests of a recording").add_mutually_exclusive_group()
     requests.add_argument("--requests-in-run", type=bounds, metavar="K", help="that SERVE answered: its energy by K")
@@ -65,12 +78,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the projection; 0, or an error's own status."""
     from energyprof.cli import project_page
-    from energyprof.cli.projected_energy import common_error, request_energy, training_energy
+    from energyprof.cli.projected_energy import common_error, notes
+    from energyprof.cli.projected_request import request_energy
+    from energyprof.cli.projected_training import training_energy
     from energyprof.footprint import projection_chart
     from energyprof.footprint.projection import Assumed, project
 
     assumptions = assumptions_of(args)
-    training, request = training_energy(args.training), request_energy(args)
+    training = training_energy(args.training, is_without_start=args.without_start)
+    request = request_energy(args)
     for name, figure in (("--days", args.days), ("--trainings", args.trainings)):
         if figure.low <= 0:
             raise InputError(f"{name} is {figure.low:g} at least; it must be more than 0")
@@ -86,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         common_error(training, request),
     )
     kind = args.format or {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix.lower(), "table")
-    told = project_page.Told(found, training, request, assumptions)
+    told = project_page.Told(found, training, request, assumptions, notes(training, request))
     if kind == "svg":
         content = projection_chart.svg(found)
     elif kind == "json":

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from energyprof.cli.fitted_table import fitted_table
+from energyprof.footprint.common_error import LOAD_SD
 from energyprof.footprint.footprint import ESTIMATED, footprint
 from energyprof.footprint.projection import COMMON_ERROR, Projection, Sensitivity
 from energyprof.footprint.projection_chart import axes, characters, span_days, verdict
@@ -41,6 +42,8 @@ class Told(NamedTuple):
     training: Energy
     request: Energy
     assumptions: Assumptions
+    notes: tuple[str, ...] = ()
+    """What is to be said of both energies together."""
 
 
 def page(told: Told, width: int) -> str:
@@ -49,7 +52,7 @@ def page(told: Told, width: int) -> str:
     lines = [*wrapped(verdict(found), width), "estimated (model): a linear projection of", ""]
     for name, basis in _grounds(told):
         lines += wrapped(basis, width, f"  {name:{GROUND}}", " " * (GROUND + 2))
-    for caution in (*told.training.cautions, *told.request.cautions):
+    for caution in (*told.notes, *told.training.cautions, *told.request.cautions):
         lines += wrapped(caution, width, "  note: ", "  ")
     lines += ["", *characters(found, width), ""]
     legend = "-  all trainings   *  serving so far   : .  their bounds   X  they cross   ^  days asked for"
@@ -89,9 +92,17 @@ def document(told: Told) -> str:
         "provenance": ESTIMATED,
         "formula": "serving = clients * requests_per_client_day * request_j * days; training = trainings * training_j",
         "grounds": {
-            name: {"provenance": one.provenance, "basis": one.basis, "cautions": one.cautions}
+            name: {
+                "provenance": one.provenance,
+                "basis": one.basis,
+                "cautions": one.cautions,
+                "runs": len(one.reports),
+                "assumed_sd": one.assumed_sd,
+                "start_j": one.start_j,
+            }
             for name, one in (("training", told.training), ("request", told.request))
         },
+        "notes": told.notes,
         "assumed": {name: range_document(getattr(found.assumed, name)) for name in NAMES},
         "overtaking_days": {
             "value": found.overtaking.days,
@@ -104,6 +115,8 @@ def document(told: Told) -> str:
             "training_j": range_document(found.common.training_j),
             "request_j": range_document(found.common.request_j),
             "ratio": range_document(found.common.ratio),
+            "factor": range_document(found.common.factor),
+            "load_sd": LOAD_SD if found.common.has_loads else None,
         },
         "training_j": range_document(found.training_j),
         "serving_j": range_document(found.serving_j),
@@ -142,7 +155,13 @@ def _grounds(told: Told) -> Iterator[tuple[str, str]]:
     if told.found.common is not None:
         ratio = told.found.common.ratio
         upto = "" if ratio.is_exact else f" up to {ratio.low:.3g} .. {ratio.high:.3g}: their domains' parts differ"
-        yield "error", f"that both share cancels in the days{upto}"
+        loads = ""
+        if told.found.common.has_loads:
+            loads = (
+                "; the model goes by CPU time, and what it gets wrong of one kind of load and not of another does not "
+                f"cancel (a standard deviation of {100 * LOAD_SD:g} % each)"
+            )
+        yield "error", f"that both share cancels in the days{upto}{loads}"
 
 
 def _said(energy: Energy) -> str:

@@ -4,7 +4,8 @@
     serving  = clients * requests of a client and day * energy of a request * days
 
 A linear projection: load, energy of a request and hardware stay what they are. Bounds put every assumption at the same
-end, which is never too narrow; what one sensor gets wrong of both energies alike cannot move the day of overtaking.
+end, which is never too narrow; what one sensor or model gets wrong of both energies alike cannot move the day of
+overtaking.
 """
 
 from __future__ import annotations
@@ -154,12 +155,7 @@ def _moved(assumed: Assumed, name: str, common: CommonError | None) -> Sensitivi
 
 def _moved_together(assumed: Assumed, common: CommonError) -> list[Sensitivity]:
     """Return what the error of both energies moves; nothing where there is none."""
-    factors = []
-    for end in ("low", "high"):
-        pairs = ((assumed.training_j, common.training_j), (assumed.request_j, common.request_j))
-        whole = [getattr(with_error, end) / getattr(apart, end) for with_error, apart in pairs if getattr(apart, end)]
-        factors.append((min if end == "low" else max)(whole, default=1.0))
-    low, high = min(factors[0], 1.0), max(factors[1], 1.0)
+    low, high = common.factor.low, common.factor.high
     day, total_j = project_middle(_middle(assumed))
     if low == high:
         return []

@@ -157,8 +157,14 @@ def busy_in(reports: Sequence[Report]) -> tuple[str, ...]:
     return (f"during {busy} of {len(reports)} runs other programs were busy; repeat them on a quiet machine",)
 
 
+def busy_share(report: Report) -> float | None:
+    """Return the largest part of what was used that was other programs', where that is much; None: it is not."""
+    most = max((row.others_share or 0.0 for row in report.domains if row.counts), default=0.0)
+    return most if most > BUSY else None
+
+
 def _is_disturbed(report: Report) -> bool:
-    return any((row.others_share or 0.0) > BUSY for row in report.domains if row.counts)
+    return busy_share(report) is not None
 
 
 def _sources(report: Report) -> str:
