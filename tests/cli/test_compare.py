@@ -179,11 +179,20 @@ def test_what_repeats_a_run_is_taken_from_the_options_and_never_from_the_program
     assert without(words, frozenset({"--runs", "--cool-down"})) == left
 
 
-def test_a_program_that_cannot_be_started_is_tried_once(place: Any) -> None:
-    done = place.call(place.command("sweep", "--set", "a=1,2", "--cool-down", "0", "nowhere.py"))
+@pytest.mark.parametrize(
+    ("name", "said"), [("nowhere.py", b"no script nowhere.py"), ("empty", b"empty is a folder without __main__.py")]
+)
+def test_a_program_that_cannot_be_started_is_refused_before_anything_is_begun(
+    place: Any, name: str, said: bytes
+) -> None:
+    (place.folder / "empty").mkdir()
+
+    done = place.call(place.command("sweep", "--set", "a=1,2", "--cool-down", "0", name))
 
     assert done.returncode == 2
-    assert done.stderr.count(b"no script nowhere.py") == 1
+    assert done.stderr.startswith(b"energyprof: " + said)
+    assert done.stderr.count(b"\n") == 1
+    assert [path.name for path in place.folder.iterdir()] == ["empty"]
 
 
 def test_settings_go_where_the_arguments_say_or_to_their_end() -> None:

@@ -20,6 +20,7 @@ from energyprof.cli.swept_ways import file_name, program_in, write_names
 from energyprof.cli.termination import Terminated, raised_signals
 from energyprof.errors import InputError, SourceError
 from energyprof.launch.environment import SERIES
+from energyprof.launch.program import script_program
 from energyprof.model.shell import in_shell
 
 NAME = "sweep"
@@ -114,6 +115,7 @@ def run(args: argparse.Namespace) -> int:
     """Run all, print the table; 1 if a run failed, 130 if it was interrupted, 0 or an error's own status else."""
     assumptions, wish = assumptions_of(args), args.power_limit
     ways = ways_of(args.set, args.env, args.command, wish.limits_w if wish else ())
+    _check_start(ways[0].command)
     folder = Path(args.output or f"sweep-{_script_of(args.command)}")
     plan = [
         (way, folder / f"{file_name(way.name)}-run{number}.eprof")
@@ -190,6 +192,12 @@ def _kept(plan: Sequence[tuple[Way, Path]], asked: Sequence[str]) -> str:
     words = asked if "--resume" in asked else ["--resume", *asked]
     kept = f"{there} of {len(plan)} runs {'is' if there == 1 else 'are'} done and kept"
     return f"{kept}; go on with: energyprof sweep {' '.join(map(in_shell, words))}"
+
+
+def _check_start(command: Sequence[str]) -> None:
+    """Raise InputError where no way could even be started: before anything is written or said to be begun."""
+    if command[0] not in {"-m", "-c", "-"}:
+        script_program(command)
 
 
 def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool, command: Sequence[str]) -> None:
