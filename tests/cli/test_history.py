@@ -86,7 +86,7 @@ def test_the_sums_are_of_repetitions_alone(here: Any) -> None:
 
     assert [row["repeats"] is not None for row in found["runs"]] == [False, True, False, False]
     assert {name: total["count"] for name, total in found["sums"].items()} == {
-        "all": 4, "repeats": 1, "otherwise": 0, "trials": 0, "failed": 1,
+        "all": 4, "repeats": 1, "untold": 0, "otherwise": 0, "trials": 0, "failed": 1,
     }  # fmt: skip
     assert found["sums"]["repeats"]["energy"] == found["runs"][1]["energy"]
     page = here.call(here.command("history", "--width", "80")).stdout.decode()

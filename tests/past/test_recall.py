@@ -99,6 +99,31 @@ def test_each_run_is_summed_up_once_under_what_it_was(past: Any) -> None:
     }  # fmt: skip
 
 
+def test_a_repetition_that_told_no_result_is_not_said_to_have_come_out_the_same(past: Any) -> None:
+    silent, told = (past(1), past(2)), (past(1, told=(("f1", 0.5),)), past(2, told=(("f1", 0.5),)))
+
+    assert (repetition(silent).repeats.count, repetition(silent).untold.count) == (0, 1)
+    assert (repetition(told).repeats.count, repetition(told).untold.count) == (1, 0)
+    assert repetition((told[0], silent[1])).untold.count == 1
+
+
+def test_trials_tell_whether_a_search_came_out_the_same(past: Any) -> None:
+    trials = (trial(0, "lr=1", 0.5), trial(1, "lr=2", 0.7))
+    was = past(1, trials=trials)
+
+    def outcome(*now: PastTrial, **more: Any) -> str:
+        found = recalled(past(2, trials=now, **more), (), [was]).run
+        assert found is not None
+        return found.outcome
+
+    assert outcome(trial(0, "lr=2", 0.7), trial(1, "lr=1", 0.5 + 1e-9)) == "same"
+    assert outcome(trial(0, "lr=1", 0.5), trial(1, "lr=2", 0.8)) == "other"
+    assert outcome(trial(0, "lr=1", 0.5), trial(1, "lr=3", 0.7)) == "other"
+    assert outcome(trial(0, "lr=1", 0.5), trial(1, "lr=2", 0.7, state="pruned")) == "other"
+    assert outcome(trial(0, "lr=1", None), trial(1, "lr=2", None)) == "unknown"
+    assert outcome() == "unknown"
+
+
 def test_trials_of_a_run_that_repeats_another_are_in_its_own_sum(past: Any) -> None:
     trials = (trial(0, "lr=1"), trial(1, "lr=2"))
     same = (past(1, trials=trials), past(2, trials=trials))
@@ -128,5 +153,5 @@ def test_a_long_history_of_one_program_is_gone_through_once(past: Any) -> None:
 
     found = repetition(runs)
 
-    assert (found.repeats.count, found.of_run[-1]) == (299, ("0000012b", "0000012a"))
+    assert (found.untold.count, found.of_run[-1]) == (299, ("0000012b", "0000012a"))
     assert looked_at < 3 * len(runs)

@@ -47,7 +47,8 @@ def document(kept: Kept, path: str) -> str:
         "path": path,
         "runs": [{**json.loads(line_of(run)), "repeats": repeats.get(run.id)} for run in kept.runs],
         "sums": {
-            name: _total_document(getattr(found, name)) for name in ("all", "repeats", "otherwise", "trials", "failed")
+            name: _total_document(getattr(found, name))
+            for name in ("all", "repeats", "untold", "otherwise", "trials", "failed")
         },
         "broken_lines": kept.broken,
         "lines_of_newer_versions": kept.newer,
@@ -59,6 +60,7 @@ def _sums(found: Repetition) -> Iterator[str]:
     yield f"{_count(found.all, 'run')}: {_cost(found.all)}"
     for total, noun, words in (
         (found.repeats, "run", "repeated an earlier one and came out no different"),
+        (found.untold, "run", "repeated an earlier one and told no result to compare"),
         (found.otherwise, "run", "repeated an earlier one, but came out otherwise or had other versions"),
         (found.trials, "trial", "of other runs had been done by an earlier run"),
         (found.failed, "run", "failed"),

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from energyprof.model.domain import Provenance
 
 Outcome = Literal["same", "other", "unknown"]
-"""Whether two runs told the same figures of merit; `unknown`: one of them told none."""
+"""Whether two runs told the same figures of merit and trials; `unknown`: they told none that can be compared."""
 PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimated (model)")
 """From the surest to the least sure."""
 

@@ -9,8 +9,8 @@ from energyprof.model.past import EarlierRun, EarlierTrial, PastEnergy
 from energyprof.model.range import Range
 
 OUTCOMES = {
-    "same": "it came out the same: its figures of merit are those of before",
-    "other": "it came out otherwise: its figures of merit are not those of before",
+    "same": "it came out the same: what it told of its result is as before",
+    "other": "it came out otherwise: what it told of its result is not as before",
     "unknown": "",
 }
 

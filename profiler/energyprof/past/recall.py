@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Final
 
 from energyprof.model.past import (
     PROVENANCES,
@@ -21,6 +22,8 @@ from energyprof.model.past import (
 
 SAME_WITHIN = 1e-6
 """Relative difference up to which two figures of merit are one: the order of sums differs from run to run."""
+_TELLING: Final[tuple[Outcome, ...]] = ("other", "same")
+"""What one kind of result is enough to tell; what differs in one is no repetition, however alike the others are."""
 
 
 def earlier_run(work: Work, runs: Sequence[PastRun], series: str = "") -> EarlierRun | None:
@@ -50,7 +53,7 @@ def recalled(run: PastRun, stages: Sequence[str], runs: Sequence[PastRun]) -> Re
     found = earlier_run(run.work, runs, run.series) if run.is_result else None
     if found is not None:
         was = next(one for one in runs if one.id == found.run)
-        found = replace(found, outcome=outcome_between(was.told, run.told))
+        found = replace(found, outcome=outcome_between(was, run))
     trials = tuple(
         (stage, earlier)
         for stage, trial in zip(stages, run.trials, strict=False)
@@ -59,13 +62,38 @@ def recalled(run: PastRun, stages: Sequence[str], runs: Sequence[PastRun]) -> Re
     return Recalled(found, trials)
 
 
-def outcome_between(was: Sequence[tuple[str, float]], now: Sequence[tuple[str, float]]) -> Outcome:
-    """Return whether two runs came out the same, by the figures of merit that both told."""
-    before, after = dict(was), dict(now)
+def outcome_between(was: PastRun, now: PastRun) -> Outcome:
+    """Return whether two runs came out the same, by what both told: figures of merit, and trials with their values."""
+    outcomes = {_outcome_of_figures(dict(was.told), dict(now.told)), _outcome_of_trials(was.trials, now.trials)}
+    return next((outcome for outcome in _TELLING if outcome in outcomes), "unknown")
+
+
+def _outcome_of_figures(before: Mapping[str, float], after: Mapping[str, float]) -> Outcome:
     common = before.keys() & after.keys()
     if not common:
         return "unknown"
-    return "same" if all(math.isclose(before[name], after[name], rel_tol=SAME_WITHIN) for name in common) else "other"
+    return "same" if all(_is_same(before[name], after[name]) for name in common) else "other"
+
+
+def _outcome_of_trials(was: Sequence[PastTrial], now: Sequence[PastTrial]) -> Outcome:
+    """Trials are matched by their parameters, in whatever order they were done."""
+    if not was or not now:
+        return "unknown"
+    before, after = (sorted(map(_result, trials)) for trials in (was, now))
+    if [one[:2] for one in before] != [one[:2] for one in after]:
+        return "other"
+    values = [(old, new) for (*_, old), (*_, new) in zip(before, after, strict=True) if old and new]
+    if not all(_is_same(*old, *new) for old, new in values):
+        return "other"
+    return "same" if values else "unknown"
+
+
+def _result(trial: PastTrial) -> tuple[str, str, tuple[float, ...]]:
+    return trial.fingerprint, trial.state, () if trial.value is None else (trial.value,)
+
+
+def _is_same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=SAME_WITHIN)
 
 
 def _earlier_trial(trial: PastTrial, run: PastRun, runs: Sequence[PastRun]) -> EarlierTrial | None:
@@ -112,7 +140,9 @@ class Repetition:
 
     all: Total = Total()
     repeats: Total = Total()
-    """Came out the same, or told nothing, with the same versions."""
+    """Came out the same, with the same versions."""
+    untold: Total = Total()
+    """The same work with the same versions, of which nothing was told that could be compared."""
     otherwise: Total = Total()
     """The same work, with other figures of merit or other versions: not for nothing."""
     failed: Total = Total()
@@ -140,7 +170,7 @@ class _Known:
     def before(self, run: PastRun) -> EarlierRun | None:
         """Return the newest run of the same work, its outcome included."""
         alike = self._runs.get((run.work.program, run.work.arguments, run.work.data), [])
-        return recalled(replace(run, trials=()), (), _newest(alike, run)).run
+        return recalled(run, (), _newest(alike, run)).run
 
     def trial_before(self, trial: PastTrial, run: PastRun) -> EarlierTrial | None:
         """Return the newest trial of the same program, data and parameters."""
@@ -165,6 +195,8 @@ def repetition(runs: Iterable[PastRun]) -> Repetition:
             found = replace(found, trials=_repeated_trials(found.trials, run, known))
         elif earlier.outcome == "other" or earlier.differs:
             found = replace(found, otherwise=found.otherwise.with_one(run.energy))
+        elif earlier.outcome == "unknown":
+            found = replace(found, untold=found.untold.with_one(run.energy))
         else:
             found = replace(found, repeats=found.repeats.with_one(run.energy))
         if earlier is not None:
@@ -187,4 +219,4 @@ def is_for_nothing(earlier: EarlierTrial, value: float | None) -> bool:
         return False
     if earlier.value is None or value is None:
         return True
-    return math.isclose(earlier.value, value, rel_tol=SAME_WITHIN)
+    return _is_same(earlier.value, value)
