@@ -160,7 +160,7 @@ def test_another_version_of_the_program_and_another_workload_are_stated_and_comp
     found = pair("model", "changed")
 
     assert found["program_changed"] == ["the program changed (it differs: job.py)"]
-    assert "the commands differ" in said(found, "cautions")
+    assert found["arguments_changed"] == "the program was told otherwise (10 only before and 25 only after)"
     assert "request: 10 and 25 a run" in said(found, "cautions")
     assert "program" not in said(found, "obstacles").replace("other programs", "")
 
@@ -170,9 +170,12 @@ def test_check_and_compare_say_that_the_program_changed_too(pair: Call, place: A
 
     check = command_here("check", "changed.eprof", "--budget", "budget.toml", "--baseline", "model.eprof")
     compare = command_here("compare", "model.eprof", "changed.eprof")
+    pages = [command_here("diff", "model.eprof", "changed.eprof", "--format", name) for name in ("table", "markdown")]
 
     assert b"the program changed since the baseline (it differs: job.py)" in check.stdout
     assert b"the program changed between these runs (it differs: job.py)" in compare.stdout
+    for page in pages:
+        assert b"The program was told otherwise (10 only before and 25 only after)" in page.stdout
 
 
 def test_check_names_the_baselines_that_it_leaves_out(pair: Call, place: Any, command_here: Any) -> None:

@@ -50,6 +50,7 @@ class DiffJson:
             "cautions": list(found.cautions),
             "basis": list(found.basis),
             "program_changed": list(found.changed),
+            "arguments_changed": found.told_otherwise or None,
             "provenance": found.provenance,
             "tested": found.tested,
             "before": [_run(run) for run in found.before],
@@ -80,7 +81,7 @@ class DiffMarkdown:
         if found is None:
             return f"{plain(NOTHING)}\n"
         parts = [f"### Energy, before and after\n\n**{plain(summary(found))}**", plain(how(found))]
-        parts += [plain(sentence(line)) for line in found.changed]
+        parts += [plain(sentence(line)) for line in found.statements]
         if found.obstacles:
             lines = "\n".join(f"- {plain(line)}" for line in found.obstacles)
             parts.append(f"The runs cannot be compared, so nothing is tested:\n\n{lines}")

@@ -52,7 +52,7 @@ class DiffTable:
             return page.text()
         page.wrapped(page.glyphs.text(summary(found)), indent=2, style="bold")
         page.wrapped(page.glyphs.text(how(found)), indent=2, style="dim")
-        for line in found.changed:
+        for line in found.statements:
             page.wrapped(page.glyphs.name(sentence(line)), indent=2)
         if found.obstacles:
             page.line()

@@ -78,3 +78,10 @@ class Difference:
     """What the intervals leave out or take for granted."""
     changed: tuple[str, ...] = ()
     """How the program itself changed; empty: it did not, or nobody knows."""
+    told_otherwise: str = ""
+    """Which of its arguments differ; empty: none, or the commands are of several programs."""
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        """What is known to be other than before, besides the joules."""
+        return (*self.changed, *([self.told_otherwise] if self.told_otherwise else []))

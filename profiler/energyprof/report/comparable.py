@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 from energyprof.model.report import Report
+from energyprof.report.command_words import program_and_arguments
 
 BUSY = 0.1
 """Part of the machine's used CPU time that was other programs', from which on a run was disturbed."""
@@ -191,9 +191,7 @@ def _host(report: Report) -> str:
 
 def _program(report: Report) -> str:
     """Return the script, or the module behind -m, without what it was told."""
-    command = report.run.command
-    named = command[1:2] if command[:1] == ("-m",) else command[:1]
-    return Path(named[0]).name if named else ""
+    return program_and_arguments(report.run.command)[0]
 
 
 def _processor(report: Report) -> str:

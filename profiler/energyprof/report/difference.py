@@ -15,6 +15,7 @@ from energyprof.model.difference import Difference, DifferenceRow, Shift, Verdic
 from energyprof.model.domain import Provenance
 from energyprof.model.report import Report
 from energyprof.report.changed_program import changed_program
+from energyprof.report.command_words import other_arguments, program_and_arguments
 from energyprof.report.comparable import (
     disturbances_in,
     is_one_machine,
@@ -81,6 +82,7 @@ def difference(before: Sequence[Report], after: Sequence[Report]) -> Difference:
         ),
         basis=() if obstacles else _basis([*old_j, *new_j], provenance, rules.assumed.is_common),
         changed=changed_program(before, after),
+        told_otherwise=other_arguments(before, after),
     )
 
 
@@ -200,8 +202,8 @@ def _basis(figures: Sequence[Figure], provenance: Provenance, is_common: bool) -
 
 def _other_work(before: Sequence[Report], after: Sequence[Report], rows: Sequence[DifferenceRow]) -> tuple[str, ...]:
     lines = []
-    commands = [{report.run.command for report in side} for side in (before, after)]
-    if commands[0] != commands[1]:
+    commands = [{program_and_arguments(report.run.command) for report in side} for side in (before, after)]
+    if commands[0] != commands[1] and not other_arguments(before, after):
         lines.append("the commands differ: what they were told may be the difference")
     lines += _other_amounts(before, after)
     changed = [row for row in rows if row.calls_before and row.calls_after and row.calls_before != row.calls_after]
