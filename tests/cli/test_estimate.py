@@ -30,7 +30,9 @@ def test_it_says_first_that_nothing_was_measured(capsys: pytest.CaptureFixture[s
     assert status == 0
     assert out.splitlines()[0] == "estimated (model): worked out from a description, nothing was measured"
     assert "8 x H100-SXM for 24 h" in out
-    assert "energy      134 kWh (72.6 to 245)" in out
+    assert "power       7.75 kW (3.02 to 10.2)" in out
+    assert "energy      186 kWh (72.6 to 245)" in out
+    assert "with PUE    290 kWh (79.1 to 514)" in out
     assert max(map(len, out.splitlines())) <= 100
 
 

@@ -9,7 +9,14 @@ import pytest
 from energyprof.cli.estimate_command import DTYPES as OFFERED
 from energyprof.cli.estimate_page import hardware_document, hardware_page
 from energyprof.errors import InputError
-from energyprof.footprint.accelerators import HIGHEST_OF_BOARD, Accelerator, find, read_table, shipped
+from energyprof.footprint.accelerators import (
+    HIGHEST_OF_BOARD,
+    MEASURED_OF_BOARD,
+    Accelerator,
+    find,
+    read_table,
+    shipped,
+)
 from energyprof.footprint.dtype_peaks import DTYPES, peak_flops, shipped_peaks
 
 
@@ -86,7 +93,20 @@ def test_what_is_not_known_is_not_zero() -> None:
     (row,) = read_table(["# said first", head, "X1,2020,100,10,,,,,,,https://example.org,"])
 
     assert (row.machine_w, row.system_w, row.usd_per_hour) == (None, None, None)
-    assert (row.power_w.value, row.power_w.low, row.power_w.high) == pytest.approx((100, 54, 203))
+    assert (row.power_w.value, row.power_w.low, row.power_w.high) == pytest.approx((138, 54, 203))
+
+
+def test_the_middle_of_power_is_of_whole_systems_as_its_bounds_are() -> None:
+    h100, v100 = (find(name, shipped()) for name in ("H100-SXM", "V100-SXM2"))
+    assert h100.machine_w is not None
+    assert v100.system_w is not None
+
+    assert 8 * h100.power_w.value == pytest.approx(0.76 * 10_200)  # arXiv 2506.14551, 8 H100 with their host
+    assert pytest.approx(h100.power_w.value / h100.board_w, abs=0.005) == MEASURED_OF_BOARD
+    assert v100.power_w.value == pytest.approx(sum(v100.system_w) / 2)
+    for row in shipped():
+        assert row.power_w.low < row.power_w.value or row.system_w is not None
+        assert row.power_w.value < row.power_w.high or row.system_w is not None
 
 
 def test_figures_that_nobody_else_states_are_marked_as_not_checked() -> None:

@@ -71,6 +71,10 @@ def test_the_default_power_holds_what_whole_systems_were_measured_with() -> None
         assert all(power_w.low - 0.1 <= one <= power_w.high for one in watts), name
 
 
+def test_the_data_centre_that_nobody_names_lies_between_the_best_and_a_server_room() -> None:
+    assert 1.09 == training.PUE.low < training.PUE.value < training.PUE.high == 2.1
+
+
 def test_hours_count_for_every_accelerator() -> None:
     described = Description(device_w=Range.exactly(300.0), count=4, hours=10.0, usd_per_hour=Range(2.0, 1.0, 3.0))
 

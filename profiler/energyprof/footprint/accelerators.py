@@ -14,6 +14,12 @@ from energyprof.model.range import Range
 LOWEST_OF_BOARD: Final = 0.54
 """Least mean power of a whole system relative to its accelerators' board power that a training was measured with:
 Switch Transformer on TPUv3, 245 W of 450 W (Patterson et al. 2021, arXiv 2104.10350, table 4)."""
+MEASURED_OF_RATING: Final = 0.76
+"""Power of a whole machine in intensive trainings relative to its rating: 8 H100, rated 10.2 kW (Newkirk et al. 2025,
+arXiv 2506.14551)."""
+MEASURED_OF_BOARD: Final = 1.38
+"""The same relative to the board power of its accelerators: 0.76 * 10.2 kW by eight of 700 W. Of accelerators whose own
+machine is not known."""
 HIGHEST_OF_BOARD: Final = 2.03
 """Largest rating of a whole machine relative to its accelerators' board power in the table: DGX A100, 6.5 kW with eight
 of 400 W. Of accelerators whose own machine is not known."""
@@ -45,33 +51,41 @@ class Accelerator:
 
     @property
     def power_w(self) -> Range:
-        """Mean power in a training, its part of the host included.
+        """Mean power in a training, of a whole system: its part of the host included, in the middle and in both bounds.
 
-        Board power, kept between what was measured; the upper bound is never less than board power. Where nobody has
-        measured: from the least part of board power that any training was measured with up to the rating of the
-        maker's own machine.
+        The middle of what was measured; the upper bound is never less than board power. Where nobody has measured: the
+        part of its machine's rating that others were measured with, from the least part of board power that any
+        training was measured with up to that rating.
         """
         if self.system_w is not None:
             low_w, high_w = self.system_w
-            return Range(min(max(self.board_w, low_w), high_w), low_w, max(high_w, self.board_w))
-        return Range(self.board_w, LOWEST_OF_BOARD * self.board_w, self.machine_w or HIGHEST_OF_BOARD * self.board_w)
+            return Range((low_w + high_w) / 2, low_w, max(high_w, self.board_w))
+        low_w = LOWEST_OF_BOARD * self.board_w
+        if self.machine_w is not None:
+            return Range(MEASURED_OF_RATING * self.machine_w, low_w, self.machine_w)
+        return Range(MEASURED_OF_BOARD * self.board_w, low_w, HIGHEST_OF_BOARD * self.board_w)
 
     @property
     def power_basis(self) -> str:
         """What `power_w` rests on, in words."""
         if self.system_w is not None:
             return (
-                f"whole systems measured in published trainings ({self.further.removeprefix('measured: ')}), at most "
-                f"that or its board power of {self.board_w:g} W"
+                f"the middle of whole systems measured in published trainings "
+                f"({self.further.removeprefix('measured: ')}), at most that or its board power of {self.board_w:g} W"
             )
-        upper = (
-            f"the rating of its maker's machine ({self.further.removeprefix('machine: ')})"
-            if self.machine_w is not None
-            else f"{HIGHEST_OF_BOARD:.2f} of it, the highest rating of a machine in the table (DGX A100)"
+        least = (
+            f"{LOWEST_OF_BOARD:.2f} of its board power of {self.board_w:g} W, the least a training was measured with "
+            "(arXiv 2104.10350 table 4)"
         )
+        if self.machine_w is not None:
+            return (
+                f"{MEASURED_OF_RATING:.2f} of the rating of its maker's machine "
+                f"({self.further.removeprefix('machine: ')}), by its accelerators: what intensive trainings on 8 H100 "
+                f"took of theirs (arXiv 2506.14551); from {least}, to the rating"
+            )
         return (
-            f"its board power of {self.board_w:g} W; bounds from {LOWEST_OF_BOARD:.2f} of it, the least a training "
-            f"was measured with (arXiv 2104.10350 table 4), to {upper}"
+            f"{MEASURED_OF_BOARD:.2f} of its board power, host included, as measured of 8 H100 (arXiv 2506.14551); "
+            f"from {least}, to {HIGHEST_OF_BOARD:.2f} of it, the highest rating of a machine in the table (DGX A100)"
         )
 
 

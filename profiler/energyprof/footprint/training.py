@@ -21,10 +21,15 @@ UTILISATION: Final = Range(0.36, 0.20, 0.56)
 trainings of Patterson et al. 2021 (arXiv 2104.10350, table 4); highest: Megatron-LM with 1T parameters on A100, 56.3 %
 (Korthikanti et al. 2022, arXiv 2205.05198)."""
 UTILISATION_SOURCE: Final = "published trainings (arXiv 2104.10350 table 4, arXiv 2205.05198)"
-PUE: Final = Range(1.58, 1.09, 1.58)
-"""Where nobody says: the average data centre of 2018 (Ascierto 2018, used by Strubell et al. 2019), down to the best of
-Patterson et al. 2021 (arXiv 2104.10350, table 4)."""
-PUE_SOURCE: Final = "average data centre of 2018 (arXiv 1906.02243), lowest of arXiv 2104.10350"
+PUE: Final = Range(1.56, 1.09, 2.1)
+"""Where nobody says: the average that operators reported of their largest data centre (Uptime Institute, Global Data
+Center Survey 2024). Lowest: the best of Patterson et al. 2021 (arXiv 2104.10350, table 4), a hyperscaler's. Highest:
+small server rooms, measured from 1.5 to 2.1 (Cheung et al. 2013, Lawrence Berkeley National Laboratory, "Energy
+efficiency in small server rooms"). The papers that are reproduced have their own."""
+PUE_SOURCE: Final = (
+    "average of data centres in 2024 (Uptime Institute); a hyperscaler's 1.09 (arXiv 2104.10350), small server rooms "
+    "up to 2.1 (LBNL 2013)"
+)
 
 
 @dataclass(frozen=True, slots=True)
