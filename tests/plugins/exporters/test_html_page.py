@@ -142,8 +142,8 @@ def test_icicle_boxes_lie_inside_their_parents_and_outermost_ones_add_up_to_the_
 def test_the_box_of_a_layer_is_called_by_what_tells_it_from_the_layer_around_it(layered_report):
     page = rendered(layered_report.layered(2, 21))
 
-    assert "<text x=5 y=16>encoder.layer.1</text>" in page
-    assert "<text x=5 y=16>attention.query</text>" in page
+    assert "<b>encoder.layer.1</b>" in page
+    assert "<b>attention.query</b>" in page
     assert "<title>stage_1_of_the_pipeline/Model.encoder.layer.1.attention.query: " in page
 
 

@@ -142,6 +142,22 @@ def test_boxes_are_called_what_is_seen_of_them_and_no_two_landmarks_the_same(bro
     assert len(set(landmarks)) == len(landmarks) > 5
 
 
+def test_a_box_of_the_icicle_too_narrow_for_its_name_is_still_called_by_it(browser, tmp_path, sample):
+    browser.width(400)
+    names = ("tokenize_and_collate", "forward_and_backward", "update_of_the_weights", "end")
+    shown(browser, tmp_path, sample.make_report([sample.Part(name, (3.0,)) for name in names]))
+    browser.evaluate("document.querySelector('.ic').scrollIntoView()")
+    browser.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
+
+    boxes = browser.evaluate(
+        "[...document.querySelectorAll('.ic .c[role=button]')].filter(box => !box.querySelector('b').hidden).map("
+        "box => { const label = box.querySelector('b');"
+        " return [box.getAttribute('aria-label').includes(label.textContent), label.scrollWidth > label.clientWidth]; })"
+    )
+
+    assert boxes[:4] == [[True, True], [True, True], [True, True], [True, False]]
+
+
 def test_printed_notes_stand_beside_each_other(browser, tmp_path, sample):
     browser.width(688)
     browser.medium("print")

@@ -67,21 +67,18 @@ def _box(report: Report, table: StageTable, box: Box, whole_uj: int) -> str:
         count = len(box.unsplit.members) if box.unsplit is not None else 0
         word = f"{count} parts, not separable" if count > 1 else "itself, not separable"
         where = f" on {name(box.unsplit.domain)}" if box.unsplit is not None else ""
-        return (
-            f'{frame}><g class="c u"><title>{word}{where}: {amount}</title>'
-            f"<rect/><text x=5 y=16>{word}</text></g></svg>"
-        )
+        return f'{frame}><g class="c u"><title>{word}{where}: {amount}</title><rect/>{_label(word)}</g></svg>'
     row = report.stages[box.row]
     own = table.own[box.row]
     step = heat_step(own.energy_uj / max(table.stages_uj, 1))
     told = f"{name('/'.join(row.path))}: {amount}; itself {'not known' if own.nothing else joules(own.energy_j)}"
     return (
         f'{frame}><g class="c h{step}" data-s={box.row}><title>{told}</title>'
-        f"<rect/><text x=5 y=16>{name(_label(table.names, row))}</text></g></svg>"
+        f"<rect/>{_label(name(_own_name(table.names, row)))}</g></svg>"
     )
 
 
-def _label(names: Mapping[StageId, str], row: StageRow) -> str:
+def _own_name(names: Mapping[StageId, str], row: StageRow) -> str:
     """Return a name, that of a layer without the layer it stands below: the end is what tells them apart."""
     return row.name if row.parent is None else row.name.removeprefix(f"{names[row.parent]}.")
 
@@ -90,10 +87,15 @@ def _plain(key: str, line: str, at_uj: int, width_uj: int, whole_uj: int) -> str
     amount = f"{joules(width_uj / 1e6)}, {percent(width_uj / whole_uj)}"
     return (
         f'{_frame(0, at_uj, width_uj, whole_uj)}><g class="c l k-{key}"><title>{words(line)}: {amount}</title>'
-        f"<rect/><text x=5 y=16>{words(line)}</text></g></svg>"
+        f"<rect/>{_label(words(line))}</g></svg>"
     )
+
+
+def _label(markup: str) -> str:
+    """Return what is written on a box: text that the browser cuts to its width, and reads out whole."""
+    return f"<foreignObject><b>{markup}</b></foreignObject>"
 
 
 def _frame(depth: int, start_uj: int, width_uj: int, whole_uj: int) -> str:
     left, width = 100 * start_uj / whole_uj, 100 * width_uj / whole_uj
-    return f'<svg x="{left:.3f}%" y={depth * ROW_PX} width="{width:.3f}%" height={ROW_PX - 1}'
+    return f"<svg x={left:.3f}% y={depth * ROW_PX} width={width:.3f}% height={ROW_PX - 1}"

@@ -3,20 +3,17 @@ const chart = one('.ic');
 if (chart) {
   const boxes = all('.c', chart).map(group => {
     const frame = group.parentNode, start = parseFloat(frame.getAttribute('x')) / 100;
-    const label = one('text', group), said = titleOf(group);
+    const label = one('b', group), said = titleOf(group);
     group.setAttribute('role', 'button');
     group.setAttribute('aria-label', said);
     return {
-      group, frame, label, said, name: label.textContent, start, stage: group.dataset.s,
+      group, frame, label, said, start, stage: group.dataset.s,
       end: start + parseFloat(frame.getAttribute('width')) / 100, top: +frame.getAttribute('y'), shown: true,
     };
   });
   const back = one('#ic-out');
   let from = 0, to = 1, pixels = 0, current = boxes[0];
-  const fitted = (text, pixels) => {
-    const room = Math.floor((pixels - 9) / 7);
-    return text.length <= room ? text : room > 3 ? text.slice(0, room - 1) + '\u2026' : '';
-  };
+  const ROOM_FOR_LETTERS = 44;
   const lay = () => {
     const span = to - from;
     for (const box of boxes) {
@@ -26,7 +23,7 @@ if (chart) {
       if (!box.shown) continue;
       box.frame.setAttribute('x', `${100 * left}%`);
       box.frame.setAttribute('width', `${100 * (right - left)}%`);
-      box.label.textContent = fitted(box.name, (right - left) * pixels);
+      box.label.hidden = (right - left) * pixels < ROOM_FOR_LETTERS;
     }
     back.disabled = span > 0.9999;
   };
