@@ -148,6 +148,23 @@ def with_bounds(value: float, low: float, high: float) -> tuple[str, str, str]:
     return value_text, low_text, high_text
 
 
+def warranted(value: float, low: float, high: float) -> str:
+    """Return a value alone, with as many digits as it has beside its interval: joules per call in a column."""
+    if is_wide(value, low, high):
+        return with_bounds(value, low, high)[0]
+    return with_error(value, half_width(value, low, high))[0]
+
+
+def each_warranted(each: float, total: float, low: float | None, high: float | None) -> str:
+    """Return `total` by a number of something, `each`, with the digits that the bounds of the total warrant.
+
+    `each` may be in a unit of its own.
+    """
+    scale = each / total if total else 0.0
+    low, high = (total if bound is None else bound for bound in (low, high))
+    return warranted(each, low * scale, high * scale)
+
+
 def in_column(value: float, half: float) -> tuple[str, str]:
     """Return a value and its half-width as `with_error` does, but for what is too small for the unit of its column."""
     smallest = 10.0**-COLUMN_DECIMALS

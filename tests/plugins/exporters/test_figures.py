@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from energyprof_plugins.exporters.figures import (
     column_unit,
+    each_warranted,
     in_column,
     joules,
     joules_between,
@@ -16,6 +17,7 @@ from energyprof_plugins.exporters.figures import (
     rounded_to_add_up,
     seconds,
     unit_of,
+    warranted,
     watts,
     with_bounds,
     with_error,
@@ -174,3 +176,23 @@ def test_a_change_has_the_unit_of_what_stands_beside_it_and_bounds_of_two_digits
     change_j, low_j, high_j, beside_j, text
 ):
     assert joules_change(change_j, low_j, high_j, beside_j) == text
+
+
+@pytest.mark.parametrize(
+    ("each", "total", "low", "high", "text"),
+    [
+        (37.9, 37.9, 20.0, 70.0, "38"),
+        (3.762, 5.7, 3.0, 11.0, "3.8"),
+        (3.762, 5.7, 5.69, 5.71, "3.762"),
+        (0.0000025, 5.7, 5.0, 6.4, "0.0000025"),
+        (3.762, 5.7, None, None, "3.762"),
+        (0.0, 0.0, 0.0, 0.0, "0"),
+    ],
+)
+def test_joules_per_call_have_the_digits_that_the_interval_of_the_total_warrants(each, total, low, high, text):
+    assert each_warranted(each, total, low, high) == text
+
+
+def test_a_figure_alone_has_the_digits_that_it_has_beside_its_interval():
+    assert warranted(38.0, 20.0, 70.0) == with_bounds(38.0, 20.0, 70.0)[0] == "38"
+    assert warranted(12.34, 12.0, 12.7) == with_error(12.34, 0.36)[0] == "12.3"

@@ -152,7 +152,8 @@ def test_a_box_of_the_icicle_too_narrow_for_its_name_is_still_called_by_it(brows
     boxes = browser.evaluate(
         "[...document.querySelectorAll('.ic .c[role=button]')].filter(box => !box.querySelector('b').hidden).map("
         "box => { const label = box.querySelector('b');"
-        " return [box.getAttribute('aria-label').includes(label.textContent), label.scrollWidth > label.clientWidth]; })"
+        " return [box.getAttribute('aria-label').includes(label.textContent),"
+        " label.scrollWidth > label.clientWidth]; })"
     )
 
     assert boxes[:4] == [[True, True], [True, True], [True, True], [True, False]]

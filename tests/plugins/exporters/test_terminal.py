@@ -11,7 +11,7 @@ from energyprof.model.attribution import COURSE_BY_SAMPLES
 from energyprof.model.report import RankingRow
 from energyprof.model.work_rows import TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.console.stage_table import entries, fit_path, telling_letters
+from energyprof_plugins.exporters.console.stage_table import Entry, entries, fit_entries, fit_path, telling_letters
 from energyprof_plugins.exporters.terminal import Terminal
 
 RUNS = ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"]
@@ -252,6 +252,18 @@ def test_an_outer_name_is_cut_by_no_more_than_it_must_and_told_from_those_beside
         "sea/genera…/decode",
         "sea/gener…/decode",
     ]
+
+
+def test_rows_whose_outer_names_have_no_room_are_cut_alike_and_told_apart():
+    def fitted(width, *paths):
+        rows = [Entry(tuple(path.split("/")), 1, 1, 1, 1, "M", path) for path in paths]
+        return fit_entries(rows, width, Glyphs(True), telling_letters([row.path for row in rows]))
+
+    phases = fitted(24, "update/Net#2.sequential_body", "update/backward/Net#2.sequential_body", "evaluation/Net.head")
+    layers = fitted(26, *(f"search/trial/train/backward/Net.layer.{number}.intermediate.dense" for number in (3, 4)))
+
+    assert phases == ["upd…/…#2.sequential_body", "upd…/bac…/…quential_body", "evaluation/Net.head"]
+    assert layers == ["…/b/….3.intermediate.dense", "…/b/….4.intermediate.dense"]
 
 
 def test_a_bar_gives_its_cells_to_names_that_need_them(sample):

@@ -16,7 +16,7 @@ from energyprof.model.report import LAYER_PHASES, LayerPhase, LayerRow, Report, 
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.interval_columns import BOUNDS_KEY, IntervalColumns
 from energyprof_plugins.exporters.console.stage_table import KEY, LETTERS, fit_path
-from energyprof_plugins.exporters.figures import column_unit, grouped, percent, with_error
+from energyprof_plugins.exporters.figures import column_unit, each_warranted, grouped, percent, with_error
 from energyprof_plugins.exporters.layer_choice import Choice
 
 INDENT: Final = 2
@@ -187,7 +187,14 @@ def _phase_columns(report: Report, choice: Choice, unit_j: float, more: list[str
 def _each(rows: Sequence[LayerRow], what: str, value: Callable[[LayerRow], float | None], more: list[str]) -> Column:
     known = [found for row in rows if (found := value(row))]
     unit, unit_j = column_unit(median(known) if known else 0.0)
-    return Column(f"{unit}/{what}", [_of_layer(row, value(row), unit_j) for row in rows] + more)
+    return Column(f"{unit}/{what}", [_rate(row, value(row), unit_j) for row in rows] + more)
+
+
+def _rate(row: LayerRow, each_j: float | None, unit_j: float) -> str:
+    total = row.total_sum
+    if row.folded or each_j is None or total.energy_j is None:
+        return _of_layer(row, each_j, unit_j)
+    return each_warranted(each_j / unit_j, total.energy_j, total.low_j, total.high_j)
 
 
 def _intervals(figures: Sequence[SumRow], unit: str) -> IntervalColumns:

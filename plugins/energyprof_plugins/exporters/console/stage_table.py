@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
@@ -19,7 +20,7 @@ from energyprof.model.report import Report, UnsplitRow
 from energyprof_plugins.exporters.account import counted_domains, ledger, microjoules, stage_energies
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.interval_columns import BOUNDS_KEY, IntervalColumns
-from energyprof_plugins.exporters.figures import column_unit, grouped, percent, with_error
+from energyprof_plugins.exporters.figures import column_unit, grouped, percent, warranted, with_error
 
 LETTERS: Final = {"measured": "M", "inferred": "I", "inferred (repeat mode)": "R", "estimated (model)": "E"}
 KEY: Final = {"inferred (repeat mode)": "repeat mode"}
@@ -33,6 +34,9 @@ LEAST_BAR: Final = 5
 """Cells of a bar at least; where names need more room a wider one gives it to them."""
 FEWEST_LETTERS: Final = 3
 """Of an outer name that ends in dots: with fewer a single letter says as much."""
+LEAST_END: Final = 10
+"""Cells of a last name that gives its front, so that the outer ones keep `FEWEST_LETTERS`."""
+ELLIPSIS: Final = "\u2026"
 ONE_LETTER: Final[Mapping[tuple[str, ...], int]] = MappingProxyType({})
 NAMED: Final = 3
 """Members of a group that are named; the JSON report names all."""
@@ -157,7 +161,7 @@ def stage_table(report: Report, listing: Listing, glyphs: Glyphs, width: int) ->
 
     headings, gap = columns.headings(), columns.gap
     letters = telling_letters([entry.path for entry in shown])
-    names = [fit_entry(entry, room, glyphs, letters) for entry in shown]
+    names = fit_entries(shown, room, glyphs, letters)
     names += [line[0] for line in lines[len(shown) :]]
 
     table = Table(box=glyphs.rule(), padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False, header_style="bold")
@@ -181,6 +185,58 @@ def _laid_out(columns: _Columns, listing: Listing, width: int) -> tuple[list[lis
     headings = columns.headings()
     widths = [max(cell_len(line[place]) for line in [headings, *lines]) for place in range(1, len(headings))]
     return lines, widths, min(width - sum(widths) - columns.gap * len(widths), LONGEST_NAME)
+
+
+def fit_entries(
+    shown: Sequence[Entry], width: int, glyphs: Glyphs, letters: Mapping[tuple[str, ...], int]
+) -> list[str]:
+    """Return the names of all rows in at most `width` cells, no two alike if that can be.
+
+    Where outer names would be single letters, all names of a path are cut alike, else the outermost are left out.
+    """
+    names = [fit_entry(entry, width, glyphs, letters) for entry in shown]
+    crowded = {
+        place: entry.path
+        for place, entry in enumerate(shown)
+        if not entry.members and not entry.domain and _is_crowded(entry.path, names[place], glyphs)
+    }
+    for left_out in range(max(map(len, crowded.values()), default=1)):
+        cut = {place: _cut_alike(path, left_out, width, glyphs, letters) for place, path in crowded.items()}
+        often = Counter(cut.values())
+        for place, name in cut.items():
+            if name and often[name] == 1:
+                names[place] = name
+                del crowded[place]
+    return names
+
+
+def _is_crowded(path: Sequence[str], shown: str, glyphs: Glyphs) -> bool:
+    """Return whether outer names were cut to less than tells them, or away."""
+    parts = shown.split("/")
+    whole = [glyphs.name(component) for component in path]
+    if len(parts) != len(whole):
+        return shown.startswith(glyphs.text(ELLIPSIS))
+    return any(part != name and len(part) < FEWEST_LETTERS for part, name in zip(parts[:-1], whole, strict=False))
+
+
+def _cut_alike(
+    path: Sequence[str], left_out: int, width: int, glyphs: Glyphs, letters: Mapping[tuple[str, ...], int]
+) -> str:
+    """Return the starts of outer names, the outermost `left_out` of them left out, and the end of the last name.
+
+    Empty where that leaves too little of it; with all but the last left out, of the one before it a letter is told.
+    """
+    ellipsis = glyphs.text(ELLIPSIS)
+    front, last = f"{ellipsis}/" if left_out else "", glyphs.name(path[-1])
+    if 0 < left_out == len(path) - 1:
+        return front + fit_path(path[-2:], width - cell_len(front), glyphs)
+    for depth, name in enumerate(map(glyphs.name, path[left_out:-1]), left_out + 1):
+        kept = max(FEWEST_LETTERS, letters.get(tuple(path[:depth]), 1))
+        front += f"{name}/" if cell_len(name) <= kept + 1 else f"{name[:kept]}{ellipsis}/"
+    room = width - cell_len(front)
+    if left_out >= len(path) or room < min(cell_len(last), LEAST_END + cell_len(ellipsis)):
+        return ""
+    return front + (last if cell_len(last) <= room else ellipsis + _end(last, room - cell_len(ellipsis)))
 
 
 def fit_entry(entry: Entry, width: int, glyphs: Glyphs, letters: Mapping[tuple[str, ...], int] = ONE_LETTER) -> str:
@@ -226,7 +282,7 @@ def fit_path(
     """
     # Every component takes two cells at least: what stands before these cannot fit.
     first = max(len(path) - max(width, 1), 0)
-    whole, ellipsis = [glyphs.name(component) for component in path[first:]], glyphs.text("\u2026")
+    whole, ellipsis = [glyphs.name(component) for component in path[first:]], glyphs.text(ELLIPSIS)
     for least in (letters, ONE_LETTER) if letters else (ONE_LETTER,):
         parts = whole[:]
         for place in range(len(parts) - 1):
@@ -253,7 +309,7 @@ def fit_command(text: str, width: int, glyphs: Glyphs) -> str:
     shown = glyphs.name(text)
     if cell_len(shown) <= width:
         return shown
-    ellipsis = glyphs.text("\u2026")
+    ellipsis = glyphs.text(ELLIPSIS)
     return set_cell_size(shown, width - cell_len(ellipsis)).rstrip() + ellipsis
 
 
@@ -291,7 +347,7 @@ class _Columns:
         if self.wide and entry.calls:
             per_call = 1e6 * self.each_unit_j * entry.calls
             bounds = (uj / per_call for uj in (entry.energy_uj, entry.low_uj, entry.high_uj))
-            middle = [grouped(entry.calls), self.figures.cells(*bounds)[0]]
+            middle = [grouped(entry.calls), warranted(*bounds)]
         figures = map(self.glyphs.text, [*figure, self._share(entry.energy_uj)])
         return ["", *figures, bar, *map(self.glyphs.text, middle), entry.how]
 

@@ -34,7 +34,7 @@ def heading(report: Report) -> str:
         facts.append(f"<p class=dim>{words(ranked)}</p>")
     shown = badge(report.measured.provenance) if report.measured.energy_j is not None else ""
     return (
-        f"<h1>{words(_unbroken(sentence))}</h1>\n<p>{shown} {words(run_line(report, GLYPHS))}</p>\n"
+        f"<h1>{words(_unbroken(sentence))}</h1>\n<p>{shown} {whole_figures(words(run_line(report, GLYPHS)))}</p>\n"
         f"<p class=dim>{'<br>'.join(_machine(report))}</p>\n" + "".join(facts)
     )
 

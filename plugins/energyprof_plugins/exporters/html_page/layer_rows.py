@@ -48,7 +48,8 @@ def layer_section(report: Report) -> Section:
     for number, row in enumerate(shown):
         cells = [_how(row), _energy(row.self_sum, unit_j), "", _energy(row.total_sum, unit_j)]
         cells += [_phase(by_layer[row.layer].get(phase), unit_j) for phase in phases]
-        cells += [grouped(row.calls), stacked(rate(row.per_call_j, each_j), rate(row.per_sample_j, sample_j))]
+        by_call, by_sample = _rate(row, row.per_call_j, each_j), _rate(row, row.per_sample_j, sample_j)
+        cells += [grouped(row.calls), stacked(by_call, by_sample)]
         cells.append(stacked(seconds(row.wall_s), "" if row.mean_power_w is None else watts(row.mean_power_w)))
         folded = within.get(row.layer, ())
         mine = " ".join(str(place) for one in (row, *folded) for place in stages.get(one.layer, ()))
@@ -105,6 +106,11 @@ def _with(row: LayerRow, folded: Sequence[LayerRow]) -> str:
 
 def _energy(of: SumRow, unit_j: float) -> str:
     return stacked(*figure(of.energy_j, of.low_j, of.high_j, unit_j))
+
+
+def _rate(row: LayerRow, each_j: float | None, unit_j: float) -> str:
+    total = row.total_sum
+    return rate(each_j, unit_j, total.energy_j, total.low_j, total.high_j)
 
 
 def _phase(row: LayerRow | None, unit_j: float) -> str:

@@ -5,7 +5,6 @@ End tags that HTML does not need (`</td>`, `</tr>`) are left out: with hundreds 
 
 from __future__ import annotations
 
-import math
 from html import escape
 from typing import Final
 
@@ -13,8 +12,7 @@ from energyprof.model.domain import Provenance
 from energyprof.model.line_breaks import WITHIN_FIGURE
 from energyprof_plugins.exporters.figures import (
     COLUMN_DECIMALS,
-    MINUS,
-    grouped,
+    each_warranted,
     half_width,
     in_column,
     is_wide,
@@ -87,13 +85,11 @@ def figure(energy_j: float | None, low_j: float | None, high_j: float | None, un
     return _thin(shown), f"\u00b1{_thin(half)}" if half else ""
 
 
-def rate(energy_j: float | None, unit_j: float) -> str:
-    """Return joules by a number of something with three digits; empty: not known."""
-    if energy_j is None:
+def rate(each_j: float | None, unit_j: float, total_j: float | None, low_j: float | None, high_j: float | None) -> str:
+    """Return joules by a number of something, with the digits that the bounds of the total warrant; empty: unknown."""
+    if each_j is None or total_j is None:
         return ""
-    value = energy_j / unit_j
-    decimals = 2 - math.floor(math.log10(abs(value))) if value else 0
-    return _thin(grouped(round(value, decimals), max(decimals, 0)).replace("-", MINUS))
+    return _thin(each_warranted(each_j / unit_j, total_j, low_j, high_j))
 
 
 def told(energy_j: float | None, low_j: float | None, high_j: float | None) -> str:

@@ -89,7 +89,8 @@ class StageTable:
         cells = [self.how(row, place), _energy(own, unit_j), "", _energy(total, unit_j)]
         if with_embodied:
             cells.append(stacked(*figure(row.embodied_j, row.embodied_low_j, row.embodied_high_j, unit_j)))
-        each = "" if total.nothing or not row.calls else rate(_per_call(self, place), each_j)
+        per_call_j = None if total.nothing or not row.calls else _per_call(self, place)
+        each = rate(per_call_j, each_j, total.energy_j, *total.bounds_j)
         cells += [grouped(row.calls), each, stacked(seconds(row.wall_s), seconds(row.cpu_s))]
         whole = name("/".join(row.path)) if len(row.path) > DEEPEST_PATH else ""
         place_in_code = f"{name(row.file)}:{row.line}" if row.file else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
@@ -24,6 +25,7 @@ from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Co
 
 GLYPHS: Final = Glyphs(unicode=True)
 MOST_FUNCTIONS: Final = 100
+BETWEEN_WORDS: Final = re.compile(r"(?<=\w)(?:\.|_+)(?=[^\W_])")
 FOLDERS: Final = 2
 """Shown of the path of a function's file."""
 
@@ -41,32 +43,38 @@ def function_section(report: Report) -> Section:
     places: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
     for place, one in enumerate(report.functions):
         places[one.function, one.file, one.line].append(f"f{place}")
-    rows = [_function(row, unit_j, places[row.function, row.file, row.line]) for row in found]
+    spent_j = report.measured.energy_j or 0.0
+    rows = [_function(row, unit_j, spent_j, places[row.function, row.file, row.line]) for row in found]
     lead = functions_heading(report).removeprefix("functions (").removesuffix(")")
     return Table("functions", "Functions", columns, rows).section(f"{lead[:1].upper()}{lead[1:]}.")
 
 
-def _function(row: FunctionRow, unit_j: float, boxes: list[str]) -> Row:
+def _function(row: FunctionRow, unit_j: float, spent_j: float, boxes: list[str]) -> Row:
     """Return the row of a function; `boxes` are its names in the diagram, one for each stage that it ran in."""
     cells = [
         badge(row.provenance), stacked(*figure(row.energy_j, row.low_j, row.high_j, unit_j)), "",
         stacked(*figure(row.total_j, row.total_low_j, row.total_high_j, unit_j)),
-        "" if row.share is None else percent(row.share), grouped(row.samples),
+        percent(row.energy_j / spent_j) if row.energy_j is not None and spent_j > 0 else "", grouped(row.samples),
     ]  # fmt: skip
     where = f"<br><small>{_place(row.file)}:{row.line}</small>" if row.file else ""
     return Row(
         f'<tr data-s="{" ".join(boxes)}">',
-        name(row.function) + where,
+        _breakable(name(row.function)) + where,
         cells,
         f"{name(row.file)}:{row.line}" if row.file else "",
     )
+
+
+def _breakable(markup: str) -> str:
+    """Return a name which a narrow page breaks between its words."""
+    return BETWEEN_WORDS.sub(r"\g<0><wbr>", markup)
 
 
 def _place(file: str) -> str:
     """Return the end of a path: where a package is installed is nobody's question."""
     parts = [name(part) for part in file.split("/")]
     cut = "\u2026/" if len(parts) > FOLDERS + 1 else ""
-    return cut + "/<wbr>".join(parts[-FOLDERS - 1 :])
+    return cut + "/<wbr>".join(map(_breakable, parts[-FOLDERS - 1 :]))
 
 
 def told_section(report: Report) -> Section:
