@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from energyprof.model.call_picture import CallPicture
 from energyprof.model.cure_rows import DelayRow, RepeatRow
 from energyprof.model.domain import Provenance
 from energyprof.model.finding import Finding
@@ -19,7 +18,7 @@ from energyprof.model.rank_rows import HostRow, Imbalance, RankRow
 from energyprof.model.shown import Shown
 from energyprof.model.span import Facts, StageKind
 from energyprof.model.trial_rows import Trials
-from energyprof.model.view import Level
+from energyprof.model.view_row import ViewRow
 from energyprof.model.work_rows import MetricRow, StepRow, TokenRow, UnitRow, WaitRow
 
 SCHEMA = "energyprof-report/1"
@@ -325,24 +324,6 @@ class Overhead:
     """Part of the calls of models whose layers were recorded in the end, to keep it, where that was least."""
     governed_share: float | None = None
     """What recording cost after that, as calibrated, in the process where it was most; None: there was no bound."""
-
-
-@dataclass(frozen=True, slots=True)
-class ViewRow:
-    """Which part of the run a report is of, and in what detail; its ledger is that of the whole run."""
-
-    level: Level
-    domain: str
-    focus: str
-    ignore: str
-    shown_j: float | None
-    """What the stages shown spent in the domains shown, that which cannot be told apart included; None: not known."""
-    left_out_j: float | None
-    """What other stages spent in these domains."""
-    around: tuple[StageId, ...] = ()
-    """Stages shown for what stands in them; what they spent themselves is left out."""
-    calls: CallPicture | None = None
-    """The functions that a picture shows; None: none were chosen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from energyprof.model.attribution import Attribution
 from energyprof.model.domain import Domain
-from energyprof.model.report import Report, ViewRow
+from energyprof.model.report import Report
 from energyprof.model.view import Grouping, View
+from energyprof.model.view_row import ViewRow
 from energyprof.report.sums import stages_energy_j
 
 

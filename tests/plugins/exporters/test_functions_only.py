@@ -8,7 +8,8 @@ import pytest
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.call_picture import WayRow
-from energyprof.model.report import FunctionEnergyRow, FunctionRow, ViewRow
+from energyprof.model.report import FunctionEnergyRow, FunctionRow
+from energyprof.model.view_row import ViewRow
 from energyprof.report.function_level import at_function_level
 from energyprof.report.renderer import draw
 from energyprof_plugins.exporters.console.glyphs import Glyphs
