@@ -146,31 +146,57 @@ def test_embodied_energy_of_the_sinks_is_all_self_energy(tmp_path: Path) -> None
 SKLEARN = """
 import numpy as np
 from energyprof import stage
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+class Cubes(TransformerMixin, BaseEstimator):
+    def fit(self, x, y=None):
+        return self
+    def transform(self, x):
+        return x ** 3
 
 @stage
 def load():
     x = np.random.default_rng(0).normal(size=(200, 5))
     return x, (x[:, 0] > 0).astype(int)
 
-x, y = load()
-model = make_pipeline(StandardScaler(), PCA(2), LogisticRegression())
-model.fit(x, y)
-print("done")
+if __name__ == "__main__":
+    x, y = load()
+    model = make_pipeline(StandardScaler(), PCA(2), LogisticRegression())
+    model.fit(x, y)
+    model.predict(x)
+    cubic = make_pipeline(Cubes(), LogisticRegression())
+    GridSearchCV(cubic, {"logisticregression__C": [1, 2]}, cv=2, n_jobs=2).fit(x, y)
+    print("done")
 """
 
 
 @pytest.mark.slow
-def test_a_pipeline_of_sklearn_gives_its_steps_and_flows_for_free(tmp_path: Path) -> None:
+def test_estimators_of_sklearn_give_their_steps_and_flows_for_free(tmp_path: Path) -> None:
     run = recorded(tmp_path, SKLEARN)
 
-    assert set(flows_of(run)) == {
-        ("load", "Pipeline"),
-        ("Pipeline/standardscaler", "Pipeline/pca"),
-        ("Pipeline/pca", "Pipeline/logisticregression"),
+    flows = {pair for pair in flows_of(run) if not pair[1].startswith("GridSearchCV")}
+    assert flows == {
+        ("load", "Pipeline.fit"),
+        ("Pipeline.fit/standardscaler", "Pipeline.fit/pca"),
+        ("Pipeline.fit/pca", "Pipeline.fit/logisticregression"),
+        ("load", "Pipeline.predict"),
+        ("Pipeline.predict/standardscaler", "Pipeline.predict/pca"),
+        ("Pipeline.predict/pca", "Pipeline.predict/logisticregression"),
+    }
+    # Two candidates are fitted twice and scored in worker processes, and the better one is fitted here once more.
+    assert {row.stage: row.calls for row in run.report().stages if row.stage.startswith("GridSearchCV")} == {
+        "GridSearchCV.fit": 1,
+        "GridSearchCV.fit/Pipeline.fit": 5,
+        "GridSearchCV.fit/Pipeline.fit/cubes": 5,
+        "GridSearchCV.fit/Pipeline.fit/logisticregression": 5,
+        "GridSearchCV.fit/Pipeline.score": 4,
+        "GridSearchCV.fit/Pipeline.score/cubes": 4,
+        "GridSearchCV.fit/Pipeline.score/logisticregression": 4,
     }
 
 

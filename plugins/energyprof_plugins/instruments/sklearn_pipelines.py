@@ -1,32 +1,29 @@
-"""scikit-learn pipelines as stages: `Pipeline`, in it each step by its name, and the data that flows between them.
+"""scikit-learn's estimators as stages: pipelines with their steps, searches with their candidates, and single ones.
 
-A step is recorded wherever the pipeline, or somebody else, calls it; estimators that are in no pipeline are not. What a
-method calls of its own object is part of it (`fit_transform` calls `fit`). Nothing is written to an estimator: its
-class gets descriptors that ask the original ones, so that `hasattr`, signatures, cloning and pickling see no change.
+A call of a method is a stage (`Pipeline.fit`, `SVC.predict`), and data is followed from one to the next. Nothing is
+written to an estimator: its class gets descriptors that ask the original ones, so that `hasattr`, signatures, cloning
+and pickling see no change. Classes are met as they are made, and imported by nobody but the program.
 """
 
 from __future__ import annotations
 
-import threading
-from functools import wraps
-from inspect import getattr_static
-from time import perf_counter_ns as now_ns
-from weakref import ref
+from weakref import WeakKeyDictionary
 
-from energyprof.sink_doors import FlowSink
+from energyprof_plugins.instruments.sklearn_calls import EstimatorCalls
+from energyprof_plugins.instruments.sklearn_method import RecordedMethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from energyprof.interfaces import SpanSink
-    from energyprof.sink_doors import FlowWatch
 
 METHODS = (
     "fit",
+    "partial_fit",
     "fit_transform",
     "fit_predict",
+    "fit_resample",
     "transform",
     "inverse_transform",
     "predict",
@@ -36,124 +33,113 @@ METHODS = (
     "score",
     "score_samples",
 )
-"""Of pipelines and estimators, as the glossary of scikit-learn names them."""
+"""Of pipelines and estimators, as the glossary of scikit-learn names them; `fit_resample` is imbalanced-learn's."""
+AT_ONCE = tuple(name for name in METHODS if name not in {"transform", "fit_transform"})
+"""scikit-learn wraps those two in the making of a class, after we have heard of it."""
 _ABSENT = object()
 
 
 class SklearnPipelines:
-    """Records the calls of every `sklearn.pipeline.Pipeline`, and of its steps, until removed."""
+    """Records the calls of scikit-learn's estimators, of pipelines and of whatever is a step in one, until removed."""
 
     name = "sklearn_pipelines"
-    framework = "sklearn.pipeline"
+    framework = "sklearn.base"
 
     def __init__(self) -> None:
-        self._sink: SpanSink | None = None
-        self._watch: FlowWatch | None = None
-        self._pipeline: type | None = None
-        self._steps: dict[int, tuple[ref[Any], int]] = {}
-        """By the id of a step: itself, and the code of its stage."""
-        self._patched: dict[type, list[tuple[str, Any]]] = {}
+        self._calls: EstimatorCalls | None = None
+        self._base: Any = None
+        self._heard: Any = None
+        """What stood in the place of our `__init_subclass__` of the base of all estimators."""
+        self._listening: Any = None
+        self._patched: WeakKeyDictionary[type, dict[str, Any]] = WeakKeyDictionary()
         """By class: the methods that are ours now, and what stood in their place; `_ABSENT`: it was inherited."""
-        self._here = threading.local()
+        self._unfinished: list[type] = []
+        """Classes whose making scikit-learn may not have completed yet."""
 
     def install(self, sink: SpanSink) -> None:
-        """Patch `Pipeline`; the classes of steps follow when a pipeline with them is called."""
-        from sklearn.pipeline import Pipeline
+        """Patch the estimators that there are, and have those patched that are made from now on."""
+        from sklearn.base import BaseEstimator
 
-        if self._sink is not None:
+        if self._calls is not None:
             return
-        self._sink = sink
-        self._watch = sink.flow() if isinstance(sink, FlowSink) else None
-        self._pipeline = Pipeline
-        self._patch(Pipeline)
+        self._base, self._calls = BaseEstimator, EstimatorCalls(sink, self)
+        for owner in _below(BaseEstimator):
+            self.meet(owner)
+        self._listen(BaseEstimator)
 
     def remove(self) -> None:
         """Put everything back; a second call does nothing."""
-        self._sink = self._watch = None
-        for owner, methods in self._patched.items():
-            for name, original in methods:
-                ours = vars(owner).get(name)
-                if isinstance(ours, _RecordedMethod) and ours.instrument is self:
-                    if original is _ABSENT:
-                        delattr(owner, name)
-                    else:
-                        setattr(owner, name, original)
-        self._patched.clear()
-        self._steps.clear()
-
-    def call(self, of: Any, original: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call a method of a pipeline or an estimator, recorded if it is one and no part of such a call."""
-        before = getattr(self._here, "at", None)
-        code = 0 if before is of or self._sink is None else self._code_of(of, self._sink)
-        if not code or self._sink is None:
-            return original(*args, **kwargs)
-        ext, watch = self._sink.extend(), self._watch
-        self._here.at = of
-        ext((code, now_ns()))
-        try:
-            if watch is not None:
-                watch.takes((*args, *kwargs.values()))
-            result = original(*args, **kwargs)
-            if watch is not None and result is not of:
-                watch.gives(result)
-            return result
-        except BaseException as error:
-            if error.__traceback__ is not None:
-                error.__traceback__ = error.__traceback__.tb_next
-            raise
-        finally:
-            ext((-code, now_ns()))
-            self._here.at = before
-
-    def _code_of(self, of: Any, sink: SpanSink) -> int:
-        """Return the code of its stage; 0: it is no pipeline and no step of one."""
-        known = self._steps.get(id(of))
-        if self._pipeline is not None and isinstance(of, self._pipeline):
-            self._meet_steps(of, sink)
-            return known[1] if known is not None and known[0]() is of else sink.stage_code(type(of).__name__)
-        return known[1] if known is not None and known[0]() is of else 0
-
-    def _meet_steps(self, pipeline: Any, sink: SpanSink) -> None:
-        for step in getattr(pipeline, "steps", ()):
-            name, estimator = step[0], step[1]
-            known = self._steps.get(id(estimator))
-            if (known is not None and known[0]() is estimator) or not hasattr(type(estimator), "fit"):
-                continue  # also None and "passthrough"
-            code = sink.stage_code(str(name))
-            sink.tell(code, {"estimator_class": type(estimator).__name__})
-            self._steps[id(estimator)] = self._reference(estimator), code
-            self._patch(type(estimator))
-
-    def _reference(self, estimator: Any) -> ref[Any]:
-        key, steps = id(estimator), self._steps
-        return ref(estimator, lambda _dead: steps.pop(key, None) and None)
-
-    def _patch(self, owner: type) -> None:
-        if owner in self._patched:
+        if self._calls is None:
             return
-        self._patched[owner] = []
-        for name in METHODS:
-            original = getattr_static(owner, name, _ABSENT)
-            if original is _ABSENT or isinstance(original, _RecordedMethod) or not hasattr(original, "__get__"):
+        calls, self._calls = self._calls, None
+        calls.stop()
+        if vars(self._base).get("__init_subclass__") is self._listening:
+            if self._heard is None:
+                del self._base.__init_subclass__
+            else:
+                self._base.__init_subclass__ = self._heard
+        for owner, methods in self._patched.items():
+            for name, original in methods.items():
+                ours = vars(owner).get(name)
+                if not isinstance(ours, RecordedMethod) or ours.calls is not calls:
+                    continue  # somebody has put another there
+                if original is _ABSENT:
+                    delattr(owner, name)
+                else:
+                    setattr(owner, name, original)
+        self._patched.clear()
+        self._unfinished.clear()
+
+    def finish(self) -> None:
+        """Record what is left of the classes that were made since: scikit-learn is done with them."""
+        while self._unfinished:
+            try:
+                owner = self._unfinished.pop()
+            except IndexError:  # another thread was faster
+                return
+            self.meet(owner)
+
+    def meet(self, owner: type) -> None:
+        """Record all methods of a class."""
+        self._patch(owner, METHODS)
+
+    def _listen(self, base: Any) -> None:
+        self._heard = heard = vars(base).get("__init_subclass__")
+
+        def __init_subclass__(cls: Any, /, **kwargs: Any) -> None:  # noqa: N807 - it is that method of the base
+            if heard is None:
+                super(base, cls).__init_subclass__(**kwargs)
+            else:
+                heard.__get__(None, cls)(**kwargs)
+            self.finish()
+            self._patch(cls, AT_ONCE)
+            self._unfinished.append(cls)
+
+        self._listening = base.__init_subclass__ = classmethod(__init_subclass__)
+
+    def _patch(self, owner: type, names: tuple[str, ...]) -> None:
+        calls = self._calls
+        if calls is None:
+            return
+        namespaces = [vars(base) for base in owner.__mro__]
+        for name in names:
+            original = None
+            for namespace in namespaces:
+                if name in namespace:
+                    original = namespace[name]
+                    break
+            if isinstance(original, RecordedMethod) or not hasattr(type(original), "__get__"):
                 continue
-            self._patched[owner].append((name, vars(owner).get(name, _ABSENT)))
-            setattr(owner, name, _RecordedMethod(self, original))
+            self._patched.setdefault(owner, {})[name] = vars(owner).get(name, _ABSENT)
+            setattr(owner, name, RecordedMethod(calls, name, original))
 
 
-class _RecordedMethod:
-    """Gives what the original descriptor gives, recording when it is called on an object."""
-
-    def __init__(self, instrument: SklearnPipelines, original: Any) -> None:
-        self.instrument = instrument
-        self._original = original
-
-    def __get__(self, of: Any, owner: type | None = None) -> Any:
-        given = self._original.__get__(of, owner)
-        if of is None or not callable(given):
-            return given
-
-        @wraps(given)
-        def recorded(*args: Any, **kwargs: Any) -> Any:
-            return self.instrument.call(of, given, args, kwargs)
-
-        return recorded
+def _below(base: type) -> list[type]:
+    """Return the classes derived from `base`, all the way down, each behind those that it comes from."""
+    found: dict[type, None] = {}
+    waiting: list[type] = [base]
+    while waiting:
+        derived: list[type] = waiting.pop(0).__subclasses__()
+        waiting += derived
+        found.update(dict.fromkeys(derived))
+    return sorted(found, key=lambda owner: len(owner.__mro__))
