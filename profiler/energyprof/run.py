@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from energyprof.model.trace import Trace
     from energyprof.model.variants import Variants
     from energyprof.model.view import View
+    from energyprof.viewing import Seen
 
 Progress = Callable[[float], None]
 
@@ -168,14 +169,19 @@ class Run:
 
     def view(self, view: View) -> Report:
         """Return the report of a part of the run, or in another detail; raises InputError for what it has not."""
+        from energyprof.viewing import at_level
+
+        return at_level(self.seen(view), view)
+
+    def seen(self, view: View) -> Seen:
+        """Return what a view of the run is made of; raises InputError as `view` does."""
         from energyprof.attribute.regroup import regroup, regroup_flows, regroup_outputs
         from energyprof.graph.build import build_graph
-        from energyprof.graph.call_choice import way_rows
-        from energyprof.graph.calls import call_rows, call_tree
+        from energyprof.graph.calls import call_tree
         from energyprof.graph.choose import choose_domains, choose_stages
         from energyprof.report.build import build_report
-        from energyprof.report.function_level import at_function_level
         from energyprof.report.view import with_view
+        from energyprof.viewing import Seen
 
         facts = self._facts
         domains = choose_domains(facts.domains, view.domain)
@@ -196,30 +202,19 @@ class Run:
             told=facts.told,
         )
         report = self._with_footprint(with_view(report, view, grouping, domains, attribution))
-        if view.level != "function" or attribution.functions is None:
-            return report
-        tree = call_tree(self.trace.stacks, domains, attribution)
-        ways = None if view.functions is None else way_rows(tree, view.functions, grouping.stages)
-        return at_function_level(report, call_rows(tree, grouping.stages), ways)
+        is_divided = view.level == "function" and attribution.functions is not None
+        calls = call_tree(self.trace.stacks, domains, attribution) if is_divided else None
+        return Seen(report, grouping.stages, calls)
 
     def _folded(self, report: Report) -> Report:
         """Return a report of this run with what trials do alike as one stage; what is told of single ones stays."""
         from energyprof.graph.fold_trials import has_trials
         from energyprof.model.view import View
+        from energyprof.viewing import with_stages_of
 
         if not has_trials(self._facts.stages):
             return report
-        shown = self.view(View())
-        return replace(
-            report,
-            stages=shown.stages,
-            unsplit=shown.unsplit,
-            functions=shown.functions,
-            edges=shown.edges,
-            hotspots=shown.hotspots,
-            costliest_path=shown.costliest_path,
-            waits=shown.waits,
-        )
+        return with_stages_of(report, self.view(View()))
 
     @property
     def knows_functions_only(self) -> bool:
@@ -307,6 +302,13 @@ def draw_graph(name: str, report: Report, options: dict[str, str], comparison: C
     from energyprof.report.renderer import draw
 
     return exporter(name).render(report, RenderContext(draw=draw, comparison=comparison, options=options))
+
+
+def views_to_compare(before: Run, after: Run, view: View) -> tuple[Report, Report]:
+    """Return two runs in one view; where it has functions chosen for a picture, the same ones of both."""
+    from energyprof.viewing import with_same_functions
+
+    return with_same_functions(before.seen(view), after.seen(view), view)
 
 
 def compare_reports(before: Report, after: Report) -> Comparison:

@@ -195,6 +195,11 @@ def test_a_run_without_stages_is_drawn_by_its_functions(folder, command):
         for more in ((), ("--level", "layer"))
     )
 
+    assert command("graph", "bare.eprof", "--diff", "bare.eprof", "-o", "bare.dot").returncode == 0
+    changed = (folder / "bare.dot").read_text(encoding="utf-8")
+
+    assert "<B>spin</B>" in changed
+    assert "self unchanged" in changed
     assert "<B>spin</B>" in drawn
     assert "<B>spin</B>" not in layers
     assert "went into spin itself" in command("report", "bare.eprof").stdout

@@ -22,8 +22,7 @@ def shown_name(name: str, file: str) -> str:
         return f"imports ({name})"
     if not name.startswith(MODULE) or not file:
         return name
-    path = _path(file)
-    return "/".join(path.parts[-2:]) if path.name == "__init__.py" else path.name
+    return _file(_path(file))
 
 
 def shown_place(file: str) -> str:
@@ -32,7 +31,7 @@ def shown_place(file: str) -> str:
     for folder in INSTALLED:
         if folder in path.parts:
             return "/".join(path.parts[path.parts.index(folder) + 1 :])
-    return path.name
+    return _file(path)
 
 
 def is_installed(file: str) -> bool:
@@ -40,6 +39,10 @@ def is_installed(file: str) -> bool:
     parts = _path(file).parts
     of_python = any(one in {"lib", "lib64"} and other.startswith("python") for one, other in pairwise(parts))
     return file.startswith("<") or of_python or not {*INSTALLED}.isdisjoint(parts)
+
+
+def _file(path: PurePosixPath) -> str:
+    return "/".join(path.parts[-2:]) if path.name == "__init__.py" else path.name
 
 
 def _path(file: str) -> PurePosixPath:

@@ -58,19 +58,20 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(f"cannot tell the format of {output}; end it in .{', .'.join(FORMATS)}")
     if args.theme == "dark" and suffix != "svg":
         raise InputError(f"only SVG has a dark theme, {output} has none; write FILE.svg, or leave out --theme")
-    from energyprof.run import compare_reports, load
+    from energyprof.run import compare_reports, load, views_to_compare
 
     assumptions = assumptions_of(args)
     shown = load(path)
     shown.assumptions = assumptions
-    if args.diff is None:
-        is_pictured = suffix in DRAWN | {"dot"}
-        view = as_view(args, "function" if shown.knows_functions_only else "layer", is_pictured=is_pictured)
+    earlier = None if args.diff is None else load(resolve_run(args.diff))
+    has_nothing_else = all(one.knows_functions_only for one in (shown, earlier) if one is not None)
+    is_pictured = suffix in DRAWN | {"dot"}
+    view = as_view(args, "function" if has_nothing_else else "layer", is_pictured=is_pictured)
+    if earlier is None:
+        report, comparison = shown.view(view), None
     else:
-        view = as_view(args)
-    report = shown.view(view)
-    before = None if args.diff is None else load(resolve_run(args.diff)).view(view)
-    comparison = None if before is None else compare_reports(before, report)
+        before, report = views_to_compare(earlier, shown, view)
+        comparison = compare_reports(before, report)
     print(draw(report, output, options, comparison))
     if args.open:
         open_file(output)

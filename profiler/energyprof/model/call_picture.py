@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from energyprof.model.ids import StageId
 
 FunctionKey: TypeAlias = tuple[str, str, int]
 """Name, file and line of a function."""
+OTHER_FUNCTIONS: Final = "other functions"
+"""Name of the row that stands for all functions of a stage that are not chosen; no function of Python has a blank."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.call_picture import WayRow
+from energyprof.model.report import FunctionEnergyRow, FunctionRow, ViewRow
 from energyprof.report.compare import compare
+from energyprof.report.function_level import at_function_level
 from energyprof.report.renderer import draw
+from energyprof.report.same_functions import for_both, with_chosen
 from energyprof_plugins.exporters.graphviz import Dot, Png, Svg
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -53,10 +57,10 @@ def test_significant_changes_say_direction_amount_and_interval(sample):
     found = boxes(*pair(sample))
 
     texts, group = found["resample"]
-    assert texts[0].startswith("\u25bc \u22120.48 kJ (")
+    assert texts[0].startswith("\u25bc \u2212480 J (")
     assert texts[1] == "self 720 J \u2192 240 J"
     assert "less" in group.get("class").split()
-    assert found["rerank"][0][0].startswith("\u25b2 +390 J (100 to 800)")
+    assert found["rerank"][0][0].startswith("\u25b2 +390 J (130 to 830)")
     assert "more" in found["rerank"][1].get("class").split()
 
 
@@ -112,3 +116,62 @@ def test_runs_that_cannot_be_tested_say_why_and_colour_nothing(sample):
     assert "not tested: one run each" in picture
     assert "corrected for testing" not in picture
     assert "less" not in picture.split("costs less")[1]
+
+
+def functions_only(sample, **own_j):
+    """Return the report of a run without stages, divided among these functions and what else ran."""
+    report = sample.make_report([sample.Part("program", (2000.0,))])
+    parts = {
+        name: FunctionEnergyRow("cpu:0:package", one_j, one_j * 0.95, one_j * 1.05, one_j, one_j, one_j, "inferred")
+        for name, one_j in own_j.items()
+    }
+    rows = tuple(
+        FunctionRow(name, "job.py", 3, "program", part.energy_j, part.low_j, part.high_j, "inferred", part.energy_j,
+                    part.energy_j, part.energy_j, 0.1, 9, 9, hot_line=5, domains=(part,))
+        for name, part in parts.items()
+    )  # fmt: skip
+    view = ViewRow("function", "all", "", "", 2000.0, 0.0)
+    ways = for_both(
+        [
+            WayRow("program", None, ("leaf", "job.py", 3), 1, 900.0, 9, 0, 0, "", is_main=True),
+            WayRow("program", ("leaf", "job.py", 3), ("log", "job.py", 3), 2, 100.0, 9, 0, 0, "", is_main=True),
+        ]
+    )
+    divided = with_chosen(dataclasses.replace(report, functions=rows, view=view), {}, ways)
+    return at_function_level(divided, (), ways)
+
+
+def test_chosen_functions_are_drawn_whether_they_changed_or_not(sample):
+    before = functions_only(sample, leaf=1000.0, log=100.0, small=30.0)
+    after = functions_only(sample, leaf=100.0, log=101.0, small=20.0, other=10.0)
+
+    found = boxes(before, after)
+
+    assert found.keys() == {"program", "leaf", "log", "other functions"}
+    assert found["leaf"][0][0].startswith("\u25bc \u2212900 J (")
+    assert found["leaf"][0][1] == "self 1.00 kJ \u2192 100 J"
+    assert "job.py:5" in found["leaf"][0]
+    assert "within noise" in found["log"][0][0]
+    assert found["other functions"][0][0] == "self unchanged"
+    assert found["program"][0][1] == "not sampled 870 J \u2192 1.77 kJ"
+
+
+def test_functions_stand_behind_what_calls_them(sample):
+    before, after = functions_only(sample, leaf=900.0, log=90.0), functions_only(sample, leaf=90.0, log=90.0)
+
+    source = render(Dot(), before, after)
+
+    assert "s0 -> s1" in source
+    assert "s1 -> s2" in source
+    assert "s0 -> s2" not in source
+
+
+def test_what_was_not_tested_is_not_called_noise(sample):
+    before, after = pair(sample)
+    comparison = dataclasses.replace(compare(before, after), obstacles=("they are unlike",))
+
+    source = Dot().render(after, RenderContext(draw=draw, comparison=comparison))
+
+    assert "within noise:" in source  # the key
+    assert "within noise<" not in source
+    assert "not tested<" in source

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import graphviz
 
+from energyprof.model.call_picture import OTHER_FUNCTIONS
 from energyprof.model.comparison import Change, Comparison, StageChange
 from energyprof.model.ids import StageId
 from energyprof.model.report import Report
@@ -21,8 +22,10 @@ from energyprof_plugins.exporters.diagram.changes_legend import changes_legend
 from energyprof_plugins.exporters.diagram.drawing import MARGIN_PT
 from energyprof_plugins.exporters.diagram.label import arrow_label, fit, label, line, table
 from energyprof_plugins.exporters.diagram.palette import LIGHT
+from energyprof_plugins.exporters.diagram.ways import boxes_left
 from energyprof_plugins.exporters.diagram.wishes import Wishes
 from energyprof_plugins.exporters.figures import grouped, joules, joules_change, percent
+from energyprof_plugins.exporters.function_names import MODULE, shown_name, shown_place
 from energyprof_plugins.exporters.visible import visible
 
 UP, DOWN = "\u25b2", "\u25bc"
@@ -50,19 +53,30 @@ class _Changes:
         for place, above in enumerate(self.parent):
             if above is not None:
                 self.children[above].append(place)
+        self.calls = None if report.view is None else report.view.calls
+        self.functions = frozenset(
+            place for place, row in enumerate(self.rows) if self.calls and row.stage in self.calls.columns
+        )
+        left = {} if self.calls is None else boxes_left(self.calls)
+        self.left = {place: place_of[left[self.rows[place].stage]] for place in self.functions}
+        self.later = {row.stage: row for row in report.stages}
         roots = [place for place, above in enumerate(self.parent) if above is None]
         self.spine = sorted(heapq.nlargest(wishes.room, roots, key=lambda place: (self._size(place), -place)))
         self.shown = self._choose(wishes)
         self.largest_uj = max((abs(microjoules(row.total.change_j)) for row in self.rows), default=0)
         self.place_of = place_of
         self.graph = graphviz.Digraph("changes")
+        self._not_significant = "not tested" if comparison.obstacles else "within noise"
 
     def source(self) -> str:
-        folded = len(self.rows) - len(self.shown)
+        folded = sum(place not in self.shown and place not in self.functions for place in range(len(self.rows)))
         self.graph.attr(
             rankdir="LR", newrank="true", ranksep="0.42", nodesep="0.2", fontname="Helvetica", bgcolor=LIGHT["page"],
             pad="0.2", labelloc="t", labeljust="l", outputorder="edgesfirst", tooltip=" ",
-            label=changes_legend(self.report, self.comparison, folded, self._handed_on()),
+            label=changes_legend(
+                self.report, self.comparison, folded, self._handed_on(),
+                functions=sum(self.rows[place].name != OTHER_FUNCTIONS for place in self.functions & self.shown),
+            ),
         )  # fmt: skip
         self.graph.attr(
             "node", shape="box", fontname="Helvetica", margin="0.09,0.05", height="0.2", width="0.5", color=LIGHT["ink"]
@@ -108,7 +122,8 @@ class _Changes:
                 step = above
             if len(shown) + len(path) <= wishes.room:
                 shown.update(path)
-        return frozenset(shown)
+        # They were chosen for this picture, changed or not.
+        return frozenset(shown | {place for place in self.functions if self.parent[place] in shown})
 
     def _cluster(self, number: int, root: int) -> None:
         with self.graph.subgraph(name=f"cluster_{number}") as cluster:
@@ -126,7 +141,7 @@ class _Changes:
                     cluster.edge(f"s{place}", f"s{place}rest", dir="none", color=LIGHT["frame"], penwidth="0.7")
                 for child in reversed(children):
                     if child in self.shown:
-                        self._line(cluster, place, child, depth)
+                        self._line(cluster, self.left.get(child, place), child, depth)
                 waiting += [(child, depth + 1) for child in children if child in self.shown]
 
     def _line(self, where: Any, place: int, child: int, depth: int) -> None:  # graphviz ships no types
@@ -134,7 +149,8 @@ class _Changes:
         part = abs(microjoules(change.change_j)) / self.largest_uj if self.largest_uj else 0.0
         color = _color(change) if change.is_significant else LIGHT["frame"]
         where.edge(
-            f"s{place}", f"s{child}", dir="none", color=color, weight=str(4 ** min(depth, 6)),
+            f"s{place}", f"s{child}", color=color, weight=str(4 ** min(depth, 6)),
+            **({"arrowhead": "vee"} if child in self.functions else {"dir": "none"}),
             penwidth=f"{0.7 + 7 * part:.2f}", tooltip=graphviz.escape(f"total {_told(change)}, {change.provenance}"),
         )  # fmt: skip
 
@@ -150,7 +166,7 @@ class _Changes:
             fillcolor=fill,
             color=_color(own) if significant else LIGHT["frame"],
             penwidth="2" if significant else "1",
-            tooltip=graphviz.escape(_tooltip(row)),
+            tooltip=graphviz.escape(_tooltip(row, "significant" if significant else self._not_significant)),
             id=f"s{place}",
             **{"class": ("more" if _is_more(own) else "less") if significant else "same"},
         )
@@ -159,24 +175,37 @@ class _Changes:
         own, ink = row.own, LIGHT["ink"]
         part = abs(microjoules(own.change_j)) / self.largest_uj if own.is_significant and self.largest_uj else 0.0
         size = SMALLEST_PT + round((LARGEST_PT - SMALLEST_PT) * math.sqrt(min(part, 1.0)))
-        lines = [line(fit(row.name, size, NAME_WIDTH_PT), size, ink, bold=True)]
+        lines = [line(fit(self._name(row), size, NAME_WIDTH_PT), size, ink, bold=True)]
+        is_divided = any(child in self.functions for child in self.children[self.place_of[row.stage]])
+        word = "not sampled" if is_divided else "self"
         if row.presence != "both":
             lines.append(line(f"{row.presence}, {_told(own)}", 10, _color(own), bold=own.is_significant))
         elif own.change_j == 0:
-            lines.append(line("self unchanged", 10, LIGHT["dim"]))
+            lines.append(line(f"{word} unchanged", 10, LIGHT["dim"]))
         elif own.is_significant:
             lines.append(line(_told(own), 10, _color(own), bold=True))
         else:
-            noise = "" if own.change_j is None else ", within noise"
-            lines.append(line(f"self {_told(own)}{noise}", 10, LIGHT["dim"]))
+            noise = "" if own.change_j is None else f", {self._not_significant}"
+            lines.append(line(f"{word} {_told(own)}{noise}", 10, LIGHT["dim"]))
         if row.presence == "both" and own.change_j != 0:
-            lines.append(line(f"self {_from_to(own)}", 9, ink))
+            lines.append(line(f"{word} {_from_to(own)}", 9, ink))
         elif own.before_j is not None and row.presence == "both":
-            lines.append(line(f"self {joules(own.before_j)}", 9, ink))
+            lines.append(line(f"{word} {joules(own.before_j)}", 9, ink))
         if row.total.change_j is not None and (self._has_below(row) or own.change_j is None):
             lines.append(line(f"total {_from_to(row.total)}{_by(row.total)}", 9, ink))
+        if self._is_function(row) and (row.total.before_j, row.total.after_j) != (own.before_j, own.after_j):
+            lines.append(line(f"with callees {_from_to(row.total)}", 9, ink))
         lines.append(line(f"{_calls(row)}{in_a_word(own.provenance)}", 9, ink))
+        there = self.later[row.stage] if self._is_function(row) else None
+        if there is not None and there.file and not row.name.startswith(MODULE):
+            lines.append(line(fit(f"{shown_place(there.file)}:{there.line}", 9, NAME_WIDTH_PT), 9, ink))
         return label(table(lines))
+
+    def _is_function(self, row: StageChange) -> bool:
+        return self.place_of[row.stage] in self.functions
+
+    def _name(self, row: StageChange) -> str:
+        return shown_name(row.name, self.later[row.stage].file or "") if self._is_function(row) else row.name
 
     def _has_below(self, row: StageChange) -> bool:
         return bool(self.children[self.place_of[row.stage]])
@@ -188,10 +217,10 @@ class _Changes:
         while waiting:
             place = waiting.pop()
             below.append(place)
-            waiting += self.children[place]
+            waiting += (child for child in self.children[place] if child not in self.functions)
         changed = sum(self.rows[place].own.is_significant for place in below)
         unknown = sum(self.rows[place].own.change_j is None for place in below)
-        what = f", {grouped(changed)} changed" if changed else " folded" if unknown else " within noise"
+        what = f", {grouped(changed)} changed" if changed else " folded" if unknown else f" {self._not_significant}"
         before_uj, after_uj = (self._left_uj(parent, hidden, side) for side in ("before_j", "after_j"))
         amount = "change not known"
         if before_uj is not None and after_uj is not None:
@@ -221,7 +250,8 @@ class _Changes:
             row = self.rows[parent]
             parts = [(1, row, row.total), (-1, row, row.own)]
             drawn = [self.rows[child] for child in self.children[parent] if child in self.shown]
-            parts += [(-1, one, one.total) for one in drawn]
+            # What a function calls is another's of the same stage: it takes away only what it spent itself.
+            parts += [(-1, one, one.own if self._is_function(one) else one.total) for one in drawn]
         left_uj = 0
         for sign, row, change in parts:
             energy_j = getattr(change, side)
@@ -306,8 +336,7 @@ def _signed(change_uj: int) -> str:
     return ("+" if change_uj > 0 else "") + joules(change_uj / 1e6)
 
 
-def _tooltip(row: StageChange) -> str:
-    verdict = "significant" if row.own.is_significant else "within noise"
+def _tooltip(row: StageChange, verdict: str) -> str:
     told = [" / ".join(map(visible, row.path)), f"self {_from_to(row.own)}"]
     if row.own.change_j is None:
         told.append("change not known: it cannot be told apart in one of the runs")

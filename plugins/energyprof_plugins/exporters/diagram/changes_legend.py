@@ -26,16 +26,18 @@ WORDS: Final = {
 }
 
 
-def changes_legend(report: Report, comparison: Comparison, folded: int, handed_on: str | None) -> str:
+def changes_legend(
+    report: Report, comparison: Comparison, folded: int, handed_on: str | None, functions: int = 0
+) -> str:
     """Return the legend as the label of the graph; `handed_on`: the weakest provenance of what arrows carry."""
     top = 'ALIGN="LEFT" VALIGN="TOP"'
     gap = cell("", 'WIDTH="16"')
-    left = table([row(cell(text)) for text in _verdict(report, comparison, folded)], padding=2)
+    left = table([row(cell(text)) for text in _verdict(report, comparison, folded, functions)], padding=2)
     cells = [cell(left, top), gap, cell(_ledger(report, comparison), top), gap, cell(_key(handed_on), top)]
     return label(table([row(*cells)], spacing=6))
 
 
-def _verdict(report: Report, comparison: Comparison, folded: int) -> list[str]:
+def _verdict(report: Report, comparison: Comparison, folded: int, functions: int) -> list[str]:
     name = fit(program_name(comparison.after.command), 17, LINE_PT)
     said = [font(f"{name}: after \u2212 before", 17, INK, bold=True)]
     whole = comparison.measured
@@ -61,11 +63,16 @@ def _verdict(report: Report, comparison: Comparison, folded: int) -> list[str]:
     if comparison.obstacles:
         said += (font(line, 9, INK, bold=True) for line in _why_untested(comparison))
     else:
-        said.append(font(f"95 % intervals, corrected for testing {grouped(comparison.tested)} stages", 9, DIM))
-        spread = f"{100 * ASSUMED_SD:g} %, stages by {100 * ASSUMED_PART_SD:g} %"
+        what = "stages and functions" if functions else "stages"
+        said.append(font(f"95 % intervals, corrected for testing {grouped(comparison.tested)} {what}", 9, DIM))
+        spread = f"{100 * ASSUMED_SD:g} %, {what} by {100 * ASSUMED_PART_SD:g} %"
         said.append(font(f"one run each: runs are taken to differ by {spread} (one standard deviation)", 9, DIM))
     if folded:
-        said.append(font(f"{grouped(folded)} of {grouped(len(comparison.stages))} stages folded", 9, DIM))
+        count = len(comparison.stages) - (len(report.view.calls.columns) if report.view and report.view.calls else 0)
+        said.append(font(f"{grouped(folded)} of {grouped(count)} stages folded", 9, DIM))
+    if functions:
+        text = f"functions by samples: the {grouped(functions)} that say most of both runs, all others one box"
+        said.append(font(text, 9, DIM))
     return said
 
 

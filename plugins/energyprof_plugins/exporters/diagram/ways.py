@@ -96,6 +96,12 @@ def ways_between(report: Report, places: Mapping[StageId, int], spent_uj: int) -
     return Ways(tuple(lines), beside)
 
 
+def boxes_left(picture: CallPicture) -> dict[StageId, StageId]:
+    """Return for each chosen function the box from which its line comes: another function, or its stage."""
+    main = {call.target: call for call in picture.calls if call.is_main}
+    return {target: [*_way_back(picture, main, target)][-1].source for target in main}
+
+
 def _name(row: StageRow) -> str:
     return shown_name(row.name, row.file or "") if is_sampled(row) else row.name
 
