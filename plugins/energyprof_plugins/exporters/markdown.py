@@ -11,8 +11,9 @@ from typing import Final
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.footprint_text import footprint_sentences
-from energyprof.model.report import Report, StageRow
+from energyprof.model.report import FunctionRow, Report, StageRow
 from energyprof_plugins.exporters.account import Known, counted_domains, covered_text, is_stage, known, ledger, sum_word
+from energyprof_plugins.exporters.console.function_table import shown_functions
 from energyprof_plugins.exporters.console.verdict import function_sentence
 from energyprof_plugins.exporters.figures import (
     half_width,
@@ -23,10 +24,13 @@ from energyprof_plugins.exporters.figures import (
     seconds,
     watts,
 )
+from energyprof_plugins.exporters.function_names import shown_name, shown_place
 from energyprof_plugins.exporters.visible import program_name, visible
 
 MOST_STAGES: Final = 15
 """A comment holds 65,536 characters, and nobody reads more rows than these in one."""
+MOST_FUNCTIONS: Final = 8
+"""As the terminal lists."""
 MOST_WARNINGS: Final = 20
 LONGEST_NAME: Final = 80
 SPECIAL: Final = re.compile(r"([\\`*_\[\]|~#])")
@@ -42,7 +46,8 @@ class Markdown:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the text; what trials of a search do alike is one row."""
         report = context.folded(report)
-        parts = [_heading(report), *_stages(report), *_account(report), *_footprint(report), *_warnings(report)]
+        parts = [_heading(report), *_stages(report), *_functions(report), *_account(report), *_footprint(report),
+                 *_warnings(report)]  # fmt: skip
         return "\n\n".join(parts) + "\n"
 
 
@@ -120,6 +125,30 @@ def _stage(row: StageRow, total: Known, spent_uj: int) -> tuple[str, ...]:
     energy = joules_with_bounds(total.energy_j, *total.bounds_j)
     part = " (part)" if total.refused else ""
     return (name, f"{energy}{part}", share, calls, each, seconds(row.wall_s), row.total_sum.provenance)
+
+
+def _functions(report: Report) -> list[str]:
+    """Return the costliest functions where there is nothing else that has a name."""
+    rows = shown_functions(report)
+    if len(report.stages) > 1 or not rows:
+        return []
+    spent_uj = ledger(report).spent_uj
+    lines = [_function(row, spent_uj) for row in rows[:MOST_FUNCTIONS]]
+    found = [table(("function", "its own energy", "share", "samples", "with callees", "where", "how"), lines)]
+    left_j = sum(row.energy_j or 0.0 for row in rows[MOST_FUNCTIONS:])
+    count = len(rows) - len(lines)
+    if count:
+        found.append(f"{count} more {'function' if count == 1 else 'functions'} that took less: {joules(left_j)}.")
+    return found
+
+
+def _function(row: FunctionRow, spent_uj: int) -> tuple[str, ...]:
+    own_j = row.energy_j or 0.0
+    share = percent(own_j * 1e6 / spent_uj) if spent_uj > 0 else ""
+    whole = "" if row.total_j is None else joules(row.total_j)
+    place = code(f"{shown_place(row.file)}:{row.hot_line or row.line}")
+    energy = joules_with_bounds(own_j, row.low_j, row.high_j)
+    return (code(shown_name(row.function, row.file)), energy, share, str(row.samples), whole, place, row.provenance)
 
 
 def _account(report: Report) -> list[str]:

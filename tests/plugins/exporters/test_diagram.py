@@ -138,6 +138,35 @@ def test_what_the_parts_of_a_stage_hand_to_each_other_has_arrows(sample):
     assert "arrow down = data handed on" in " ".join(texts(drawn))
 
 
+def test_what_passes_by_other_parts_says_its_joules_at_its_head(sample):
+    parts = [sample.Part(name, (energy,)) for name, energy in (("scale", 10.0), ("svc", 60.0), ("forest", 20.0))]
+    report = sample.make_report(
+        [sample.Part("request", (1.0,), (*parts, sample.Part("regression", (30.0,))))],
+        after=[("request/scale", f"request/{name}") for name in ("svc", "forest", "regression")],
+    )
+
+    drawn = picture(report)
+
+    at = {name: box(element) for name, (_, element) in boxes(drawn).items()}
+    places = sorted(
+        (float(one.get("y")), float(one.get("x"))) for one in drawn.iter(f"{SVG}text") if one.text == "3.33 J"
+    )
+    assert len(places) == 3
+    for name, (y, x) in zip(("forest", "regression"), places[1:], strict=True):
+        assert at[name][1] < y < at[name][3]
+        assert at[name][2] < x < at[name][2] + 40
+    assert "from scale" not in texts(drawn)
+
+
+def test_a_long_name_is_written_smaller_before_it_is_cut(sample):
+    report = sample.make_report([sample.Part("randomforestclassifier", (10.0,)), sample.Part("x" * 400, (10.0,))])
+
+    told = boxes(picture(report))
+
+    assert "randomforestclassifier" in told
+    assert any("\u2026" in name for name in told)
+
+
 def box(element):
     """Return left, top, right and bottom of a drawn box."""
     x, y, width, height = (float(element.find(f"{SVG}rect").get(side)) for side in ("x", "y", "width", "height"))

@@ -206,3 +206,19 @@ def test_the_caption_tells_carbon_and_money_with_how_they_are_known(sample):
     assert any("EUR" in text and str(told.cost_provenance) in text for text in drawn)
     assert any("0.25 EUR a kWh" in text for text in drawn)
     assert not any("EUR" in text for text in texts(svg(report)))
+
+
+def test_a_comment_on_a_pull_request_lists_the_costliest_functions(sample):
+    many = [function(f"part{number}", 0.1, 0.1) for number in range(9)]
+    report = bare(sample, function("leaf|<b>", 6.0, 8.0, "/x/site-packages/lib/a.py"), *many)
+
+    text = Markdown().render(report, RenderContext())
+
+    assert "| `leaf\\|<b>` | 6.0 \u00b10.6 J | 47.8 % | 9 | 8.00 J | `lib/a.py:5` | inferred |" in text
+    assert "2 more functions that took less: 200 mJ." in text
+
+
+def test_a_comment_on_a_run_with_stages_lists_no_functions(sample):
+    report = replace(sample.digits(), functions=(function("leaf", 6.0, 6.0),))
+
+    assert "its own energy" not in Markdown().render(report, RenderContext())

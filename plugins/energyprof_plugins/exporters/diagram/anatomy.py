@@ -34,7 +34,7 @@ ROLES: Final = {"GPU": "gpu", "CPU": "cpu", "DRAM": "dram", "other": "other"}
 SMALLEST_PT, LARGEST_PT, FULL_SHARE = 11, 22, 0.2
 """Font of a name, and the share of all stage energy from which it is largest."""
 NAME_WIDTH_PT: Final = 230
-FUNCTION_PT: Final = 140
+FUNCTION_PT: Final = 135
 """Of a sampled function, of which up to five stand beside each other."""
 BAR_PT: Final = 112
 NAMES_TOLD: Final = 20
@@ -80,6 +80,7 @@ def box_label(  # noqa: PLR0913 - what a box tells
         lines = [_function_name(rows[0], size, ink)]
     else:
         stack = f" \u00d7{len(rows)}" if len(rows) > 1 else ""
+        size = _fitting(box.short_name, size, NAME_WIDTH_PT)
         lines = [line(fit(box.short_name, size, NAME_WIDTH_PT) + stack, size, ink, bold=True)]
     kind = module_class(rows)
     if kind and (box.short_name.endswith(".*") or box.short_name.rpartition(".")[2].isdigit()):
@@ -103,11 +104,17 @@ def box_label(  # noqa: PLR0913 - what a box tells
     return label(table(lines))
 
 
-def _function_name(row: StageRow, size: int, ink: str) -> str:
-    """Return the line with a function's name, smaller where it is long; a module that is run goes by its file."""
-    name = shown_name(row.name, row.file or "")
-    while size > SMALLEST_PT and width_pt(visible(name), size) > FUNCTION_PT:
+def _fitting(name: str, size: int, room_pt: int) -> int:
+    """Return the size of a name: smaller where it is long, before it is cut."""
+    while size > SMALLEST_PT and width_pt(visible(name), size) > room_pt:
         size -= 1
+    return size
+
+
+def _function_name(row: StageRow, size: int, ink: str) -> str:
+    """Return the line with a function's name; a module that is run goes by its file."""
+    name = shown_name(row.name, row.file or "")
+    size = _fitting(name, size, FUNCTION_PT)
     return line(fit(name, size, FUNCTION_PT), size, ink, bold=True)
 
 

@@ -46,6 +46,10 @@ NODE_SEP: Final = "0.2"
 """Inches between boxes of a column."""
 ARROW_SEP: Final = "0.38"
 """The same where an arrow and its amount stand between them."""
+RANK_SEP: Final = "0.42"
+"""Inches between columns."""
+CALL_SEP: Final = "0.3"
+"""The same where up to five columns of functions are to be read at once."""
 MARGIN_PT: Final = "16"
 """Room around the boxes of a cluster: a line of text below the lowest one fits."""
 
@@ -131,8 +135,9 @@ class _Drawing:
         return str(self.graph.source)
 
     def _defaults(self, text: str, spread: str) -> None:
+        apart = CALL_SEP if self.calls else RANK_SEP
         self.graph.attr(
-            rankdir="LR", newrank="true", ranksep="0.42", nodesep=spread, fontname="Helvetica", bgcolor=LIGHT["page"],
+            rankdir="LR", newrank="true", ranksep=apart, nodesep=spread, fontname="Helvetica", bgcolor=LIGHT["page"],
             pad="0.2", labelloc="t", labeljust="l", outputorder="edgesfirst", tooltip=" ", label=text,
         )  # fmt: skip
         self.graph.attr(
@@ -347,17 +352,20 @@ class _Drawing:
         width, said = self._width(arrow.energy_uj or 0), arrow.said(apart=len(ways_of(flows)) > 1)
         # On one line they would reach across the arrow, beside whose head they are centred.
         where = {"headlabel": "\n".join(said)}
+        distance, angle = ("3.9", "-65") if len(said) > 1 else ("2.4", "-65") if is_inner else ("2.85", "-72")
         if passes_by(level, pair, flows):
             side = "e" if is_inner else "w"
             where = {"headport": side, "tailport": side}
-            if said:
-                is_among = any(
-                    other != pair and passes_by(level, other, flows) and side_by_side(level, pair, other)
-                    for other in flows
-                )
+            around = [other for other in flows if passes_by(level, other, flows)]
+            if is_inner and [target for _, target in around].count(pair[1]) == 1:
+                # Lines from one box run close to each other there; their heads stand apart.
+                goes_down = level[pair[0]] < level[pair[1]]
+                where["taillabel" if goes_down else "headlabel"] = "\n".join(said)
+                distance, angle = "2.25", "-40" if goes_down else "40"
+            elif said:
+                is_among = any(other != pair and side_by_side(level, pair, other) for other in around)
                 source = [f"from {fit(names[0], 9, 90)}"] if is_among else []
                 where["xlabel"] = arrow_label([*said, *source], float(width), LIGHT["feed"])
-        distance, angle = ("3.9", "-65") if len(said) > 1 else ("2.4", "-65") if is_inner else ("2.85", "-72")
         within = {"constraint": "false", "fontsize": "9"} if is_inner else {}
         self._down(
             level, pair, color=LIGHT["feed"], fontcolor=LIGHT["feed"], penwidth=width, labeldistance=distance,
