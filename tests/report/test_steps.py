@@ -117,9 +117,25 @@ def test_the_terminal_says_it_in_three_lines(sample: Any) -> None:
     at = lines.index("training")
     assert lines[at + 1 : at + 4] == [
         "  21 steps, 3 epochs, 200 samples (AdamW.step): 1.00 ±0.05 J a step, 105 ±5 mJ a sample",
-        "  over time 0.84 / 1 / 1.16 J a step (10th, 50th, 90th percentile of 2 groups of up to 10 steps)",
+        "  over time from 0.800 to 1.20 J a step in 2 groups of up to 10 steps",
         "  the first step, which warms up, is not among them: 4.0 ±1.0 J",
     ]
+
+
+@pytest.mark.parametrize(
+    ("group_j", "said"),
+    [
+        ([8.0], "no course over time: there is but one group of up to 10 steps"),
+        ([8.0] * 3, "over time 800 mJ a step in 3 groups of up to 10 steps"),
+        ([8.0, 9.0] * 4 + [9.5], "over time from 800 to 950 mJ a step in 9 groups of up to 10 steps"),
+        ([8.0, 9.0] * 5, "over time 800 / 850 / 900 mJ a step (10th, 50th, 90th percentile of 10 groups of"),
+    ],
+)
+def test_percentiles_are_told_of_ten_groups_and_more(sample: Any, group_j: list[float], said: str) -> None:
+    column, steps = np.array(group_j), np.full(len(group_j), 10)
+    found = replace(FOUND, group_steps=steps, group_j=column, group_low_j=column, group_high_j=column)
+
+    assert said in Terminal().render(trained(sample, found), RenderContext(width=120))
 
 
 def test_sensors_too_slow_for_a_course_are_said_to_be(sample: Any) -> None:

@@ -200,6 +200,13 @@ class Ledger:
     outside_uj: int
     others_uj: int
     unattributed_uj: int
+    domains: int = 1
+    """How many it is the sum of."""
+
+    @property
+    def told_unattributed_uj(self) -> int:
+        """What is unattributed; nothing where that is the last microjoule of each domain, which is rounding."""
+        return self.unattributed_uj if abs(self.unattributed_uj) > self.domains else 0
 
     @property
     def difference_uj(self) -> int:
@@ -225,4 +232,5 @@ def ledger(report: Report, only: str | None = None) -> Ledger:
         outside_uj=sum(microjoules(row.outside_j) for row in rows),
         others_uj=sum(microjoules(row.others_j) for row in rows),
         unattributed_uj=sum(microjoules(row.unattributed_j) for row in rows),
+        domains=len(rows),
     )

@@ -18,6 +18,8 @@ WIDEST_PLUS_MINUS: Final = 0.5
 nothing, and of a model's error of -47 to +87 % only the wider side. Then both bounds are told."""
 SMALLEST_BESIDE: Final = 0.01
 """Of a unit, from which on a change is written in it: 3 mJ beside 12.1 J and 12.1 J is not 0.003 J."""
+LEAST_WHOLE, MOST_WHOLE = 1e4, 1e15
+"""Between these a figure of merit has no decimals: four digits of it stand before the point, and no power of ten."""
 LEAST_OF_LARGER: Final = 100
 """From which on a value whose bound has thousands is written in the next larger unit: 5 J is not 0.0050 kJ."""
 
@@ -189,6 +191,14 @@ def percent(share: float, decimals: int = 1) -> str:
 def grouped(value: float, decimals: int = 0) -> str:
     """Return a number with thousands set apart by a space."""
     return f"{value:,.{decimals}f}".replace(",", " ")
+
+
+def merit(value: float) -> str:
+    """Return a figure of merit, whose unit and error nobody told, with four digits; whole numbers are whole."""
+    if not math.isfinite(value):
+        return str(value)
+    is_whole = abs(value) < MOST_WHOLE and (value == round(value) or abs(value) >= LEAST_WHOLE)
+    return _signed(grouped(value) if is_whole else f"{value:.4g}")
 
 
 def seconds(duration_s: float) -> str:

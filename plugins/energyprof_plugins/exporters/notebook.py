@@ -18,11 +18,8 @@ from energyprof_plugins.exporters.console.footprint_lines import footprint_lines
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.rank_table import rank_lines
 from energyprof_plugins.exporters.console.stage_table import LETTERS, Entry, Listing, fit_entry, key
-from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
-from energyprof_plugins.exporters.console.token_lines import token_lines
-from energyprof_plugins.exporters.console.told_lines import told_lines
-from energyprof_plugins.exporters.console.trial_lines import trial_lines
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
+from energyprof_plugins.exporters.console.work_parts import work_parts
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent
 from energyprof_plugins.exporters.html_page.markup import figure, name, words
 
@@ -138,10 +135,7 @@ def _share(energy_uj: int, spent_uj: int) -> str:
 def _work(report: Report) -> Iterator[str]:
     """Say what to change, and what each piece of work took."""
     yield _listed("what to change", best_lines(report, GLYPHS) if report.findings else ())
-    yield _listed("" if report.steps is None else step_heading(report.steps), step_lines(report, GLYPHS))
-    yield _listed("generation", token_lines(report, GLYPHS))
-    yield _listed("search", trial_lines(report, GLYPHS))
-    yield _listed("work", told_lines(report, GLYPHS))
+    yield from (_listed(heading, lines) for heading, lines in work_parts(report, GLYPHS))
     yield _listed("ranks", rank_lines(report, GLYPHS) if report.ranks else ())
 
 

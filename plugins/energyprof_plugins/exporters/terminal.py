@@ -18,7 +18,6 @@ from energyprof.model.shell import in_shell
 from energyprof_plugins.exporters.account import counted_domains
 from energyprof_plugins.exporters.console.account_lines import ledger_lines, overhead_line, sensor_lines
 from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
-from energyprof_plugins.exporters.console.earlier_lines import earlier_lines
 from energyprof_plugins.exporters.console.finding_lines import best_lines
 from energyprof_plugins.exporters.console.footprint_lines import footprint_lines
 from energyprof_plugins.exporters.console.function_table import ROWS as FUNCTION_ROWS
@@ -26,11 +25,8 @@ from energyprof_plugins.exporters.console.function_table import function_table, 
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.rank_table import host_lines, rank_lines, rank_table
 from energyprof_plugins.exporters.console.stage_table import WIDE, Listing, key, stage_table
-from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
-from energyprof_plugins.exporters.console.token_lines import token_lines
-from energyprof_plugins.exporters.console.told_lines import told_lines
-from energyprof_plugins.exporters.console.trial_lines import trial_lines
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
+from energyprof_plugins.exporters.console.work_parts import work_parts
 
 ROWS: Final = 12
 """Rows of the table unless option `rows` says otherwise."""
@@ -111,19 +107,10 @@ class Terminal:
     def _work(report: Report, page: Page) -> None:
         """Say what to change, and what each piece of work took."""
         glyphs = page.glyphs
-        parts = [
-            ("what to change", best_lines(report, glyphs) if report.findings else ()),
-            ("" if report.steps is None else step_heading(report.steps), step_lines(report, glyphs)),
-            ("generation", token_lines(report, glyphs)),
-            ("done before", earlier_lines(report, glyphs)),
-            ("search", trial_lines(report, glyphs)),
-            ("work", told_lines(report, glyphs)),
-        ]
-        for about, lines in parts:
-            told = list(lines)
-            if told:
-                page.hanging(about, told)
-                page.line()
+        change = [("what to change", list(best_lines(report, glyphs)))] if report.findings else []
+        for about, lines in (*change, *work_parts(report, glyphs)):
+            page.hanging(about, lines)
+            page.line()
 
     @staticmethod
     def _ranks(report: Report, page: Page) -> None:

@@ -327,3 +327,13 @@ def test_carbon_and_cost_stand_at_the_end_where_somebody_said_of_which_electrici
     assert "246 m by an average US car" in told
     assert "US EPA" in told
     assert 'id="footprint"' not in rendered(report)
+
+
+@pytest.mark.parametrize(("unattributed_j", "share"), [(0.0, "0 %"), (1e-6, "0 %"), (-1e-6, "0 %"), (1e-4, "<0.1 %")])
+def test_the_last_microjoule_of_the_ledger_is_rounding_and_no_share(sample, unattributed_j, share):
+    report = sample.make_report([sample.Part("a", (19.0,))], idle_share=0)
+    rows = tuple(replace(row, unattributed_j=unattributed_j) for row in report.ledger)
+
+    (line,) = re.findall("<th scope=row>[^>]*>[^>]*></svg>unattributed<td>(.*)", rendered(replace(report, ledger=rows)))
+
+    assert line.partition("</tbody>")[0].rpartition("<td>")[2] == share

@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from energyprof.interfaces import RenderContext
 from energyprof.model.attribution import COURSE_BY_SAMPLES
 from energyprof.model.report import RankingRow
-from energyprof.model.work_rows import TokenRow
+from energyprof.model.work_rows import MetricRow, TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import Entry, entries, fit_entries, fit_path, telling_letters
 from energyprof_plugins.exporters.terminal import Terminal
@@ -43,8 +43,8 @@ def test_a_small_modelled_run_is_told_like_this(sample):
         "load         3.2 1.9  5.2    13.6 █▊    E\n"
         "how  E estimated (model); low, high  95 % interval\n"
         "\n"
-        "ledger  19.05 stages + 3.81 idle + 0.95 outside stages + 0.00 other processes +\n"
-        "        0.08 unattributed\n"
+        "ledger  19.05 stages + 3.81 idle + 0.95 outside stages + 0.08 unattributed,\n"
+        "        nothing to other processes\n"
         "        = 23.89 J   estimated 23.89 J   difference 0 J\n"
         "sensors\n"
         "  cpu 23.89 J · estimated (model): load_model (EPYC 2nd gen), the model's error\n"
@@ -184,10 +184,45 @@ def test_the_ledger_is_stacked_where_there_is_little_room_and_still_closes(sampl
         "   9 266 J  stages",
         "   1 853 J  idle",
         "     464 J  outside stages",
-        "       0 J  other processes",
         "      37 J  unattributed",
+        "  nothing to other processes",
         "= 11 620 J  measured 11 620 J, difference 0 J",
     ]
+
+
+@pytest.mark.parametrize(
+    ("lines_j", "said"),
+    [
+        ((19.0, 4.0, 1.0, 0.0, 0.0), "24.00 J, nothing to other processes or unattributed"),
+        ((19.0, 4.0, 1.0, 0.0, 1e-6), "24.00 J, nothing to other processes or unattributed"),
+        ((23.0, 1.0, 0.0, 0.0, 0.0), "24.00 J, nothing outside stages, to other processes or unattributed"),
+        ((19.0, 4.0, 0.5, 0.5, 1e-4), "0.50 other processes + 0.00 unattributed"),
+    ],
+)
+def test_parts_of_the_ledger_without_a_joule_are_named_and_have_no_figure(sample, lines_j, said):
+    report = sample.make_report([sample.Part("a", (19.0,))])
+    names = ("stages_j", "idle_j", "outside_j", "others_j", "unattributed_j")
+    rows = tuple(
+        replace(row, measured_j=sum(lines_j), **dict(zip(names, lines_j, strict=True))) for row in report.ledger
+    )
+
+    told = " ".join(lines_after(rendered(replace(report, ledger=rows), width=200), "ledger")[0].split())
+
+    parts, comma, nothing = told.partition(",")
+    whole = sum(float(part.split()[0]) for part in parts.removeprefix("ledger ").split(" + "))
+    assert said in f"{whole:.2f} J{comma}{nothing}" or said in told
+
+
+def test_a_figure_of_merit_is_no_work_and_has_four_digits(sample):
+    told = {"accuracy": 0.974811, "loss": 0.5, "perplexity": 12.3456, "steps": 120000.0, "score": 12345.6, "lr": 3e-7}
+    metrics = tuple(MetricRow(name, value, 1.0, 1) for name, value in told.items())
+    report = replace(sample.make_report([sample.Part("a", (1.0,))]), metrics=metrics)
+
+    lines = lines_after(rendered(report), "metrics")[1:7]
+
+    values = ["0.9748", "0.5", "12.35", "120 000", "12 346", "3e-07"]
+    assert lines == [f"  {name}: {value}" for name, value in zip(told, values, strict=True)]
+    assert "\nwork\n" not in rendered(report)
 
 
 def test_a_program_without_stages_has_a_ledger_and_a_hint(sample):

@@ -20,12 +20,23 @@ from energyprof_plugins.exporters.figures import (
 )
 
 SENSORS_SHOWN = 8
+NOTHING: Final = {
+    "stages": "in stages",
+    "idle": "idle",
+    "outside stages": "outside stages",
+    "other processes": "to other processes",
+    "unattributed": "unattributed",
+}
+"""How a part of the account is told that nothing was spent in."""
 FITTED: Final = "fitted with"
 """The note that says which lag, window and time constant a domain's fit used; other notes are warnings, or in JSON."""
 
 
 def ledger_lines(report: Report, glyphs: Glyphs, wide: bool) -> Iterator[str]:
-    """Yield the account over all domains that count; the parts as printed add up to the sum as printed."""
+    """Yield the account over all domains that count; the parts as printed add up to the sum as printed.
+
+    Parts of which there is nothing are named without a figure.
+    """
     account = ledger(report)
     unit, uj_per_unit, decimals = _ledger_unit(account)
     parts_uj = {
@@ -33,25 +44,34 @@ def ledger_lines(report: Report, glyphs: Glyphs, wide: bool) -> Iterator[str]:
         "idle": account.idle_uj,
         "outside stages": account.outside_uj,
         "other processes": account.others_uj,
-        "unattributed": account.unattributed_uj,
+        "unattributed": account.told_unattributed_uj,
     }
+    empty = [name for name, part in parts_uj.items() if not part] if any(parts_uj.values()) else []
+    parts_uj = {name: part for name, part in parts_uj.items() if name not in empty}
+    nothing = f"nothing {_either([NOTHING[name] for name in empty])}" if empty else ""
     shown, total = rounded_to_add_up([part / uj_per_unit for part in parts_uj.values()], decimals)
     spent = _spent(account, sensed_word(report), uj_per_unit, decimals)
     difference = grouped(account.difference_uj / uj_per_unit, decimals if account.difference_uj else 0)
     if wide:
         signed = [f"- {part[1:]}" if part.startswith(MINUS) else f"+ {part}" for part in shown]
         line = " ".join(f"{part} {name}" for part, name in zip(signed, parts_uj, strict=True)).removeprefix("+ ")
-        yield glyphs.text(f"ledger  {line}")
+        yield glyphs.text(f"ledger  {line}{f', {nothing}' if nothing else ''}")
         yield glyphs.text(f"        = {total} {unit}   {spent} {unit}   difference {difference} {unit}")
     else:
         yield "ledger"
         room = max(map(len, [*shown, total]))
         for part, name in zip(shown, parts_uj, strict=True):
             yield glyphs.text(f"  {part:>{room}} {unit}  {name}")
+        if nothing:
+            yield f"  {nothing}"
         yield glyphs.text(f"= {total:>{room}} {unit}  {spent} {unit}, difference {difference} {unit}")
     covered = covered_text(report)
     if covered:
         yield glyphs.text(f"        {covered}" if wide else f"  {covered}")
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _ledger_unit(account: Ledger) -> tuple[str, float, int]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from energyprof.model.report import Report
 from energyprof.model.work_rows import BoundedJ, StepRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.figures import grouped, joules_with_bounds, seconds, unit_of
+from energyprof_plugins.exporters.figures import grouped, joules_between, joules_with_bounds, seconds, unit_of
 from energyprof_plugins.exporters.visible import visible
+
+FEWEST_FOR_PERCENTILES: Final = 10
+"""Groups: of fewer, a tenth is less than one."""
 
 
 def step_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
@@ -50,9 +54,16 @@ def _each(row: StepRow) -> str:
 def _course(row: StepRow) -> str:
     if row.p10_j is None or row.p50_j is None or row.p90_j is None:
         return f"no course over time: the power sensors tell nothing apart within {seconds(row.resolution_s)}"
+    group = "1 step" if row.group_steps == 1 else f"up to {grouped(row.group_steps)} steps"
+    if row.groups == 1:
+        return f"no course over time: there is but one group of {group}"
+    if row.groups < FEWEST_FOR_PERCENTILES:
+        each = [one.energy_j for one in row.course]
+        figures = joules_between(min(each), max(each))
+        between = "from " if " to " in figures else ""
+        return f"over time {between}{figures} a step in {row.groups} groups of {group}"
     name, unit_j = unit_of(row.p90_j)
     figures = " / ".join(f"{value / unit_j:.3g}" for value in (row.p10_j, row.p50_j, row.p90_j))
-    group = "1 step" if row.group_steps == 1 else f"up to {grouped(row.group_steps)} steps"
     return f"over time {figures} {name} a step (10th, 50th, 90th percentile of {row.groups} groups of {group})"
 
 

@@ -8,21 +8,29 @@ from typing import Final
 from energyprof.model.report import Report
 from energyprof.model.work_rows import MetricRow, UnitRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.figures import grouped, joules_with_bounds
+from energyprof_plugins.exporters.figures import grouped, joules_with_bounds, merit
 
 SHOWN: Final = 6
 """Of each; the JSON report has all."""
 
 
-def told_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
-    """Yield a line for each unit of work and each figure of merit; nothing where none was told."""
+def unit_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
+    """Yield a line for each unit of work; nothing where none was told."""
     for unit in report.units[:SHOWN]:
         yield f"{glyphs.name(unit.name)}: {glyphs.text(_cost(unit))}"
+    yield from _more(len(report.units))
+
+
+def metric_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
+    """Yield a line for each figure of merit; nothing where none was told."""
     for metric in report.metrics[:SHOWN]:
         yield f"{glyphs.name(metric.name)}: {glyphs.text(_value(metric))}"
-    more = sum(max(0, len(rows) - SHOWN) for rows in (report.units, report.metrics))
-    if more:
-        yield f"+ {more} more, listed in the JSON report"
+    yield from _more(len(report.metrics))
+
+
+def _more(count: int) -> Iterator[str]:
+    if count > SHOWN:
+        yield f"+ {count - SHOWN} more, listed in the JSON report"
 
 
 def _cost(unit: UnitRow) -> str:
@@ -34,7 +42,7 @@ def _cost(unit: UnitRow) -> str:
 
 def _value(metric: MetricRow) -> str:
     told = "" if metric.times == 1 else f", the last of {grouped(metric.times)}"
-    return f"{metric.value:.6g}{told}"
+    return f"{merit(metric.value)}{told}"
 
 
 def _amount(count: float) -> str:

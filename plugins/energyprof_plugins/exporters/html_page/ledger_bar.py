@@ -56,7 +56,7 @@ def ledger_section(report: Report) -> Section:
 
 def _parts_uj(account: Ledger) -> tuple[int, ...]:
     return (
-        account.stages_uj, account.idle_uj, account.outside_uj, account.others_uj, account.unattributed_uj,
+        account.stages_uj, account.idle_uj, account.outside_uj, account.others_uj, account.told_unattributed_uj,
     )  # fmt: skip
 
 

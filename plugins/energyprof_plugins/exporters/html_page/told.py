@@ -9,15 +9,11 @@ from typing import Final
 
 from energyprof.model.report import FunctionRow, Report
 from energyprof_plugins.exporters.console.cure_lines import delay_line, repeat_lines
-from energyprof_plugins.exporters.console.earlier_lines import earlier_lines
 from energyprof_plugins.exporters.console.function_table import heading as functions_heading
 from energyprof_plugins.exporters.console.function_table import shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.rank_table import host_lines, rank_lines
-from energyprof_plugins.exporters.console.step_lines import step_heading, step_lines
-from energyprof_plugins.exporters.console.token_lines import token_lines
-from energyprof_plugins.exporters.console.told_lines import told_lines
-from energyprof_plugins.exporters.console.trial_lines import trial_lines
+from energyprof_plugins.exporters.console.work_parts import work_parts
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, words
 from energyprof_plugins.exporters.html_page.section import Section
@@ -87,16 +83,7 @@ def told_section(report: Report) -> Section:
 
 
 def _told(report: Report) -> Iterator[tuple[str, list[str]]]:
-    if report.steps is not None:
-        yield step_heading(report.steps), list(step_lines(report, GLYPHS))
-    if report.tokens:
-        yield "generation", list(token_lines(report, GLYPHS))
-    if report.earlier is not None:
-        yield "done before", list(earlier_lines(report, GLYPHS))
-    if report.trials is not None:
-        yield "search", list(trial_lines(report, GLYPHS))
-    if report.units or report.metrics:
-        yield "work", list(told_lines(report, GLYPHS))
+    yield from work_parts(report, GLYPHS)
     if report.ranks:
         yield "ranks", list(rank_lines(report, GLYPHS))
     if report.hosts:
