@@ -248,10 +248,14 @@ class Run:
 
     @cached_property
     def history(self) -> PowerHistory:
-        """Power and open stages over the time of the run, read from the whole recording."""
+        """Power and open stages over the time of the run, read from the whole recording; trials are one stage."""
         from energyprof.attribute.history import power_history
+        from energyprof.graph.choose import choose_stages
+        from energyprof.graph.fold_trials import has_trials
+        from energyprof.model.view import View
 
-        return power_history(self.trace)
+        stages = self.trace.stages
+        return power_history(self.trace, grouping=choose_stages(stages, View()) if has_trials(stages) else None)
 
     def layers(self, phase: LayerPhase | None = "total") -> list[dict[str, Any]]:
         """Return one row for each layer of the models it called: `pandas.DataFrame(energyprof.load(path).layers())`.

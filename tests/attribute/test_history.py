@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from energyprof.model.ids import DomainId, StageId
 from energyprof.model.power import Readings, ThreadCpu
 from energyprof.model.span import LaneRuns, Lanes, Spans, Stage
 from energyprof.model.trace import Flows, RecorderFacts, RunFacts, Trace
+from energyprof.model.view import Grouping
 
 START_NS = 7_000_000_000
 MS = 1_000_000
@@ -98,3 +100,18 @@ def test_of_a_single_outermost_stage_what_is_in_it_has_bands_and_of_many_the_lon
     many = power_history(trace_of(None, spans, a=None, b=None, c=None, d=None, e=None), buckets=4, bands=2)
     assert [band.stage for band in many.bands] == ["d", "e"]
     assert many.bands_left_out == 3
+
+
+def test_stages_that_a_view_takes_for_one_have_one_band() -> None:
+    spans = [(0, 0, 0, 10), (1, 0, 20, 30), (2, 1, 25, 40), (3, 0, 60, 70)]
+    trace = trace_of(None, spans, **{"trial 0": None, "trial 1": None, "trial 2": None, "load": None})
+    together = (replace(trace.stages[0], id=StageId("trials")), trace.stages[3])
+    every = np.ones(4, np.bool_)
+    view = Grouping(together, np.array([0, 3], np.int32), np.array([0, 0, 0, 1], np.int32), every, every)
+
+    bands = {band.stage: band.open_share.tolist() for band in power_history(trace, buckets=10, grouping=view).bands}
+
+    assert bands == {
+        "trials": pytest.approx([1.0, 0.0, 1.0, 1.0] + [0.0] * 6),
+        "load": pytest.approx([0.0] * 6 + [1.0] + [0.0] * 3),
+    }

@@ -20,6 +20,8 @@ FAMILIES: Final = {"gpu": "GPU", "cpu": "CPU", "dram": "DRAM"}
 OTHER: Final = "other"
 FAMILY_ORDER: Final = ("GPU", "CPU", "DRAM", OTHER)
 MODEL: Final = "estimated (model)"
+ROUNDING_UJ: Final = 1
+"""What the account of one domain is exact within."""
 COVERED_FROM: Final = 0.995
 """Part of the run whose energy is known from which that counts as all of it."""
 
@@ -206,7 +208,7 @@ class Ledger:
     @property
     def told_unattributed_uj(self) -> int:
         """What is unattributed; nothing where that is the last microjoule of each domain, which is rounding."""
-        return self.unattributed_uj if abs(self.unattributed_uj) > self.domains else 0
+        return self.unattributed_uj if abs(self.unattributed_uj) > self.domains * ROUNDING_UJ else 0
 
     @property
     def difference_uj(self) -> int:

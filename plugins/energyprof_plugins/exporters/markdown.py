@@ -11,16 +11,26 @@ from typing import Final
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.footprint_text import footprint_sentences
-from energyprof.model.report import FunctionRow, Report, StageRow
-from energyprof_plugins.exporters.account import Known, counted_domains, covered_text, is_stage, known, ledger, sum_word
+from energyprof.model.report import FunctionRow, LedgerRow, Report
+from energyprof.model.trial_rows import TrialRow
+from energyprof_plugins.exporters.account import ROUNDING_UJ, covered_text, ledger, microjoules, sum_word
 from energyprof_plugins.exporters.console.function_table import shown_functions
+from energyprof_plugins.exporters.console.glyphs import Glyphs
+from energyprof_plugins.exporters.console.stage_table import LETTERS, Entry, Listing, uncovered
+from energyprof_plugins.exporters.console.trial_lines import trial_sums
+from energyprof_plugins.exporters.console.trial_order import became, conclusions, ranked, value_text
 from energyprof_plugins.exporters.console.verdict import function_sentence
+from energyprof_plugins.exporters.console.work_parts import SEARCH, work_parts
 from energyprof_plugins.exporters.figures import (
+    column_unit,
+    decimals_for,
+    grouped,
     half_width,
     joules,
     joules_with_bounds,
     joules_within,
     percent,
+    rounded_to_add_up,
     seconds,
     watts,
 )
@@ -31,8 +41,15 @@ MOST_STAGES: Final = 15
 """A comment holds 65,536 characters, and nobody reads more rows than these in one."""
 MOST_FUNCTIONS: Final = 8
 """As the terminal lists."""
+MOST_TRIALS: Final = 8
+MOST_MEMBERS: Final = 3
+"""Named of a group that cannot be told apart."""
 MOST_WARNINGS: Final = 20
 LONGEST_NAME: Final = 80
+GLYPHS: Final = Glyphs(unicode=True)
+WORDS: Final = {letter: word for word, letter in LETTERS.items()}
+LEFT: Final = frozenset(("how", "state", "parameters"))
+"""Columns of words."""
 SPECIAL: Final = re.compile(r"([\\`*_\[\]|~#])")
 
 
@@ -46,8 +63,8 @@ class Markdown:
     def render(self, report: Report, context: RenderContext) -> str:
         """Return the text; what trials of a search do alike is one row."""
         report = context.folded(report)
-        parts = [_heading(report), *_stages(report), *_functions(report), *_account(report), *_footprint(report),
-                 *_warnings(report)]  # fmt: skip
+        parts = [_heading(report), *_stages(report), *_functions(report), *_work(report), *_trials(report)]
+        parts += [*_account(report), *_footprint(report), *_warnings(report)]
         return "\n\n".join(parts) + "\n"
 
 
@@ -70,9 +87,11 @@ def plain(text: str) -> str:
     return marked.replace("@", "@&#8203;")  # nobody is to be told of a comment whose name stands in a warning
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], right_from: int = 1) -> str:
-    """Return a table; columns from `right_from` on hold figures."""
-    rule = [":---" if place < right_from else "---:" for place in range(len(head))]
+def table(
+    head: Sequence[str], rows: Iterable[Sequence[str]], right_from: int = 1, left: frozenset[str] = frozenset()
+) -> str:
+    """Return a table; columns from `right_from` on hold figures, but for those whose heads are in `left`."""
+    rule = [":---" if place < right_from or name in left else "---:" for place, name in enumerate(head)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
 
 
@@ -96,35 +115,92 @@ def _heading(report: Report) -> str:
 
 
 def _stages(report: Report) -> list[str]:
-    counted = counted_domains(report)
-    rows = [(row, known(row.total_energy, counted)) for row in report.stages if is_stage(row)]
-    if not rows:
+    """Return the stages, each without what is below it, so that rows and remainder add up to the stages of the account.
+
+    A group that cannot be told apart is a row of its own.
+    """
+    if not report.stages:
         return ["No stage was recorded."]
+    listing = Listing.of(report, MOST_STAGES)
     spent_uj = ledger(report).spent_uj
-    rows.sort(key=lambda pair: -pair[1].energy_uj)
-    lines = [_stage(row, total, spent_uj) for row, total in rows[:MOST_STAGES]]
-    found = [table(("stage", "energy with all below", "share", "calls", "per call", "time", "how"), lines)]
-    left = len(rows) - len(lines)
-    if left:
-        found.append(f"{left} more {'stage' if left == 1 else 'stages'} that took less.")
-    if report.unsplit:
-        joint = sum(row.energy_j for row in report.unsplit if row.domain in counted)
-        found.append(
-            f"{joules(joint)} were spent in stages that cannot be told apart; they stand in those around them."
-        )
+    lines = [_stage(entry, spent_uj) for entry in listing.shown]
+    if listing.rest:
+        rest_uj = sum(entry.energy_uj for entry in listing.rest)
+        lines.append((f"{len(listing.rest)} smaller", joules(rest_uj / 1e6), _share(rest_uj, spent_uj), "", "", ""))
+    found = (
+        [table(("stage (self energy)", "energy", "share", "calls", "per call", "how"), lines, left=LEFT)]
+        if lines
+        else []
+    )
+    missing = uncovered(report)
+    if missing:
+        whose = "1 stage was" if missing == 1 else f"{missing} stages were"
+        found.append(f"The energy of {whose} not read.")
     return found
 
 
-def _stage(row: StageRow, total: Known, spent_uj: int) -> tuple[str, ...]:
-    name, calls = code("/".join(row.path)), str(row.calls)
-    if total.nothing:
-        return (name, "not told apart", "", calls, "", seconds(row.wall_s), row.total_sum.provenance)
-    share = percent(total.energy_uj / spent_uj) if spent_uj > 0 else ""
-    half_j = half_width(total.energy_j, *total.bounds_j)
-    each = joules_within(total.energy_j / row.calls, half_j / row.calls) if row.calls else ""
-    energy = joules_with_bounds(total.energy_j, *total.bounds_j)
-    part = " (part)" if total.refused else ""
-    return (name, f"{energy}{part}", share, calls, each, seconds(row.wall_s), row.total_sum.provenance)
+def _stage(entry: Entry, spent_uj: int) -> tuple[str, ...]:
+    members = entry.members[:MOST_MEMBERS]
+    more = [f"+{len(entry.members) - len(members)}"] if len(members) < len(entry.members) else []
+    together = ["{" + ", ".join([*members, *more]) + "}"] if members else []
+    name = code("/".join((*entry.path, *together))) + (f" ({code(entry.domain)})" if entry.domain else "")
+    energy_j, bounds_j = entry.energy_uj / 1e6, (entry.low_uj / 1e6, entry.high_uj / 1e6)
+    calls = entry.calls or 0
+    each = joules_within(energy_j / calls, half_width(energy_j, *bounds_j) / calls) if calls else ""
+    how = WORDS[entry.how[0]] + (f", {len(entry.members)} not separable" if len(entry.members) > 1 else "")
+    energy = joules_with_bounds(energy_j, *bounds_j)
+    return (name, energy, _share(entry.energy_uj, spent_uj), grouped(calls) if calls else "", each, how)
+
+
+def _share(part_uj: int, spent_uj: int) -> str:
+    return percent(part_uj / spent_uj) if spent_uj > 0 else ""
+
+
+def _work(report: Report) -> list[str]:
+    """Return what steps, tokens and units of work cost, and what the program told."""
+    parts = (part for part in work_parts(report, GLYPHS) if part[0] != SEARCH)
+    return [_listed(f"{heading[:1].upper()}{heading[1:]}", lines) for heading, lines in parts]
+
+
+def _listed(heading: str, lines: Iterable[str]) -> str:
+    return "\n".join((f"**{plain(heading)}**", "", *(f"- {plain(line)}" for line in lines)))
+
+
+def _trials(report: Report) -> list[str]:
+    """Return what the trials of each study took together, and a table of the best."""
+    found = report.trials
+    if found is None:
+        return []
+    parts = []
+    for study in found.studies or (found,):
+        order = ranked(study)
+        lines = [*trial_sums(study), *conclusions(study)]
+        if len(order) > MOST_TRIALS:
+            lines.append(f"of the best; {len(order) - MOST_TRIALS} more: energyprof trials")
+        head = ("trial", "value", "energy", "all up to it", "state", "parameters")
+        best = study.best()
+        rows = table(head, (_trial(row, is_best=row is best) for row in order[:MOST_TRIALS]), left=LEFT)
+        parts += [_listed(f"Trials of {study.study}" if study.study else "Trials", lines), rows]
+    return parts
+
+
+def _trial(row: TrialRow, *, is_best: bool) -> tuple[str, ...]:
+    energy, up_to = row.total_sum, row.up_to
+    own = "" if energy.energy_j is None else joules_with_bounds(energy.energy_j, energy.low_j, energy.high_j)
+    summed = "" if up_to is None else joules(up_to.energy_j)
+    state = "best" if is_best else ", ".join(became(row))
+    return (
+        str(row.number),
+        plain(value_text(row)) if value_text(row) else "",
+        own,
+        summed,
+        plain(state) if state else "",
+        _params(row),
+    )
+
+
+def _params(row: TrialRow) -> str:
+    return code(row.params) if row.params else ""
 
 
 def _functions(report: Report) -> list[str]:
@@ -152,18 +228,26 @@ def _function(row: FunctionRow, spent_uj: int) -> tuple[str, ...]:
 
 
 def _account(report: Report) -> list[str]:
-    lines = []
-    for row in report.ledger:
-        name = code(row.domain)
-        if row.measured_j is None:
-            lines.append((name, row.provenance, "not read", *[""] * 5))
-            continue
-        parts = (row.measured_j, row.stages_j, row.idle_j, row.outside_j, row.others_j, row.unattributed_j)
-        lines.append((name, row.provenance, *("" if part is None else joules(part) for part in parts)))
+    """Return a row of each domain whose parts add up, as printed, to what was spent."""
+    lines = [_domain(row) for row in report.ledger]
     if not lines:
         return ["No power was recorded."]
     head = ("domain", "how", "spent", "stages", "idle", "outside stages", "other programs", "unattributed")
     return [table(head, lines, right_from=2)]
+
+
+def _domain(row: LedgerRow) -> tuple[str, ...]:
+    how = (code(row.domain), row.provenance)
+    if row.measured_j is None:
+        return (*how, "not read", *[""] * 5)
+    told = (row.stages_j, row.idle_j, row.outside_j, row.others_j, row.unattributed_j)
+    parts_uj = list(map(microjoules, told))
+    unit, unit_j = column_unit(row.measured_j)
+    shown, whole = rounded_to_add_up([part / 1e6 / unit_j for part in parts_uj], decimals_for(row.measured_j / unit_j))
+    # The last microjoule that is left is what rounding makes, in a smaller figure than any other.
+    is_nothing = [part == 0 for part in parts_uj[:-1]] + [abs(parts_uj[-1]) <= ROUNDING_UJ]
+    cells = ["0 J" if nothing else f"{text} {unit}" for text, nothing in zip(shown, is_nothing, strict=True)]
+    return (*how, f"{whole} {unit}", *cells)
 
 
 def _footprint(report: Report) -> list[str]:

@@ -17,7 +17,8 @@ from energyprof_plugins.exporters.console.footprint_lines import OF_THE_RUN, foo
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.interval_columns import Interval, IntervalColumns
 from energyprof_plugins.exporters.console.stage_table import LETTERS
-from energyprof_plugins.exporters.console.trial_lines import bounded, trial_sums
+from energyprof_plugins.exporters.console.trial_lines import trial_sums
+from energyprof_plugins.exporters.console.trial_order import became, conclusions, ranked, value_text
 from energyprof_plugins.exporters.figures import column_unit, grouped, in_column
 from energyprof_plugins.exporters.terminal import Page
 
@@ -62,8 +63,7 @@ def _print(page: Page, found: Trials, context: RenderContext) -> None:
     """Print the trials of one study."""
     lower = bool(context.options.get("lower_is_better"))
     limit = int(context.options.get("rows", ROWS))
-    sign = 1.0 if lower else -1.0
-    order = sorted(found.rows, key=lambda row: (row.value is None, sign * (row.value or 0.0), row.number))
+    order = ranked(found, lower_is_better=lower)
     page.console.print(_table(order[:limit], found, page.glyphs, page.width))
     if len(order) > limit:
         page.line(Text(f"+ {grouped(len(order) - limit)} more: --rows {len(order)}"))
@@ -71,7 +71,7 @@ def _print(page: Page, found: Trials, context: RenderContext) -> None:
     for line in [
         *trial_sums(found),
         *_known(found),
-        *_conclusions(found, context.options.get("target", ""), lower),
+        *conclusions(found, context.options.get("target", ""), lower_is_better=lower),
     ]:
         page.wrapped(page.glyphs.text(line), indent=2)
 
@@ -101,7 +101,7 @@ def _cells(row: TrialRow, figures: IntervalColumns, unit_j: float, glyphs: Glyph
     energy = figures.cells(*_interval(row, unit_j)) if is_known else figures.value_only("?")
     return [
         str(row.number),
-        row.unordered if row.value is None else f"{row.value:.6g}",
+        value_text(row),
         *(glyphs.text(cell) for cell in (energy if has_bounds else energy[:1])),
         "?" if up_to is None else in_column(up_to.energy_j / unit_j, 0.0)[0],
         LETTERS[row.total_sum.provenance],
@@ -110,39 +110,13 @@ def _cells(row: TrialRow, figures: IntervalColumns, unit_j: float, glyphs: Glyph
 
 def _words(row: TrialRow, glyphs: Glyphs) -> str:
     """Return what became of a trial, which one it repeats, and its parameters."""
-    told = "" if row.state == "complete" else f"{row.state}  "
-    repeats = "" if row.repeats is None else f"as {row.repeats}  "
-    known = "" if row.earlier is None else f"as {row.earlier.number} of {row.earlier.run}  "
-    said = f"{told}{repeats}{known}{row.params}"
+    said = "  ".join(filter(None, (*became(row), row.params)))
     return glyphs.name(said) if said else ""
 
 
 def _interval(row: TrialRow, unit_j: float) -> Interval:
     energy = row.total_sum
     return (energy.energy_j or 0.0) / unit_j, (energy.low_j or 0.0) / unit_j, (energy.high_j or 0.0) / unit_j
-
-
-def _conclusions(found: Trials, target: str, lower: bool) -> list[str]:
-    best = found.best(lower_is_better=lower)
-    lines = _without_order(found)
-    if best is None:
-        if any(row.value is not None for row in found.rows):
-            return [*lines, "no trial that told a value came to its end"]
-        return lines or ["none told a value: trial.tell(accuracy) does"]
-    lines += [f"best: {best.value:.6g} in trial {best.number}{_after(best)}"]
-    if target:
-        first = found.reaching(float(target), lower_is_better=lower)
-        reached = "no trial reached it" if first is None else f"trial {first.number} reached it{_after(first)}"
-        lines.append(f"target {float(target):.6g}: {reached}")
-    return lines
-
-
-def _without_order(found: Trials) -> list[str]:
-    """Return how many trials told but what has no order: of those nobody knows how good they are."""
-    count = sum(row.value is None and bool(row.unordered) for row in found.rows)
-    if not count:
-        return []
-    return [f"{grouped(count)} of {grouped(len(found.rows))} trials told NaN or infinity alone, which have no order"]
 
 
 def _known(found: Trials) -> Iterator[str]:
@@ -152,7 +126,3 @@ def _known(found: Trials) -> Iterator[str]:
         yield f"trial {row.number}: {trial_sentence(earlier)}"
     if len(known) > KNOWN:
         yield f"and {grouped(len(known) - KNOWN)} more: energyprof report --format json"
-
-
-def _after(row: TrialRow) -> str:
-    return "" if row.up_to is None else f", after {bounded(row.up_to)} in all trials up to it"

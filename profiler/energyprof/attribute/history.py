@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from energyprof.attribute.power_series import read_windows
 from energyprof.attribute.windows import Windows
 from energyprof.model.domain import Domain
 from energyprof.model.history import PowerEnvelope, PowerHistory, StageBand
-from energyprof.model.span import Floats
+from energyprof.model.span import Flags, Floats, Index, Spans, Stage
 from energyprof.model.trace import Trace
+from energyprof.model.view import Grouping
 
 BUCKETS = 1024
 """About the pixels of a wide page: more could not be seen without zooming."""
@@ -18,20 +21,25 @@ FEWEST_LEVEL = 2
 """With fewer outermost stages than these, what is in them has bands too."""
 
 
-def power_history(trace: Trace, buckets: int = BUCKETS, bands: int = BANDS) -> PowerHistory:
+def power_history(
+    trace: Trace, buckets: int = BUCKETS, bands: int = BANDS, grouping: Grouping | None = None
+) -> PowerHistory:
     """Return the power of every domain and the stages open in each of `buckets` equal parts of the run.
 
-    Times are the sensors' own, their known lag undone; what a statistical fit finds of it later is not in here.
+    `grouping`: the view whose stages have bands; None: those of the run. Times are the sensors' own, their known lag
+    undone; what a statistical fit finds of it later is not in here.
     """
     run_ns = float(max(trace.run.end_ns - trace.run.start_ns, 1))
     edges = np.linspace(0.0, run_ns, buckets + 1)
     envelopes = (_envelope(domain, windows, edges) for domain, windows in read_windows(trace) if len(windows))
-    chosen, left_out = _chosen(trace, bands)
+    stages = trace.stages if grouping is None else grouping.stages
+    place = trace.spans.stage if grouping is None else grouping.place[trace.spans.stage]
+    chosen, left_out = _chosen(stages, place, trace.spans, bands)
     return PowerHistory(
         bucket_ns=run_ns / buckets,
         buckets=buckets,
         domains=tuple(envelopes),
-        bands=tuple(StageBand(trace.stages[row].id, _open_share(_open(trace, row), edges)) for row in chosen),
+        bands=tuple(StageBand(stages[row].id, _open_share(_open(trace, place == row), edges)) for row in chosen),
         bands_left_out=left_out,
         is_complete=trace.counted is None,
     )
@@ -78,22 +86,21 @@ def _extremes(windows: Windows, edges: Floats) -> tuple[Floats, Floats]:
     return low_w, high_w
 
 
-def _chosen(trace: Trace, most: int) -> tuple[list[int], int]:
-    """Return the stages that get a band, in pipeline order, and how many of their level do not."""
-    level = [row for row, stage in enumerate(trace.stages) if stage.parent is None]
+def _chosen(stages: Sequence[Stage], place: Index, spans: Spans, most: int) -> tuple[list[int], int]:
+    """Return the stages that get a band, in pipeline order, and how many of their level do not; `place`: by span."""
+    level = [row for row, stage in enumerate(stages) if stage.parent is None]
     if len(level) < FEWEST_LEVEL:
-        level += [row for row, stage in enumerate(trace.stages) if stage.parent in level]
+        level += [row for row, stage in enumerate(stages) if stage.parent in level]
     if len(level) <= most:
         return level, 0
-    spans = trace.spans
-    open_ns = np.bincount(spans.stage, weights=spans.end_ns - spans.start_ns, minlength=len(trace.stages))
+    open_ns = np.bincount(place, weights=spans.end_ns - spans.start_ns, minlength=len(stages))
     longest = sorted(level, key=lambda row: (-open_ns[row], row))[:most]
     return sorted(longest), len(level) - most
 
 
-def _open(trace: Trace, stage: int) -> tuple[Floats, Floats]:
-    """Return disjoint stretches, since the start of the run, in which the stage was open on any lane."""
-    rows = np.flatnonzero(trace.spans.stage == stage)
+def _open(trace: Trace, of: Flags) -> tuple[Floats, Floats]:
+    """Return disjoint stretches, since the start of the run, in which any of these spans was open on any lane."""
+    rows = np.flatnonzero(of)
     start = (trace.spans.start_ns[rows] - trace.run.start_ns).astype(np.float64)
     end = (trace.spans.end_ns[rows] - trace.run.start_ns).astype(np.float64)
     order = np.argsort(start, kind="stable")

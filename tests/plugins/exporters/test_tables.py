@@ -3,12 +3,15 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
 from prometheus_client.parser import text_string_to_metric_families
 
 from energyprof.interfaces import RenderContext
+from energyprof.model.work_rows import BoundedJ, MetricRow, UnitRow
+from energyprof_plugins.exporters.console.stage_table import entries
 from energyprof_plugins.exporters.csv_report import CsvReport
 from energyprof_plugins.exporters.markdown import Markdown
 from energyprof_plugins.exporters.prometheus import MOST_STAGES, Prometheus
@@ -112,7 +115,8 @@ def test_markdown_is_a_table_row_for_each_of_the_costliest_stages(sample, run):
 
     page = html_of(report)
 
-    domains, stages = len(report.domains), min(len(report.stages), 15)
+    listed = len(entries(report))
+    domains, stages = len(report.domains), listed if listed <= 16 else 16
     heads = 1 + (1 if stages else 0)
     assert page.count("<tr>") == heads + domains + stages
     assert len(Markdown().render(report, RenderContext())) < 65_536
@@ -125,10 +129,65 @@ def test_markdown_shows_a_name_as_it_is_and_does_nothing_else_with_it(sample, na
     shown = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     cells = re.findall(r"<td.*?>(.*?)</td>", page)
     assert f"<code>{shown}</code>" in cells
-    assert len(cells) == 7 + 8
+    assert len(cells) == 6 + 8
     assert "<a " not in page
     assert "<img" not in page
     assert "<strong>" not in re.sub(r"<p><strong>.*?</strong>", "", page)
+
+
+def test_markdown_counts_no_joule_of_a_stage_twice(sample):
+    inner = sample.Part("net", (6.0,), (sample.Part("conv", (3.0,)), sample.Part("head", (1.0,))))
+    report = sample.make_report([inner, *(sample.Part(f"small {at}", (0.1,)) for at in range(20))])
+
+    rows = [line.split(" | ") for line in Markdown().render(report, RenderContext()).splitlines() if "% |" in line]
+
+    shares = [float(row[2].removesuffix(" %")) for row in rows]
+    assert [row[0] for row in rows[:3]] == ["| `net`", "| `net/conv`", "| `net/head`"]
+    assert rows[-1][0] == "| 8 smaller"
+    assert sum(shares) == pytest.approx(
+        100 * report.stages_sum.energy_j / report.measured.energy_j, abs=0.05 * len(rows)
+    )
+
+
+@pytest.mark.parametrize(
+    ("unattributed_j", "shown"), [(0.0, "0 J"), (-1e-6, "0 J"), (-0.0004, "0.00 J"), (0.2, "0.20 J")]
+)
+def test_markdown_has_an_account_whose_figures_add_up_and_nothing_for_the_last_microjoule(
+    sample, unattributed_j, shown
+):
+    report = sample.make_report([sample.Part("a", (27.149,))], (sample.MODEL,))
+    rows = tuple(
+        replace(
+            row, measured_j=row.stages_j + row.idle_j + row.outside_j + unattributed_j, unattributed_j=unattributed_j
+        )
+        for row in report.ledger
+    )
+
+    (line,) = [
+        line
+        for line in Markdown().render(replace(report, ledger=rows), RenderContext()).splitlines()
+        if "`cpu`" in line
+    ]
+
+    spent, *parts = line.strip("| ").split(" | ")[2:]
+    assert parts[-1] == shown
+    assert float(spent.removesuffix(" J")) == pytest.approx(sum(float(part.removesuffix(" J")) for part in parts))
+
+
+def test_markdown_tells_what_a_step_and_the_work_cost_and_the_metrics(sample):
+    each = BoundedJ(0.012, 0.011, 0.013)
+    report = sample.make_report([sample.Part("Adam.step", (1.0,))])
+    told = replace(
+        report,
+        units=(UnitRow("page", 20.0, 4.0, "measured", each),),
+        metrics=(MetricRow("accuracy", 0.974811, 1.0, 1), MetricRow("<b>*x*", 1.0, 1.0, 1)),
+    )
+
+    page = html_of(told)
+
+    assert "<li>page: 12.0 \u00b11.0 mJ each, measured; 20, 4/s</li>" in page
+    assert "<li>accuracy: 0.9748</li>" in page
+    assert "<li>&lt;b&gt;*x*: 1</li>" in page
 
 
 def test_markdown_says_how_every_energy_came_about(sample):

@@ -24,6 +24,7 @@ from energyprof_plugins.exporters.html_page.section import Section
 from energyprof_plugins.exporters.html_page.stage_rows import StageTable
 from energyprof_plugins.exporters.html_page.timeline import timeline
 from energyprof_plugins.exporters.html_page.told import function_section, told_section
+from energyprof_plugins.exporters.html_page.trial_rows import trial_section
 from energyprof_plugins.exporters.html_page.trust import caution_section, trust_section
 
 SCRIPT: Final = ("page", "tables", "selection", "diagram", "icicle", "timeline")
@@ -87,8 +88,9 @@ def _sections(report: Report, shown: Report, context: RenderContext) -> Iterator
     yield table.section()
     yield layer_section(shown)
     yield function_section(report)
+    yield trial_section(report)
     yield told_section(report)
-    yield timeline(report, context.history())
+    yield timeline(shown, context.history())
     if report.domains:
         yield trust_section(shown)
     yield footprint_section(report)

@@ -13,7 +13,7 @@ from energyprof_plugins.exporters.console.function_table import heading as funct
 from energyprof_plugins.exporters.console.function_table import shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.rank_table import host_lines, rank_lines
-from energyprof_plugins.exporters.console.work_parts import work_parts
+from energyprof_plugins.exporters.console.work_parts import SEARCH, work_parts
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, words
 from energyprof_plugins.exporters.html_page.section import Section
@@ -83,7 +83,7 @@ def told_section(report: Report) -> Section:
 
 
 def _told(report: Report) -> Iterator[tuple[str, list[str]]]:
-    yield from work_parts(report, GLYPHS)
+    yield from (part for part in work_parts(report, GLYPHS) if part[0] != SEARCH)  # the trials have their own section
     if report.ranks:
         yield "ranks", list(rank_lines(report, GLYPHS))
     if report.hosts:

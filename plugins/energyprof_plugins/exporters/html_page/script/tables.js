@@ -3,7 +3,7 @@ const UNITS = { '\u00b5s': 1e-6, ms: 1e-3, mW: 1e-3, kW: 1e3 };
 const plain = text => text.replace(/(\d)[\s\u2009](?=\d{3}\b)/g, '$1').replace(/\u2212/g, '-');
 function number(cell) {
   const first = cell.firstChild, text = first && first.nodeType === Node.TEXT_NODE ? first.data : '';  // the interval is below it
-  const found = plain(text).match(/^\s*(<?)(-?[\d.]+)(?:\s*([^\s\d]+))?/);
+  const found = plain(text).match(/^\s*(<?)(-?[\d.]+(?:e[-+]?\d+)?)(?:\s*([^\s\d]+))?/);
   return found ? parseFloat(found[2]) * (UNITS[found[3]] || 1) : NaN;
 }
 function interval(cell, value) {
