@@ -1,8 +1,9 @@
 """A program asks again and again whether something is there, at full power, instead of being woken.
 
 What shows it are sampled functions that only ask (`Event.is_set`, `Queue.empty`, `Future.done`), and samples in loops
-that do nothing but ask (`while time.time() < end: pass`, `while not self.is_ready: pass`; `Function.asking_lines`). Who
-is woken does neither, and who asks once per unit of work is hardly ever seen at it.
+that do nothing but ask (`while time.time() < end: pass`, `while not self.is_ready: pass`, `try: queue.get_nowait()
+except Empty: continue`; `Function.asking_lines`) and in what these ask. Who is woken does neither, who asks once per
+unit of work is hardly ever seen at it, and who gets something whenever he asks is seen getting it.
 """
 
 from __future__ import annotations
@@ -66,10 +67,7 @@ def _asks_by_functions(run: FinishedRun, stage: StageId | None, rows: list[Funct
 
 
 def _asks_in_loops(run: FinishedRun, stage: StageId | None, rows: list[FunctionRow]) -> Finding | None:
-    """Return a finding where enough samples stand on lines of loops that only ask.
-
-    What one function spends is not divided among its lines: its part of the samples that stand there is taken.
-    """
+    """Return a finding where enough samples stand on lines of loops that only ask, or in what those ask."""
     all_samples = sum(row.samples for row in rows)
     if all_samples < LEAST_SAMPLES:
         return None
@@ -77,16 +75,16 @@ def _asks_in_loops(run: FinishedRun, stage: StageId | None, rows: list[FunctionR
     samples = sum(loop.samples for loop in loops)
     if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
         return None
-    known = [(loop.row.energy_j, loop.share) for loop in loops]
-    least = [energy_j * share for energy_j, share in known if energy_j is not None]
+    least = [loop.energy_j for loop in loops if loop.energy_j is not None]
     return _finding(
         stage,
         rows,
         fault=f"{called(loops[0].row)} waits by asking again and again",
         evidence=f"{counted(samples, 'sample')} of {all_samples} stood in a loop that does nothing but ask: "
         f"{where_it_loops(loops[0])}",
-        remedy="sleep until then (time.sleep(end - time.time())), or let it be woken: Event.wait(timeout)",
-        least_j=sum(least) if len(least) == len(known) else None,
+        remedy="let it be woken: Queue.get(timeout=...), Event.wait(timeout), Future.result(), Lock.acquire(); for the "
+        "clock, time.sleep(end - time.time())",
+        least_j=sum(least) if len(least) == len(loops) else None,
     )
 
 

@@ -9,14 +9,17 @@ from typing import Final
 import numpy as np
 
 from energyprof.model.report import FunctionRow
-from energyprof.model.span import Index
-from energyprof.model.stacks import Stacks
+from energyprof.model.span import Flags, Index
+from energyprof.model.stacks import Function, Stacks
 
 ASKING: Final = (
     ("threading.py", ("is_set", "isSet", "is_alive", "locked")),
     ("queue.py", ("empty", "full", "qsize", "get_nowait", "put_nowait")),
     ("futures/_base.py", ("done", "running", "cancelled")),
     ("subprocess.py", ("poll", "_internal_poll")),
+    ("asyncio/queues.py", ("empty", "full", "qsize", "get_nowait", "put_nowait")),
+    ("multiprocessing/synchronize.py", ("is_set",)),
+    ("multiprocessing/pool.py", ("ready",)),
     ("multiprocessing/process.py", ("is_alive", "exitcode")),
     ("multiprocessing/popen_fork.py", ("poll",)),
     ("multiprocessing/connection.py", ("poll",)),
@@ -24,6 +27,18 @@ ASKING: Final = (
     ("torch/cuda/streams.py", ("query",)),
 )
 """Ends of file names of the standard library and torch, and functions in them that only ask."""
+MAY_ASK: Final = (
+    *ASKING,
+    ("queue.py", ("get", "put")),
+    ("multiprocessing/queues.py", ("get", "put")),
+    ("futures/_base.py", ("result",)),
+)
+"""As that, with those that only ask where a loop of the caller goes round by what they raise."""
+WAITING: Final = (("threading.py", ("wait", "wait_for")), ("connection.py", ("wait",)), ("selectors.py", ("select",)))
+BRINGING: Final = (("queue.py", ("_get", "_put")), ("threading.py", ("notify",)), ("reduction.py", ("loads", "dumps")))
+"""Functions below those that bring what was asked for: who gets something does not ask in vain."""
+MOST_BROUGHT: Final = 0.05
+"""Of the samples in what a loop asks; a queue that is never empty has a third to a half of them there."""
 LEAST_PART: Final = 0.5
 """Of the samples that asking has in a stage, in which who asks there must stand itself."""
 
@@ -33,44 +48,102 @@ class AskingLoop:
     """What a function does in a stage on lines that only ask."""
 
     row: FunctionRow
-    line: int
-    """Where it was seen most often."""
+    line: int | None
+    """Where it was seen most often; None: only in what it asks."""
     samples: int
-    share: float
-    """Of the function's samples, over all stages, 0..1."""
+    energy_j: float | None
 
 
 def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
-    """Return the loops of a stage's functions that only ask, most samples first.
+    """Return the loops of a stage's functions that only ask, with what they ask, most samples first.
 
     A sample does not tell its stage here: of a function in several stages each has the same part of its samples there.
     """
     by_key = {(row.file, row.line, row.function): row for row in rows}
     innermost = stacks.nodes.function[stacks.samples.node]
+    asked = _asked_by(stacks)
     found = []
     for at, function in enumerate(stacks.functions):
         row = by_key.get((function.file, function.line, function.name))
-        if row is None or not row.samples or not function.asking_lines:
+        if row is None or not row.total_samples or not function.asking_lines:
             continue
         lines = stacks.samples.line[innermost == at]
-        asking = lines[np.isin(lines, function.asking_lines)]
-        if len(asking):
-            line = int(np.bincount(asking).argmax())
-            share = len(asking) / len(lines)
-            found.append(AskingLoop(row, line, round(share * row.samples), share))
+        own = lines[np.isin(lines, function.asking_lines)]
+        own_share, in_asked = len(own) / max(len(lines), 1), asked.get(at, 0)
+        asked_share = in_asked / max(_total(stacks, at), 1)
+        if not len(own) and not in_asked:
+            continue
+        found.append(
+            AskingLoop(
+                row,
+                int(np.bincount(own).argmax()) if len(own) else None,
+                round(own_share * row.samples + asked_share * row.total_samples),
+                _energy_j(row, own_share, asked_share),
+            )
+        )
     return sorted(found, key=lambda loop: -loop.samples)
+
+
+def _energy_j(row: FunctionRow, own_share: float, asked_share: float) -> float | None:
+    """Return what a loop takes: what a function spends is not divided among its lines, so by its samples there."""
+    if row.energy_j is None or (asked_share and row.total_j is None):
+        return None
+    return row.energy_j * own_share + (row.total_j or 0.0) * asked_share
+
+
+def _total(stacks: Stacks, function: int) -> int:
+    """Return in how many samples a function stands."""
+    return int(np.count_nonzero(_below(stacks, stacks.nodes.function == function)[stacks.samples.node]))
+
+
+def _below(stacks: Stacks, chosen: Flags) -> Flags:
+    """Return which nodes are among the chosen ones, or stand below one."""
+    result = chosen.copy()
+    for node, above in enumerate(stacks.nodes.parent.tolist()):  # parents stand first
+        result[node] |= above >= 0 and result[above]
+    return result
+
+
+def _asked_by(stacks: Stacks) -> dict[int, int]:
+    """Return of each function with a loop that asks in how many samples it was in what it asks, and got nothing."""
+    parent, function = stacks.nodes.parent, stacks.nodes.function
+    kinds = [[_is_of(one, names) for one in stacks.functions] for names in (MAY_ASK, WAITING, BRINGING)]
+    may_ask, waits, brings = (np.array(kind, np.bool_)[function] for kind in kinds)
+    loops = np.array([bool(one.asking_lines) for one in stacks.functions], np.bool_)[function]
+    starts = may_ask & (parent >= 0) & loops[parent]
+    caller = np.where(starts, function[parent], -1)
+    for child, above in enumerate(parent.tolist()):
+        if above >= 0 and caller[child] < 0:
+            caller[child] = caller[above]
+    waiting, brought = _below(stacks, waits), _below(stacks, brings)
+    node = stacks.samples.node
+    asked: dict[int, int] = {}
+    for at in np.unique(caller[node][caller[node] >= 0]).tolist():
+        inside = (caller[node] == at) & ~waiting[node]
+        samples, got = int(np.count_nonzero(inside)), int(np.count_nonzero(inside & brought[node]))
+        if samples and got <= MOST_BROUGHT * samples:
+            asked[at] = samples
+    return asked
 
 
 def where_it_loops(loop: AskingLoop) -> str:
     """Return where it is looked for: `wait_until (poll.py:6), line 8`."""
     where = "" if loop.row.function == "<module>" else f" ({_file(loop.row)}:{loop.row.line})"
-    return f"{called(loop.row)}{where}, line {loop.line}"
+    return f"{called(loop.row)}{where}" + ("" if loop.line is None else f", line {loop.line}")
 
 
 def only_asks(file: str, function: str) -> bool:
     """Return whether a function of this qualified name is one of those."""
+    return _is_among(file, function, ASKING)
+
+
+def _is_of(one: Function, places: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
+    return _is_among(one.file, one.name, places)
+
+
+def _is_among(file: str, function: str, places: Sequence[tuple[str, tuple[str, ...]]]) -> bool:
     ending, name = file.replace("\\", "/"), function.rpartition(".")[2]
-    return any(ending.endswith(f"/{end}") and name in names for end, names in ASKING)
+    return any(ending.endswith(f"/{end}") and name in names for end, names in places)
 
 
 def poller_of(stacks: Stacks, rows: Sequence[FunctionRow], asking_samples: int) -> FunctionRow | None:

@@ -122,3 +122,28 @@ def test_loop_that_is_hardly_ever_seen_asking_is_no_fault(sample, sample_trace):
     seen = [((MODULE, WAIT_UNTIL), 12, 90), ((MODULE, WAIT_UNTIL), 8, 12)]
 
     assert all_found(sample, sample_trace, seen) == []
+
+
+RECEIVER = replace(CONSUMER, name="receiver", asking_lines=(9,))
+GET_NOWAIT = Function("Queue.get_nowait", "/usr/lib/python3.11/queue.py", 187)
+GET = Function("Queue.get", "/usr/lib/python3.11/queue.py", 154)
+TAKEN_OUT = Function("Queue._get", "/usr/lib/python3.11/queue.py", 217)
+WAIT = Function("Condition.wait", "/usr/lib/python3.11/threading.py", 288)
+ASKS = (MODULE, RECEIVER, GET_NOWAIT, GET)
+IN_VAIN = [((MODULE, RECEIVER), 9, 6), ((MODULE, RECEIVER), 12, 4), (ASKS, 160, 20), WORKING]
+
+
+def test_loop_around_a_queue_that_is_empty_is_found_with_what_it_asks(sample, sample_trace):
+    finding = found(sample, sample_trace, IN_VAIN)
+
+    assert finding.fault == "receiver waits by asking again and again"
+    assert finding.evidence == (
+        "26 samples of 55 stood in a loop that does nothing but ask: receiver (poll.py:6), line 9"
+    )
+
+
+@pytest.mark.parametrize(
+    "more", [((*ASKS, TAKEN_OUT), 218, 2), ((*ASKS, WAIT), 300, 160)], ids=["gets what it asks for", "mostly waits"]
+)
+def test_loop_around_a_queue_that_brings_something_or_waits_is_no_fault(sample, sample_trace, more):
+    assert all_found(sample, sample_trace, [*IN_VAIN, more, WORKING]) == []

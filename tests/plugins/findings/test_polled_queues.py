@@ -1,0 +1,81 @@
+"""Loops that ask queues, futures and locks again and again, beside one that gets something whenever it asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = """
+import queue, threading
+from concurrent.futures import Future
+
+def receive(items):
+    while True:
+        {receive}
+        if item is None:
+            return
+
+def wait(future):
+    {wait}
+
+def enter(lock):
+    {enter}
+
+def drain(items):
+    total = 0
+    while True:
+        try:
+            item = items.get_nowait()
+        except queue.Empty:
+            continue
+        if item is None:
+            return total
+        total += item
+
+items, future, lock, full = queue.Queue(), Future(), threading.Lock(), queue.Queue()
+with energyprof.stage("receive"):
+    threading.Timer(1.0, items.put, (None,)).start()
+    receive(items)
+with energyprof.stage("wait"):
+    threading.Timer(1.0, future.set_result, (None,)).start()
+    wait(future)
+lock.acquire()
+with energyprof.stage("enter"):
+    threading.Timer(1.0, lock.release).start()
+    enter(lock)
+for number in [*range(400_000), None]:
+    full.put(number)
+with energyprof.stage("drain"):
+    drain(full)
+"""
+POLLING = PROGRAM.format(
+    receive="try:\n            item = items.get_nowait()\n        except queue.Empty:\n            continue",
+    wait="while not future.done():\n        pass",
+    enter="while not lock.acquire(blocking=False):\n        pass",
+)
+WOKEN = PROGRAM.format(receive="item = items.get()", wait="future.result()", enter="lock.acquire()")
+
+
+def test_polling_queues_futures_and_locks_is_found_and_its_saving_comes_true(
+    profiled: Any, found: Any, saved_share: Any
+) -> None:
+    faulty, mended = profiled(POLLING, "--stacks"), profiled(WOKEN, "--stacks")
+
+    by_stage = {finding["offenders"][0]: finding for finding in found(faulty, "busy_waiting")}
+    assert set(by_stage) == {"receive", "wait", "enter"}
+    margin = 0.3
+    for stage, finding in by_stage.items():
+        assert finding["fault"] == f"{stage} waits by asking again and again"
+        least_j, most_j = finding["saving_j"]
+        saved = saved_share(faulty, mended, stage)
+        assert 0 < least_j <= most_j
+        assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
+        now_j, then_j = (
+            next(row["total_sum"]["energy_j"] for row in report["stages"] if row["stage"] == stage)
+            for report in (faulty, mended)
+        )
+        assert then_j < now_j
+    assert found(mended, "busy_waiting") == []
