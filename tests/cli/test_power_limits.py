@@ -120,6 +120,7 @@ def test_limit_beyond_what_a_device_takes_is_refused_before_anything_is_done(
     place: Any, package: Path, command_here: Any, monkeypatch: Any
 ) -> None:
     monkeypatch.setenv("ENERGYPROF_SYSROOT", place.environment["ENERGYPROF_SYSROOT"])
+    place.write("train.py", "")
 
     done = command_here("sweep", "--power-limit", "cpu=15,90", "train.py")
 
@@ -133,6 +134,7 @@ def test_dry_run_tells_each_run_in_its_order_and_does_none(place: Any, command_h
     world = NvmlWorld.create(place.folder / "world", [Gpu()])
     for name, value in world.environment().items():
         monkeypatch.setenv(name, value)
+    place.write("train.py", "")
     words = ("--set", "batch=1,4", "--env", "THREADS=2", "--power-limit", "150", "--repeats", "2")
 
     done = command_here("sweep", "--dry-run", *words, "train.py", "the data")
@@ -153,6 +155,7 @@ def test_sweep_of_another_program_is_not_mixed_with_what_is_there(place: Any, co
     folder.mkdir()
     (folder / "sweep.json").write_text('{"schema": "energyprof-sweep-1", "program": ["a.py", "--fast"], "ways": {}}')
     (folder / "n=1-run1.eprof").touch()
+    place.write("a.py", "")
 
     done = command_here("sweep", "--resume", "--set", "n=1,2", "-o", "runs", "a.py")
 

@@ -143,7 +143,7 @@ def test_of_a_single_run_ten_percent_are_assumed_and_of_several_their_spread_is_
     assert request_j["value"] == pytest.approx(101.0 * 0.3 / 20, rel=1e-3)
     assert request_j["high"] - request_j["value"] == pytest.approx(4.303 / 3**0.5 * 0.3 / 20, rel=1e-2)  # Student's t
     assert (several["grounds"]["request"]["runs"], several["grounds"]["request"]["assumed_sd"]) == (3, None)
-    assert several["grounds"]["request"]["basis"].startswith("mean of 3 runs; all of ")
+    assert several["grounds"]["request"]["basis"].startswith("mean of 3 runs; the first: all of ")
     assert several["notes"] == []
 
 

@@ -97,7 +97,7 @@ def _mean_energy(found: Sequence[Energy]) -> Energy:
     return Energy(
         joules=widened(_mean_range([one.joules for one in found]), spread),
         provenance=weakest([report.measured.provenance for report in reports]),
-        basis=f"mean of {len(found)} runs; {found[0].basis}, and so of the others",
+        basis=f"mean of {len(found)} runs; the first: {found[0].basis}",
         reports=reports,
         apart=widened(_mean_range(aparts), spread) if len(aparts) == len(found) else None,
         mix_j=_mean_mix([one.mix_j for one in found]),
