@@ -196,6 +196,28 @@ print(json.dumps({**spent, "all": time.process_time()}))
     assert rows["work"]["total_j"] > 0.5 * whole_j
 
 
+def test_what_a_function_holds_lives_no_longer_for_having_been_looked_at(place: Any) -> None:
+    place.write(
+        "job.py",
+        """\
+import gc, threading, time, weakref
+gc.disable()  # what goes in a circle stays
+class Thing: pass
+def held(thread):
+    thing = Thing()
+    thread.join()  # no signal reaches the main thread here
+    return weakref.ref(thing)
+left = [held(thread) for thread in [threading.Thread(target=time.sleep, args=(.4,))] if not thread.start()]
+print([it() for it in left])
+""",
+    )
+
+    done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
+
+    assert (done.returncode, done.stdout) == (0, b"[None]\n"), done.stderr
+    assert next(row for row in functions(place) if row["function"] == "held")["samples"] > 0
+
+
 STAGED = Path(__file__).with_name("staged_functions.py").read_text()
 
 

@@ -178,6 +178,8 @@ class StackSampler:
         t_ns = now_ns()
         if t_ns - self._heard_ns > UNHEARD_NS:
             main, frames = sys.modules["threading"].main_thread().ident or 0, sys._current_frames()
+            # With our own frame in it the dict would be its own owner, and what the others hold would outlive them.
+            frames.pop(get_ident(), None)
             if main in frames:
                 self.rows.add((t_ns, 0, *self.rows.walk(frames[main])))
             self._look_at_others(t_ns, frames, main)
