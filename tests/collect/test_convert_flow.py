@@ -19,7 +19,9 @@ class Sums:
     def take(self, *events: tuple[int, int, int], spool: str = "1-0", parent: str | None = None) -> None:
         """Take a piece."""
         lane, stage, code = np.array(events, np.int64).reshape(-1, 3).T
-        self.sums.take(spool, parent, Handled(lane.astype(np.int32), stage.astype(np.int32), code), lambda at: at)
+        self.sums.take(
+            spool, parent, Handled(lane.astype(np.int32), stage.astype(np.int32), code, 0 * code), lambda at: at
+        )
 
     def rows(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
         """Return the rows of flows and of what was given."""

@@ -9,7 +9,7 @@ from energyprof.capture import CaptureWriter, read_trace
 from energyprof.capture.reader import read_run
 from energyprof.collect.convert import Converter
 from energyprof.collect.spool_watch import SpoolWatcher
-from energyprof.model.events import SPAWN, WORK, WORK_LIMIT, work_code
+from energyprof.model.events import SPAWN, WORK, WORK_LIMIT, WORK_UNITS, work_code
 from energyprof.model.spool import EVENTS, HEAD, LANES, NAMES, pack_frame, pack_json
 from energyprof.model.trace import RunFacts
 
@@ -64,7 +64,9 @@ def test_threads_below_different_stages_keep_their_work_apart(tmp_path: Path) ->
 
 
 def test_work_outside_any_stage_and_of_unknown_units_is_left_out(tmp_path: Path) -> None:
-    path = capture(tmp_path, lane1=((work_code("tokens", 5), 5), (A, 10), (WORK + 9 * WORK_LIMIT + 1, 20), (-A, 30)))
+    path = capture(
+        tmp_path, lane1=((work_code("tokens", 5), 5), (A, 10), (WORK + len(WORK_UNITS) * WORK_LIMIT + 1, 20), (-A, 30))
+    )
 
     assert facts(path) == {"a": {}}
     assert read_trace(path).spans.end_ns.tolist() == [30]

@@ -15,11 +15,13 @@ from typing import Any
 from energyprof.model import spool as spool_format
 from energyprof.model.events import (
     BACK,
+    BATCH,
     CALL,
     GIVE,
     LANE,
     PASS,
     RESUME,
+    SAMPLES,
     SIZE,
     SPAWN,
     TAKE,
@@ -59,6 +61,8 @@ class Spool:
     def _word(self, code: int) -> str:
         if code >= GIVE:
             kinds = (
+                (BATCH, "gives a batch"),
+                (SAMPLES, "samples"),
                 (BACK, "goes back to"),
                 (CALL, "records gradients"),
                 (SIZE, "bytes"),
@@ -67,7 +71,7 @@ class Spool:
                 (GIVE, "gives"),
             )
             least, word = next(kind for kind in kinds if code >= kind[0])
-            return f"{code - least} bytes" if least == SIZE else word
+            return f"{code - least} {word}" if least in {SIZE, SAMPLES} else word
         if code >= WORK:
             unit, count = divmod(code - WORK, WORK_LIMIT)
             return f"{count} {WORK_UNITS[unit]}"

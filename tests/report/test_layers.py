@@ -147,6 +147,21 @@ def test_a_backward_is_for_the_samples_of_the_forwards_that_had_one() -> None:
     assert rows["net", "total"].samples == 1030
 
 
+def test_a_backward_is_for_the_samples_that_were_gone_back_for_where_they_are_known() -> None:
+    stages = [
+        stage("train", 0.0, kind="stage"),
+        stage("train/net", 1.0, samples=90, trained_samples=16, calls=3),
+        stage("validate", 0.0, kind="stage"),
+        stage("validate/net", 1.0, samples=1000, calls=1),
+        stage("backward", 0.0, kind="backward"),
+        replace(stage("backward/net", 4.0, calls=2), kind="backward"),
+    ]
+    rows = by_key(layer_rows(stages, 10.0))
+
+    assert (rows["net", "backward"].samples, rows["net", "backward"].per_sample_j) == (16, 0.25)
+    assert rows["net", "forward"].samples == 1090
+
+
 def test_forwards_of_a_generation_are_phases_of_their_own() -> None:
     stages = [
         stage("prefill", 0.0, kind="generation", tokens=100),

@@ -85,6 +85,23 @@ def test_samples_of_another_training_in_the_same_run_are_none_of_these_steps(sam
     assert row.samples == 200
 
 
+def test_samples_that_nobody_went_back_for_are_not_trained_on(sample: Any) -> None:
+    def samples(**facts: int) -> int | None:
+        report = trained(sample)
+        of_net = {"Net": {"samples": 200, **facts}}
+        stages = tuple(replace(row, facts={**row.facts, **of_net.get(row.stage, {})}) for row in report.stages)
+        at = [row.stage for row in stages].index("AdamW.step")
+        attribution: Any = type("Found", (), {"steps": replace(FOUND, stage=at)})
+        row = step_row(stages, attribution, "inferred")
+        assert row is not None
+        assert row.per_sample is not None
+        assert row.per_sample.energy_j == pytest.approx(21 / (row.samples or 0))
+        return row.samples
+
+    assert samples(trained_samples=160, gradient_calls=20, backward_calls=16) == 160
+    assert samples() == 200
+
+
 def test_the_first_step_is_told_apart_and_samples_are_those_of_the_training(sample: Any) -> None:
     row = trained(sample).steps
 

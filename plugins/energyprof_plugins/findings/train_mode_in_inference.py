@@ -11,8 +11,14 @@ from typing import Final
 
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
-from energyprof.model.report import StageRow
-from energyprof_plugins.findings.inference import below, has_training, inferring_models
+from energyprof.model.report import Report, StageRow
+from energyprof_plugins.findings.inference import (
+    CallsBetweenSteps,
+    below,
+    calls_between_steps,
+    has_training,
+    inferring_models,
+)
 from energyprof_plugins.findings.spending import provenance_of, together_j
 
 SAVED: Final = (
@@ -31,7 +37,8 @@ class TrainModeInInference:
     summary = "models in training mode with dropout or batch norm, where nothing trains"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a finding for each model."""
+        """Yield a finding for each model, and for each that is called so between the steps of its training."""
+        yield from (found for calls in calls_between_steps(run.report) if (found := self._between(run.report, calls)))
         trains = has_training(run.report)
         for model, tops in inferring_models(run.report, "training_calls").items():
             sums = [top.total_sum for top in tops]
@@ -55,6 +62,26 @@ class TrainModeInInference:
                 provenance=provenance_of(sums),
                 saving_j=None if now_j is None else _saving_j(below(run.report, tops)),
             )
+
+    def _between(self, report: Report, calls: CallsBetweenSteps) -> Finding | None:
+        part, layers = calls.in_training_mode / calls.calls, calls.row.facts.get("training_layers")
+        now_j = None if calls.now_j is None else calls.now_j * part
+        if part <= 0 or not layers or (now_j is not None and now_j <= 0):
+            return None
+        saving_j = _saving_j(below(report, [calls.row]))
+        return Finding(
+            rule=self.name,
+            offenders=(calls.row.stage,),
+            fault="it is called in training mode where nothing trains",
+            evidence=calls.told(calls.in_training_mode, f"had layers in training mode ({layers})"),
+            remedy="call model.eval() before these and model.train() after them: results change, too, to what was "
+            "trained (leave it where dropout is meant to sample, or batch norm is being calibrated)",
+            now_j=now_j,
+            provenance=calls.provenance,
+            saving_j=None
+            if now_j is None or saving_j is None
+            else (saving_j[0] * calls.part * part, saving_j[1] * calls.part * part),
+        )
 
 
 def _saving_j(rows: Sequence[StageRow]) -> tuple[float, float] | None:

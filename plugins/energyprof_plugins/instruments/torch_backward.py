@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
     from energyprof.interfaces import SpanSink
 
-    Call: TypeAlias = "tuple[Call | None, int, int] | tuple[Call | None, int, int, int, int]"
+    Call: TypeAlias = "tuple[Call | None, int, int] | tuple[Call | None, int, int, int, int, int]"
     """One call of a module: the call around it, the code of the module's forward stage, how many calls are around; of
-    a whole model besides its number, and how many nodes its thread had made before."""
+    a whole model besides its number, how many nodes its thread had made before, and for how many samples it is."""
 
 LOOKED_AT = 64
 """At most this many parts of what a module was given or has returned are looked at."""
@@ -226,7 +226,7 @@ class TorchBackward:
         for one in reversed(new):
             code = self._codes.get(one[1]) or self._learn(one[1])
             ext((code, t_ns))
-            if len(one) == 5:
+            if len(one) > 3:
                 ext((BACK + one[3], t_ns))
             open_.append(one)
 
@@ -312,7 +312,9 @@ class TorchBackward:
             here = self.mine.here
             before = (here.base, here.key, here.call)
             if not here.depth:
-                self._local.ext((self._code, now_ns()))
+                ext, t_ns = self._local.ext, now_ns()
+                ext((self._code, t_ns))
+                ext((BACK, t_ns))
             here.depth += 1
             here.base, here.key, here.call = len(here.open), -1, None
             self._running.append(here)

@@ -112,7 +112,7 @@ class Entrances:
         if trains:
             ext((self._training_code, t_ns))
         if self._wants_gradients():
-            self._recorded.begin(code)
+            self._recorded.begin(code, samples)
         if self._watch is not None:
             self._watch.takes((*args, *kwargs.values()))
         return around or code

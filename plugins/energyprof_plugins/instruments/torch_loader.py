@@ -8,8 +8,10 @@ told as facts: epochs (its iteration was begun) and batches (it gave).
 
 from __future__ import annotations
 
+from time import perf_counter_ns as now_ns
 from weakref import ref
 
+from energyprof.model.events import BATCH
 from energyprof.sink_doors import FlowSink
 from energyprof_plugins.instruments.torch_memory import read_tensors
 from energyprof_plugins.instruments.torch_method import RecordedMethod
@@ -34,6 +36,7 @@ class TorchLoader:
         self._loaders: dict[int, _Loader] = {}
         """By the id of a DataLoader, and by that of its iterators."""
         self._sink: SpanSink | None = None
+        self._local: Any = None
         self._watch: FlowWatch | None = None
         self._forget_tensors: Callable[[], None] = lambda: None
 
@@ -44,7 +47,7 @@ class TorchLoader:
         from torch.utils.data import DataLoader
         from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-        self._sink = sink
+        self._sink, self._local = sink, sink.local()
         self._watch = sink.flow() if isinstance(sink, FlowSink) else None
         if self._watch is not None:
             self._forget_tensors = read_tensors(self._watch)
@@ -61,7 +64,7 @@ class TorchLoader:
             loader.tell(self._sink)
         self._loaders.clear()
         self._forget_tensors()
-        self._sink = self._watch = None
+        self._sink = self._watch = self._local = None
 
     def _of(self, asked: Any) -> _Loader:
         """Return what is known of a DataLoader; of an iterator that nobody saw begin, as if it were one."""
@@ -105,6 +108,8 @@ class TorchLoader:
 
     def _gave(self, of: Any, batch: object) -> None:
         self._of(of).batches += 1
+        if self._local is not None:
+            self._local.ext((BATCH, now_ns()))
         if self._watch is not None:
             self._watch.gives(batch)
 

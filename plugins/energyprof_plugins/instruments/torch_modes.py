@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import count
 from time import perf_counter_ns as now_ns
 
-from energyprof.model.events import CALL
+from energyprof.model.events import CALL, SAMPLES, SAMPLES_LIMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,17 +68,20 @@ class RecordedCalls:
         self._made = backward.made
         self._numbers = count(1).__next__
 
-    def begin(self, code: int) -> None:
+    def begin(self, code: int, samples: int) -> None:
         """Give the call of the module with this code, which has just begun in this thread, its number."""
         here = self._mine.here
         call = here.call
         if call is not None and call[1] == code and len(call) == 3:
-            here.call = (*call, self._numbers(), self._made())
+            here.call = (*call, self._numbers(), self._made(), samples)
 
     def end(self, code: int) -> None:
         """Say that autograd has recorded the call that ends, if it has; it stands innermost but for what was passed."""
         call: Call | None = self._mine.here.call
         if call is not None and call[1] != code:
             call = call[0]
-        if call is not None and len(call) == 5 and call[1] == code and self._made() != call[4]:
-            self._local.ext((CALL + call[3], now_ns()))
+        if call is not None and len(call) > 3 and call[1] == code and self._made() != call[4]:
+            ext, t_ns = self._local.ext, now_ns()
+            ext((CALL + call[3], t_ns))
+            if call[5]:
+                ext((SAMPLES + min(call[5], SAMPLES_LIMIT - 1), t_ns))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from energyprof.collect.convert_backward import BackwardCalls
+from energyprof.collect.convert_backward import BackwardCalls, Found
 from energyprof.collect.convert_flow import FlowSums
 from energyprof.collect.convert_process import Process
 from energyprof.collect.convert_spans import Converted
@@ -27,17 +27,21 @@ class HandedOver:
         is_call = done.objects.code >= CALL
         self._flows.take(process.spool, process.parent_spool, done.objects.where(~is_call), stored)
         self._work.add(done.handed, stored)
-        for place, unit in self._backward.take(process.spool, done.objects.where(is_call), stored):
-            self._work.count(place, unit)
+        self._count(self._backward.take(process.spool, done.objects.where(is_call), stored))
 
     def forget(self, spool: str) -> None:
         """Forget the objects of a process that ended."""
         self._flows.forget(spool)
-        self._backward.forget(spool)
+        self._count(self._backward.forget(spool))
 
     def tallies(self) -> dict[int, Tally]:
         """Return all sums that have changed, by number; they replace those returned before."""
+        self._count(self._backward.settle())
         return {**self._flows.tallies(), **self._work.take()}
+
+    def _count(self, found: Iterable[Found]) -> None:
+        for place, unit, count in found:
+            self._work.count(place, unit, count)
 
     def state(self) -> dict[str, Any]:
         """Return what it takes to go on, all tallies having been taken."""

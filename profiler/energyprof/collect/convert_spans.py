@@ -72,10 +72,14 @@ class Handled:
     """Open there at that instant; -1: none."""
     code: Ints
     """Of the event."""
+    open_ns: Ints
+    """How long that stage has been open by then; 0: none is."""
 
     def where(self, rows: Flags) -> Handled:
         """Return these rows only."""
-        return self if rows.all() else Handled(self.lane[rows], self.stage[rows], self.code[rows])
+        if rows.all():
+            return self
+        return Handled(self.lane[rows], self.stage[rows], self.code[rows], self.open_ns[rows])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,6 +180,7 @@ def convert_events(
     came = events.row >= 0
     created = np.flatnonzero((events.code >= SPAWN) & (events.code < WORK))
     objects = np.flatnonzero(events.code >= GIVE)
+    open_ns = np.where(around[objects] >= 0, events.t_ns[objects] - events.t_ns[around[objects]], 0)
     spawns = Spawns(lane[created], stage[created], events.code[created] - SPAWN, events.t_ns[created])
     given = np.flatnonzero((events.code >= WORK) & (events.code < GIVE))
     handed = Handed(lane[given], stage[given], events.code[given] - WORK)
@@ -188,7 +193,7 @@ def convert_events(
         row=events.row[came],
         after=after[came].astype(np.int32),
         spawns=spawns,
-        objects=Handled(lane[objects], stage[objects], events.code[objects]),
+        objects=Handled(lane[objects], stage[objects], events.code[objects], open_ns),
         handed=handed,
         stray=stray,
         clipped=clipped,

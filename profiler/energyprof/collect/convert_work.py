@@ -40,9 +40,9 @@ class WorkCount:
             if unit < len(WORK_UNITS):
                 self._count(stored(lane), stage, unit, count)
 
-    def count(self, place: tuple[int, int], unit: WorkUnit) -> None:
-        """Count one more of a unit for the stage at a place, a lane as stored and a lane-relative stage."""
-        self._count(*place, WORK_UNITS.index(unit), 1)
+    def count(self, place: tuple[int, int], unit: WorkUnit, count: int) -> None:
+        """Count more of a unit for the stage at a place, a lane as stored and a lane-relative stage; or less."""
+        self._count(*place, WORK_UNITS.index(unit), count)
 
     def _count(self, lane: int, stage: int, unit: int, count: int) -> None:
         key = lane, stage, unit
@@ -54,6 +54,6 @@ class WorkCount:
         if not self._is_changed:
             return {}
         self._is_changed = False
-        rows = [(*key, count) for key, count in self._rows.items()]
+        rows = [(*key, count) for key, count in self._rows.items() if count]
         columns = np.array(rows, np.int64).reshape(-1, WIDTH[WORK]).T
         return {self._number: Tally(WORK, 0, 0, tuple(np.ascontiguousarray(column) for column in columns))}

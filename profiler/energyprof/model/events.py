@@ -11,8 +11,9 @@
 * `GIVE + k`: the stage open at this instant hands out an object, known by the number `k` from here on; `SIZE + n` right
   after it: of `n` bytes. `TAKE + k`: it receives that object. `PASS + k`: the object goes by another number from here
   on, as the stage open hands it out again. Their time counts for nothing, their place among the lane's events does;
-* `CALL + k`: the stage open at this instant is a call `k` of a model of which autograd has recorded something;
-  `BACK + k`: a backward pass comes to that call;
+* `CALL + k`: the stage open at this instant is a call `k` of a model, about to end, of which autograd has recorded
+  something; `SAMPLES + n` right after it: for `n` samples. `BACK + k`: a backward pass comes to that call; `BACK`
+  alone: one begins. `BATCH`: the stage open, a loader, gives a batch;
 * `END_ANY`: the innermost open stage of the running lane ends (an instrument that does not know which one).
 """
 
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
         "backward_calls",
         "dropped_results",
         "calls_on_same_tensors",
+        "trained_samples",
+        "unlearnt_calls",
+        "unlearnt_rows",
+        "unlearnt_ns",
     ]
 
 RESUME: Final = 1 << 32
@@ -44,11 +49,16 @@ WORK_UNITS: Final = (
     "backward_calls",
     "dropped_results",
     "calls_on_same_tensors",
+    "trained_samples",
+    "unlearnt_calls",
+    "unlearnt_rows",
+    "unlearnt_ns",
 )
 """What a stage works off, counted by whoever hands it over: parts of a batch, positions of sequences. Of a model's
 calls: with layers that behave differently in training; that autograd has recorded; that a backward pass came to. Of a
 stage's calls: whose result the line that called it drops. Of a model's again: on tensors that it has had before, with
-the same outcome."""
+the same outcome. Last come what the converter finds of a model's recorded calls: samples of those that a backward pass
+came to; and of calls between the steps of a training that none came to, how many, in how many rows, and their time."""
 WORK_LIMIT: Final = 1 << 32
 GIVE: Final = 1 << 43
 TAKE: Final = 1 << 44
@@ -57,6 +67,9 @@ SIZE: Final = 1 << 46
 SIZE_LIMIT: Final = 1 << 46
 CALL: Final = 1 << 47
 BACK: Final = 1 << 48
+SAMPLES: Final = 1 << 49
+SAMPLES_LIMIT: Final = 1 << 48
+BATCH: Final = 1 << 50
 END_ANY: Final = -(1 << 39)
 STAGE_LIMIT: Final = 1 << 31
 OTHER_STAGE: Final = "<other>"

@@ -54,6 +54,7 @@ class _Layers:
         self._parent: dict[str, str | None] = {}
         self._operations: dict[StageId, int | None] = {}
         self._samples, self._tokens = Handed(stages, "samples"), Handed(stages, "tokens")
+        self._trained_on = Handed(stages, "trained_samples")
         self._phase: dict[StageId, LayerPhase] = {}
         for row in stages:  # parents stand first
             phase = self._phase[row.stage] = self._phase_of(row)
@@ -170,6 +171,9 @@ class _Layers:
         if phase in {"forward", *GENERATED, "total"} and "backward" not in {row.kind for row in counted}:
             return self._samples.to(counted), self._tokens.to(counted)
         trained = [row for row in self._parts[name].get("forward", []) if not self._is_evaluated(row)]
+        trained_on = self._trained_on.to([row for row in trained if self._trained_on.to([row])])
+        if trained_on is not None:  # where nobody goes backward there are others
+            return trained_on, None
         samples, calls = self._samples.to(trained), sum(row.calls for row in trained)
         if samples is None or not calls:
             return None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from energyprof.model.ids import StageId
 from energyprof.model.report import StageRow
 from energyprof.model.trials import NUMBER
 from energyprof.model.work_rows import BoundedJ, StepRow
+
+if TYPE_CHECKING:
+    from energyprof.model.events import WorkUnit
 
 EVALUATED = frozenset({"evaluation", "generation"})
 
@@ -105,13 +109,14 @@ def _epochs(stages: Sequence[StageRow]) -> int | None:
 def _samples(stages: Sequence[StageRow], step: int, *, is_training: bool) -> int | None:
     """Return the samples of the model called for the most of them in the loop, outside evaluation and generation.
 
-    A training's loop is the nearest stage around its step in which a model is called, too.
+    A training's loop is the nearest stage around its step in which a model is called, too. Where it is known to which
+    calls of a model there a backward pass came, those alone are trained on.
     """
     around = stages[step].parent
     parents = {row.stage: row.parent for row in stages}
     while True:
         inside = _below(stages, around) if is_training else frozenset({stages[step].stage})
-        found = _most(stages, inside)
+        found = (_most(stages, inside, "trained_samples") if is_training else None) or _most(stages, inside, "samples")
         if found is not None or around is None or not is_training:
             return found
         around = parents[around]
@@ -125,15 +130,15 @@ def _below(stages: Sequence[StageRow], around: StageId | None) -> frozenset[Stag
     return frozenset(stage for stage in below if stage is not None and stage != around)
 
 
-def _most(stages: Sequence[StageRow], among: frozenset[StageId]) -> int | None:
+def _most(stages: Sequence[StageRow], among: frozenset[StageId], unit: WorkUnit) -> int | None:
     left_out: set[str] = set()
     inside: set[str] = set()
     by_model: dict[str, int] = {}
     for row in stages:  # parents stand first
         if row.kind in EVALUATED or row.parent in left_out:
             left_out.add(row.stage)
-        elif "samples" in row.facts and row.parent not in inside and row.stage in among:
-            by_model[row.name] = by_model.get(row.name, 0) + int(row.facts["samples"])
-        if "samples" in row.facts or row.parent in inside:
+        elif unit in row.facts and row.parent not in inside and row.stage in among:
+            by_model[row.name] = by_model.get(row.name, 0) + int(row.facts[unit])
+        if unit in row.facts or row.parent in inside:
             inside.add(row.stage)
     return max(by_model.values(), default=None)

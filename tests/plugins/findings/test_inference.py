@@ -63,6 +63,22 @@ FORGOTTEN = """
             net(x)
 """
 """Neither `eval()` nor `no_grad()`: the commonest way to have the fault."""
+TRAINED_AND_VALIDATED_IN_TURNS = """
+optimizer = torch.optim.SGD(net.parameters(), lr=0.001)
+for _ in range(10):
+    for _ in range(5):
+        optimizer.zero_grad()
+        net(x).sum().backward()
+        optimizer.step()
+    for _ in range(20):
+        net(x)
+    net.eval()
+    with torch.no_grad():
+        for _ in range(20):
+            net(x)
+    net.train()
+"""
+"""A validation that forgets both modes and one that has them, in turns between the steps of one loop."""
 WITH_BOTH = """
     net.eval()
     with energyprof.stage("validate"), torch.no_grad():
@@ -132,6 +148,27 @@ def test_validation_that_forgets_both_modes_is_found_beside_training(profiled: A
         assert found(mended, rule) == []
     validation = next(row for row in faulty["stages"] if row["stage"] == "validate/Net")
     assert found(faulty, "gradients_in_inference")[0]["now_j"] == pytest.approx(validation["total_sum"]["energy_j"])
+
+
+def test_validation_without_a_stage_is_found_between_steps_and_what_its_modes_save_comes_true(
+    profiled: Any, found: Any
+) -> None:
+    report = profiled(MODEL + TRAINED_AND_VALIDATED_IN_TURNS, "--max-overhead", "off", torch=True)
+
+    (modes,), (gradients,) = (found(report, f"{what}_in_inference") for what in ("train_mode", "gradients"))
+    rows = {row["stage"]: row for row in report["stages"]}
+    part = rows["Net"]["facts"]["unlearnt_ns"] / 1e9 / rows["Net"]["wall_s"]
+    assert "200 of 250 calls of Net, in 10 rows between the steps of its training, " in modes["evidence"]
+    assert modes["offenders"] == gradients["offenders"] == ["Net"]
+    assert modes["now_j"] == pytest.approx(gradients["now_j"])
+    assert gradients["now_j"] == pytest.approx(part * rows["Net"]["total_sum"]["energy_j"])
+    assert report["steps"]["samples"] == 50 * 256
+    mended_s = rows["evaluation/Net"]["wall_s"]
+    saved = 1 - mended_s / (part * rows["Net"]["wall_s"])
+    least_j = max(modes["saving_j"][0], gradients["saving_j"][0])
+    margin = 0.2
+    most_j = modes["saving_j"][1] + gradients["saving_j"][1]
+    assert least_j / modes["now_j"] - margin < saved < most_j / modes["now_j"] + margin
 
 
 def test_calls_that_serve_training_are_no_inference(profiled: Any, found: Any) -> None:

@@ -17,6 +17,7 @@ from energyprof_plugins.findings.float32_products import Float32Products
 from energyprof_plugins.findings.gradients_in_inference import GradientsInInference
 from energyprof_plugins.findings.repeated_preparation import RepeatedPreparation
 from energyprof_plugins.findings.same_inputs import SameInputs
+from energyprof_plugins.findings.train_mode_in_inference import TrainModeInInference
 from energyprof_plugins.findings.unused_outputs import UnusedOutputs
 from energyprof_plugins.findings.waiting_for_loader import WaitingForLoader
 
@@ -85,6 +86,63 @@ def test_models_with_gradients_in_some_calls_only_may_save_nothing(sample: Any, 
 
     assert finding.evidence.startswith("2 of 10 calls of Net ")
     assert finding.saving_j == (0.0, pytest.approx(0.4 * 0.4 * 10))
+
+
+FORGOTTEN = {"unlearnt_calls": 20, "unlearnt_rows": 2, "unlearnt_ns": 5_000_000_000, "backward_calls": 60}
+"""Of a validation between steps, that took 5 s of the 20 of all 80 calls."""
+
+
+@pytest.fixture
+def with_validation(sample: Any, report_of: Any) -> Any:
+    """Return what makes a finished run of a training that validates between its steps; facts are the model's."""
+
+    def make(**facts: str | int) -> FinishedRun:
+        dropout = sample.Part("Net.0", (4.0,), kind="module", calls=80)
+        net = sample.Part("Net", (16.0,), (dropout,), kind="module", calls=80)
+        parts = [net, sample.Part("backward", (30.0,), kind="backward", calls=60)]
+        told = {"Net": {"gradient_calls": 80, **FORGOTTEN, **facts}, "Net.0": {"module_class": "Dropout"}}
+        report = report_of(parts, {**told, "Net/Net.0": told["Net.0"]})
+        rows = tuple(replace(row, wall_s=20.0) if row.stage == "Net" else row for row in report.stages)
+        return FinishedRun(replace(report, stages=rows))
+
+    return make
+
+
+def test_validation_between_steps_is_found_with_its_part_of_the_energy(with_validation: Any) -> None:
+    (finding,) = GradientsInInference().find(with_validation())
+
+    assert finding.offenders == ("Net",)
+    assert finding.evidence == (
+        "20 of 80 calls of Net, in 2 rows between the steps of its training, ran with gradients enabled, and autograd "
+        "recorded them; a backward pass came to 60 others and to none of these"
+    )
+    assert finding.now_j == pytest.approx(5.0)
+    assert finding.saving_j == (pytest.approx(80 * 1e-6 * 20 / 20 / 4), pytest.approx(2.0))
+
+
+def test_what_is_divided_by_time_is_no_measurement(with_validation: Any) -> None:
+    run = with_validation()
+    rows = tuple(replace(row, total_sum=replace(row.total_sum, provenance="measured")) for row in run.report.stages)
+
+    (finding,) = GradientsInInference().find(FinishedRun(replace(run.report, stages=rows)))
+
+    assert finding.provenance == "inferred"
+
+
+@pytest.mark.parametrize(
+    ("training_calls", "in_training_mode"), [(80, 20), (70, 10), (60, 0)], ids=["all", "half", "none of them"]
+)
+def test_only_so_many_validations_are_in_training_mode_as_must_be(
+    with_validation: Any, training_calls: int, in_training_mode: int
+) -> None:
+    run = with_validation(training_calls=training_calls, training_layers="Dropout")
+
+    found = list(TrainModeInInference().find(run))
+
+    part = in_training_mode / 80
+    assert [one.evidence.partition(" of ")[0] for one in found] == [str(in_training_mode)] * bool(in_training_mode)
+    assert [one.now_j for one in found] == [pytest.approx(20 * part)] * bool(in_training_mode)
+    assert [one.saving_j for one in found] == [pytest.approx((0.3 * 4 * part, 4 * part))] * bool(in_training_mode)
 
 
 def test_results_of_one_call_that_share_their_work_may_save_nothing(sample: Any) -> None:

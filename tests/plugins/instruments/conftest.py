@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from energyprof.model.events import BACK, CALL, WORK, WORK_LIMIT, WORK_UNITS
+from energyprof.model.events import BACK, CALL, SAMPLES, WORK, WORK_LIMIT, WORK_UNITS
 from energyprof_plugins.instruments.torch_loader import TorchLoader
 from energyprof_plugins.instruments.torch_modules import TorchModules
 from energyprof_plugins.instruments.torch_optimizer import TorchOptimizer
@@ -32,6 +32,8 @@ class Events:
         def take(event: tuple[int, int]) -> None:
             if event[0] < WORK:
                 mine.append(event[0])
+                return
+            if event[0] == BACK or event[0] >= SAMPLES:
                 return
             if event[0] >= CALL:
                 unit = "gradient_calls" if event[0] < BACK else "backward_calls"

@@ -296,7 +296,7 @@ def test_a_real_program_records_its_layers(recording: object) -> None:
     assert (program.returncode, program.stderr, program.log) == (0, "", "")
     assert program.spool.told() == [
         *("+infer", "+Sequential", "1 samples", "+Sequential.0", "-Sequential.0", "+Sequential.1", "-Sequential.1"),
-        *("gives", "records gradients", "-Sequential", "-infer"),
+        *("gives", "records gradients", "1 samples", "-Sequential", "-infer"),
     ]
     assert program.spool.named("Sequential.0")["module"] is True
 
