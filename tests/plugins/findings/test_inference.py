@@ -189,7 +189,7 @@ def test_gradients_are_told_of_the_stage_that_has_them(profiled: Any, found: Any
 def test_training_mode_without_training_is_found_and_its_saving_comes_true(
     profiled: Any, profiled_once: Any, found: Any, saved_in_turns: Any
 ) -> None:
-    faulty = profiled(MODEL + IN_TRAINING_MODE, torch=True)
+    faulty = profiled(MODEL + IN_TRAINING_MODE, "--max-overhead", "off", torch=True)
     mended = profiled_once(MODEL + WITHOUT)
 
     (finding,) = found(faulty, "train_mode_in_inference")
