@@ -155,6 +155,8 @@ class Passes:
             stretch.told = list(_told(stretch))
             for place, kind, calls, took_ns in stretch.told:
                 self._add(stretch, place, kind, (1, calls, took_ns))
+            if stretch.is_over and all(call.is_learnt for call in stretch.calls):
+                stretch.calls = []  # nothing of it changes any more, and each of them holds on to it
         self._changed.clear()
         units: tuple[WorkUnit, ...] = ("unlearnt_rows", "unlearnt_calls", "unlearnt_ns")
         for place, of in self._places.items():
