@@ -17,7 +17,7 @@ from energyprof_plugins.exporters.console.finding_lines import best_lines
 from energyprof_plugins.exporters.console.footprint_lines import footprint_lines
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.rank_table import rank_lines
-from energyprof_plugins.exporters.console.stage_table import LETTERS, Entry, Listing, fit_entry, key
+from energyprof_plugins.exporters.console.stage_table import LETTERS, Entry, Listing, fit_entries, key, telling_letters
 from energyprof_plugins.exporters.console.verdict import ranking_line, run_line, trust_lines, verdict
 from energyprof_plugins.exporters.console.work_parts import work_parts
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent
@@ -92,7 +92,10 @@ def _stages(report: Report, rows: int) -> str:
     spent_uj, largest_uj = ledger(report).spent_uj, listing.largest_uj()
     unit, unit_j = column_unit(largest_uj / 1e6)
     heads = [f"<th scope=col>{head}</th>" for head in (f"itself, {unit}", "95 %", "share")]
-    lines = [_row(entry, unit_j, spent_uj, largest_uj) for entry in listing.shown]
+    letters = telling_letters([entry.path for entry in listing.shown])
+    names = fit_entries(listing.shown, NAME_WIDTH, GLYPHS, letters)
+    rows_shown = zip(listing.shown, names, strict=True)
+    lines = [_row(entry, shown, unit_j, spent_uj, largest_uj) for entry, shown in rows_shown]
     if listing.rest:
         rest_uj = sum(entry.energy_uj for entry in listing.rest)
         cells = _cells([figure(rest_uj / 1e6, None, None, unit_j)[0], "", _share(rest_uj, spent_uj), "", ""])
@@ -107,8 +110,7 @@ def _stages(report: Report, rows: int) -> str:
     )
 
 
-def _row(entry: Entry, unit_j: float, spent_uj: int, largest_uj: int) -> str:
-    shown = fit_entry(entry, NAME_WIDTH, GLYPHS)
+def _row(entry: Entry, shown: str, unit_j: float, spent_uj: int, largest_uj: int) -> str:
     whole = GLYPHS.name("/".join((*entry.path, *(["{" + ", ".join(entry.members) + "}"] if entry.members else []))))
     titled = f' title="{words(whole)}"' if shown != whole else ""
     part = max(entry.energy_uj, 0) / largest_uj if largest_uj else 0.0

@@ -159,6 +159,21 @@ def test_a_box_of_the_icicle_too_narrow_for_its_name_is_still_called_by_it(brows
     assert boxes[:4] == [[True, True], [True, True], [True, True], [True, False]]
 
 
+def test_a_narrow_page_shows_joules_beside_names_without_scrolling(browser, tmp_path, sample):
+    browser.width(400)
+    shown(browser, tmp_path, sample.voice_assistant())
+    browser.evaluate("document.querySelector('#t-stages').scrollIntoView()")
+
+    name, how, figure = browser.evaluate(
+        "[...document.querySelector('#t-stages tbody tr').cells].slice(0, 3).map(cell => {"
+        " const place = cell.getBoundingClientRect(); return [place.left, place.top, place.right, place.bottom]; })"
+    )
+
+    assert figure[2] <= 400
+    assert how[0] == name[0]
+    assert how[1] == name[3]
+
+
 def test_printed_notes_stand_beside_each_other(browser, tmp_path, sample):
     browser.width(688)
     browser.medium("print")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Final
 
 from energyprof.model.report import LAYER_PHASES, LayerRow, Report, SumRow
@@ -10,7 +11,7 @@ from energyprof_plugins.exporters.figures import column_unit, grouped, seconds, 
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, rate
 from energyprof_plugins.exporters.html_page.section import Section
 from energyprof_plugins.exporters.html_page.stage_rows import MOST_ROWS, is_layer
-from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table, stacked
+from energyprof_plugins.exporters.html_page.tables import HOW, INTERVAL, NAMELESS, Column, Row, Table, stacked
 
 NOT_TOLD: Final = "not separable"
 MOST_FOLDED: Final = 6
@@ -33,11 +34,11 @@ def layer_section(report: Report) -> Section:
     shown = [row for row in whole if row.layer in kept]
     phases = [phase for phase in LAYER_PHASES[:-1] if any(phase in by_layer[row.layer] for row in shown)]
     unit, unit_j = column_unit(max((row.total_sum.high_j or 0.0) for row in shown) or 1.0)
-    each, each_j = column_unit(max((row.per_call_j or 0.0) for row in shown) or 1.0)
-    sample, sample_j = column_unit(max((row.per_sample_j or 0.0) for row in shown) or 1.0)
+    each, each_j = column_unit(_middle(row.per_call_j for row in shown))
+    sample, sample_j = column_unit(_middle(row.per_sample_j for row in shown))
     with_samples = any(row.per_sample_j is not None for row in shown)
     columns = [
-        Column("Layer", "t"), Column("how it is known", "t"), Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
+        Column("Layer", "t"), HOW, Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
         Column(f"in all, {unit}", "n", INTERVAL),
         *(Column(f"{phase}, {unit}", "n", INTERVAL) for phase in phases),
         Column("calls", "n"), Column(f"{each} / call", "n", f"{sample} / sample" if with_samples else ""),
@@ -63,6 +64,11 @@ def layer_section(report: Report) -> Section:
     if len(shown) < len(whole):
         lead += f" {len(whole) - len(shown)} cheaper layers are left out; --format json has all."
     return Table("layers", "Layers", columns, rows).section(lead)
+
+
+def _middle(energies_j: Iterable[float | None]) -> float:
+    """Return the middle one of those that are known and not nothing, whose unit suits most."""
+    return median([energy_j for energy_j in energies_j if energy_j] or [1.0])
 
 
 def _stages_of(report: Report) -> dict[str, list[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import Final
 
 from energyprof.model.ids import StageId
@@ -12,7 +13,7 @@ from energyprof_plugins.exporters.account import Known, counted_domains, is_stag
 from energyprof_plugins.exporters.figures import column_unit, grouped, joules, seconds
 from energyprof_plugins.exporters.html_page.markup import DEEPEST_PATH, badge, figure, name, path, rate, words
 from energyprof_plugins.exporters.html_page.section import Section
-from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table, stacked
+from energyprof_plugins.exporters.html_page.tables import HOW, INTERVAL, NAMELESS, Column, Row, Table, stacked
 
 MOST_ROWS: Final = 2000
 LAYER: Final = "module_class"
@@ -64,10 +65,11 @@ class StageTable:
             return Section("stages", "Stages", "")
         largest = max(max(abs(self.total[place].high_uj), self.stages_uj) for place in shown) / 1e6
         unit, unit_j = column_unit(largest or 1.0)
-        each, each_j = column_unit(max((_per_call(self, place) for place in shown), default=0.0) or 1.0)
+        # As in the terminal: one call of one stage is a million calls of another.
+        each, each_j = column_unit(median([call for place in shown if (call := _per_call(self, place))] or [1.0]))
         with_embodied = any(report.stages[place].embodied_j is not None for place in shown)
         columns = [
-            Column("Stage", "t"), Column("how it is known", "t"), Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
+            Column("Stage", "t"), HOW, Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
             Column(f"in all, {unit}", "n", INTERVAL),
             *([Column(f"embodied, {unit}", "n", INTERVAL)] if with_embodied else []),
             Column("calls", "n"), Column(f"{each} / call", "n"), Column("wall", "n", "on CPU"),

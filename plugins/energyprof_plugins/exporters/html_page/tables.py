@@ -52,6 +52,8 @@ class Column:
     """What the second line of its cells is."""
 
 
+HOW: Final = Column("how it is known", "t")
+"""Where it is the second column, a narrow page has it below the name, so that figures are in sight."""
 NAMELESS: Final = Column()
 """Where whiskers are drawn."""
 INTERVAL: Final = "95\u00a0%"
@@ -82,15 +84,18 @@ class Table:
         """Return the table with its filter above it."""
         heads = "".join(map(_head, self.columns))
         body = "".join(_marked(row, self.columns) for row in self.rows)
+        is_stacked = self.columns[1] == HOW
         pictured = self.columns.index(NAMELESS) - 1
         content = (
             f'<div class=bar hidden><label>Filter <input type=search data-for="t-{self.id}" '
             'placeholder="all words must match"></label><output></output></div>'
             f'<div class="scroll t" tabindex=0 role=region aria-label="Table of {self.title.lower()}">'
-            f'<table id="t-{self.id}" data-w={pictured}>'
+            f'<table id="t-{self.id}" data-w={pictured}{" class=how" if is_stacked else ""}>'
             f"<caption>{self.title}</caption><thead><tr>{heads}</thead><tbody>{body}</tbody></table></div>{below}"
         )
-        style = f"#t-{self.id}{{--c:{_widths(self.columns, self.rows)}}}\n"
+        tracks = _widths(self.columns, self.rows)
+        narrow = f";--n:{' '.join((tracks[0], *tracks[2:]))}" if is_stacked else ""
+        style = f"#t-{self.id}{{--c:{' '.join(tracks)}{narrow}}}\n"
         return Section(self.id, self.title, content, lead, style)
 
 
@@ -116,7 +121,7 @@ def _marked(row: Row, columns: Sequence[Column]) -> str:
     return f"{row.opening}<th scope=row{title}>{row.name}{''.join(cells)}"
 
 
-def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> str:
+def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> list[str]:
     """Return the tracks of a row's grid: as wide as the widest cell, in digits."""
     tracks = []
     for place, column in enumerate(columns):
@@ -129,7 +134,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Row]) -> str:
             widest = max((_widest_line(row.cells[place - 1]) for row in rows), default=0.0)
             widest = min(widest, WIDEST_TEXT) + BADGE if column.kind == "t" else widest
             tracks.append(_track(_wide_enough(column, widest)))
-    return " ".join(tracks)
+    return tracks
 
 
 def _track(characters: float) -> str:

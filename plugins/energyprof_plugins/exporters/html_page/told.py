@@ -17,7 +17,7 @@ from energyprof_plugins.exporters.console.work_parts import SEARCH, work_parts
 from energyprof_plugins.exporters.figures import column_unit, grouped, percent
 from energyprof_plugins.exporters.html_page.markup import badge, figure, name, words
 from energyprof_plugins.exporters.html_page.section import Section
-from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table, stacked
+from energyprof_plugins.exporters.html_page.tables import HOW, INTERVAL, NAMELESS, Column, Row, Table, stacked
 
 GLYPHS: Final = Glyphs(unicode=True)
 MOST_FUNCTIONS: Final = 100
@@ -33,7 +33,7 @@ def function_section(report: Report) -> Section:
         return Section("functions", "Functions", "")
     unit, unit_j = column_unit(max((row.total_j or 0.0) for row in found) or 1.0)
     columns = [
-        Column("Function", "t"), Column("how it is known", "t"), Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
+        Column("Function", "t"), HOW, Column(f"itself, {unit}", "n", INTERVAL), NAMELESS,
         Column(f"in all, {unit}", "n", INTERVAL), Column("share", "n"), Column("samples", "n"),
     ]  # fmt: skip
     places: defaultdict[tuple[str, str, int], list[str]] = defaultdict(list)
