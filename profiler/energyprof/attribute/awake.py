@@ -100,5 +100,7 @@ def carried(busy: Segments, shares: CpuShares) -> tuple[Carried, ...]:
     is_rest = runs - lanes <= AT_REST * RUNNING
     running = np.where(is_rest, 0.0, step / np.maximum(runs, 1))
     asleep = np.where(is_rest & (lanes > 0), step / np.maximum(lanes, 1), 0.0)
-    both = [Measure(at, np.append(0.0, np.cumsum(part))) for part in (running, asleep)]
-    return tuple(Carried.of(rate, *both) for rate in rates)
+    whole = Measure(at, np.append(0.0, np.cumsum(running)))
+    turns = np.append(asleep > 0, False) | np.append(True, asleep > 0)  # elsewhere it stays as it is
+    rest = Measure(at[turns], np.append(0.0, np.cumsum(asleep))[turns])
+    return tuple(Carried.of(rate, whole, rest) for rate in rates)
