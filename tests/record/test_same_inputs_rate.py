@@ -15,7 +15,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def watch(clock: FakeClock) -> SameInputs:
-    return SameInputs(lambda _item, _kind: 0, lambda _code, _facts: None, clock.now_ns)
+    return SameInputs(tell=lambda _code, _facts: None, now_ns=clock.now_ns)
 
 
 def test_stages_called_too_often_are_not_looked_at_until_as_much_time_has_gone_by(

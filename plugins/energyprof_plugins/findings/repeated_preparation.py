@@ -4,8 +4,8 @@ Of preparation in a plain `with stage("prepare"):` nothing is said. Such a block
 nobody can tell from outside that it has read the same file again: what it opens would be told by an audit hook alone,
 which cannot be taken away again and slows every `id()` down, or by functions put in the place of `open` and of what
 reads files in C, which the program would notice; that its time is the same each time is as true of training. The same
-in a function that is a stage is found, by `same_inputs`, where what it is handed is a path or another text, number or
-tensor (`@stage def prepare(path)`).
+in a function that is a stage is found, by `same_inputs`, where what it is handed is a path or another text, number,
+array or tensor (`@stage def prepare(path)`) and what it returns is the same.
 """
 
 from __future__ import annotations

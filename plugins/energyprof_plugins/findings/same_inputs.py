@@ -13,6 +13,9 @@ from energyprof_plugins.findings.inference import below
 from energyprof_plugins.findings.spending import counted, provenance_of, together_j
 
 FACT: Final = "calls_on_same_inputs"
+LIKE_FACT: Final = "calls_on_like_inputs"
+"""As far as was looked at inputs and results: large arrays by samples, results of other kinds not at all."""
+DIFFER_FACT: Final = "results_on_same_inputs_differ"
 TENSORS_FACT: Final = "calls_on_same_tensors"
 LEAST_SHARE: Final = 0.01
 """Of all stage energy, below which it is not worth a word."""
@@ -21,44 +24,63 @@ LEAST_AGAIN: Final = 0.1
 
 
 class SameInputs:
-    """Find functions called with the same texts, numbers and tensors more than once, and models on the same tensors."""
+    """Find functions called again on texts, numbers and arrays of the same content, and models on the same tensors.
+
+    Arrays are compared as a whole where that takes little of the time, large ones by samples.
+    """
 
     name = "same_inputs"
-    summary = "functions and models called again on inputs that they have had before"
+    summary = (
+        "functions called again on texts, numbers and arrays (large ones: by samples) that they have had before, with "
+        "the same results, and models on the same tensors"
+    )
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a finding for each function and model, but for those that train: the same batch is other work there.
-
-        `FACT` is at least so many calls and less than twice as many; one of them may cost half of the mean.
-        """
+        """Yield a finding for each function and model, but for those that train: the same batch is other work there."""
         yield from _models(run)
         functions: dict[tuple[str, str | None, int | None], list[StageRow]] = defaultdict(list)
         for row in run.report.stages:
-            if row.kind == "function" and row.facts.get(FACT):
+            if row.kind == "function":
                 functions[row.name, row.file, row.line].append(row)
         for (name, _, _), rows in functions.items():
-            sums, calls, again = (
-                [row.total_sum for row in rows],
-                sum(row.calls for row in rows),
-                int(rows[0].facts[FACT]),
-            )
-            now_j = together_j(sums)
-            if sum(one.share or 0.0 for one in sums) < LEAST_SHARE or again >= calls:
-                continue
-            if any(row.kind in {"backward", "optimizer"} for row in below(run.report, rows)):
-                continue
-            most = min(2 * again - 1, calls - 1)
-            yield Finding(
-                rule=self.name,
-                offenders=tuple(row.stage for row in rows),
-                fault="called again on the same inputs",
-                evidence=f"at least {again} of {counted(calls, 'call')} of {name} had inputs that it had had before: "
-                "equal texts and numbers, unchanged tensors",
-                remedy="keep its results (functools.cache, or a dict), if they depend on nothing but its inputs",
-                now_j=now_j,
-                provenance=provenance_of(sums),
-                saving_j=None if now_j is None else (0.5 * again / calls * now_j, most / calls * now_j),
-            )
+            finding = _function(run, name, rows)
+            if finding is not None:
+                yield finding
+
+
+def _function(run: FinishedRun, name: str, rows: list[StageRow]) -> Finding | None:
+    """Return a finding for a function: at least half of what calls seen to be the same take is saved."""
+    calls, same, like = (
+        sum(counts)
+        for counts in zip(*((row.calls, _count(row, FACT), _count(row, LIKE_FACT)) for row in rows), strict=True)
+    )
+    again = same + like
+    sums = [row.total_sum for row in rows]
+    if not again or sum(one.share or 0.0 for one in sums) < LEAST_SHARE or again >= calls:
+        return None
+    if any(row.facts.get(DIFFER_FACT) for row in rows):
+        return None
+    if any(row.kind in {"backward", "optimizer"} for row in below(run.report, rows)):
+        return None
+    now_j = together_j(sums)
+    spent_j = max(now_j or 0.0, 0.0)
+    partly = f"; of {like} of them only samples of large arrays, or no results, were compared" if like else ""
+    return Finding(
+        rule=SameInputs.name,
+        offenders=tuple(row.stage for row in rows),
+        fault="called again on the same inputs",
+        evidence=f"{again} of {counted(calls, 'call')} of {name} had inputs that it had had before (equal texts, "
+        "numbers and arrays, unchanged tensors)" + (", and gave the same results" if same else "") + partly,
+        remedy="keep its results (functools.cache, or a dict by the number of the sample), if they depend on nothing "
+        "but its inputs",
+        now_j=now_j,
+        provenance=provenance_of(sums),
+        saving_j=None if now_j is None else (0.5 * same / calls * spent_j, min(1.5 * again / calls, 1.0) * spent_j),
+    )
+
+
+def _count(row: StageRow, fact: str) -> int:
+    return int(row.facts.get(fact, 0))
 
 
 def _models(run: FinishedRun) -> Iterator[Finding]:

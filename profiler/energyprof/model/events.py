@@ -31,6 +31,8 @@ if TYPE_CHECKING:
         "backward_calls",
         "dropped_results",
         "calls_on_same_tensors",
+        "calls_on_same_inputs",
+        "calls_on_like_inputs",
         "trained_samples",
         "unlearnt_calls",
         "unlearnt_rows",
@@ -49,6 +51,8 @@ WORK_UNITS: Final = (
     "backward_calls",
     "dropped_results",
     "calls_on_same_tensors",
+    "calls_on_same_inputs",
+    "calls_on_like_inputs",
     "trained_samples",
     "unlearnt_calls",
     "unlearnt_rows",
@@ -57,7 +61,8 @@ WORK_UNITS: Final = (
 """What a stage works off, counted by whoever hands it over: parts of a batch, positions of sequences. Of a model's
 calls: with layers that behave differently in training; that autograd has recorded; that a backward pass came to. Of a
 stage's calls: whose result the line that called it drops. Of a model's again: on tensors that it has had before, with
-the same outcome. Last come what the converter finds of a model's recorded calls: samples of those that a backward pass
+the same outcome. Of a function's: on inputs that it has had before, with the same result; the same, as far as it was
+looked at. Last come what the converter finds of a model's recorded calls: samples of those that a backward pass
 came to; and of calls between the steps of a training that none came to, how many, in how many rows, and their time."""
 WORK_LIMIT: Final = 1 << 32
 GIVE: Final = 1 << 43

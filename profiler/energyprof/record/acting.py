@@ -49,15 +49,18 @@ _IN_PLACE = 13
 _VARARGS, _VARKEYWORDS = 4, 8
 
 
-def acts(function: object) -> bool:
-    """Return whether a function is called for what it does, or nobody can tell."""
+def acts(function: object, allowed: frozenset[str] = frozenset(), seen: set[CodeType] | None = None) -> bool:
+    """Return whether a function is called for what it does, or nobody can tell.
+
+    `allowed`: names that tell nothing here; `seen`: is filled with the code that was looked at.
+    """
     try:
-        return _acts(function, set(), 0)
+        return _acts(function, set() if seen is None else seen, 0, ACTING - allowed)
     except (AttributeError, IndexError, ValueError):  # an interpreter with other instructions
         return True
 
 
-def _acts(function: object, known: set[CodeType], depth: int) -> bool:
+def _acts(function: object, known: set[CodeType], depth: int, names: frozenset[str]) -> bool:
     function = getattr(function, "__wrapped__", function)
     if type(function) is not FunctionType:
         return True
@@ -66,7 +69,7 @@ def _acts(function: object, known: set[CodeType], depth: int) -> bool:
         return False
     known.add(code)
     instructions = read(code)
-    if depth > DEEPEST or len(known) > MOST or not instructions or _names_act(code):
+    if depth > DEEPEST or len(known) > MOST or not instructions or _names_act(code, names):
         return True
     handed = set(_handed(code))
     for index, one in enumerate(instructions):
@@ -79,18 +82,18 @@ def _acts(function: object, known: set[CodeType], depth: int) -> bool:
             called = _called(function, instructions[at]) if at >= 0 else None
             is_statement = index + 1 < len(instructions) and instructions[index + 1].opname == "POP_TOP"
             if called is not None:
-                if _acts(called, known, depth + 1):
+                if _acts(called, known, depth + 1, names):
                     return True
             elif is_statement and not _is_own(instructions, index, at, handed):
                 return True
     return False
 
 
-def _names_act(code: CodeType) -> bool:
+def _names_act(code: CodeType, acting: frozenset[str]) -> bool:
     names = {*code.co_names, *code.co_freevars}
     words = {word for each in code.co_consts if isinstance(each, tuple) for word in each if isinstance(word, str)}
     changes = any(name.endswith("_") and not name.endswith("__") for name in names)  # `add_`, as torch has it
-    return changes or bool(names & ACTING) or bool(words & {"out", "inplace"})
+    return changes or bool(names & acting) or bool(words & {"out", "inplace"})
 
 
 def _handed(code: CodeType) -> Sequence[str]:

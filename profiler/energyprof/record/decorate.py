@@ -133,15 +133,18 @@ def _factory(parameters: str, arguments: str, received: str, keeps: bool = False
 def _ep_factory(_ep_function, _ep_begin, _ep_end, _ep_keep=None):
     def wrapper({parameters}):{keep}
         _ep_ext = _ep_local.ext if _ep_active else None
+        _ep_asked = None
         if _ep_ext is not None:
             _ep_ext((_ep_begin, _ep_now_ns()))
         try:
             if _ep_takes is not None:
-                _ep_takes(({received}))
+                _ep_asked = _ep_takes(({received}))
             _ep_result = _ep_function({arguments})
             if _ep_gives is not None:
                 _ep_gives(_ep_result)
                 _ep_returned(_ep_result, _ep_function, ({received}))
+                if _ep_asked is not None:
+                    _ep_again(_ep_asked, _ep_result, ({received}), _ep_function)
         except BaseException as _ep_error:
             if _ep_ext is not None:
                 _ep_ext((_ep_end, _ep_now_ns()))
@@ -161,8 +164,10 @@ def _ep_factory(_ep_function, _ep_begin, _ep_end, _ep_keep=None):
 def _coroutine(function: Callable[..., Any], stage: Stage) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         with stage:
-            stage.receives(args, kwargs)
-            return stage.output(await function(*args, **kwargs))
+            asked = stage.receives(args, kwargs)
+            result = stage.output(await function(*args, **kwargs))
+            stage.came_back(asked, result, function)
+            return result
 
     return wrapper
 

@@ -95,11 +95,16 @@ class Stage(_Doors, metaclass=_Unbound):
             takes((value,))
         return value
 
-    def receives(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        """Say that this stage, which is open, receives these arguments."""
+    def receives(self, args: tuple[object, ...], kwargs: dict[str, object]) -> Any:
+        """Say that this stage, which is open, receives these arguments; return what `came_back` is to be handed."""
         takes = wrapper_globals["_ep_takes"]
-        if takes is not None:
-            takes((*args, *kwargs.values()))
+        return None if takes is None else takes((*args, *kwargs.values()))
+
+    def came_back(self, asked: Any, result: object, function: object) -> None:
+        """Say that the function that this stage stands for, which is open, returns this."""
+        again = wrapper_globals["_ep_again"]
+        if again is not None and asked is not None:
+            again(asked, result, (), function)
 
     def __call__(self, function: Function) -> Function:
         """Return `function` recorded as this stage each time it is called."""
@@ -133,6 +138,7 @@ wrapper_globals: dict[str, Any] = {
     "_ep_gives": None,
     "_ep_takes": None,
     "_ep_returned": None,
+    "_ep_again": None,
 }
 """Globals of decorated functions' generated wrappers, which do ask: a function cannot be swapped under its callers."""
 
@@ -142,14 +148,15 @@ def set_active(active: bool) -> None:
     doors: Any = _Doors  # mypy knows nothing of the descriptors of slots
     doors.__enter__ = doors._active_enter if active else doors._idle_enter
     doors.__exit__ = doors._active_exit if active else doors._idle_exit
-    gives = takes = returned = None
+    gives = takes = returned = again = None
     if active and lanes.watches_flow:
         from energyprof.record import same_inputs
         from energyprof.record.dropped import DROPPED
         from energyprof.record.flow import WATCH
 
         gives, takes, returned = WATCH.gives, same_inputs.takes, DROPPED.returned
-    wrapper_globals.update(_ep_active=active, _ep_returned=returned, _ep_gives=gives, _ep_takes=takes)
+        again = same_inputs.SAME.returned
+    wrapper_globals.update(_ep_active=active, _ep_returned=returned, _ep_gives=gives, _ep_takes=takes, _ep_again=again)
 
 
 set_active(lanes.is_recording)

@@ -43,7 +43,21 @@ def test_a_function_that_trains_again_on_one_batch_does_other_work_each_time(sam
     (finding,) = SameInputs().find(FinishedRun(report_of([fit, predict], facts)))
 
     assert finding.offenders == ("predict",)
-    assert finding.saving_j == (2.0, 7.0)
+    assert finding.saving_j == (2.0, 6.0)
+
+
+def test_functions_whose_results_differ_on_the_same_inputs_are_not_accused(sample: Any, report_of: Any) -> None:
+    draw, like = (sample.Part(name, (10.0,), kind="function", calls=10) for name in ("draw", "like"))
+    facts = {
+        "draw": {"calls_on_same_inputs": 4, "results_on_same_inputs_differ": 1},
+        "like": {"calls_on_like_inputs": 4},
+    }
+
+    (finding,) = SameInputs().find(FinishedRun(report_of([draw, like], facts)))
+
+    assert finding.offenders == ("like",)
+    assert finding.saving_j == (0.0, 6.0)
+    assert "of 4 of them only samples of large arrays, or no results, were compared" in finding.evidence
 
 
 def test_with_workers_all_of_the_wait_may_be_saved_else_what_the_loop_computes_meanwhile(
