@@ -126,13 +126,13 @@ class SameInputs:
         if result is None or any(result is each for each in arguments):
             return 0
         had = self._had.setdefault(code, {})
-        before = had.get(key, ())
         look = self.looks.of(code, (result,), is_result=True)
         outcome = None if look is None else look[:2]
-        if before == ():
+        if key not in had:
             if len(had) < KEPT:
                 had[key] = outcome
             return 0
+        before = had[key]
         is_known = before is not None and outcome is not None and before[1] == outcome[1]
         if is_known and before != outcome:
             self._others.add(code)
@@ -146,7 +146,7 @@ class SameInputs:
         return _SAME if is_whole and is_known and outcome is not None and outcome[1] else _LIKE
 
     def _is_steady(self, code: int, function: object, is_seen: bool) -> bool:
-        """Return whether a function is called for its result, and that is the same each time, as `is_seen` or by names."""
+        """Return whether a function is called for its result, and gives the same each time: `is_seen`, or by names."""
         known = self._steady.get(code)
         if known is None:
             began_ns = perf_counter_ns()
