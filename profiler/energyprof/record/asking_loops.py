@@ -40,7 +40,14 @@ _IN_PLACE = 13
 
 
 def asking_lines(code: CodeType) -> tuple[int, ...]:
-    """Return the lines of `code` on which it does nothing but ask, each time round a loop."""
+    """Return the lines of `code` on which it does nothing but ask, each time round a loop; none: it is not plain."""
+    try:
+        return _asking_lines(code)
+    except (AttributeError, IndexError, KeyError, ValueError):  # an interpreter with other instructions
+        return ()
+
+
+def _asking_lines(code: CodeType) -> tuple[int, ...]:
     instructions = read(code)
     places = {one.offset: index for index, one in enumerate(instructions)}
     line_at = _lines(code)

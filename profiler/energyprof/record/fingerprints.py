@@ -40,7 +40,7 @@ LOOK_NS = 3_000
 STRIDED = 10
 """So many times as long takes an array that is not in one piece."""
 MOST_SHARE = 0.01
-HEAD_START_NS = 10_000_000
+HEAD_START_NS = 25_000_000
 _CHUNK = 5_120
 """A longer piece of memory `crc32` reads without the interpreter lock, and may wait 5 ms until it has it again."""
 OWNERS = 4_096

@@ -123,6 +123,46 @@ for _ in range(20):
     counter.add("the same name")
 """
 
+ON_ARRAYS = """
+import random
+import numpy as np
+
+@energyprof.stage
+def embed(array):
+    burn(0.02)
+    return 2 * array
+
+@energyprof.stage
+def embed_once(array):
+    burn(0.02)
+    return 2 * array
+
+@energyprof.stage
+def detect(frame):
+    burn(0.01)
+    return float(frame.sum())
+
+@energyprof.stage
+def draw(text):
+    burn(0.01)
+    return random.random()
+
+arrays, frame, kept = [np.full((100, 100), float(number)) for number in range(5)], np.empty((100, 100)), {}
+with energyprof.stage("faulty"):
+    for _ in range(6):
+        for array in arrays:
+            embed(array)
+with energyprof.stage("mended"):
+    for _ in range(6):
+        for number, array in enumerate(arrays):
+            if number not in kept:
+                kept[number] = embed_once(array)
+for number in range(20):
+    frame[:] = number
+    detect(frame)
+    draw("go")
+"""
+
 WAITING = """
 import threading
 arrived = threading.Event()
@@ -243,6 +283,21 @@ def test_a_model_on_the_same_tensors_again_is_found_and_its_saving_comes_true(
     (finding,) = found(report, "same_inputs")
     assert finding["offenders"] == ["faulty/evaluation/Sequential"]  # once something has gone backward
     assert " of 196 calls of Sequential were on unchanged tensors" in finding["evidence"]
+    least_j, most_j = finding["saving_j"]
+    margin = 0.2
+    assert 0 < least_j < most_j <= finding["now_j"]
+    assert least_j / finding["now_j"] - margin < saved_in_turns(report) < most_j / finding["now_j"] + margin
+
+
+def test_the_same_arrays_again_are_found_and_their_saving_comes_true(
+    profiled: Any, found: Any, saved_in_turns: Any
+) -> None:
+    """Beside one whose results are kept, a buffer filled in place, and a function that draws random numbers."""
+    report = profiled(ON_ARRAYS)
+
+    (finding,) = found(report, "same_inputs")
+    assert finding["offenders"] == ["faulty/embed"]
+    assert finding["evidence"].startswith("25 of 30 calls of embed ")
     least_j, most_j = finding["saving_j"]
     margin = 0.2
     assert 0 < least_j < most_j <= finding["now_j"]
