@@ -86,7 +86,14 @@ class Fingerprints:
         look = [True, False]
         try:
             for value in values:
-                self._add(code, value, parts, look, 0 if is_result else 1)
+                kind = type(value)
+                if kind in _ATOMS:
+                    parts += (kind, value, value == -1)  # whose hash is that of -2
+                elif kind is str and len(value) <= LONGEST_TEXT:  # type: ignore[arg-type]  # a text
+                    look[1] = True
+                    parts.append(value)
+                else:
+                    self._add(code, value, parts, look, 0 if is_result else 1)
         except (Unknown, BufferError, TypeError, ValueError, RuntimeError):  # a list that changes meanwhile, say
             return None
         return hash(tuple(parts)), look[0], look[1]
@@ -94,7 +101,7 @@ class Fingerprints:
     def _add(self, code: int, item: Any, parts: list[object], look: list[bool], depth: int) -> None:
         kind = type(item)
         if kind in _ATOMS:
-            parts += (kind, item, item == -1)  # whose hash is that of -2
+            parts += (kind, item, item == -1)
         elif kind in _TEXTS:
             if len(item) > LONGEST_TEXT:
                 raise Unknown

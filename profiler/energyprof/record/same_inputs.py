@@ -123,8 +123,11 @@ class SameInputs:
     def event_of(self, asked: Asked, result: object, arguments: Sequence[object], function: object) -> int:
         """Return the code of the event that counts a call that returns; 0: it is on inputs not had before."""
         code, key, is_whole, is_content = asked
-        if result is None or any(result is each for each in arguments):
+        if result is None:
             return 0
+        for each in arguments:
+            if result is each:
+                return 0
         had = self._had.setdefault(code, {})
         look = self.looks.of(code, (result,), is_result=True)
         outcome = None if look is None else look[:2]
