@@ -4,10 +4,10 @@ Looked at are numbers, texts, bytes, arrays (numpy's, `array`, `bytearray`: what
 and is written in C), lists, tuples and dicts of these, and tensors that a stage has handed out, by their version. No
 code of the program's runs, and nothing is kept alive.
 
-An array is read as a whole where that takes less than a hundredth of the time, divided among the stages that have
-arrays; a larger one is known by its memory, as long as who owns it lives, and by 64 pieces of 64 bytes spread over it,
-head and tail among them. A change of a part p of it is missed with a probability of about (1 - p) ** 64: a frame that
-is filled anew is another input, one in which a few bytes changed may be taken for the same.
+An array is read as a whole where that takes less than a hundredth of the time (and 25 ms), divided among the stages
+that have arrays. A larger one is known by its memory, as long as who owns it lives, and by 64 pieces of 64 bytes spread
+over it, head and tail among them. A change of a part p of it is missed with a probability of about (1 - p) ** 64: a
+frame that is filled anew is another input, one in which a few bytes changed may be taken for the same.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ WHOLE_BYTES = 1 << 25
 """A larger array is never read as a whole: it would stop the program for 15 ms at once."""
 PIECES, PIECE_BYTES = 64, 64
 PIECES_NS = 25_000
-LOOK_NS = 3_000
-"""What looking at a small array, and at the pieces of a large one, takes (EPYC, Python 3.11)."""
+LOOK_NS = 4_000
+"""What looking at the pieces of a large array takes, and at any at all (EPYC, Python 3.11); no look takes 1 us."""
 STRIDED = 10
 """So many times as long takes an array that is not in one piece."""
 MOST_SHARE = 0.01
@@ -139,6 +139,8 @@ class Fingerprints:
 
     def _add_array(self, code: int, array: Any, parts: list[object], is_input: bool) -> bool:
         """Add what an array holds; return whether that is all of it."""
+        if not self._affords(code, LOOK_NS):
+            raise Unknown
         owner = getattr(array, "base", None)
         if type(owner).__name__ in _MAPPED:
             raise Unknown
@@ -152,7 +154,7 @@ class Fingerprints:
                 parts.append("T")
                 return self._add_array(code, array.T, parts, is_input)
             times = 1 if view.c_contiguous else STRIDED
-            cost_ns = LOOK_NS + times * view.nbytes * self._reading_ns()
+            cost_ns = times * view.nbytes * self._reading_ns()
             if view.nbytes <= WHOLE_BYTES and self._affords(code, cost_ns):
                 parts.append(_whole(view))
                 return True

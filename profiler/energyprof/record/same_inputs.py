@@ -13,9 +13,9 @@ Not counted are calls that return nothing, or one of their arguments, and functi
 (`acting`). Where all inputs are mere numbers, which tend to decide how often, the result must be more than a number of
 something. Generators have no result, and blocks no inputs.
 
-A look takes 0.8 us, and 3.4 us for a new text of 10,000 characters (EPYC, Python 3.11; tests/benchmarks/bench_flow.py);
-it is among what recording is said to have cost. Where stages are called so often that looks would take more than a
-hundredth of the time, the process pauses with them.
+A look takes 0.8 us, and 3.4 us for a new text of 10,000 characters (EPYC, Python 3.11; tests/benchmarks/bench_flow.py),
+one at what comes back 1.4 us; they are among what recording is said to have cost. Where stages are called so often that
+looks would take more than a hundredth of the time, the process pauses with them.
 """
 
 from __future__ import annotations
