@@ -191,6 +191,7 @@ def watching_ns() -> int:
 
 def _call_cost_ns(rounds: int = 5, calls: int = 50) -> float:
     noted, costs = SameInputs(tell=lambda _code, _facts: None), []
+    noted._steady[1] = True  # judging would import `dis` as the program ends, and Python forget that Ctrl-C ended it
     for _ in range(rounds):
         begun_ns = perf_counter_ns()
         for _ in range(calls):
