@@ -53,6 +53,8 @@ def comparison_document(comparison: Comparison) -> Document:
     facts: dict[str, Value] = {"schema": comparison.schema, "tested": comparison.tested, "confidence": 0.95}
     for word, run in (("before", comparison.before), ("after", comparison.after)):
         facts |= {f"{word}_command": " ".join(run.command), f"{word}_start": run.start, f"{word}_host": run.host}
+    if comparison.changed:
+        facts["program_changed"] = "; ".join(comparison.changed)
     facts |= _change("measured", comparison.measured)
     for line in comparison.ledger:
         facts |= {f"ledger_{line.line}_before_j": line.before_j, f"ledger_{line.line}_after_j": line.after_j}

@@ -19,7 +19,7 @@ from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import LETTERS, Entry, Listing, uncovered
 from energyprof_plugins.exporters.console.trial_lines import trial_sums
 from energyprof_plugins.exporters.console.trial_order import became, conclusions, ranked, value_text
-from energyprof_plugins.exporters.console.verdict import function_sentence
+from energyprof_plugins.exporters.console.verdict import verdict_sentence
 from energyprof_plugins.exporters.console.work_parts import SEARCH, work_parts
 from energyprof_plugins.exporters.figures import (
     column_unit,
@@ -110,7 +110,8 @@ def _heading(report: Report) -> str:
     covered = covered_text(report)
     said = f"\n\n{plain(covered)}" if covered and whole.energy_j is not None else ""
     line = " \u00b7 ".join(facts)
-    known = f"\n\n{plain(function_sentence(report))}" if function_sentence(report) else ""
+    sentence = verdict_sentence(report)
+    known = f"\n\n{plain(sentence)}" if sentence else ""
     return f"### Energy of {code(program_name(run.command))}\n\n{line}{said}{known}"
 
 

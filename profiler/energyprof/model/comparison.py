@@ -94,4 +94,6 @@ class Comparison:
     """How many changes of stages were tested together: their intervals are wider than each by itself would need."""
     obstacles: tuple[str, ...] = ()
     """Why the changes could not be tested, a line each; none of them has an interval then."""
+    changed: tuple[str, ...] = ()
+    """How the program itself changed; empty: it did not, or nobody knows."""
     schema: str = COMPARISON_SCHEMA

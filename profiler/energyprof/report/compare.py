@@ -27,6 +27,7 @@ from energyprof.model.comparison import (
 from energyprof.model.domain import Provenance
 from energyprof.model.ids import StageId
 from energyprof.model.report import EdgeRow, Report, StageRow
+from energyprof.report.changed_program import changed_program
 from energyprof.report.comparable import is_one_machine, obstacles_to_a_difference
 from energyprof.report.figure import Figure, Figures
 from energyprof.report.spread import TAIL, Assumed, change_reach
@@ -62,6 +63,7 @@ def compare(before: Report, after: Report) -> Comparison:
         edges=_edges(before.edges, after.edges),
         tested=0 if obstacles else tested,
         obstacles=obstacles,
+        changed=changed_program([before], [after]),
     )
 
 

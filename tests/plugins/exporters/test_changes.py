@@ -7,10 +7,12 @@ from pathlib import Path
 from energyprof.interfaces import RenderContext
 from energyprof.model.call_picture import WayRow
 from energyprof.model.report import FunctionEnergyRow, FunctionRow, ViewRow
+from energyprof.model.program import ProgramFacts
 from energyprof.report.compare import compare
 from energyprof.report.function_level import at_function_level
 from energyprof.report.renderer import draw
 from energyprof.report.same_functions import for_both, with_chosen
+from energyprof_plugins.exporters.graph_files import GraphJson
 from energyprof_plugins.exporters.graphviz import Dot, Png, Svg
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -175,3 +177,18 @@ def test_what_was_not_tested_is_not_called_noise(sample):
     assert "within noise:" in source  # the key
     assert "within noise<" not in source
     assert "not tested<" in source
+
+
+def test_a_changed_program_is_said_in_the_caption_and_the_data(sample):
+    before, after = pair(sample)
+    facts = [ProgramFacts((("", digest),), "imports") for digest in ("1", "2")]
+    old, new = (
+        dataclasses.replace(report, run=dataclasses.replace(report.run, program=one))
+        for report, one in zip((before, after), facts, strict=True)
+    )
+
+    said, silent = render(Dot(), old, new), render(Dot(), old, old)
+
+    assert "the program changed (it differs:" in said
+    assert "the program changed" not in silent
+    assert "the program changed (it differs:" in render(GraphJson(), old, new)

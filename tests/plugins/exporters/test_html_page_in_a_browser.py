@@ -92,6 +92,23 @@ def test_hostile_names_run_nothing_and_a_narrow_page_never_scrolls_sideways(brow
     assert browser.complaints == []
 
 
+def test_a_narrow_page_begins_with_all_of_the_diagram_and_a_wide_one_with_readable_letters(browser, tmp_path, sample):
+    size = "[document.querySelector('.ep').getBoundingClientRect().width, document.querySelector('.hsbox').clientWidth]"
+
+    browser.width(400)
+    shown(browser, tmp_path, sample.voice_assistant())
+    drawn_px, frame_px = browser.evaluate(size)
+    browser.evaluate("document.querySelector('#hs-zoom [data-z=one]').click()")
+    whole_px, _ = browser.evaluate(size)
+    browser.width(700)
+    shown(browser, tmp_path, sample.voice_assistant())
+    wide_px, _ = browser.evaluate(size)
+
+    assert whole_px > 1000
+    assert frame_px - 4 <= drawn_px <= frame_px
+    assert wide_px == whole_px
+
+
 IN_SIGHT = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 ROWS = "[...document.querySelectorAll('#t-layers tbody tr')]"
 

@@ -12,6 +12,9 @@ from energyprof.model.report import RankingRow
 from energyprof.model.work_rows import MetricRow, TokenRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import Entry, entries, fit_entries, fit_path, telling_letters
+from energyprof_plugins.exporters.html_page.page import HtmlReport
+from energyprof_plugins.exporters.markdown import Markdown
+from energyprof_plugins.exporters.notebook import NotebookReport
 from energyprof_plugins.exporters.terminal import Terminal
 
 RUNS = ["voice_assistant", "digits", "vit_training", "hostile", "one_stage", "empty"]
@@ -403,6 +406,43 @@ def test_what_is_the_whole_is_said_once(sample):
 
     assert line.startswith("energyprof 100 % of an estimated ")
     assert line.endswith(" went into program")
+
+
+@pytest.mark.parametrize(
+    ("parts_j", "outside_share", "said"),
+    [
+        (
+            (3.0, 1.0),
+            2.0,
+            r"62 % of 12\.\d \S+ J was spent outside any stage \(imports, for instance\); of the stages a took ",
+        ),
+        (
+            (3.0,),
+            2.0,
+            r"62 % of 9\.\d+ \S+ J was spent outside any stage \(imports, for instance\); a took 31 %, 3\.00 ",
+        ),
+        ((9.0, 1.0), 0.5, r" went into a: "),
+    ],
+)
+def test_what_is_larger_than_any_stage_is_told_first(sample, parts_j, outside_share, said):
+    report = sample.make_report([sample.Part(name, (own_j,)) for name, own_j in zip("ab", parts_j, strict=False)])
+    (row,) = report.ledger
+    outside_j = outside_share * row.stages_j
+    more_j = outside_j - row.outside_j
+    whole = report.measured
+    measured = replace(
+        whole, energy_j=whole.energy_j + more_j, low_j=whole.low_j + more_j, high_j=whole.high_j + more_j
+    )
+    ledger = (replace(row, measured_j=row.measured_j + more_j, outside_j=outside_j),)
+    run = replace(report, ledger=ledger, measured=measured)
+
+    sentence = " ".join(rendered(run, width=200).splitlines()[0].split()).removeprefix("energyprof ")
+
+    assert re.search(said, sentence)
+    assert sentence in Markdown().render(run, RenderContext())
+    assert sentence in " ".join(re.sub("<[^>]*>", "", NotebookReport().render(run, RenderContext())).split())
+    page = re.sub("<[^>]*>", "", HtmlReport().render(run, RenderContext()).partition("<h1>")[2])
+    assert page.replace("\u00a0", " ").startswith(sentence)
 
 
 def test_which_of_the_two_costliest_stages_took_more_is_told_where_it_is_sure(sample):

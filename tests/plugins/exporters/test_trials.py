@@ -133,5 +133,5 @@ def test_parameters_do_nothing_in_markdown(sample: Any) -> None:
 
     assert "<script" not in page
     (shown,) = (cell for cell in re.findall("<td[^>]*><code>(.*?)</code></td>", page) if "script" in cell)
-    assert unescape(shown) == f"lr={HOSTILE}"
-    assert "<strong>grid</strong>" in page
+    assert unescape(shown) == f"lr='{HOSTILE}'"
+    assert "<strong>Trials of grid</strong>" in page

@@ -10,7 +10,16 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from energyprof.model.report import EnergyRow, FunctionRow, Report, StageRow, UnsplitRow
-from energyprof_plugins.exporters.account import MODEL, Known, counted_domains, known, sum_word, unread_domains
+from energyprof_plugins.exporters.account import (
+    MODEL,
+    Known,
+    counted_domains,
+    known,
+    ledger,
+    microjoules,
+    sum_word,
+    unread_domains,
+)
 from energyprof_plugins.exporters.console.function_table import shown_functions
 from energyprof_plugins.exporters.console.glyphs import Glyphs
 from energyprof_plugins.exporters.console.stage_table import WIDE, fit_command, fit_path
@@ -23,6 +32,14 @@ SMALLEST_TOLD = 0.01
 SURE_FROM, SURE_UNTIL = 0.95, 0.995
 """Below, an order is not told; above, rounding would make it certain."""
 
+LINES = {
+    "idle": "was idle power while no stage ran",
+    "outside": "was spent outside any stage (imports, for instance)",
+    "others": "was spent by other processes",
+    "unattributed": "could be attributed to nothing",
+}
+"""How the sentence tells a line of the account, in the order of the account."""
+
 TELLING = 0.1
 """Of all energy: what no function spent by itself says little of where it went."""
 EVERYTHING = 0.9
@@ -34,7 +51,8 @@ ALIKE = 0.98
 def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     """Return the one sentence: the share, the total with its interval, and the outermost stage that took most.
 
-    What that stage took follows where the line has room for it, in the same unit.
+    What that stage took follows where the line has room for it, in the same unit. A line of the account that is larger
+    than that stage comes first: that is where most went.
     """
     whole = report.measured
     if not report.domains:
@@ -55,6 +73,20 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     row, total = culprit
     share = glyphs.text(percent(total.energy_j / energy_j, 0))
     name = fit_path((row.name,), 40 if width >= WIDE else 24, glyphs)
+    line, line_uj = _largest_line(report)
+    if line_uj > max(total.energy_uj, _largest_joint_uj(report)):
+        small = total.energy_j < SMALLEST_TOLD * unit[1]
+        took = joules_with_bounds(total.energy_j, *total.bounds_j, None if small else unit)
+        most = (
+            ("of the stages ", name, f" took most: {share}") if _are_several(report) else ("", name, f" took {share}")
+        )
+        return Text.assemble(
+            ("energyprof ", "dim"),
+            (glyphs.text(percent(line_uj / 1e6 / energy_j, 0)), "bold"),
+            glyphs.text(f" of {amount} {LINES[line]}; {most[0]}"),
+            (most[1], "bold"),
+            f"{most[2]}, {glyphs.text(took)}",
+        )
     said = glyphs.text(f" of {amount} went into ")
     told = joules_with_bounds(total.energy_j, *total.bounds_j, unit)
     is_whole = told == joules_with_bounds(energy_j, whole.low_j, whole.high_j, unit)
@@ -64,9 +96,9 @@ def verdict(report: Report, glyphs: Glyphs, width: int) -> Text:
     return sentence.append(detail) if is_told else sentence
 
 
-def function_sentence(report: Report) -> str:
-    """Return the sentence of a run of which nothing but sampled functions is known; empty: more is known of it."""
-    if _costliest_function(report) is None:
+def verdict_sentence(report: Report) -> str:
+    """Return the one sentence without the name of this program; empty: nothing shows where the energy went."""
+    if not report.measured.energy_j or (_costliest(report) is None and _costliest_function(report) is None):
         return ""
     return verdict(report, Glyphs(unicode=True), 200).plain.removeprefix("energyprof ")
 
@@ -133,6 +165,24 @@ def trust_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
         sensed = [row for row in report.domains if row.provenance != MODEL]
         measured, estimated = (", ".join(glyphs.name(row.domain) for row in rows) for rows in (sensed, modelled))
         yield f"{measured} measured, {estimated} {MODEL}: sums of both are partly estimated"
+
+
+def _largest_line(report: Report) -> tuple[str, int]:
+    """Return the line of the account besides stages that has most, and its microjoules."""
+    account = ledger(report)
+    parts_uj = (account.idle_uj, account.outside_uj, account.others_uj, account.unattributed_uj)
+    return max(zip(LINES, parts_uj, strict=True), key=lambda line: line[1])
+
+
+def _largest_joint_uj(report: Report) -> int:
+    """Return what the costliest stages took that cannot be told apart: one of them may have taken most."""
+    counted = counted_domains(report)
+    return max((microjoules(row.energy_j) for row in report.unsplit if row.domain in counted), default=0)
+
+
+def _are_several(report: Report) -> bool:
+    """Return whether more than one outermost stage was recorded."""
+    return sum(row.parent is None for row in report.stages) > 1
 
 
 def _costliest(report: Report) -> tuple[StageRow, Known] | None:

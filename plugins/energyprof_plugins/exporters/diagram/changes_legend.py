@@ -12,7 +12,7 @@ from energyprof_plugins.exporters.diagram.anatomy import in_a_word
 from energyprof_plugins.exporters.diagram.label import cell, fit, font, label, row, table
 from energyprof_plugins.exporters.diagram.palette import LIGHT
 from energyprof_plugins.exporters.figures import grouped, joules, joules_change, percent
-from energyprof_plugins.exporters.visible import program_name
+from energyprof_plugins.exporters.visible import program_name, visible
 
 INK, DIM = LIGHT["ink"], LIGHT["dim"]
 LINE_PT: Final = 330
@@ -60,6 +60,8 @@ def _verdict(report: Report, comparison: Comparison, folded: int, functions: int
         said.append(font(fit(f"{word}: {program_name(run.command)}, {what}", 9, LINE_PT), 9, DIM))
     if len({run.host for _, run in sides}) > 1:
         said.append(font("the runs are of different machines", 10, INK, bold=True))
+    for text in comparison.changed:
+        said += (font(line, 9, INK) for line in _wrapped(visible(text)))
     if comparison.obstacles:
         said += (font(line, 9, INK, bold=True) for line in _why_untested(comparison))
     else:
@@ -77,7 +79,10 @@ def _verdict(report: Report, comparison: Comparison, folded: int, functions: int
 
 
 def _why_untested(comparison: Comparison) -> list[str]:
-    text = f"not tested: {'; '.join(comparison.obstacles)}"
+    return _wrapped(f"not tested: {'; '.join(comparison.obstacles)}")
+
+
+def _wrapped(text: str) -> list[str]:
     return textwrap.wrap(text, LINE_CHARACTERS, break_on_hyphens=False)
 
 

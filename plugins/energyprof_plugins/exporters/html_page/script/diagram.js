@@ -1,4 +1,5 @@
 // ---- diagram: larger, smaller -------------------------------------------------------------------------------------
+const READABLE = 0.8;  // of 12 px letters
 const drawing = one('.ep');
 if (drawing) {
   const width = +drawing.getAttribute('width'), height = +drawing.getAttribute('height'), frame = one('.hsbox');
@@ -9,6 +10,9 @@ if (drawing) {
     drawing.setAttribute('height', height * zoom);
   };
   const steps = { in: () => zoom * 1.25, out: () => zoom / 1.25, one: () => 1, fit: () => (frame.clientWidth - 2) / width };
+  // Where a page shows but a part of it, and all of it can still be read, or the page is a telephone's, it begins whole.
+  const whole = one('main').clientWidth / width;
+  if (whole < 1 && (whole >= READABLE || matchMedia('(max-width: 600px)').matches)) set(steps.fit());
   for (const button of all('#hs-zoom button')) button.addEventListener('click', () => set(steps[button.dataset.z]()));
 }
 
