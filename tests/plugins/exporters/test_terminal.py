@@ -414,7 +414,7 @@ def test_what_is_the_whole_is_said_once(sample):
         (
             (3.0, 1.0),
             2.0,
-            r"62 % of 12\.\d \S+ J was spent outside any stage \(imports, for instance\); of the stages a took ",
+            r"62 % of 12\.\d+ \S+ J was spent outside any stage \(imports, for instance\); of the stages a took ",
         ),
         (
             (3.0,),
