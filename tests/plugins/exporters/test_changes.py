@@ -6,8 +6,8 @@ from pathlib import Path
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.call_picture import WayRow
-from energyprof.model.report import FunctionEnergyRow, FunctionRow, ViewRow
 from energyprof.model.program import ProgramFacts
+from energyprof.model.report import FunctionEnergyRow, FunctionRow, ViewRow
 from energyprof.report.compare import compare
 from energyprof.report.function_level import at_function_level
 from energyprof.report.renderer import draw
