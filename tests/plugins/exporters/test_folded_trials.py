@@ -20,7 +20,8 @@ def test_it_shows_the_folded_report_where_it_is_handed_one(sample: Any, exporter
     single = sample.make_report([sample.Part("trial 7", (5.0,)), sample.Part("trial 8", (5.0,))])
     together = sample.make_report([sample.Part("all trials", (10.0,))])
 
-    text = exporter().render(single, RenderContext(folded=lambda _: together))
+    context = RenderContext(folded=lambda _: together, drawn=lambda *_: together)
+    text = exporter().render(single, context)
 
     shown = text if isinstance(text, str) else text.decode()
     assert "all trials" in shown
