@@ -62,6 +62,7 @@ def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
     by_key = {(row.file, row.line, row.function): row for row in rows}
     innermost = stacks.nodes.function[stacks.samples.node]
     asked = _asked_by(stacks)
+    seen_asking = max((row.total_samples for row in rows if _is_among(row.file, row.function, MAY_ASK)), default=0)
     found = []
     for at, function in enumerate(stacks.functions):
         row = by_key.get((function.file, function.line, function.name))
@@ -70,8 +71,8 @@ def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
         lines = stacks.samples.line[innermost == at]
         own = lines[np.isin(lines, function.asking_lines)]
         own_share, in_asked = len(own) / max(len(lines), 1), asked.get(at, 0)
-        asked_share = in_asked / max(_total(stacks, at), 1)
-        if not len(own) and not in_asked:
+        asked_share = min(in_asked / max(_total(stacks, at), 1), seen_asking / row.total_samples)
+        if not len(own) and not asked_share:
             continue
         found.append(
             AskingLoop(
