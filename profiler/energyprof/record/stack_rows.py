@@ -8,6 +8,7 @@ from itertools import count, repeat
 
 from energyprof.model.frame import CODES, SAMPLES, STACKS, pack_frame
 from energyprof.model.json_text import to_json
+from energyprof.record.while_loops import has_while
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,10 +149,12 @@ class StackRows:
 
 
 def _row(number: int, code: CodeType) -> dict[str, object]:
-    from energyprof.record.asking_loops import asking_lines  # with `dis`: 4 ms that only a sampled program pays
-
     name = getattr(code, "co_qualname", code.co_name)  # 3.10 knows the plain name only
     row = {"code": number, "name": name[:NAME_LENGTH_LIMIT], "file": code.co_filename, "line": code.co_firstlineno}
+    if not has_while(code):
+        return row
+    from energyprof.record.asking_loops import asking_lines  # with `dis`: 4 ms that few programs pay
+
     asking = asking_lines(code)
     return {**row, "asking": asking} if asking else row
 
