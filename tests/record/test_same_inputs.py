@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,10 @@ def test_equal_texts_and_numbers_are_the_same_inputs(watched: Watched) -> None:
         2,
         4,
     ]
+
+
+def test_equal_paths_are_the_same_inputs(watched: Watched) -> None:
+    assert watched.counted(embed, (Path("a"),), (Path("b"),), (Path("a"),), ("a",), ([Path("b")],)) == [2]
 
 
 def test_stages_have_inputs_of_their_own(watched: Watched) -> None:

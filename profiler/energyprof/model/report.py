@@ -326,7 +326,7 @@ class Overhead:
     """What recording cost after that, as calibrated, in the process where it was most; None: there was no bound."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report(Shown):
     """Everything an exporter prints, in pipeline order; exporters compute nothing."""
 

@@ -11,6 +11,11 @@ class Shown:
 
     __slots__ = ()
 
+    def __repr__(self) -> str:
+        """Return one line: a thousand fields help nobody. Here, so that IPython finds `_repr_pretty_` before it."""
+        run = getattr(self, "run", None)
+        return f"<energyprof report of {' '.join(getattr(run, 'command', ()))[:80] or 'a run'}>"
+
     def _repr_html_(self) -> str:
         """Return what a notebook shows of it: the compact report."""
         return self._rendered("notebook")

@@ -1,8 +1,8 @@
 """What the inputs of a call hold, as one number: equal numbers mean equal content, as far as it was looked at.
 
-Looked at are numbers, texts, bytes, arrays (numpy's, `array`, `bytearray`: what shows its memory by the buffer protocol
-and is written in C), lists, tuples and dicts of these, and tensors that a stage has handed out, by their version. No
-code of the program's runs, and nothing is kept alive.
+Looked at are numbers, texts, bytes, paths, arrays (numpy's, `array`, `bytearray`: what shows its memory by the buffer
+protocol and is written in C), lists, tuples and dicts of these, and tensors that a stage has handed out, by their
+version. No code of the program's runs, and nothing is kept alive.
 
 An array is read as a whole where that takes less than a hundredth of the time (and 25 ms), divided among the stages
 that have arrays. A larger one is known by its memory, as long as who owns it lives, and by 64 pieces of 64 bytes spread
@@ -46,6 +46,8 @@ _CHUNK = 5_120
 OWNERS = 4_096
 _ATOMS = frozenset({type(None), bool, int, float, complex})
 _TEXTS = frozenset({str, bytes})
+_PATHS = frozenset({"pathlib", "pathlib._local"})
+_PATH_KINDS = frozenset({"PosixPath", "PurePosixPath", "WindowsPath", "PureWindowsPath"})
 _HEAP_TYPE = 1 << 9
 """Flag of types that are made as a program runs (Py_TPFLAGS_HEAPTYPE of CPython's object.h)."""
 _MAPPED = frozenset({"mmap", "memmap"})
@@ -115,6 +117,9 @@ class Fingerprints:
             for each in inner:
                 self._add(code, each, parts, look, depth + 1 if depth else 0)
             look[1] = look[1] or bool(item)
+        elif type(kind) is type and kind.__name__ in _PATH_KINDS and kind.__module__ in _PATHS:
+            look[1] = True
+            parts += (kind, str(item))
         elif self._is_array(kind):
             look[0] &= self._add_array(code, item, parts, is_input=depth > 0)
             look[1] = True

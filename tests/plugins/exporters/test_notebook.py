@@ -83,15 +83,10 @@ def test_its_style_is_for_its_own_box_only(sample: Any) -> None:
 
 
 def test_a_report_shows_itself_in_notebooks_and_in_ipython(sample: Any) -> None:
-    class Printer:
-        written = ""
+    from IPython.lib.pretty import pretty
 
-        def text(self, text: str) -> None:
-            self.written += text
-
-    report, printer = sample.digits(), Printer()
-
-    report._repr_pretty_(printer, cycle=False)
+    report = sample.digits()
 
     assert report._repr_html_() == rendered(report)
-    assert printer.written == Terminal().render(report, RenderContext()).rstrip("\n")
+    assert pretty(report) == Terminal().render(report, RenderContext()).rstrip("\n")
+    assert repr(report) == f"<energyprof report of {' '.join(report.run.command)}>"
