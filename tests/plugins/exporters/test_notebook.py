@@ -88,5 +88,5 @@ def test_a_report_shows_itself_in_notebooks_and_in_ipython(sample: Any) -> None:
     report = sample.digits()
 
     assert report._repr_html_() == rendered(report)
-    assert pretty(report) == Terminal().render(report, RenderContext()).rstrip("\n")
+    assert pretty(report) == str(report) == Terminal().render(report, RenderContext()).rstrip("\n")
     assert repr(report) == f"<energyprof report of {' '.join(report.run.command)}>"
