@@ -24,7 +24,6 @@ from energyprof.collect.sleeps import SleepWatch
 from energyprof.errors import CaptureError, EnergyprofError
 from energyprof.launch.control import BEGIN, COMMIT, LOST, START, Control
 from energyprof.launch.detached import close_inherited
-from energyprof.launch.host_facts import at_its_end
 from energyprof.launch.processor import cpu_model
 from energyprof.launch.pulse import Pulse
 from energyprof.launch.root_process import RootProcess
@@ -367,6 +366,8 @@ class Collection:
         unclosed = lines_of_unclosed(self._converter.processes(), self._config["root_pid"], message["exit_code"])
         for line in (*([unseen] if unseen else unclosed), *sampled.warnings, *message.get("warnings", ())):
             self._writer.warn(line)
+        from energyprof.launch.host_facts import at_its_end  # with numpy, which is loaded by now
+
         self._writer.set_run(at_its_end(self._facts, message, self._config["run_dir"]))
         self._control.tell("working")
         self._place.finish()

@@ -173,7 +173,7 @@ def nap():
 def wait(): done.wait()
 def work():
     wait_for_the_first_sample()  # until then the other threads are all that is seen
-    busy(.5)
+    busy(2)
 threads = [threading.Thread(target=target) for target in (nap, wait)]
 for thread in threads: thread.start()
 work()
@@ -215,7 +215,7 @@ print([it() for it in left])
     done = place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
 
     assert (done.returncode, done.stdout) == (0, b"[None]\n"), done.stderr
-    assert next(row for row in functions(place) if row["function"] == "held")["samples"] > 0
+    assert "held" in {row["function"] for row in functions(place)}
 
 
 STAGED = Path(__file__).with_name("staged_functions.py").read_text()

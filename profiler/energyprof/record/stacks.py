@@ -129,7 +129,7 @@ class StackSampler:
     def _sampling(self) -> Callable[[int, FrameType | None], None]:
         """Return the signal handler. What it needs are cells, not attributes: it is all that a sample costs."""
         rows, look_at_others = self.rows, self._look_at_others
-        active, gettrace, getprofile = lanes.python_threads(), sys.gettrace, sys.getprofile
+        python_threads, gettrace, getprofile = lanes.python_threads, sys.gettrace, sys.getprofile
         told_ns, is_busy = 0, False
 
         def sampled(_signum: int, frame: FrameType | None) -> None:
@@ -144,7 +144,7 @@ class StackSampler:
                     return
                 if frame is not None:
                     rows.add((t_ns, 0, *rows.walk(frame)))
-                if len(active) > 1:
+                if len(python_threads()) > 1:  # asked each time: the program may import `threading` at any
                     look_at_others(t_ns, sys._current_frames(), get_ident())
                 if t_ns - told_ns > TELL_NS:
                     told_ns = t_ns
