@@ -153,24 +153,6 @@ def test_stages_stand_in_the_order_in_which_they_began_and_not_were_announced(tm
     assert outermost == ["loader", "elsewhere", "net", "loss"]
 
 
-def test_steps_of_a_request_stand_in_their_order_wherever_they_ran(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    spool.names("embed", "fetch", "request", "late", "word")
-
-    spool.events((3, 10), (2, 15), (5, 16), (-5, 17), (-2, 20), (-3, 40))
-    spool.events((1, 25), (5, 26), (-5, 28), (-1, 30), lane=2)
-    spool.events((4, 50), (3, 60), (2, 61), (-2, 62), (-3, 63), (-4, 70))
-
-    sink = convert(tmp_path)
-    assert [sink.path(index) for index in sorted(sink.stages)] == [
-        "request", "request/fetch", "request/fetch/word", "embed", "embed/word", "late", "late/request",
-        "late/request/fetch",
-    ]  # fmt: skip
-    assert {(path, start) for _, path, start, _, _, _ in sink.spans} >= {
-        ("request/fetch/word", 16), ("embed/word", 26), ("late/request/fetch", 61),
-    }  # fmt: skip
-
-
 def test_facts_told_late_reach_the_stage_wherever_it_stands(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.names("train", "Net")

@@ -339,7 +339,7 @@ class Converter:
         )
         before = {at: self._open.innermost(at) for part in parts for at in (*part.lanes, part.running, part.thread.own)}
         stacks = self._open.take(lanes)
-        done = convert_events(events, lanes, stacks, process.resolver, self._open.last_outermost)
+        done = convert_events(events, lanes, stacks, process.resolver.resolve, self._open.last_outermost)
         outermost = {lane: stage for lane, stage in done.last_outermost.items() if lane < POOLED}
         self._open.put(done.still_open, outermost)
         if self._bursts is not None and self._out.is_counting:

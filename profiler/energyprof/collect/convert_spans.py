@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,17 +17,8 @@ from energyprof.model.events import END_ANY, GIVE, LANE, RESUME, SPAWN, WORK
 from energyprof.model.recording import SpanChunk
 from energyprof.model.span import Flags, Index, Ints
 
-
-class Resolver(Protocol):
-    """Knows which stage begins; see `StageResolver`."""
-
-    def resolve(self, parent: Index, code: Ints, t_ns: Ints) -> Index:
-        """Return per row the stage that begins with `code` inside `parent` at `t_ns`."""
-        ...
-
-    def settled(self, stage: Index, begin: NDArray[np.intp], t_ns: Ints) -> Index:
-        """Return the stages with their final numbers; `begin`: rows at which spans begin."""
-        ...
+Resolve = Callable[[Index, Ints, Ints], Index]
+"""(enclosing stage, code, time of begin) -> stage, see `StageResolver.resolve`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +133,7 @@ def convert_events(
     events: LaneEvents,
     lanes: Sequence[int],
     stacks: Sequence[Sequence[OpenSpan]],
-    resolver: Resolver,
+    resolve: Resolve,
     outermost: Callable[[int], int] = lambda _lane: -1,
 ) -> Converted:
     """Turn events of `lanes` (ascending) into spans; `stacks` is what was open on them before.
@@ -158,7 +148,7 @@ def convert_events(
         stray += more_stray
         clipped += more_clipped
         pairs = _pair(events.rank, events.code)
-    stage, around = _stages(pairs, events.code, events.t_ns, resolver)
+    stage, around = _stages(pairs, events.code, events.t_ns, resolve)
     enclosing = np.where(around >= 0, stage[around], -1).astype(np.int32)
     lane = np.array(lanes, np.int32)[events.rank]
     siblings = _siblings(events, pairs, around, stage, (lanes, stacks, outermost))
@@ -292,7 +282,7 @@ def _repair_lanes(events: LaneEvents, broken: Ints) -> tuple[LaneEvents, int, in
     return LaneEvents(rank[order], code, t_ns, row), stray, clipped
 
 
-def _stages(pairs: _Pairs, code: Ints, t_ns: Ints, resolver: Resolver) -> tuple[Index, NDArray[np.intp]]:
+def _stages(pairs: _Pairs, code: Ints, t_ns: Ints, resolve: Resolve) -> tuple[Index, NDArray[np.intp]]:
     """Return per event the stage that begins there, at others the stage open there; and where that began.
 
     The second column gives of each begin, SPAWN, WORK and turn the row at which the stage around it began; -1: none.
@@ -312,9 +302,9 @@ def _stages(pairs: _Pairs, code: Ints, t_ns: Ints, resolver: Resolver) -> tuple[
         if len(begins):
             around[begins] = _enclosing(outer, begins)
             enclosing = np.where(around[begins] >= 0, stage[around[begins]], -1).astype(np.int32)
-            stage[begins] = resolver.resolve(enclosing, code[begins] % RESUME, t_ns[begins])
+            stage[begins] = resolve(enclosing, code[begins] % RESUME, t_ns[begins])
         outer = begins
-    return resolver.settled(stage, pairs.begin, t_ns), around
+    return stage, around
 
 
 def _enclosing(outer: NDArray[np.intp], rows: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from energyprof.model.events import OTHER_STAGE
 from energyprof.model.recording import LocalStage
@@ -51,8 +50,6 @@ class StageTable:
         self._known: dict[tuple[int, str, StageKind, bool], int] = {}
         self._named: dict[tuple[str, StageKind], list[int]] = {}
         """By name and kind of every stage: what is not in it is open on no path, however deep."""
-        self.settled = 0
-        """From this index on stages are new, and may be numbered anew."""
         self._fresh: dict[int, None] = {}
         self._parents = np.zeros(0, np.int32)
 
@@ -137,33 +134,10 @@ class StageTable:
     def go_on(self, stages: Iterable[LocalStage]) -> None:
         """Take up with stages that have been handed on before, row = index."""
         self.stages = list(stages)
-        self.settled = len(self.stages)
         self._known = {(stage.parent, stage.name, stage.kind, stage.is_module): stage.index for stage in self.stages}
         self._named = {}
         for stage in self.stages:
             self._named.setdefault((stage.name, stage.kind), []).append(stage.index)
-
-    def put_in_order(self, since: int, first_ns: list[int]) -> list[int]:
-        """Number the stages from `since` on by when they first began, parents first; return their new numbers."""
-        for at, known in enumerate(self.stages[since:]):
-            if known.parent >= since:
-                first_ns[at] = max(first_ns[at], first_ns[known.parent - since])
-        order = sorted(range(len(first_ns)), key=lambda at: (first_ns[at], at))
-        number = {since + at: since + place for place, at in enumerate(order)}
-        before = self.stages[since:]
-        after = [
-            replace(known, index=number[known.index], parent=number.get(known.parent, known.parent)) for known in before
-        ]
-        for known in before:
-            del self._known[known.parent, known.name, known.kind, known.is_module]
-        for known in after:
-            self._known[known.parent, known.name, known.kind, known.is_module] = known.index
-        for name in {(known.name, known.kind) for known in after}:
-            self._named[name] = [number.get(index, index) for index in self._named[name]]
-        self._fresh = {number.get(index, index): None for index in self._fresh}
-        self.stages[since:] = sorted(after, key=lambda known: known.index)
-        self._parents = np.zeros(0, np.int32)
-        return [known.index for known in after]
 
     def take_fresh(self) -> list[LocalStage]:
         """Return the stages that are new or changed since the last call, parents first."""
@@ -188,7 +162,11 @@ class StageResolver:
         self._values = np.full(1, -1, np.int32)
 
     def resolve(self, parent: Index, code: Ints, t_ns: Ints) -> Index:
-        """Return the stage that begins with `code` inside `parent` at `t_ns`, row by row."""
+        """Return the stage that begins with `code` inside `parent` at `t_ns`, row by row.
+
+        New stages are numbered in the order in which they first began, on whatever lane; the code only tells when
+        the name was announced, which may be at import.
+        """
         key = ((parent.astype(np.int64) + 1) << 32) | code
         slot = np.searchsorted(self._keys, key)
         unknown = self._keys[slot] != key
@@ -206,25 +184,6 @@ class StageResolver:
             slot = np.searchsorted(self._keys, key)
         found: Index = self._values[slot]
         return found
-
-    def settled(self, stage: Index, begin: NDArray[np.intp], t_ns: Ints) -> Index:
-        """Return the stages with those that are new numbered in the order in which they first began.
-
-        They were learnt level by level, whatever began first: steps of a request that run in a pool, outermost there,
-        before the one that stands in the request itself. A code only tells when its name was announced, which may be
-        at import.
-        """
-        since, count = self._table.settled, len(self._table.stages)
-        self._table.settled = count
-        if count - since < 2:
-            return stage
-        fresh = begin[stage[begin] >= since]
-        first_ns = np.full(count - since, np.iinfo(np.int64).max)
-        np.minimum.at(first_ns, stage[fresh] - since, t_ns[fresh])
-        number = np.arange(count, dtype=np.int32)
-        number[since:] = self._table.put_in_order(since, first_ns.tolist())
-        self._values = np.where(self._values >= since, number[self._values], self._values)
-        return np.where(stage >= since, number[stage], stage).astype(np.int32)
 
     def _learn(self, parent: int, code: int) -> int:
         stage = self._names.get(code)
