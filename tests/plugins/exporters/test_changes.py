@@ -71,6 +71,9 @@ def test_new_and_vanished_boxes_say_so(sample):
 
     assert found["old"][0][0].startswith("vanished, \u25bc \u221240")
     assert found["new"][0][0].startswith("new, \u25b2 +12")
+    tips = [found[name][1].findtext(f"{SVG}title", "") for name in ("old", "new")]
+    assert "total 40.0 J \u2192 none" in tips[0]
+    assert "total none \u2192 12.0 J" in tips[1]
 
 
 def test_no_border_is_dashed(sample):

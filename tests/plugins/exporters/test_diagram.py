@@ -233,6 +233,17 @@ def test_order_without_flow_has_arrows_but_no_joules(sample):
     assert not [text for text in drawn.iter(f"{SVG}text") if text.get("fill") == LIGHT["feed"]]
 
 
+def test_a_stack_of_siblings_has_arrows_of_order_to_its_neighbour_only(sample):
+    parts = [sample.Part(f"step {number}", (40.0 if number in (7, 12) else 10.0,)) for number in range(20)]
+    follows = [(f"step {number}", f"step {number + 1}") for number in range(19)]
+
+    drawn = picture(sample.make_report(parts, follows=follows), nodes=4)
+
+    assert any("×18" in text for text in texts(drawn))
+    tips = [group.findtext(f"{SVG}title", "") for group in drawn.iter(f"{SVG}g") if group.get("class") == "edge"]
+    assert tips.count("ran next") == 1  # step 7 stands below the stack, and step 12 by itself below that
+
+
 def test_the_legend_holds_the_whole_ledger_and_it_closes(sample):
     said = texts(picture(sample.voice_assistant()))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -94,6 +94,19 @@ def behind_callers(calls: Arrows) -> frozenset[int]:
 def passes_by(level: Mapping[int, int], pair: tuple[int, int], arrows: Arrows) -> bool:
     """Return whether an arrow has to go around boxes of the spine, or around its own counterpart."""
     return abs(level[pair[0]] - level[pair[1]]) > 1 or (pair[1], pair[0]) in arrows
+
+
+def without_stacks(order: Arrows, spine: Sequence[int], stacked: frozenset[int]) -> Arrows:
+    """Return the arrows of order without those from or to a stack of siblings, but for one down to the next box.
+
+    What ran before or after one of many siblings says nothing of the stack, and the arrows would run side by side.
+    """
+    level = {place: number for number, place in enumerate(spine)}
+    return {
+        (source, target): arrow
+        for (source, target), arrow in order.items()
+        if stacked.isdisjoint((source, target)) or level[target] == level[source] + 1
+    }
 
 
 def side_by_side(level: Mapping[int, int], pair: tuple[int, int], other: tuple[int, int]) -> bool:

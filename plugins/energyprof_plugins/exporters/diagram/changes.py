@@ -314,7 +314,9 @@ def _told(change: Change) -> str:
 
 
 def _from_to(change: Change) -> str:
-    before, after = ("not known" if one is None else joules(one) for one in (change.before_j, change.after_j))
+    # Where the change is known, a side without a figure is one on which the stage was not there.
+    absent = "not known" if change.change_j is None else "none"
+    before, after = (absent if one is None else joules(one) for one in (change.before_j, change.after_j))
     return f"{before} \u2192 {after}"
 
 

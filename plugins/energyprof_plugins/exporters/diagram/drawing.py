@@ -19,6 +19,7 @@ from energyprof_plugins.exporters.diagram.arrows import (
     side_by_side,
     thick,
     ways_of,
+    without_stacks,
 )
 from energyprof_plugins.exporters.diagram.fold import Folded, Joint, fold
 from energyprof_plugins.exporters.diagram.label import arrow_label, fit, label, line, table
@@ -89,7 +90,8 @@ class _Drawing:
         thinnest = self.wishes.thinnest(is_everything=is_everything)
         least_uj = thinnest * self.spent_uj if thinnest > 0 else thinnest
         flows, thin = thick(between(self.report, self.outermost, "feeds"), least_uj)
-        order = between(self.report, self.outermost, "follows")
+        stacked = frozenset(place for place in self.spine if len(self.groups[place].members) > 1)
+        order = without_stacks(between(self.report, self.outermost, "follows"), self.spine, stacked)
         inner, few = thick(self._inner_flows(), least_uj)
         thin += few
         functions = {
