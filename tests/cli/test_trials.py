@@ -45,6 +45,25 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
 study.optimize(lambda trial: trial.suggest_int("x", 0, 9), n_trials=3)
 """
+POOLED = """
+import energyprof, multiprocessing
+
+def search(first):
+    for number in (first, first + 1):
+        with energyprof.trial({"number": number}) as trial:
+            trial.tell(number)
+
+if __name__ == "__main__":
+    workers = [
+        multiprocessing.get_context(method).Process(target=search, args=(first,))
+        for method, first in (("fork", 1), ("spawn", 3))
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    search(5)
+"""
 
 
 def test_a_search_shows_what_its_trials_took_and_what_was_thrown_away(place: Any) -> None:
@@ -80,6 +99,7 @@ def test_trials_of_optuna_are_known_without_a_word_in_the_program(place: Any) ->
     assert done.returncode == 0, done.stderr.decode()
     shown = place.call(place.command("trials", "tuned.eprof", "--width", "60")).stdout.decode()
     assert "3 trials: " in shown
+    assert "best, the lowest: 5 in trial 0, " in shown  # Optuna looks for the lowest unless told otherwise
     assert "x=" in shown
     assert max(map(len, shown.splitlines())) <= 60
 
@@ -100,6 +120,18 @@ def test_studies_of_runs_in_a_folder_are_set_beside_each_other(place: Any) -> No
     assert rows[2][:3] == ["two", "tpe", "2"]
     assert rows[1][-1] == "never"
     assert "0.5 with the fewest joules: two tpe, " in beside
+
+
+def test_trials_of_processes_that_a_search_starts_stand_for_themselves(place: Any) -> None:
+    place.write("pooled.py", POOLED)
+    place.run("-q", "--no-graph", "-o", "pooled.eprof", "pooled.py")
+
+    report = json.loads(place.call(place.command("report", "pooled.eprof", "--format", "json")).stdout)
+
+    assert sorted(row["value"] for row in report["trials"]["rows"]) == [1, 2, 3, 4, 5, 6]
+    assert {row["params"]: row["value"] for row in report["trials"]["rows"]} == {
+        f"number={number}": number for number in range(1, 7)
+    }
 
 
 def test_a_run_without_trials_says_how_to_mark_them(place: Any) -> None:

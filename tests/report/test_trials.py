@@ -18,11 +18,12 @@ def row(
     state: Any = "complete",
     value: float | None = None,
     study: str = "",
+    lower: bool = False,
     **params: int,
 ) -> StageRow:
     total = SumRow(energy_j, energy_j and energy_j - 0.5, energy_j and energy_j + 1.0, "inferred", None)
     name = f"trial {number} of {study}"
-    facts = trial_facts(number, params, state, value, study)
+    facts = trial_facts(number, params, state, value, study, lower_is_better=lower)
     return StageRow(
         StageId(name), name, (name,), None, "stage", None, None, 1, 0, 4.0, 0.0, 1.0, (), (), total, total, None, facts
     )  # fmt: skip
@@ -77,6 +78,18 @@ def test_the_best_and_the_first_that_is_good_enough_are_complete_ones() -> None:
     assert worst is not None
     assert first is not None
     assert (best.number, worst.number, first.number, lowest) == (3, 0, 2, None)
+
+
+def test_the_best_is_the_lowest_where_the_search_told_so_unless_one_asks_otherwise() -> None:
+    trials = found(row(0, 1.0, value=0.2, lower=True), row(1, 1.0, value=0.8, lower=True), row(2, 1.0, lower=True))
+
+    best, asked = trials.best(), trials.best(lower_is_better=False)
+    reached = trials.reaching(0.3)
+
+    assert best is not None
+    assert asked is not None
+    assert reached is not None
+    assert (best.number, asked.number, reached.number) == (0, 1, 0)
 
 
 def test_two_studies_of_a_run_are_counted_apart() -> None:

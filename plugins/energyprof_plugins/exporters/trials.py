@@ -32,7 +32,7 @@ NOTHING: Final = (
 
 
 class TrialTable:
-    """Format the trials; options: `rows`, `target`, `lower_is_better` (any text: yes)."""
+    """Format the trials; options: `rows`, `target`, `lower_is_better` (yes or no; else as the search told)."""
 
     name = "trials"
     suffix = ".txt"
@@ -61,7 +61,8 @@ class TrialTable:
 
 def _print(page: Page, found: Trials, context: RenderContext) -> None:
     """Print the trials of one study."""
-    lower = bool(context.options.get("lower_is_better"))
+    asked = context.options.get("lower_is_better")
+    lower = None if asked is None else asked == "yes"
     limit = int(context.options.get("rows", ROWS))
     order = ranked(found, lower_is_better=lower)
     page.console.print(_table(order[:limit], found, page.glyphs, page.width))

@@ -63,6 +63,7 @@ class OptunaTrials:
         from optuna.exceptions import TrialPruned
 
         called, surname = self._called(_storage_of(study), str(study.study_name))
+        is_lower = _is_lower_better(study)
 
         @wraps(objective)
         def recorded(trial: Any) -> Any:
@@ -70,7 +71,7 @@ class OptunaTrials:
             if sink is None:
                 return objective(trial)
             code, ext = sink.stage_code(f"trial {trial.number}{surname}"), sink.extend()
-            sink.tell(code, trial_facts(trial.number, {}, "open", None, called))
+            sink.tell(code, trial_facts(trial.number, {}, "open", None, called, lower_is_better=is_lower))
             state, value, unordered = "failed", None, ""
             ext((code, now_ns()))
             try:
@@ -87,7 +88,9 @@ class OptunaTrials:
                 raise
             finally:
                 ext((-code, now_ns()))
-                facts = trial_facts(trial.number, trial.params, state, value, called, unordered)  # type: ignore[arg-type]  # one of them
+                facts = trial_facts(
+                    trial.number, trial.params, state, value, called, unordered, lower_is_better=is_lower  # type: ignore[arg-type]  # one of them
+                )  # fmt: skip
                 sink.tell(code, facts)
 
         return recorded
@@ -119,6 +122,12 @@ def _storage_of(study: Any) -> object:
     return str(getattr(getattr(storage, "_backend", storage), "url", ""))
 
 
+def _is_lower_better(study: Any) -> bool:
+    """Return whether it looks for the lowest value, as studies do that say nothing; of several goals none is one."""
+    names = [getattr(direction, "name", "") for direction in getattr(study, "directions", ())]
+    return names == ["MINIMIZE"]
+
+
 def _is_refused(result: Any) -> bool:
     """Return whether Optuna takes the trial for failed: a value is missing or not a number."""
     values = result if isinstance(result, (list, tuple)) else (result,)
@@ -135,7 +144,9 @@ def _figure(result: Any) -> float | None:
 
 
 def _unordered(result: Any) -> str:
-    """Return the value of an objective that is a number and not finite, as `repr` writes it; empty: it is none."""
+    """Return what an objective told that has no order: no finite number, or values of several goals; empty: none."""
+    if isinstance(result, (list, tuple)) and len(result) > 1:
+        return ", ".join(f"{one:.6g}" if isinstance(one, (int, float)) else "?" for one in result[:8])
     try:
         figure = float(result)
     except (TypeError, ValueError):

@@ -28,8 +28,8 @@ examples:
   energyprof trials searches/                         every run in a folder, and all searches beside each other
   energyprof trials RUN.eprof --target 0.1 --lower-is-better --rows 100
 
-Trials of Optuna's Study.optimize are marked by themselves; others with:
-  with energyprof.trial({"lr": 1e-3}) as trial:
+Trials of Optuna's Study.optimize are marked by themselves, those of ask and tell and of other searches with:
+  with energyprof.trial({"lr": 1e-3}) as trial:   # lower_is_better=True for losses
       trial.tell(accuracy)
 A program with several searches says which with energyprof.trial(params, study="grid"); studies are summed apart.
 As JSON all trials are told, whatever --rows says.
@@ -43,7 +43,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "runs", metavar="RUN", nargs="*", help="a .eprof file, or a folder of them (default: the newest in this folder)"
     )
     parser.add_argument("--target", type=_figure, metavar="V", help="say which trial reached this value first")
-    parser.add_argument("--lower-is-better", action="store_true", help="values are losses or errors")
+    better = parser.add_mutually_exclusive_group()
+    better.add_argument(
+        "--lower-is-better",
+        action="store_true",
+        default=None,
+        help="values are losses or errors (default: as the search told: Optuna's direction, lower_is_better=True)",
+    )
+    better.add_argument(
+        "--higher-is-better", action="store_false", dest="lower_is_better", default=None, help="they are not"
+    )
     parser.add_argument("--rows", type=_rows, metavar="N", help="trials to list (default: 20)")
     add_format_options(parser)
     add_footprint_options(parser)
@@ -55,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the trials of each run; 0, or an error's own status."""
     from energyprof.run import load
 
-    options = {"lower_is_better": "yes"} if args.lower_is_better else {}
+    lower = args.lower_is_better
+    options = {} if lower is None else {"lower_is_better": "yes" if lower else "no"}
     options |= {} if args.target is None else {"target": repr(args.target)}
     options |= {} if args.rows is None else {"rows": str(args.rows)}
     assumptions, to_file = assumptions_of(args), args.output is not None

@@ -34,7 +34,7 @@ def searches_of(runs: Sequence[tuple[str, Trials | None]]) -> list[Search]:
     ]
 
 
-def summary(searches: Sequence[Search], target: float | None, width: int, *, lower_is_better: bool) -> str:
+def summary(searches: Sequence[Search], target: float | None, width: int, *, lower_is_better: bool | None) -> str:
     """Return the searches beside each other: joules of all trials, of those for nothing, to the best and the target."""
     columns = {
         "search": [_visible(one.name) for one in searches],
@@ -62,7 +62,7 @@ def summary(searches: Sequence[Search], target: float | None, width: int, *, low
     return "".join(f"{line}\n" for line in lines)
 
 
-def _fewest(searches: Sequence[Search], target: float, *, lower_is_better: bool) -> str:
+def _fewest(searches: Sequence[Search], target: float, *, lower_is_better: bool | None) -> str:
     """Return which search came to the target with fewest joules, and how little one run of it proves."""
     costs = [
         (row.up_to.energy_j, one.name, row.up_to)
@@ -82,7 +82,7 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [name.ljust(widths[0]), *(text.rjust(size) for text, size in zip(figures, widths[1:], strict=True))]
 
 
-def _best(found: Trials, *, lower_is_better: bool) -> str:
+def _best(found: Trials, *, lower_is_better: bool | None) -> str:
     row = found.best(lower_is_better=lower_is_better)
     if row is not None and row.value is not None:
         return f"{row.value:.6g}"

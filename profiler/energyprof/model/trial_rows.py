@@ -65,20 +65,26 @@ class Trials:
     provenance: Provenance
     studies: tuple[Trials, ...] = ()
     """Each study by itself; empty: there is but one."""
+    lower_is_better: bool = False
+    """Whether the search looks for the lowest value, as it told."""
 
     @property
     def study(self) -> str:
         """The name of the study that all are of; empty: it has none."""
         return self.rows[0].study if self.rows else ""
 
-    def best(self, *, lower_is_better: bool = False) -> TrialRow | None:
+    def sign(self, lower_is_better: bool | None = None) -> float:
+        """Return what makes the best value the largest; `lower_is_better`: None: as the search told."""
+        return -1.0 if (self.lower_is_better if lower_is_better is None else lower_is_better) else 1.0
+
+    def best(self, *, lower_is_better: bool | None = None) -> TrialRow | None:
         """Return the complete trial with the best value, the first of equals; None: none told one."""
-        sign = -1.0 if lower_is_better else 1.0
+        sign = self.sign(lower_is_better)
         known = [row for row in self.rows if row.state == "complete" and row.value is not None]
         return max(known, key=lambda row: sign * (row.value or 0.0), default=None)
 
-    def reaching(self, target: float, *, lower_is_better: bool = False) -> TrialRow | None:
+    def reaching(self, target: float, *, lower_is_better: bool | None = None) -> TrialRow | None:
         """Return the first complete trial whose value is as good as `target`; None: there is none."""
-        sign = -1.0 if lower_is_better else 1.0
+        sign = self.sign(lower_is_better)
         known = (row for row in self.rows if row.state == "complete" and row.value is not None)
         return next((row for row in known if sign * (row.value or 0.0) >= sign * target), None)

@@ -22,6 +22,9 @@ LANE_KEY = "_energyprof_lane"
 task or a work item keeps the code `LANE + number` of its own.
 """
 
+first_pid = os.getpid()
+"""Of the process that the run began with, or of the parent of one that it started: another than its own in a child."""
+
 
 class Lane:
     """One thread's events and who it is."""

@@ -104,7 +104,7 @@ class Recorder:
             from energyprof.record.launches import ancestors_below
 
             spool = os.path.basename(parent)
-            pid = int(spool.partition("-")[0])
+            pid = lanes.first_pid = int(spool.partition("-")[0])
             between = () if pid == os.getpid() else ancestors_below(pid)
             self._begin_spool(Parent(spool, between=between))
         lanes.forget_events()

@@ -21,26 +21,34 @@ if TYPE_CHECKING:
 
 _numbers: dict[str, count[int]] = {}
 """Of the next trial, by study."""
-_first_pid = os.getpid()
 
 
-def trial(params: Mapping[str, object] | None = None, *, number: int | None = None, study: str = "") -> Trial:
+def trial(
+    params: Mapping[str, object] | None = None,
+    *,
+    number: int | None = None,
+    study: str = "",
+    lower_is_better: bool = False,
+) -> Trial:
     """Mark one trial of a search: `with energyprof.trial({"lr": 1e-3}) as trial: ...; trial.tell(accuracy)`.
 
     It is a stage of its own, so that reports know the joules of each trial, of pruned and failed ones, and of those
     that repeat the parameters of another. An exception that leaves the block makes it failed, `prune()` pruned.
     `number`: as the search counts; default: one after the other. `study`: which search it is of, where a program does
-    several, so that they are counted and summed up apart. Trials of Optuna's `Study.optimize` are marked by
-    themselves.
+    several, so that they are counted and summed up apart. `lower_is_better`: what it tells is a loss or an error.
+    Trials of Optuna's `Study.optimize` are marked by themselves, and tell the direction of their study.
     """
-    return Trial(params or {}, number, study)
+    return Trial(params or {}, number, study, lower_is_better=lower_is_better)
 
 
 class Trial:
     """One trial; a context manager to be entered once."""
 
-    def __init__(self, params: Mapping[str, object], number: int | None, study: str = "") -> None:
+    def __init__(
+        self, params: Mapping[str, object], number: int | None, study: str = "", *, lower_is_better: bool = False
+    ) -> None:
         self._params = dict(params)
+        self._lower_is_better = lower_is_better
         self._study = str(study)
         self.number = next(_numbers.setdefault(self._study, count())) if number is None else number
         """Of this trial."""
@@ -71,14 +79,14 @@ class Trial:
     def __enter__(self) -> Trial:  # noqa: PYI034 - Self is no part of Python 3.10's typing
         if self._stage is not None:
             raise RuntimeError("a trial is entered once; make another with energyprof.trial(...)")
-        # Processes that a search forks count for themselves: their numbers alone would name two trials alike.
+        # Processes that a search starts count for themselves: their numbers alone would name two trials alike.
         pid = os.getpid()
-        where = "" if self._is_numbered or pid == _first_pid else f" of {pid}"
+        where = "" if self._is_numbered or pid == lanes.first_pid else f" of {pid}"
         of_study = f" of {self._study}" if self._study else ""
         name = NAMES.intern(f"trial {self.number}{of_study}{where}")
         self._stage, self._code = stage_of(name), name.code
         if lanes.is_recording:
-            NAMES.tell(self._code, trial_facts(self.number, self._params, "open", None, self._study))
+            NAMES.tell(self._code, self._facts("open"))
         self._stage.__enter__()
         return self
 
@@ -91,5 +99,10 @@ class Trial:
         if kind is not None and self._state != "pruned":
             self._state = "failed"
         if lanes.is_recording:
-            facts = trial_facts(self.number, self._params, self._state, self._value, self._study, self._unordered)
-            NAMES.tell(self._code, facts)
+            NAMES.tell(self._code, self._facts(self._state))
+
+    def _facts(self, state: TrialState) -> dict[str, str | int]:
+        return trial_facts(
+            self.number, self._params, state, self._value, self._study, self._unordered,
+            lower_is_better=self._lower_is_better,
+        )  # fmt: skip

@@ -11,7 +11,7 @@ from energyprof.model.natural_order import natural_key
 from energyprof.model.past import EarlierTrial
 from energyprof.model.report import StageRow, SumRow
 from energyprof.model.trial_rows import TrialRow, Trials, TrialSum
-from energyprof.model.trials import FINGERPRINT, NUMBER, PARAMS, STATE, STUDY, UNORDERED, VALUE
+from energyprof.model.trials import BETTER, FINGERPRINT, LOWER, NUMBER, PARAMS, STATE, STUDY, UNORDERED, VALUE
 from energyprof.model.work_rows import BoundedJ
 from energyprof.report.sums import exact_sum, weakest
 
@@ -32,10 +32,17 @@ def trials_of(stages: Sequence[StageRow]) -> Trials | None:
             of_study.setdefault(str(row.facts.get(STUDY, "")), []).append(row)
     if not of_study:
         return None
-    studies = [_together(_rows(of_study[study], study)) for study in sorted(of_study, key=natural_key)]
+    studies = [
+        replace(_together(_rows(rows, study)), lower_is_better=any(row.facts.get(BETTER) == LOWER for row in rows))
+        for study, rows in sorted(of_study.items(), key=lambda one: natural_key(one[0]))
+    ]
     if len(studies) == 1:
         return studies[0]
-    return replace(_together([row for one in studies for row in one.rows]), studies=tuple(studies))
+    return replace(
+        _together([row for one in studies for row in one.rows]),
+        studies=tuple(studies),
+        lower_is_better=all(one.lower_is_better for one in studies),
+    )
 
 
 def _rows(stages: Sequence[StageRow], study: str) -> list[TrialRow]:
@@ -81,7 +88,11 @@ def _together(rows: Sequence[TrialRow]) -> Trials:
 def with_earlier(found: Trials, earlier: Mapping[str, EarlierTrial]) -> Trials:
     """Return the trials, each with the one that an earlier run had of the same parameters, by stage."""
     told = _together([replace(row, earlier=earlier.get(row.stage)) for row in found.rows])
-    return replace(told, studies=tuple(with_earlier(one, earlier) for one in found.studies))
+    return replace(
+        told,
+        studies=tuple(with_earlier(one, earlier) for one in found.studies),
+        lower_is_better=found.lower_is_better,
+    )
 
 
 def _value(row: StageRow) -> float | None:

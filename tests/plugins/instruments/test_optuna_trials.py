@@ -120,6 +120,16 @@ def test_an_objective_of_several_goals_tells_no_value(sink: Sink) -> None:
 
     assert sink.facts[1]["trial_state"] == "complete"
     assert "trial_value" not in sink.facts[1]
+    assert sink.facts[1]["trial_unordered"].endswith(", 1")  # type: ignore[union-attr]  # a text
+    assert "trial_better" not in sink.facts[1]
+
+
+@pytest.mark.usefixtures("instrument")
+def test_a_search_for_the_lowest_value_says_so_as_one_does_that_names_no_direction(sink: Sink) -> None:
+    optuna.create_study().optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+    study().optimize(lambda trial: trial.suggest_float("x", 0, 1), n_trials=1)
+
+    assert [sink.facts[code].get("trial_better") for code in (1, 2)] == ["lower", None]
 
 
 def test_removing_it_puts_optimize_back(sink: Sink) -> None:

@@ -9,10 +9,10 @@ from energyprof_plugins.exporters.console.trial_lines import bounded
 from energyprof_plugins.exporters.figures import grouped
 
 
-def ranked(found: Trials, *, lower_is_better: bool = False) -> list[TrialRow]:
+def ranked(found: Trials, *, lower_is_better: bool | None = None) -> list[TrialRow]:
     """Return the trials with the best value first, those that told none last; equal ones by number."""
-    sign = 1.0 if lower_is_better else -1.0
-    return sorted(found.rows, key=lambda row: (row.value is None, sign * (row.value or 0.0), row.number))
+    sign = found.sign(lower_is_better)
+    return sorted(found.rows, key=lambda row: (row.value is None, -sign * (row.value or 0.0), row.number))
 
 
 def value_text(row: TrialRow) -> str:
@@ -30,7 +30,7 @@ def became(row: TrialRow) -> Iterator[str]:
         yield f"as {row.earlier.number} of {row.earlier.run}"
 
 
-def conclusions(found: Trials, target: str = "", *, lower_is_better: bool = False) -> list[str]:
+def conclusions(found: Trials, target: str = "", *, lower_is_better: bool | None = None) -> list[str]:
     """Return the best trial and the first that reached `target`, each with the joules of all trials up to it."""
     best = found.best(lower_is_better=lower_is_better)
     lines = _without_order(found)
@@ -38,7 +38,8 @@ def conclusions(found: Trials, target: str = "", *, lower_is_better: bool = Fals
         if any(row.value is not None for row in found.rows):
             return [*lines, "no trial that told a value came to its end"]
         return lines or ["none told a value: trial.tell(accuracy) does"]
-    lines += [f"best: {best.value:.6g} in trial {best.number}{_after(best)}"]
+    lowest = ", the lowest" if found.sign(lower_is_better) < 0 else ""
+    lines += [f"best{lowest}: {best.value:.6g} in trial {best.number}{_after(best)}"]
     if target:
         first = found.reaching(float(target), lower_is_better=lower_is_better)
         reached = "no trial reached it" if first is None else f"trial {first.number} reached it{_after(first)}"
@@ -48,10 +49,14 @@ def conclusions(found: Trials, target: str = "", *, lower_is_better: bool = Fals
 
 def _without_order(found: Trials) -> list[str]:
     """Return how many trials told but what has no order: of those nobody knows how good they are."""
-    count = sum(row.value is None and bool(row.unordered) for row in found.rows)
-    if not count:
-        return []
-    return [f"{grouped(count)} of {grouped(len(found.rows))} trials told NaN or infinity alone, which have no order"]
+    told = [row.unordered for row in found.rows if row.value is None and row.unordered]
+    several = sum("," in text for text in told)
+    kinds = ((several, "values of several goals"), (len(told) - several, "NaN or infinity alone"))
+    return [
+        f"{grouped(count)} of {grouped(len(found.rows))} trials told {what}, which have no order"
+        for count, what in kinds
+        if count
+    ]
 
 
 def _after(row: TrialRow) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -17,10 +17,7 @@ from energyprof_plugins.exporters.html_page.stage_rows import MOST_ROWS
 from energyprof_plugins.exporters.html_page.tables import INTERVAL, NAMELESS, Column, Row, Table, stacked
 
 NO_STUDY: Final = "no study"
-LEAD: Final = (
-    "Highest values first, study by study; a column head sorts. Best is the highest value: where lower ones are "
-    "better, energyprof trials --lower-is-better tells which is."
-)
+LEAD: Final = "Best values first, study by study; a column head sorts. Best is the {best} value{unless}."
 
 REPEATED: Final = "As 0: with the parameters of trial 0."
 
@@ -44,11 +41,22 @@ def trial_section(report: Report) -> Section:
         _row(row, unit_j, study=study if found.studies else None, is_best=row is best[id(study)])
         for study, row in shown
     ]
-    lead = f"{LEAD} {REPEATED}" if any(row.repeats is not None for _, row in shown) else LEAD
+    lead = LEAD.format(**_best(studies))
+    lead = f"{lead} {REPEATED}" if any(row.repeats is not None for _, row in shown) else lead
     if len(shown) < len(listed):
         lead += f" {len(listed) - len(shown)} more trials are left out; --format json has all."
     section = Table("trials", "Trials", columns, rows).section(lead)
     return replace(section, content="".join(_sums(study) for study in studies) + section.content)
+
+
+def _best(studies: Sequence[Trials]) -> dict[str, str]:
+    """Return which value is the best, in words."""
+    lowest = [study.lower_is_better for study in studies]
+    if all(lowest):
+        return {"best": "lowest", "unless": ", which is what the search looks for"}
+    if any(lowest):
+        return {"best": "highest, or the lowest where the study looks for that", "unless": ""}
+    return {"best": "highest", "unless": "; where lower ones are better, energyprof trials --lower-is-better tells it"}
 
 
 def _sums(study: Trials) -> str:
