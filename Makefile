@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`. Both make their own environment in $(VENV).
 #   make demo    profile samples/digits and print the report and where the diagram is
-#   make sample NAME=hpo_search   the commands of a sample's README: hpo_search, compression or train_vs_serve
+#   make sample NAME=hpo_search   what the README of a sample says, each command; NAME is any folder of samples/
 #   make test    run every test
 #   make check   what CI runs on the source: ruff, mypy, import-linter, every test
 #   make bench   print the figures of the README beside their bounds
@@ -33,6 +33,20 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # An editable installation: a changed source needs no new one, a changed pyproject.toml makes one.
 INPUTS := pyproject.toml constraints.txt
+SAMPLES := $(sort $(patsubst samples/%/run.sh,%,$(wildcard samples/*/run.sh)))
+# What a sample needs beside energyprof, as an extra of pyproject.toml; those that are not named need nothing.
+EXTRA_compression := sample-compression
+EXTRA_digits := samples
+EXTRA_gpt_generation := torch
+EXTRA_hpo_search := sample-hpo-search
+EXTRA_installed_script := torch
+EXTRA_perception_stream := vision-sample
+EXTRA_train_vs_serve := sample-train-vs-serve
+EXTRA_transformer_training := language-samples
+EXTRA_voice_assistant := voice-sample
+ifeq ($(filter $(NAME),$(SAMPLES)),)
+$(error there is no sample '$(NAME)'; NAME is one of: $(SAMPLES))
+endif
 
 .DELETE_ON_ERROR:
 .PHONY: demo sample test check bench bench-torch bench-attribution clean
@@ -46,8 +60,7 @@ demo: $(VENV)/.samples
 	@echo "diagram:       $(abspath $(OUT))/digits.svg and digits.png"
 
 # What a sample writes stays in a folder of its own; run.sh begins it anew.
-sample: $(VENV)/.made
-	$(INSTALL) -e '.[sample-$(subst _,-,$(NAME))]'
+sample: $(VENV)/.sample-$(NAME)
 	@mkdir -p $(OUT)/$(NAME)
 	cd $(OUT)/$(NAME) && PATH="$(abspath $(BIN)):$$PATH" sh $(abspath samples)/$(NAME)/run.sh $(SAMPLE_ARGS)
 
@@ -87,6 +100,11 @@ $(VENV)/.made:
 $(VENV)/.samples: $(INPUTS) | $(VENV)/.made
 	@echo "Installing energyprof, torch and what else the samples need into $(VENV); the first time this takes minutes."
 	$(INSTALL) -e '.[samples]'
+	@touch $@
+
+$(VENV)/.sample-$(NAME): $(INPUTS) | $(VENV)/.made
+	@echo "Installing energyprof and what samples/$(NAME) needs into $(VENV); the first time this can take minutes."
+	$(INSTALL) -e '.$(if $(EXTRA_$(NAME)),[$(EXTRA_$(NAME))])'
 	@touch $@
 
 # Who begins with the larger set installs once: to find out that all is there already takes an index most of a minute.

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+
+SAMPLES = sorted(folder.name for folder in (ROOT / "samples").iterdir() if (folder / "README.md").exists())
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -52,3 +57,28 @@ def test_finished_environment_is_not_made_again(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert "pip install" not in done.stdout
     assert done.stdout.splitlines()[0].endswith("ruff check")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_sample_is_installed_and_run_by_one_command(name: str, tmp_path: Path) -> None:
+    declared = set(re.findall(r"^([a-z-]+) = \[", (ROOT / "pyproject.toml").read_text(encoding="utf-8"), re.M))
+    asked = ("--dry-run", "sample", f"NAME={name}", "SAMPLE_ARGS=--quick", f"VENV={tmp_path}")
+
+    first = make(*asked)
+    (tmp_path / ".made").touch()
+    (tmp_path / f".sample-{name}").touch()
+    again = make(*asked)
+
+    assert first.returncode == 0, first.stderr
+    (installed,) = re.findall(r" -e '\.(?:\[(.+)\])?'", first.stdout)
+    assert installed in declared | {""}
+    for done in (first, again):
+        assert done.stdout.splitlines()[-1].endswith(f"sh {ROOT}/samples/{name}/run.sh --quick")
+    assert "pip install" not in again.stdout
+
+
+def test_sample_that_is_none_is_answered_with_all_there_are() -> None:
+    done = make("sample", "NAME=serch")
+
+    assert done.returncode != 0
+    assert f"there is no sample 'serch'; NAME is one of: {' '.join(SAMPLES)}." in done.stderr

@@ -12,9 +12,10 @@ SCRIPTS = sorted(SAMPLES.glob("*/run.sh"))
 
 
 def commands(text: str) -> list[str]:
-    """Return the lines that call energyprof, shell and comments taken off."""
-    lines = (line.partition("  #")[0].strip() for line in text.splitlines())
-    return [line.replace("$ ", "") for line in lines if re.match(r"(\$ )?energyprof [a-z]", line)]
+    """Return what calls energyprof, in lines of its own or in a sentence, shell and comments taken off."""
+    said = [" ".join(quoted.split()) for quoted in re.findall(r"`([^`]+)`", text.replace("```", ""))]
+    lines = [line.partition("  #")[0].strip() for line in text.splitlines()]
+    return [line.replace("$ ", "") for line in lines + said if re.match(r"(\$ )?energyprof [a-z]", line)]
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=[script.parent.name for script in SCRIPTS])
