@@ -52,3 +52,13 @@ def test_steps_in_time_with_the_sensor_are_refused_whole_with_the_cure(tmp_path:
     (joint,) = report["unsplit"]
     assert set(joint["members"]) == set(truth)
     assert "a random delay of 0 to 20 ms before each step" in joint["reason"]
+
+
+def test_twelve_times_as_many_steps_give_figures_to_stages_that_one_minute_leaves_together(tmp_path: Path) -> None:
+    truth, report = recorded(tmp_path, "--minutes", "12")
+
+    own = {stage["stage"]: stage["self_sum"] for stage in report["stages"]}
+    for name in ("step/optimizer", "step/forward/embed"):
+        half = 1.5 * (own[name]["high_j"] - own[name]["energy_j"])
+        assert abs(own[name]["energy_j"] - truth[name]) < half
+        assert half < 0.15 * truth[name]
