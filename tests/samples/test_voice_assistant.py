@@ -39,7 +39,7 @@ def typed(quick_run: Callable[..., QuickRun]) -> QuickRun:
 
 @pytest.fixture(scope="module")
 def spoken(quick_run: Callable[..., QuickRun]) -> QuickRun:
-    return quick_run("voice_assistant", "--window", "12", "--wav", "sound")
+    return quick_run("voice_assistant", "--wav", "sound")
 
 
 @pytest.mark.parametrize(
