@@ -3,8 +3,9 @@
 The prompts are passages of Python's language reference, which every Python carries for `help()`; a token is a byte.
 The weights are random: what comes out is noise, what it costs is what it costs with any weights.
 
-    energyprof run samples/gpt_generation/pipeline.py    # what does a token cost?
-    python samples/gpt_generation/pipeline.py --quick    # runs as well on its own
+    energyprof run samples/gpt_generation/pipeline.py                 # what does a token cost?
+    energyprof run samples/gpt_generation/pipeline.py --together 8    # and one of eight that are written at once?
+    python samples/gpt_generation/pipeline.py --quick                 # runs as well on its own
 
 Nothing here marks prefill and decode: the profiler tells them apart by the cache that the model is handed.
 """
@@ -32,7 +33,7 @@ LIKELY = 40
 
 @dataclass(frozen=True)
 class Cache:
-    """The keys and values of the tokens seen so far, of one block: (1, HEADS, CONTEXT, WIDTH // HEADS) each."""
+    """The keys and values of the tokens seen so far, of one block: (count, HEADS, CONTEXT, WIDTH // HEADS) each."""
 
     keys: Tensor
     values: Tensor
@@ -105,7 +106,7 @@ class Gpt(nn.Module):
         self.head.weight = self.tokens.weight
 
     def forward(self, tokens: Tensor, caches: list[Cache], seen: int) -> Tensor:
-        """Return the logits of the token after `tokens` (1, length), which follow `seen` ones that are in the cache."""
+        """Return the logits of the token after `tokens` (count, length), which follow `seen` ones in the cache."""
         places = torch.arange(seen, seen + tokens.shape[1])
         hidden = self.tokens(tokens) + self.positions(places)
         for block, cache in zip(self.blocks, caches, strict=True):
@@ -128,41 +129,45 @@ def build() -> Gpt:
 
 @stage("sample")
 def sample(logits: Tensor) -> Tensor:
-    """Draw a token (1, 1) from the likeliest ones."""
+    """Draw a token for each answer (count, 1) from the likeliest ones."""
     likely, tokens = logits.topk(LIKELY)
     return tokens.gather(1, torch.multinomial(likely.softmax(1), 1))
 
 
 @stage("generate", after=("read", "build"))
-def generate(model: Gpt, prompt: Tensor, length: int) -> list[int]:
-    """Return the tokens that follow the prompt, which is read in one call, each token in one more."""
-    shape = (1, HEADS, CONTEXT, WIDTH // HEADS)
+def generate(model: Gpt, prompts: list[Tensor], length: int) -> Tensor:
+    """Return the tokens that follow each prompt (count, length): one call reads them all, each token is one more."""
+    prompt = torch.cat(prompts)
+    count, start = prompt.shape
+    shape = (count, HEADS, CONTEXT, WIDTH // HEADS)
     caches = [Cache(torch.zeros(shape), torch.zeros(shape)) for _ in model.blocks]
     logits = model(prompt, caches, seen=0)
     written = []
-    for seen in range(prompt.shape[1], prompt.shape[1] + length):
+    for seen in range(start, start + length):
         token = sample(logits)
         logits = model(token, caches, seen)
-        written.append(int(token))
-    return written
+        written.append(token)
+    return torch.cat(written, dim=1)
 
 
 def main() -> None:
     """Run the pipeline and print how much was read and written."""
     parser = argparse.ArgumentParser(description="Generate text with a model of GPT-2's shape and random weights.")
     parser.add_argument("--quick", action="store_true", help="two short answers: a few seconds, for tests")
-    quick = parser.parse_args().quick
+    parser.add_argument("--together", type=int, default=1, metavar="N", help="prompts answered at once (default: 1)")
+    asked = parser.parse_args()
+    quick = asked.quick
     torch.manual_seed(7)
     torch.set_num_threads(1)  # at one token a call, more threads mostly wait for each other
 
     prompts = read(prompts=2 if quick else 8, length=64 if quick else 256)
     model = build()
-    written = bytearray()
+    written = 0
     with torch.inference_mode():
-        for prompt in prompts:
-            written += bytes(generate(model, prompt, 16 if quick else 100))
+        for first in range(0, len(prompts), asked.together):
+            written += generate(model, prompts[first : first + asked.together], 16 if quick else 100).numel()
 
-    print(f"gpt: {sum(prompt.shape[1] for prompt in prompts)} tokens read, {len(written)} tokens written")
+    print(f"gpt: {sum(prompt.shape[1] for prompt in prompts)} tokens read, {written} tokens written")
 
 
 if __name__ == "__main__":

@@ -125,3 +125,33 @@ with torch.inference_mode():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_prompts_answered_together_are_read_in_one_call_and_answered_as_one_by_one() -> None:
+    code = f"""
+import runpy, torch
+sample = runpy.run_path({str(PIPELINE)!r})
+generate = sample["generate"]
+torch.manual_seed(7)
+model, prompts = sample["build"](), sample["read"](3, 40)
+calls, seen = [], []
+model.register_forward_pre_hook(lambda _model, given: calls.append(tuple(given[0].shape)))
+def drawn(logits):
+    seen.append(logits)
+    return torch.full((len(logits), 1), len(calls))  # no chance, to be compared
+generate.__wrapped__.__globals__["sample"] = drawn
+def logits_of(some):
+    calls.clear()
+    seen.clear()
+    written = generate(model, some, 4)
+    assert torch.equal(written, torch.tensor([[1, 2, 3, 4]] * len(some))), written
+    return torch.stack(seen, dim=1)
+with torch.inference_mode():
+    together = logits_of(prompts)
+    assert calls == [(3, 40), (3, 1), (3, 1), (3, 1), (3, 1)], calls
+    torch.testing.assert_close(together, torch.cat([logits_of([prompt]) for prompt in prompts]))
+"""
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+
+    assert done.returncode == 0, done.stderr
