@@ -25,13 +25,18 @@ class Setting:
 
 
 def settings(
-    flags: Mapping[str, str | None], environment: Mapping[str, str], project: Mapping[str, Setting]
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    project: Mapping[str, Setting],
+    own: Mapping[str, Setting] = {},
 ) -> dict[str, Setting]:
-    """Return each setting as the first of the three that has it says; region and carbon are one setting.
+    """Return each setting as the first of these that has it says; region and carbon are one setting.
 
-    Raises InputError where one of them says both.
+    `own`: what was said of one of several things that are compared, before all others. Raises InputError where one of
+    them says both.
     """
     levels = (
+        dict(own),
         {name: Setting(value, f"--{name}") for name in SETTINGS if (value := flags.get(name)) is not None},
         {
             name: Setting(value, f"ENERGYPROF_{name.upper()}")
@@ -68,15 +73,18 @@ def project_settings(folder: Path) -> dict[str, Setting]:
     return {name: Setting(str(value), f"{name} in {path}") for name, value in table.items()}
 
 
-def assumptions_said(flags: Mapping[str, str | None] = {}) -> Assumptions:
-    """Return what the flags, the environment and the nearest pyproject.toml say; raises InputError for a mistake."""
+def assumptions_said(flags: Mapping[str, str | None] = {}, own: Mapping[str, Setting] = {}) -> Assumptions:
+    """Return what the flags, the environment and the nearest pyproject.toml say; raises InputError for a mistake.
+
+    `own`: as `settings` has it.
+    """
     try:
         folder = Path.cwd()
     except OSError:  # it has been deleted
         project = {}
     else:
         project = project_settings(folder)
-    found = settings(flags, os.environ, project)
+    found = settings(flags, os.environ, project, own)
     grid = price = pue = None
     if "region" in found:
         grid = _in_region(found["region"])

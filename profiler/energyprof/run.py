@@ -385,14 +385,12 @@ def changes_of_program(before: Sequence[Report], after: Sequence[Report]) -> tup
     return changed_program(before, after, "since the baseline")
 
 
-def compare_ways(
-    runs: Sequence[tuple[str, Report]], unit: str | None, metric: str | None, *, lower_is_better: bool = False
-) -> Variants:
-    """Return ways to do the same thing set beside each other, each run with the name of the way it is of."""
+def compare_ways(runs: Sequence[tuple[str, Report]], unit: str | None, metric: str | None, **wishes: Any) -> Variants:
+    """Return ways to do the same thing set beside each other, each run with the name of its way; `compare_variants`."""
     from energyprof.report.variants import compare_variants, names_of
 
     grouped = names_of([name for name, _ in runs], [report for _, report in runs])
-    return compare_variants(grouped, unit, metric, lower_is_better=lower_is_better)
+    return compare_variants(grouped, unit, metric, **wishes)
 
 
 def render_ways(name: str, report: Report, ways: Variants, **context: Any) -> str | bytes:

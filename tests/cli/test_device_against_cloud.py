@@ -53,5 +53,33 @@ def test_two_machines_are_set_beside_each_other_and_what_differs_is_said(command
     words = " ".join(table.stdout.decode().split())
     assert "the power sensors differ (cpu:0:package by rapl" in words
     assert "gpu:0 by nvml energy counter" in words
-    assert "an estimate and a measurement are not to be set against each other" in words
+    assert "joules are known in different ways (measured; estimated (model))" in words
     assert "with a PUE of 1.2" in words
+
+
+@pytest.mark.usefixtures("machines")
+def test_each_machine_has_the_place_that_was_said_of_it(command_here: Any, place: Any) -> None:
+    said = ("laptop=a.eprof", "cloud=b.eprof", "--region", "DE", "--region", "cloud=FR", "--pue", "cloud=1.5")
+
+    table = command_here("compare", *said, "--price", "0.4 EUR", "--price", "cloud=0.1 USD")
+    document = json.loads(command_here("compare", *said, "--format", "json").stdout)
+    sheet = command_here("compare", *said, "-o", "ways.csv")
+
+    assert (table.returncode, sheet.returncode) == (0, 0), table.stderr + sheet.stderr
+    words = " ".join(table.stdout.decode().split())
+    assert "Costs are in 2 currencies (EUR, USD) and are not set against each other." in words
+    assert "as these are not of the same sensors in the same shares, this does not cancel" in words
+    assert "which ratios do not see" not in words
+    energies = [row["energy_j"]["value"] for row in document["rows"]]
+    laptop, cloud = document["footprint"]["rows"]
+    assert [one["facility_j"]["value"] for one in (laptop, cloud)] == pytest.approx([energies[0], 1.5 * energies[1]])
+    grids = [one["assumptions"]["grid"] for one in (laptop, cloud)]
+    assert [grid["region"] for grid in grids] == ["DE", "FR"]
+    assert [one["carbon_g"]["value"] for one in (laptop, cloud)] == pytest.approx(
+        [
+            one["facility_j"]["value"] / 3.6e6 * grid["g_per_kwh"]
+            for one, grid in zip((laptop, cloud), grids, strict=True)
+        ]
+    )
+    assert cloud["assumptions"]["origins"]["region"] == "--region cloud=FR"
+    assert (place.folder / "ways.csv").read_text().count("\n") == 3

@@ -118,7 +118,7 @@ def test_a_sensor_and_a_model_cannot_be_compared(pair: Call) -> None:
     assert found["comparable"] is False
     assert "the power sensors differ (cpu by load_model" in said(found, "obstacles")
     assert "cpu:0:package by rapl (powercap intel-rapl:0)" in said(found, "obstacles")
-    assert "how joules are known differ (estimated (model); measured)" in said(found, "obstacles")
+    assert "joules are known in different ways (estimated (model); measured)" in said(found, "obstacles")
     assert found["measured_j"]["verdict"] == "not tested"
 
 

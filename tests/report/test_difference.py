@@ -61,7 +61,7 @@ def test_joules_a_call_stay_when_there_are_more_calls(sample):
 
 
 @pytest.mark.parametrize(
-    ("domain", "words"), [("GPU", "the power sensors differ"), ("MODEL", "how joules are known differ")]
+    ("domain", "words"), [("GPU", "the power sensors differ"), ("MODEL", "joules are known in different ways")]
 )
 def test_runs_of_other_sensors_or_provenance_are_not_tested_and_why_is_said(sample, domain, words):
     found = difference([run(sample, 100.0)], [run(sample, 50.0, domains=(getattr(sample, domain),))])

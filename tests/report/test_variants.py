@@ -12,8 +12,10 @@ import pytest
 from scipy import stats
 
 from energyprof.errors import InputError
+from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
+from energyprof.model.range import Range
 from energyprof.model.report import Report, SumRow
-from energyprof.model.variants import Mean
+from energyprof.model.variants import Mean, WayAmount
 from energyprof.model.work_rows import MetricRow, UnitRow
 from energyprof.report.variants import compare_variants, names_of
 
@@ -269,3 +271,141 @@ def test_runs_are_put_together_by_name_in_the_order_of_names(sample: Any) -> Non
         "c": [3.0],
     }
     assert list(found) == ["b", "a", "c"]
+
+
+def read(sample: Any, domains: tuple[Any, ...], joules: tuple[float, ...], **facts: Any) -> Report:
+    """A run of 60 requests that spent so much in these domains, as their sensors tell it."""
+    report: Report = sample.make_report([sample.Part("serve", joules)], domains, idle_share=0.0)
+    return replace(report, units=(UnitRow("request", 60.0, None, "measured", None),), run=replace(report.run, **facts))
+
+
+def test_ways_read_by_unlike_sensors_have_the_error_of_both_in_their_ratio(sample: Any) -> None:
+    runs = {
+        "laptop": [read(sample, (sample.CPU,), (cost,)) for cost in (60.0, 60.6, 59.4)],
+        "server": [read(sample, (sample.MODEL,), (cost,), host="server") for cost in (90.0, 90.8, 89.2)],
+    }
+
+    laptop, server = compare_variants(runs, None, None).rows
+
+    # A sensor of 3 %, and a model of -40 to +60 %, independent of each other, beside the spread of the runs.
+    costs = {"a": (60.0, 60.6, 59.4), "b": (90.0, 90.8, 89.2)}
+    spread = {name: [run(sample, cost) for cost in of] for name, of in costs.items()}
+    by_spread = compare_variants(spread, None, None).rows[1]
+    assert server.ratio is not None
+    assert by_spread.ratio is not None
+    assert by_spread.ratio.low is not None
+    half = math.log(by_spread.ratio.value / by_spread.ratio.low)
+    assert server.ratio.low == pytest.approx(1.5 * math.exp(-math.hypot(half, math.log(0.6), math.log(1.03))))
+    assert server.ratio.high == pytest.approx(1.5 * math.exp(math.hypot(half, math.log(1.6), -math.log(0.97))))
+    assert (laptop.verdict, server.verdict) == ("lowest so far", "unclear")
+    assert by_spread.verdict == "dearer"
+    assert (laptop.gain_error, server.gain_error) == (pytest.approx((0.03, 0.03)), pytest.approx((0.4, 0.6)))
+    assert (laptop.provenance, server.provenance) == ("measured", "estimated (model)")
+    assert laptop.ratio_error == (0.0, 0.0)
+    assert server.ratio_error[1] == pytest.approx(math.expm1(math.hypot(math.log(1.6), math.log(0.97))))
+
+
+def test_what_one_sensor_of_one_machine_gets_wrong_cancels_in_the_ratio(sample: Any) -> None:
+    runs = {name: [read(sample, (sample.MODEL,), (cost,)) for cost in of] for name, of in
+            {"a": (60.0, 60.1), "b": (63.0, 63.1)}.items()}  # fmt: skip
+
+    one, other = compare_variants(runs, None, None).rows
+
+    assert (one.verdict, other.verdict, other.ratio_error) == ("cheapest", "dearer", (0.0, 0.0))
+
+
+def test_of_two_domains_the_error_cancels_as_far_as_both_ways_share_them_alike(sample: Any) -> None:
+    card = replace(sample.GPU, gain_error=(0.05, 0.05))
+    domains = (sample.MODEL, card)
+    runs = {
+        "half": [read(sample, domains, (30.0, 30.0)) for _ in range(2)],
+        "all on the card": [read(sample, domains, (0.0, 120.0)) for _ in range(2)],
+    }
+
+    _, other = compare_variants(runs, None, None).rows
+
+    spent_j = [[row.measured_j or 0.0 for row in of_one[0].ledger] for of_one in runs.values()]
+    gap = spent_j[1][1] / sum(spent_j[1]) - spent_j[0][1] / sum(spent_j[0])  # of the share that the card has
+    assert 0.3 < gap < 0.5
+    below, above = gap * (math.log(1.6) - math.log(0.95)), gap * (-math.log(0.6) + math.log(1.05))
+    assert other.ratio_error == pytest.approx((-math.expm1(-below), math.expm1(above)))
+
+
+def test_a_model_that_may_be_wrong_altogether_leaves_no_lower_bound(sample: Any) -> None:
+    guess = replace(sample.MODEL, gain_error=(1.0, 3.0))
+    runs = {
+        "a": [read(sample, (sample.CPU,), (1.0,)) for _ in range(2)],
+        "b": [read(sample, (guess,), (900.0,), host="b") for _ in range(2)],
+    }
+
+    row = compare_variants(runs, None, None).rows[1]
+
+    assert row.ratio is not None
+    assert (row.ratio.low, row.verdict, row.ratio_error[0]) == (0.0, "unclear", 1.0)
+
+
+def test_no_way_is_beaten_by_what_may_be_the_error_of_a_sensor(sample: Any) -> None:
+    def way(domain: Any, joules: float, merit: float, host: str) -> list[Report]:
+        told = (MetricRow("accuracy", merit, 1.0, 1),)
+        return [replace(read(sample, (domain,), (joules + 0.1 * at,), host=host), metrics=told) for at in range(3)]
+
+    alike = {"a": way(sample.CPU, 60.0, 0.9, "one"), "b": way(sample.CPU, 75.0, 0.9, "one")}
+    unlike = {"a": way(sample.CPU, 60.0, 0.9, "one"), "b": way(sample.MODEL, 75.0, 0.9, "two")}
+
+    assert [row.is_best for row in compare_variants(alike, None, None).rows] == [True, False]
+    assert [(row.is_best, row.is_unsure) for row in compare_variants(unlike, None, None).rows] == [(True, True)] * 2
+
+
+GERMANY = GridIntensity(400.0, "DE", "Germany", 2024, "a table")
+FRANCE = GridIntensity(50.0, "FR", "France", 2024, "a table")
+
+
+def test_each_way_has_the_grid_the_price_and_the_data_centre_that_were_said_of_it(sample: Any) -> None:
+    runs = {"laptop": [run(sample, 3.6), run(sample, 3.6)], "cloud": [run(sample, 7.2), run(sample, 7.2)]}
+    assumed = {
+        "laptop": Assumptions(GERMANY, EnergyPrice(0.4, "EUR")),
+        "cloud": Assumptions(FRANCE, EnergyPrice(0.1, "EUR"), Range.exactly(1.5)),
+    }
+
+    found = compare_variants(runs, None, None, assumed=assumed)
+
+    laptop, cloud = (row.footprint for row in found.rows)
+    assert laptop is not None
+    assert cloud is not None
+    assert [row.energy_j and row.energy_j.value for row in found.rows] == [3.6, 7.2]  # as measured
+    assert laptop.facility_j == WayAmount(Mean(3.6, 3.6, 3.6), Mean(1.0, None, None), "cheapest")
+    assert cloud.facility_j is not None
+    assert cloud.facility_j.amount.value == pytest.approx(10.8)
+    assert (cloud.facility_j.ratio, cloud.facility_j.verdict) == (Mean(*[pytest.approx(3.0)] * 3), "dearer")
+    assert laptop.carbon_g is not None
+    assert cloud.carbon_g is not None
+    assert laptop.carbon_g.amount.value == pytest.approx(4e-4)
+    assert cloud.carbon_g.amount.value == pytest.approx(1.5e-4)
+    assert (laptop.carbon_g.verdict, cloud.carbon_g.verdict) == ("dearer", "cheapest")  # the other way round
+    assert laptop.cost is not None
+    assert cloud.cost is not None
+    assert (laptop.cost.amount.value, cloud.cost.amount.value) == (pytest.approx(4e-7), pytest.approx(3e-7))
+
+
+def test_money_of_two_currencies_is_set_against_nothing(sample: Any) -> None:
+    runs = {"laptop": [run(sample, 3.6), run(sample, 3.6)], "cloud": [run(sample, 7.2), run(sample, 7.2)]}
+    assumed = {"laptop": Assumptions(price=EnergyPrice(0.4, "EUR")), "cloud": Assumptions(price=EnergyPrice(9, "USD"))}
+
+    for row in compare_variants(runs, None, None, assumed=assumed).rows:
+        assert row.footprint is not None
+        assert row.footprint.cost is not None
+        assert (row.footprint.cost.ratio, row.footprint.cost.verdict) == (None, "cannot tell")
+
+
+def test_a_way_of_which_no_grid_is_said_has_no_carbon_and_no_other_is_least(sample: Any) -> None:
+    runs = {"laptop": [run(sample, 3.6), run(sample, 3.6)], "cloud": [run(sample, 7.2), run(sample, 7.2)]}
+
+    laptop, cloud = compare_variants(
+        runs, None, None, assumed={"laptop": Assumptions(GERMANY), "cloud": Assumptions()}
+    ).rows
+
+    assert laptop.footprint is not None
+    assert cloud.footprint is not None
+    assert laptop.footprint.carbon_g is not None
+    assert (laptop.footprint.carbon_g.verdict, cloud.footprint.carbon_g) == ("lowest so far", None)
+    assert laptop.footprint.facility_j is None  # nobody said a PUE

@@ -9,15 +9,22 @@ metric the ways stand in a column, each with its interval.
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import escape
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from energyprof.interfaces import RenderContext
+from energyprof.model.report import Report
 from energyprof.model.variants import Mean, VariantRow, Variants
 from energyprof_plugins.exporters.diagram.palette import DARK, LIGHT
 from energyprof_plugins.exporters.figures import column_unit
 from energyprof_plugins.exporters.free_places import Box, FreePlaces, Place
+from energyprof_plugins.exporters.variants import NOTHING
+from energyprof_plugins.exporters.variants_footprint import in_short
+from energyprof_plugins.exporters.variants_sentences import error_of_all
 from energyprof_plugins.exporters.visible import visible
 
 WIDTH: Final = 760
@@ -25,6 +32,9 @@ HEIGHT: Final = 460
 ROW: Final = 34
 LINE: Final = 20
 """Height of a line below the picture."""
+LINE_LETTERS: Final = 94
+MOST_PRICED: Final = 6
+"""Ways of which a line below the picture says what a unit of their work comes with."""
 LEFT: Final = 90
 RIGHT: Final = 40
 TOP: Final = 58
@@ -32,6 +42,19 @@ BOTTOM: Final = 62
 NAME: Final = 34
 """Characters of a name beside its point; the tooltip has all of it."""
 ROLES: Final = ("page", "ink", "dim", "line", "feed", "frame")
+
+
+class VariantPicture:
+    """Draw joules against quality, with intervals and the Pareto front."""
+
+    name = "variants-svg"
+    command = "energyprof compare A.eprof B.eprof -o front.svg"
+    suffix = ".svg"
+    summary = "the same as a picture: joules against a metric, with the Pareto front (any browser)"
+
+    def render(self, report: Report, context: RenderContext) -> str:  # noqa: ARG002 - the door's signature
+        """Return the picture; without a metric, joules alone."""
+        return picture(context.variants, NOTHING)
 
 
 def picture(found: Variants | None, nothing: str) -> str:
@@ -178,7 +201,26 @@ def _below(unnamed: Sequence[VariantRow], found: Variants, unit: tuple[str, floa
     undrawn = [row.name for row in found.rows if row.runs and (row.energy_j is None or row.metric is None)]
     if undrawn:
         lines.append(f"not drawn, as joules or {visible(found.metric)} are not known: {_some(undrawn)}")
-    return lines
+    return _fitted([*lines, *_beyond(found)])
+
+
+def _beyond(found: Variants) -> Iterator[str]:
+    """Yield what no place in the picture shows: errors that do not cancel, and what a unit of work comes with."""
+    if any(any(row.ratio_error) for row in found.rows):
+        short = [replace(row, name=_short(row.name)) for row in found.rows]
+        yield f"not in the intervals: {error_of_all(replace(found, rows=tuple(short)))}"
+    told = [(row.name, said) for row in found.rows if (said := in_short(row))]
+    if told:
+        yield f"for each {_short(found.unit or 'run')}, by means:"
+    for name, said in told[:MOST_PRICED]:
+        yield f"{_short(name)}: {said}"
+    if len(told) > MOST_PRICED:
+        yield f"{len(told) - MOST_PRICED} more ways: see the table"
+
+
+def _fitted(lines: Sequence[str]) -> list[str]:
+    """Return the lines cut into such as the picture has room for."""
+    return [part for line in lines for part in textwrap.wrap(line, LINE_LETTERS, break_on_hyphens=False)]
 
 
 def _single_runs(rows: Sequence[VariantRow]) -> list[str]:
@@ -268,7 +310,7 @@ def _column(found: Variants, rows: Sequence[VariantRow], across: _Scale, unit_j:
             + "</g>"
         )
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 16, each, "dim", "middle"))
-    lines = [*_single_runs(found.rows), *_failed(found.rows)]
+    lines = _fitted([*_single_runs(found.rows), *_failed(found.rows), *_beyond(found)])
     parts += [_text(LEFT, height + 8 + LINE * at, line, "dim") for at, line in enumerate(lines)]
     return _page(WIDTH, height + LINE * len(lines) + (4 if lines else 0), parts, title)
 

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energyprof.cli import terminal
-from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.report_command import columns, write_file
 from energyprof.cli.swept_ways import in_order, names_in, way_of
+from energyprof.cli.way_assumptions import add_way_footprint_options, assumptions_by_way
 from energyprof.errors import InputError
 
 NAME = "compare"
@@ -23,6 +23,7 @@ examples:
   energyprof compare sweep-train/ --metric accuracy -o front.svg
   energyprof compare limit=150=a.eprof limit=250=b.eprof      each run after: sudo nvidia-smi -pl 150, or 250
   energyprof compare small.eprof large.eprof --unit request --format json
+  energyprof compare laptop=a.eprof cloud=b.eprof --region DE --region cloud=US --pue cloud=1.2 --price cloud='0.2 USD'
 
 Runs of one NAME are repeats of one way; without a name it is that of the sweep, or of the file less a final `-run2`.
 Repeat each way at least twice: the spread between its runs says which difference may be chance. A program counts its
@@ -31,20 +32,28 @@ work with energyprof.units("request") and tells how good it came out with energy
 Power limits: energyprof sweep --power-limit sets them and puts them back, which takes root. Without it they can be set
 by hand: nvidia-smi -q -d POWER shows limit, range and default of a GPU, sudo nvidia-smi -pl WATTS sets it. Set it,
 record a run, set the next; put the first back at the end.
-Two machines, such as a laptop and one in a cloud: laptop=a.eprof cloud=b.eprof. Where their sensors see different parts
-of the machine, that is said, for then the joules are not those of like things.
+Two machines, such as a laptop and one in a cloud: laptop=a.eprof cloud=b.eprof. Joules stay what was measured; what is
+said of where each way runs turns them into joules at the meter, CO2e and money, and these are compared, too. Where the
+ways were read by different sensors, ratios carry the error of both, and what one sensor sees and another does not is
+said, for then the joules are not those of like things.
 """
-FORMATS = {"table": "variants", "json": "variants-json", "svg": "variants-svg"}
-SUFFIXES = (".txt", ".svg", ".json")
+FORMATS = {
+    "table": "variants",
+    "markdown": "variants-markdown",
+    "csv": "variants-csv",
+    "json": "variants-json",
+    "svg": "variants-svg",
+}
+SUFFIXES = {".txt": "table", ".md": "markdown", ".csv": "csv", ".json": "json", ".svg": "svg"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("runs", metavar="[NAME=]RUN", nargs="+", help="a .eprof file, or a folder of them")
     add_wishes(parser)
-    parser.add_argument("-f", "--format", choices=tuple(FORMATS), help="default: table; of a FILE.svg or .json, that")
+    parser.add_argument("-f", "--format", choices=tuple(FORMATS), help="default: table; else what FILE ends in")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE; an .svg is the picture")
-    add_footprint_options(parser)
+    add_way_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="colour (default: auto)")
 
@@ -60,17 +69,17 @@ def run(args: argparse.Namespace) -> int:
     """Print the table, or the name of the file that has it; 0, or an error's own status."""
     from energyprof.run import compare_ways, load, render_ways
 
-    assumptions = assumptions_of(args)
     named = [one for text in args.runs for one in runs_of(text)]
     refuse_twice([path for _, path in named])
+    assumed = assumptions_by_way(args, [name for name, _ in named])
     if len(named) < 2:
         raise InputError("one run is nothing to compare; name two or more, or a folder of them")
     reports = [(name, load(path).report()) for name, path in named]
-    ways = compare_ways(reports, args.unit, args.metric, lower_is_better=args.lower_is_better)
+    ways = compare_ways(reports, args.unit, args.metric, lower_is_better=args.lower_is_better, assumed=assumed)
     to_file = args.output is not None
     if to_file and args.format is None and Path(args.output).suffix.lower() not in SUFFIXES:
         raise InputError(f"{args.output}: end it in {', '.join(SUFFIXES)}, or say --format")
-    by_suffix = {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix.lower(), "table")
+    by_suffix = SUFFIXES.get(Path(args.output or "").suffix.lower(), "table")
     content = render_ways(
         FORMATS[args.format or by_suffix],
         reports[0][1],
@@ -78,7 +87,6 @@ def run(args: argparse.Namespace) -> int:
         width=terminal.width(args.width),
         color=not to_file and terminal.color(args.color, sys.stdout),
         unicode=to_file or terminal.unicode(sys.stdout),
-        assumptions=assumptions,
     )
     if to_file:
         write_file(Path(args.output), content)

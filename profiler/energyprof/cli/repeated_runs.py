@@ -119,11 +119,12 @@ def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -
     from energyprof.run import compare_ways, load, render_ways
 
     reports = [(name, load(path).report()) for name, path in done]
+    told = {"lower_is_better": wishes.lower_is_better, "assumed": {name: wishes.assumptions for name, _ in done}}
     try:
-        ways = compare_ways(reports, wishes.unit, wishes.metric, lower_is_better=wishes.lower_is_better)
+        ways = compare_ways(reports, wishes.unit, wishes.metric, **told)
     except InputError as error:  # the runs are there: a table of whole runs is better than none
         print(f"energyprof: {error} of energyprof compare {in_shell(str(done[0][1].parent))}", file=sys.stderr)
-        ways = compare_ways(reports, "", "", lower_is_better=wishes.lower_is_better)
+        ways = compare_ways(reports, "", "", **told)
     content = render_ways(
         FORMATS[wishes.format],
         reports[0][1],
@@ -131,7 +132,6 @@ def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -
         width=terminal.width(),
         color=terminal.color("auto", out),
         unicode=terminal.unicode(out),
-        assumptions=wishes.assumptions,
     )
     terminal.write(content, out)
 

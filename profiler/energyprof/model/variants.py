@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from energyprof.model.domain import Provenance
+from energyprof.model.footprint_rows import Assumptions
 
 Verdict = Literal["cheapest", "lowest so far", "dearer", "unclear", "cannot tell", "failed"]
 """`cheapest`: told apart from each of the others; `lowest so far`: it has the lowest mean, yet may not be. Against that
@@ -31,6 +32,30 @@ class FailedRuns:
     energy_j: Mean | None
     """Of a run, whatever it did; None: one was not read."""
     wall_s: Mean
+
+
+@dataclass(frozen=True, slots=True)
+class WayAmount:
+    """What a unit of work of one way comes with besides joules, set against the way with the least of it."""
+
+    amount: Mean
+    """Its interval is by the spread of runs; what turned joules into it is taken as stated."""
+    ratio: Mean | None = None
+    """None: there is nothing it may be set against."""
+    verdict: Verdict = "cannot tell"
+
+
+@dataclass(frozen=True, slots=True)
+class WayFootprint:
+    """What was said of where a way runs, and what a unit of its work comes with there."""
+
+    assumptions: Assumptions
+    facility_j: WayAmount | None = None
+    """Joules at the meter of the data centre; None: not known, or nobody said a PUE of any way."""
+    carbon_g: WayAmount | None = None
+    """CO2e; None: of no grid is known."""
+    cost: WayAmount | None = None
+    """In the currency of the way's price; None: no price is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +86,14 @@ class VariantRow:
     """Of those, runs that told NaN or an infinity, which no order and no mean can hold."""
     failed: FailedRuns | None = None
     """Left out of all other figures; None: none failed."""
+    provenance: Provenance = "measured"
+    gain_error: tuple[float, float] = (0.0, 0.0)
+    """Relative error (below, above) of all its joules together, which no number of runs shows."""
+    ratio_error: tuple[float, float] = (0.0, 0.0)
+    """How much of that error, and of the other's, is left in `ratio` and in its interval: none where both were read
+    alike."""
+    footprint: WayFootprint | None = None
+    """None: nobody said anything that turns joules into others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +108,7 @@ class Variants:
     lower_is_better: bool
     provenance: Provenance
     gain_error: tuple[float, float]
-    """Relative error (below, above) of all joules of the table together; it cancels in ratios."""
+    """Relative error (below, above) of all joules, of the way where it is widest."""
     cautions: tuple[str, ...]
     """Why joules of these runs may not be comparable."""
     advice: tuple[str, ...] = ()

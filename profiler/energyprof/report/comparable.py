@@ -27,6 +27,11 @@ def obstacles_between(reports: Sequence[Report]) -> tuple[str, ...]:
     return tuple(_lines(reports, (*_SENSING, _HOSTS, _PROCESSORS, _VERSIONS)))
 
 
+def cautions_between(reports: Sequence[Report]) -> tuple[str, ...]:
+    """Return the same for runs that are set beside each other all the same, each with its own error."""
+    return tuple(_lines(reports, (*_SENSED, _HOSTS, _PROCESSORS, _VERSIONS)))
+
+
 def obstacles_to_a_difference(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...]:
     """Return a line for each thing for which the changes between these runs cannot be tested.
 
@@ -108,7 +113,12 @@ def other_versions_of(reports: Sequence[Report]) -> tuple[str, ...]:
 
 def is_one_machine(reports: Sequence[Report]) -> bool:
     """Return whether what a sensor or model gets wrong is the same in all of these runs."""
-    return len({(report.run.host, _processor(report), _sources(report)) for report in reports}) == 1
+    return len(set(map(machine_of, reports))) == 1
+
+
+def machine_of(report: Report) -> tuple[str, str, str]:
+    """Return what a run was recorded on and read by: host, processor, sensors."""
+    return report.run.host, _processor(report), _sources(report)
 
 
 def _is_of_one_kind(reports: Sequence[Report]) -> bool:
@@ -120,7 +130,7 @@ def _lines(reports: Sequence[Report], asked: Iterable[_Asked]) -> Iterator[str]:
     for what, of, remedy in asked:
         found = list(dict.fromkeys(of(report) for report in reports))
         if len(found) > 1:
-            yield f"the {what} differ ({'; '.join(one or 'not known' for one in found)}): {remedy}"
+            yield f"{what} ({'; '.join(one or 'not known' for one in found)}): {remedy}"
 
 
 def disturbances_in(reports: Sequence[Report]) -> tuple[str, ...]:
@@ -199,17 +209,27 @@ def _processor(report: Report) -> str:
 
 
 _Asked = tuple[str, Callable[[Report], str], str]
+_SENSORS: Final = "the power sensors differ"
+_KNOWN: Final = "joules are known in different ways"
 _SENSING: Final[tuple[_Asked, ...]] = (
-    ("power sensors", _sensors, "joules of different sensors differ by more than the program; record all alike"),
-    ("how joules are known", _provenance, "an estimate and a measurement are not to be set against each other"),
+    (_SENSORS, _sensors, "joules of different sensors differ by more than the program; record all alike"),
+    (_KNOWN, _provenance, "an estimate and a measurement are not to be set against each other"),
 )
-_HOSTS: Final[_Asked] = ("hosts", _host, "record all on one machine")
-_LIKE_HOSTS: Final[_Asked] = ("hosts", _host, "their processors are of one kind, yet each machine differs a little")
-_LIKE_CARDS: Final[_Asked] = ("GPUs", _cards, "they are of one kind, yet each differs a little")
-_PROGRAMS: Final[_Asked] = ("programs", _program, "joules of a unit compare where the unit is the same work")
-_PROCESSORS: Final[_Asked] = ("processors", _processor, "record all on one machine")
+_SENSED: Final[tuple[_Asked, ...]] = (
+    (_SENSORS, _sensors, "what one sees of a machine and another does not is in no interval; record all alike"),
+    (_KNOWN, _provenance, "the error of an estimate is far larger than that of a sensor; record all alike"),
+)
+_HOSTS: Final[_Asked] = ("the hosts differ", _host, "record all on one machine")
+_LIKE_HOSTS: Final[_Asked] = (
+    "the hosts differ",
+    _host,
+    "their processors are of one kind, yet each machine differs a little",
+)
+_LIKE_CARDS: Final[_Asked] = ("the GPUs differ", _cards, "they are of one kind, yet each differs a little")
+_PROGRAMS: Final[_Asked] = ("the programs differ", _program, "joules of a unit compare where the unit is the same work")
+_PROCESSORS: Final[_Asked] = ("the processors differ", _processor, "record all on one machine")
 _VERSIONS: Final[_Asked] = (
-    "versions of energyprof",
+    "the versions of energyprof differ",
     lambda report: report.run.versions.get("energyprof", ""),
     "record all with one",
 )

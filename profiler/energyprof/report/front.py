@@ -3,7 +3,8 @@
 A way is beaten where another is told apart from it as better in one of the two and is no worse, by means, in the other.
 One that is not beaten is surely on the front if it is told apart as better than each other in something; else it may be
 there by chance. Told apart: Welch's test of two means (Biometrika 34, 1947), of joules in logarithms, at 5 % divided by
-the number of others. One run of a way tells it apart from nothing.
+the number of others. What the sensors of two ways get wrong is no difference of theirs. One run of a way tells it apart
+from nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from statistics import mean, stdev
 from typing import Final, Literal, NamedTuple
+
+from energyprof.report.means import ratio_of_means
+from energyprof.report.read_errors import NONE, ReadBy, left_in_ratio
 
 ALPHA: Final = 0.05
 
@@ -25,6 +29,8 @@ class Spread(NamedTuple):
     costs_j: Sequence[float]
     merits: Sequence[float]
     """The higher the better."""
+    read_by: ReadBy | None = None
+    """None: as all others."""
 
 
 def standings(ways: Mapping[str, Spread]) -> dict[str, Standing]:
@@ -49,9 +55,20 @@ def _beats(one: Spread, other: Spread, alpha: float) -> bool:
 
 
 def _is_cheaper(one: Spread, other: Spread, alpha: float) -> bool:
+    reach = NONE if one.read_by is None or other.read_by is None else left_in_ratio(other.read_by, one.read_by)
+    if reach != NONE:
+        return _is_cheaper_beyond(reach, one, other, alpha)
     if min(*one.costs_j, *other.costs_j) <= 0:
         return is_higher(other.costs_j, one.costs_j, alpha)
     return is_higher([math.log(cost) for cost in other.costs_j], [math.log(cost) for cost in one.costs_j], alpha)
+
+
+def _is_cheaper_beyond(reach: tuple[float, float], one: Spread, other: Spread, alpha: float) -> bool:
+    """Return whether one is told apart as cheaper although what their sensors get wrong does not cancel."""
+    if mean(one.costs_j) <= 0:
+        return False
+    ratio = ratio_of_means(other.costs_j, one.costs_j, round(ALPHA / alpha), reach)
+    return ratio.low is not None and ratio.low > 1
 
 
 def _is_better(one: Spread, other: Spread, alpha: float) -> bool:

@@ -1,9 +1,9 @@
 """Compare ways to do the same thing by joules for each unit of work, over repeated runs of each.
 
-The spread between runs is the error that counts: what a sensor gets wrong of all alike is in every run, and cancels in
-the ratio of two. `means` says how wide the intervals are. With k ways, each is tested against the one with the lowest
-mean at 5 % / (k - 1) (Bonferroni); that is the cheapest only where it is told apart from each of the others. A run that
-ended with an error is no run of its way: what it took is told apart, and a way that has one is set against no other.
+Between ways that were read alike the spread between runs is the error that counts: what a sensor gets wrong of all
+joules cancels in their ratio. Between others it does not, and `read_errors` says how much is left. `means` says how
+wide the intervals are, `lowest` how ways are set against the lowest. A run that ended with an error is no run of its
+way: what it took is told apart, and a way that has one is set against no other.
 """
 
 from __future__ import annotations
@@ -15,26 +15,36 @@ from itertools import groupby
 from statistics import mean
 
 from energyprof.errors import InputError
+from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.report import Report
-from energyprof.model.variants import FailedRuns, Mean, VariantRow, Variants, Verdict
+from energyprof.model.variants import FailedRuns, VariantRow, Variants
 from energyprof.report.batch_sizes import batch_advice
 from energyprof.report.changed_program import other_versions
-from energyprof.report.comparable import busy_in, has_failed, obstacles_between, other_programs
+from energyprof.report.comparable import busy_in, cautions_between, has_failed, other_programs
 from energyprof.report.front import Spread, standings
-from energyprof.report.means import mean_of, mean_of_amounts, ratio_of_means
+from energyprof.report.lowest import Ways, against_lowest
+from energyprof.report.means import mean_of, mean_of_amounts
+from energyprof.report.read_errors import ReadBy, as_relative, read_by
 from energyprof.report.sums import weakest
+from energyprof.report.way_footprints import way_footprints
 
 SHOWN = 4
 """Ways named in a line of text."""
 
 
 def compare_variants(
-    runs: Mapping[str, Sequence[Report]], unit: str | None, metric: str | None, *, lower_is_better: bool = False
+    runs: Mapping[str, Sequence[Report]],
+    unit: str | None,
+    metric: str | None,
+    *,
+    lower_is_better: bool = False,
+    assumed: Mapping[str, Assumptions] = {},
 ) -> Variants:
     """Return the table of these ways by name; `unit` and `metric`: what to go by, None: what all of them have told.
 
     A metric that only some have told is gone by where no other is; who lacks it has none. What failed runs told does
-    not count. Raises InputError if what to go by is not one thing, or if no run tells it.
+    not count. `assumed`: what turns the joules of a way into others, by its name. Raises InputError if what to go by is
+    not one thing, or if no run tells it.
     """
     reports = [report for of_one in runs.values() for report in of_one]
     ended = {name: [report for report in of_one if not has_failed(report)] for name, of_one in runs.items()}
@@ -48,9 +58,18 @@ def compare_variants(
     known = {name: [one for one in cost if one is not None] for name, cost in costs.items()}
     known = {name: cost for name, cost in known.items() if cost and len(cost) == len(costs[name])}
     rows = [_row(name, of_one, (ended[name], known.get(name), merits[name]), unit) for name, of_one in runs.items()]
-    rows = _set_against_each_other(rows, known)
+    ways = Ways(
+        able=tuple(row.name for row in rows if row.name in known and row.failed is None),
+        is_whole=all(row.name in known for row in rows if row.failed is None),
+        size=len(rows),
+        readers={name: read_by(name, of_one) for name, of_one in runs.items()},
+    )
+    rows = _set_against_each_other(rows, known, ways)
+    footprints = way_footprints(known, ways, assumed)
+    rows = [replace(row, footprint=footprints.get(row.name)) for row in rows]
+    sign = -1.0 if lower_is_better else 1.0
     return Variants(
-        rows=tuple(_with_front(rows, known, merits, -1.0 if lower_is_better else 1.0)) if metric else tuple(rows),
+        rows=tuple(_with_front(rows, (known, merits, ways.readers), sign)) if metric else tuple(rows),
         unit=unit,
         metric=metric,
         lower_is_better=lower_is_better,
@@ -58,7 +77,7 @@ def compare_variants(
         gain_error=_gain_error(reports),
         cautions=(
             *told_differently,
-            *obstacles_between(reports),
+            *cautions_between(reports),
             *(other_programs(reports) or other_versions([report.run for report in reports])),
             *busy_in(reports),
         ),
@@ -148,6 +167,8 @@ def _row(
         metric_runs=len(merit),
         endless_runs=sum(not math.isfinite(value) for value in merit),
         failed=_failed(failed) if failed else None,
+        provenance=weakest([report.measured.provenance for report in runs]),
+        gain_error=_gain_error(runs),
     )
 
 
@@ -161,34 +182,31 @@ def _failed(reports: Sequence[Report]) -> FailedRuns:
     )
 
 
-def _set_against_each_other(rows: Sequence[VariantRow], known: Mapping[str, Sequence[float]]) -> list[VariantRow]:
+def _set_against_each_other(
+    rows: Sequence[VariantRow], known: Mapping[str, Sequence[float]], ways: Ways
+) -> list[VariantRow]:
     """Return the rows with their ratio to the one of the lowest mean, and what that means."""
-    able = [row.name for row in rows if row.name in known and row.failed is None]
-    lowest = min(able, key=lambda name: mean(known[name]), default=None)
-    if lowest is None or mean(known[lowest]) <= 0:
-        return list(rows)
-    found = {name: ratio_of_means(known[name], known[lowest], len(able) - 1) for name in known}
-    found[lowest] = Mean(1.0, None, None)
-    verdicts = {name: _verdict(found[name]) for name in able if name != lowest}
-    unread = [row for row in rows if row.failed is None and row.name not in known]
-    is_apart = bool(verdicts) and not unread and set(verdicts.values()) == {"dearer"}
-    if len(rows) > 1:
-        verdicts[lowest] = "cheapest" if is_apart else "lowest so far"
-    return [replace(row, ratio=found.get(row.name), verdict=verdicts.get(row.name, row.verdict)) for row in rows]
-
-
-def _verdict(ratio: Mean) -> Verdict:
-    if ratio.low is None:
-        return "cannot tell"
-    return "dearer" if ratio.low > 1 else "unclear"
+    found = against_lowest(known, ways)
+    return [
+        row
+        if (one := found.get(row.name)) is None
+        else replace(row, ratio=one.ratio, verdict=one.verdict or row.verdict, ratio_error=as_relative(one.reach))
+        for row in rows
+    ]
 
 
 def _with_front(
-    rows: Sequence[VariantRow], known: Mapping[str, Sequence[float]], merits: Mapping[str, Sequence[float]], sign: float
+    rows: Sequence[VariantRow],
+    told: tuple[Mapping[str, Sequence[float]], Mapping[str, Sequence[float]], Mapping[str, ReadBy]],
+    sign: float,
 ) -> list[VariantRow]:
-    """Return the rows with who is on the Pareto front; `sign`: -1 where lower is better."""
+    """Return the rows with who is on the Pareto front; `told`: joules, merits, and who read them, by way.
+
+    `sign`: -1 where lower is better.
+    """
+    known, merits, readers = told
     placed = {
-        row.name: Spread(known[row.name], [sign * merit for merit in merits[row.name]])
+        row.name: Spread(known[row.name], [sign * merit for merit in merits[row.name]], readers[row.name])
         for row in rows
         if row.energy_j is not None and row.metric is not None and row.failed is None
     }

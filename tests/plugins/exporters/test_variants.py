@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import json
 import random
@@ -14,8 +15,11 @@ from rich.cells import cell_len
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
-from energyprof.model.variants import FailedRuns, Mean, VariantRow, Variants
-from energyprof_plugins.exporters.variants import NOTHING, VariantJson, VariantPicture, VariantTable
+from energyprof.model.range import Range
+from energyprof.model.variants import FailedRuns, Mean, VariantRow, Variants, WayAmount, WayFootprint
+from energyprof_plugins.exporters.variants import NOTHING, VariantTable
+from energyprof_plugins.exporters.variants_documents import VariantCsv, VariantJson, VariantMarkdown
+from energyprof_plugins.exporters.variants_picture import VariantPicture
 
 HOSTILE = '<script>alert(1)</script>\x1b[31m"]]>\n&'
 
@@ -24,7 +28,8 @@ def way(name: str, energy_j: float | None, metric: float, verdict: Any, *, is_be
     energy = None if energy_j is None else Mean(energy_j, 0.9 * energy_j, 1.1 * energy_j)
     ratio = None if energy_j is None else Mean(energy_j, 0.8 * energy_j, 1.2 * energy_j)
     merit = Mean(metric, metric - 0.01, metric + 0.01)
-    return VariantRow(name, 3, energy, 100.0, Mean(2.0, None, None), merit, ratio, verdict, is_best)
+    known: Any = {"provenance": "estimated (model)", "gain_error": (0.47, 0.87)}
+    return VariantRow(name, 3, energy, 100.0, Mean(2.0, None, None), merit, ratio, verdict, is_best, **known)
 
 
 TABLE = Variants(
@@ -48,20 +53,126 @@ def text(found: Variants | None, sample: Any, **context: Any) -> str:
 
 
 GRID = GridIntensity(50.0, "FR", "France", 2024, "Ember; OWID")
+DEAR = GridIntensity(400.0, "DE", "Germany", 2024, "Ember; OWID")
 
 
-def test_each_way_is_told_in_grams_and_money_of_a_unit(sample: Any) -> None:
+def priced(row: VariantRow, assumed: Assumptions, *verdicts: Any) -> VariantRow:
+    """A way with what its joules come with there, at the meter, as CO2e and as money, and what is said of each."""
+    amounts = []
+    for told, verdict in zip((assumed.facility_j, assumed.carbon_g, assumed.cost), verdicts, strict=True):
+        energy = row.energy_j
+        made = None if energy is None else told(Range(energy.value, energy.low or 0.0, energy.high or 0.0))
+        ratio = Mean(1.0, None, None) if verdict in {"cheapest", "lowest so far"} else Mean(2.5, 2.1, 3.0)
+        amounts.append(None if made is None else WayAmount(Mean(made.value, made.low, made.high), ratio, verdict))
+    return replace(row, footprint=WayFootprint(assumed, *amounts))
+
+
+def test_where_the_same_is_said_of_all_ways_it_is_told_once(sample: Any) -> None:
     assumed = Assumptions(GRID, EnergyPrice(0.3, "EUR"), None)
+    rows = tuple(priced(row, assumed, "unclear", "unclear", "unclear") for row in TABLE.rows)
+    rows = tuple(replace(row, footprint=row.footprint and replace(row.footprint, facility_j=None)) for row in rows)
+    found = replace(TABLE, rows=rows)
 
-    lines = text(TABLE, sample, assumptions=assumed, width=100).splitlines()
-    context = RenderContext(variants=TABLE, assumptions=assumed)
-    document = json.loads(VariantJson().render(sample.one_stage(), context))["footprint"]
+    lines = text(found, sample, width=100).splitlines()
+    document = json.loads(VariantJson().render(sample.one_stage(), RenderContext(variants=found)))["footprint"]
 
     at = lines.index("footprint of a request")
-    said = " ".join(" ".join(lines[at + 1 :]).split())
-    assert "fp32: 44.4 \u00b5g CO2e (40.0 to 48.9), under 0.01 EUR; a million times that: 0.267 EUR" in said
-    assert "fp128: not known estimated (model): 50.0 g/kWh, France 2024 (Ember; OWID); at 0.3 EUR a kWh" in said
+    assert lines[at + 1].split() == ["µg", "CO2e", "EUR/million"]
+    cells = [" ".join(line.split()) for line in lines[at:]]
+    assert "fp32 44 ±4 0.267 ±0.027" in cells
+    assert "fp128 not known not known" in cells
+    assert cells[-4] == "estimated (model): 50.0 g/kWh, France 2024 (Ember; OWID); at 0.3 EUR a kWh"
     assert document["rows"][1]["carbon_g"]["value"] == pytest.approx(3.2 / 3.6e6 * 50.0)
+    assert document["assumptions"]["grid"]["country"] == "France"
+
+
+def here_and_there() -> Variants:
+    """A laptop in one country and a data centre in another, where the ranking turns round."""
+    at_home = Assumptions(DEAR, EnergyPrice(0.4, "EUR"))
+    far_away = Assumptions(GRID, EnergyPrice(0.1, "EUR"), Range.exactly(1.5))
+    laptop, cloud = replace(TABLE.rows[0], name="laptop"), replace(TABLE.rows[1], name="cloud")
+    rows = (
+        priced(laptop, at_home, "cheapest", "dearer", "unclear"),
+        priced(cloud, far_away, "dearer", "cheapest", "lowest so far"),
+    )
+    return replace(TABLE, rows=rows)
+
+
+@pytest.mark.parametrize("kind", [VariantTable, VariantMarkdown])
+def test_ways_that_run_in_unlike_places_are_set_against_each_other_in_each_of_them(sample: Any, kind: Any) -> None:
+    said = " ".join(kind().render(sample.one_stage(), RenderContext(variants=here_and_there(), width=140)).split())
+    said = said.replace("`", "").replace("\\", "").replace(" | ", " ")
+
+    assert "J with PUE ratio µg CO2e ratio EUR/million ratio" in said
+    assert "cloud 4.8 ±0.5 2.50 (2.10 to 3.00) 67 ±7 1 0.133 ±0.013 1" in said
+    assert "laptop with its data centre takes less than cloud, 95 % sure." in said
+    assert "cloud comes with less CO2e than laptop, 95 % sure." in said
+    assert "Whether cloud costs less than laptop is not clear: more runs of each tell." in said
+    assert "laptop: estimated (model): 400 g/kWh, Germany 2024 (Ember; OWID); at 0.4 EUR a kWh" in said
+    assert (
+        "cloud: estimated (model): 50.0 g/kWh, France 2024 (Ember; OWID); at 0.1 EUR a kWh; with a PUE of 1.5" in said
+    )
+
+
+def test_costs_in_several_currencies_keep_their_names_and_have_no_ratio(sample: Any) -> None:
+    laptop, cloud = here_and_there().rows
+    assert cloud.footprint is not None
+    assert cloud.footprint.cost is not None
+    dollars = replace(cloud.footprint.assumptions, price=EnergyPrice(0.1, "USD"))
+    other = replace(cloud.footprint, assumptions=dollars, cost=WayAmount(cloud.footprint.cost.amount))
+    found = replace(TABLE, rows=(laptop, replace(cloud, footprint=other)))
+
+    said = " ".join(text(found, sample, width=140).split())
+
+    assert "cost/million" in said
+    assert " 0.133 USD ±0.013" in said
+    assert "Costs are in 2 currencies (EUR, USD) and are not set against each other." in said
+
+
+def test_a_way_of_which_nothing_was_said_is_told_so(sample: Any) -> None:
+    laptop, cloud = here_and_there().rows
+    found = replace(TABLE, rows=(laptop, replace(cloud, footprint=WayFootprint(Assumptions()))))
+
+    assert "cloud: nobody said where it runs" in text(found, sample)
+
+
+def test_a_spreadsheet_has_a_way_a_line_with_its_own_place(sample: Any) -> None:
+    content = VariantCsv().render(sample.one_stage(), RenderContext(variants=here_and_there()))
+
+    laptop, cloud = csv.DictReader(content.splitlines())
+    assert (laptop["way"], laptop["energy_j"], laptop["verdict"]) == ("laptop", "1.0", "cheapest")
+    assert (cloud["carbon_g_verdict"], cloud["currency"], cloud["facility_j_ratio"]) == ("cheapest", "EUR", "2.5")
+    assert float(cloud["facility_j"]) == pytest.approx(4.8)
+    assert "France 2024" in cloud["footprint_basis"]
+    assert VariantCsv().render(sample.one_stage(), RenderContext()).count("\n") == 1
+
+
+def test_the_picture_says_below_it_what_each_way_comes_with(sample: Any) -> None:
+    words = [one.text for one in picture(here_and_there(), sample).iter() if one.text]
+
+    assert "laptop: 111 µg CO2e (DE 2024), under 0.01 EUR; a million times that: 0.111 EUR" in words
+    assert any(one.startswith("cloud: 4.80 J with PUE 1.5, 66.7 µg CO2e (FR 2024), under 0.01 EUR") for one in words)
+
+
+def unlike() -> Variants:
+    """A laptop whose sensor told, and a machine of which a model guessed."""
+    laptop = replace(TABLE.rows[0], name="laptop", provenance="measured", gain_error=(0.03, 0.03))
+    server = replace(TABLE.rows[2], name="server", ratio_error=(0.4, 0.6))
+    return replace(TABLE, rows=(replace(laptop, verdict="lowest so far"), server))
+
+
+def test_errors_of_unlike_sensors_are_not_said_to_cancel(sample: Any) -> None:
+    shown = " ".join(text(unlike(), sample).split())
+    drawn = " ".join("".join(picture(unlike(), sample).itertext()).split())
+
+    assert "which ratios do not see" not in shown
+    assert "joules may be off by −3 % to +3 % (laptop), −47 % to +87 % (server)" in shown
+    assert "this does not cancel, and each ratio carries the errors of both" in shown
+    assert "Whether laptop takes less than server is not clear: they were not read alike" in shown
+    assert " M lowest so far" in shown
+    assert " E unclear" in shown
+    assert "M measured, E estimated (model); 95 % intervals" in shown
+    assert "not in the intervals: besides, joules may be off by" in drawn
 
 
 def test_the_table_says_what_is_cheap_what_is_sure_and_what_is_on_the_front(sample: Any) -> None:
@@ -270,7 +381,7 @@ def test_no_name_covers_another_a_point_or_the_front(sample: Any, kind: str, cou
     assert len(names) >= min(count, 4)
 
 
-@pytest.mark.parametrize("kind", [VariantTable, VariantJson, VariantPicture])
+@pytest.mark.parametrize("kind", [VariantTable, VariantJson, VariantCsv, VariantMarkdown, VariantPicture])
 def test_hostile_names_do_nothing(sample: Any, kind: Any) -> None:
     rows = (way(HOSTILE, 1.0, 0.5, "cheapest", is_best=True), way("other", 2.0, 0.5, "dearer", is_best=False))
     hostile = replace(TABLE, rows=rows, unit=HOSTILE, metric=HOSTILE, cautions=(HOSTILE,))
@@ -278,8 +389,9 @@ def test_hostile_names_do_nothing(sample: Any, kind: Any) -> None:
     content = kind().render(sample.one_stage(), RenderContext(variants=hostile))
 
     assert "\x1b" not in content
+    if kind in {VariantPicture, VariantMarkdown}:
+        assert "<script>" not in content.replace("`<script>", "")
     if kind is VariantPicture:
-        assert "<script>" not in content
         assert ET.fromstring(content) is not None
 
 
@@ -314,3 +426,13 @@ def test_a_metric_that_no_way_has_leaves_a_picture_of_joules_alone(sample: Any) 
     drawn = VariantPicture().render(sample.one_stage(), RenderContext(variants=replace(TABLE, rows=rows)))
 
     assert {"int8", "fp32", "fp64"} <= {element.text for element in ET.fromstring(drawn).iter() if element.text}
+
+
+@pytest.mark.parametrize("width", [60, 66, 80, 120])
+def test_a_footprint_keeps_to_the_width_whatever_it_leaves_out(sample: Any, width: int) -> None:
+    lines = text(here_and_there(), sample, width=width).splitlines()
+
+    at = lines.index("footprint of a request")
+    assert max(map(cell_len, lines)) <= width
+    assert lines[at + 1].split()[-1] in {"ratio", "EUR/million"}
+    assert lines[at + 3].startswith("laptop")
