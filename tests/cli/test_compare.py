@@ -111,7 +111,8 @@ def test_a_program_is_run_several_times_and_mean_and_spread_are_told(place: Any)
     assert done.stdout.count(b"threads") == 2
     shown = done.stderr.decode()
     assert "run 2/2 -> serve-run2.eprof\n" in shown  # no cooling is told of where there is none
-    (row,) = (line.split() for line in shown.splitlines() if line.startswith("serve "))
+    row, footprint = (line.split() for line in shown.splitlines() if line.startswith("serve "))
+    assert len(footprint) > 1
     assert row[1] == "2"
     assert row[3].startswith(("±", "("))
     again = place.run(*words)

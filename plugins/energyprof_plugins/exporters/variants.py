@@ -63,7 +63,7 @@ def _footprint(found: Variants, page: Page) -> None:
     if not rests_on:
         return
     page.line()
-    page.line(Text(f"footprint of a {page.glyphs.name(found.unit) or 'run'}", style="bold"))
+    page.line(Text(f"footprint of a {page.glyphs.name(found.unit or 'run')}", style="bold"))
     if columns:
         shown = []
         for one in columns:

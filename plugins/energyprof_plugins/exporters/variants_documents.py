@@ -91,12 +91,12 @@ class VariantMarkdown:
         found = context.variants
         if found is None:
             return f"{plain(NOTHING)}\n"
-        parts = [f"### Energy of a {plain(found.unit) or 'run'}, way by way", _table(found)]
+        parts = [f"### Energy of a {plain(found.unit or 'run')}, way by way", _table(found)]
         parts += [plain(line) for line in (*conclusions(found), *found.advice)]
         parts.append(plain(legend(found)))
         rests_on = bases(found)
         if rests_on:
-            parts.append(f"#### Footprint of a {plain(found.unit) or 'run'}")
+            parts.append(f"#### Footprint of a {plain(found.unit or 'run')}")
             parts += [*_footprint_table(found), *map(plain, statements(found))]
             parts.append("\n".join(f"- {plain(line)}" for line in rests_on))
         if found.cautions:
@@ -110,7 +110,7 @@ def _table(found: Variants) -> str:
     unit, unit_j = column_unit(max(known, default=0.0))
     figures = in_unit([row.energy_j for row in found.rows], unit_j)
     metric = [plain(found.metric)] if found.metric else []
-    head = ["way", "runs", f"{unit}/{plain(found.unit) or 'run'}", "ratio", *metric, "how", "said"]
+    head = ["way", "runs", f"{unit}/{plain(found.unit or 'run')}", "ratio", *metric, "how", "said"]
     rows = []
     for row, figure in zip(found.rows, figures, strict=True):
         cells = [code(row.name), str(all_runs(row)), " ".join(figure).rstrip()]
@@ -145,17 +145,19 @@ def _footprint_row(one: WayFootprint) -> dict[str, Any]:
 
 def _cells(row: VariantRow, found: Variants | None) -> Iterator[object]:
     unit, metric = ("", "") if found is None else (found.unit, found.metric)
-    yield from (visible(row.name), row.runs, 0 if row.failed is None else row.failed.runs, visible(unit), row.units)
+    yield from (visible(row.name), row.runs, 0 if row.failed is None else row.failed.runs)
+    yield from (visible(unit or "run"), row.units)
     yield from (*_mean(row.energy_j), row.provenance, *row.gain_error, *_mean(row.ratio), *row.ratio_error)
-    yield from (row.verdict, visible(metric), *_mean(row.metric))
+    yield from (row.verdict, visible(metric) if metric else None, *_mean(row.metric))
     yield from ("", "") if row.is_best is None else (_truth(row.is_best), _truth(row.is_best and not row.is_unsure))
     yield None if row.wall_s is None else row.wall_s.value
     for kind in AMOUNTS:
         amount: WayAmount | None = None if row.footprint is None else getattr(row.footprint, kind)
         yield from (None,) * 7 if amount is None else (*_mean(amount.amount), *_mean(amount.ratio), amount.verdict)
     assumed = None if row.footprint is None else row.footprint.assumptions
-    yield visible(assumed.price.currency) if assumed is not None and assumed.price is not None else None
-    yield visible(assumed_text(assumed)) if assumed is not None else None
+    price = None if assumed is None else assumed.price
+    yield visible(price.currency) if price is not None and price.currency else None
+    yield visible(assumed_text(assumed)) if assumed is not None and not assumed.is_empty else None
 
 
 def _mean(mean: Mean | None) -> tuple[float | None, ...]:

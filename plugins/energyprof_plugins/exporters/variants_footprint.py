@@ -62,7 +62,7 @@ def statements(found: Variants) -> list[str]:
         lines += comparison(rated, comes_with_less, unlike)
     currencies = _currencies(found)
     if len(currencies) > 1:
-        named = ", ".join(visible(one) or "one without a name" for one in currencies)
+        named = ", ".join(visible(one) if one else "one without a name" for one in currencies)
         lines.append(f"Costs are in {len(currencies)} currencies ({named}) and are not set against each other.")
     return lines
 
@@ -141,7 +141,8 @@ def _unit(found: Variants, kind: str, largest: float) -> tuple[str, float]:
     many, times = next((one for one in MULTIPLES if largest * one[1] >= amounts.COIN), MULTIPLES[-1])
     many, times = (many, times) if largest > 0 else MULTIPLES[0]
     currencies = _currencies(found)
-    return f"{(visible(currencies[0]) if len(currencies) == 1 else '') or 'cost'}{many}", 1 / times
+    named = currencies[0] if len(currencies) == 1 else ""
+    return f"{visible(named or 'cost')}{many}", 1 / times
 
 
 def _currencies(found: Variants) -> list[str]:
@@ -151,7 +152,7 @@ def _currencies(found: Variants) -> list[str]:
 
 def _currency(row: VariantRow) -> str:
     price = None if row.footprint is None else row.footprint.assumptions.price
-    return "" if price is None else visible(price.currency)
+    return visible(price.currency) if price is not None and price.currency else ""
 
 
 def _basis(one: WayFootprint) -> str:

@@ -216,8 +216,21 @@ def test_it_keeps_to_the_width_and_to_ascii_where_asked(sample: Any, width: int,
     assert "cheapest *" in shown
 
 
-def test_joules_of_whole_runs_are_called_so(sample: Any) -> None:
-    assert " J/run " in text(replace(TABLE, unit=""), sample)
+def test_joules_of_whole_runs_and_money_without_a_name_are_called_so(sample: Any) -> None:
+    nameless = Assumptions(price=EnergyPrice(0.4, ""))
+    rows = tuple(priced(row, nameless, "unclear", "unclear", "unclear") for row in here_and_there().rows)
+    whole = replace(TABLE, unit="", metric="", rows=tuple(replace(row, metric=None, is_best=None) for row in rows))
+
+    shown = text(whole, sample)
+    marked = VariantMarkdown().render(sample.one_stage(), RenderContext(variants=whole))
+    (line, *_) = csv.DictReader(VariantCsv().render(sample.one_stage(), RenderContext(variants=whole)).splitlines())
+
+    assert " J/run " in shown
+    assert "footprint of a run" in shown
+    assert " cost/million" in shown
+    assert "J/run" in marked
+    assert (line["unit"], line["metric"], line["currency"]) == ("run", "", "")
+    assert "''" not in shown + marked
 
 
 def test_one_way_alone_is_set_against_nothing(sample: Any) -> None:
