@@ -144,7 +144,7 @@ def test_the_narrow_list_names_each_accelerator_with_its_figures_and_its_source_
     lines = out.splitlines()
     at = next(place for place, line in enumerate(lines) if line.startswith("TPUv4"))
     assert lines[at].split()[:4] == ["TPUv4", "2020", "192", "275"]
-    assert lines[at + 1] == "  https://arxiv.org/abs/2304.01433 *^"
+    assert lines[at + 1] == "  https://arxiv.org/abs/2304.01433"
 
 
 @pytest.mark.parametrize(
@@ -186,3 +186,14 @@ def test_it_is_written_to_a_file(capsys: pytest.CaptureFixture[str], tmp_path: A
 
     assert (status, out) == (0, "")
     assert json.loads(target.read_text())["count"] == 1
+
+
+def test_the_power_that_no_maker_states_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--hardware", "TPUv6e", "--parameters", "7B", "--tokens", "1T")
+
+    status, _, err = estimate(capsys, *words)
+    given = document(capsys, *words, "--device-watts", "300")
+
+    assert status == 2
+    assert "the maker of TPUv6e states no power of it; give --device-watts" in err
+    assert given["energy_j"]["value"] > 0

@@ -24,7 +24,9 @@ HARDWARE_KEY = (
     "board: its rated power in W; TFLOP/s: its peak with numbers of 16 bits, those of others are in --format json; W: "
     "mean power of one with its share of the host, by which an estimate goes"
 )
-UNCHECKED_KEY = "* the board's, ^ the operations' figure was not found alike in public text of others: not checked"
+UNCHECKED_KEY = (
+    "* the board's, ^ the operations' figure was read neither on its maker's page nor in text of others: not checked"
+)
 
 
 def page(found: Estimate, width: int) -> str:
@@ -116,7 +118,13 @@ def hardware_page(table: Sequence[Accelerator], width: int) -> str:
     """Return the table of accelerators; the source of each stands below it where it does not fit beside."""
     heads = ("name", "year", "board", "TFLOP/s", "W", "source")
     told = [
-        (one.name, str(one.year), f"{one.board_w:g}", f"{one.peak_flops / 1e12:g}", _plain_watts(one.power_w))
+        (
+            one.name,
+            str(one.year),
+            "-" if one.board_w is None else f"{one.board_w:g}",
+            f"{one.peak_flops / 1e12:g}",
+            "-" if one.power_w is None else _plain_watts(one.power_w),
+        )
         for one in table
     ]
     sources = [f"{one.source}{_unchecked(one)}" for one in table]
@@ -130,7 +138,11 @@ def hardware_page(table: Sequence[Accelerator], width: int) -> str:
 
 
 def _unchecked(one: Accelerator) -> str:
-    marks = "".join(mark for mark, figure in (("*", "board"), ("^", "peak")) if figure not in one.seen)
+    marks = "".join(
+        mark
+        for mark, figure in (("*", "board"), ("^", "peak"))
+        if figure not in one.seen and not (mark == "*" and one.board_w is None)
+    )
     return f" {marks}" if marks else ""
 
 
@@ -144,7 +156,7 @@ def hardware_document(table: Iterable[Accelerator]) -> str:
             "board_w": one.board_w,
             "peak_flops": one.peak_flops,
             "peak_flops_by_dtype": by_dtype.get(one.name, {}),
-            "power_w": range_document(one.power_w),
+            "power_w": None if one.power_w is None else range_document(one.power_w),
             "power_basis": one.power_basis,
             "usd_per_hour": one.usd_per_hour,
             "price_year": one.price_year,

@@ -33,8 +33,8 @@ class Accelerator:
 
     name: str
     year: int
-    board_w: float
-    """Board, chip or thermal design power, as its maker calls it."""
+    board_w: float | None
+    """Board, chip or thermal design power, as its maker calls it; None: it states none."""
     peak_flops: float
     """Operations a second, dense, 16-bit floating point."""
     machine_w: float | None
@@ -50,8 +50,10 @@ class Accelerator:
     """Of `board` and `peak` those that were found alike in public text of others; the rest is not checked."""
 
     @property
-    def power_w(self) -> Range:
+    def power_w(self) -> Range | None:
         """Mean power in a training, of a whole system: its part of the host included, in the middle and in both bounds.
+
+        None: neither its maker nor anybody who measured tells of any.
 
         The middle of what was measured; the upper bound is never less than board power. Where nobody has measured: the
         part of its machine's rating that others were measured with, from the least part of board power that any
@@ -59,7 +61,9 @@ class Accelerator:
         """
         if self.system_w is not None:
             low_w, high_w = self.system_w
-            return Range((low_w + high_w) / 2, low_w, max(high_w, self.board_w))
+            return Range((low_w + high_w) / 2, low_w, max(high_w, self.board_w or 0.0))
+        if self.board_w is None:
+            return None
         low_w = LOWEST_OF_BOARD * self.board_w
         if self.machine_w is not None:
             return Range(MEASURED_OF_RATING * self.machine_w, low_w, self.machine_w)
@@ -68,6 +72,8 @@ class Accelerator:
     @property
     def power_basis(self) -> str:
         """What `power_w` rests on, in words."""
+        if self.board_w is None:
+            return "its maker states no power, and no training was measured with it"
         if self.system_w is not None:
             return (
                 f"the middle of whole systems measured in published trainings "
@@ -120,7 +126,7 @@ def _accelerator(row: dict[str, str]) -> Accelerator:
     return Accelerator(
         name=row["name"],
         year=int(row["year"]),
-        board_w=float(row["board_w"]),
+        board_w=float(row["board_w"]) if row["board_w"] else None,
         peak_flops=float(row["peak_tflops"]) * 1e12,
         machine_w=float(row["machine_w"]) if row["machine_w"] else None,
         system_w=_pair(row["system_low_w"], row["system_high_w"]),

@@ -22,9 +22,9 @@ def shipped_peaks() -> dict[str, dict[str, float]]:
 
 def peak_flops(accelerator: Accelerator, dtype: str) -> float:
     """Return its dense operations a second with numbers of a type; raises InputError where they are not known."""
-    if dtype in SIXTEEN_BITS:
-        return accelerator.peak_flops
     known = shipped_peaks().get(accelerator.name, {})
+    if dtype in SIXTEEN_BITS and dtype not in known:
+        return accelerator.peak_flops
     if dtype not in known:
         told = ", ".join(one for one in DTYPES if one in SIXTEEN_BITS or one in known)
         raise InputError(
