@@ -196,6 +196,50 @@ def test_a_program_that_cannot_be_started_is_refused_before_anything_is_begun(
     assert [path.name for path in place.folder.iterdir()] == ["empty"]
 
 
+def test_a_module_that_is_not_there_is_refused_before_anything_is_begun(place: Any) -> None:
+    done = place.call(place.command("sweep", "--set", "a=1,2", "--cool-down", "0", "-m", "no_such_module"))
+
+    assert done.returncode == 2
+    assert b"finds no module no_such_module; install it there, or begin from the folder that has it" in done.stderr
+    assert list(place.folder.iterdir()) == []
+
+
+def test_a_module_whose_name_is_varied_is_looked_for_by_each_of_its_names(place: Any) -> None:
+    place.write("first.py", "raise SystemExit(9)")
+
+    done = place.call(place.command("sweep", "--set", "name=first,second", "--dry-run", "-m", "{name}"))
+
+    assert done.returncode == 2
+    assert b"finds no module second" in done.stderr
+
+
+SILENT = """
+import sys
+import energyprof
+
+energyprof.units("request", 1)
+energyprof.metric("loss", 0.1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        (("--metric", "accuracy"), "told the metric 'accuracy': they told loss; ask for what is told, or tell it with"),
+        (("--unit", "token"), "told the unit 'token': they told request; ask for what is told, or tell it with"),
+    ],
+)
+def test_a_sweep_by_what_no_run_tells_ends_after_its_first_round(place: Any, wish: Any, said: str) -> None:
+    place.write("silent.py", SILENT)
+
+    done = place.call(place.command("sweep", "--set", "a=1,2", "--cool-down", "0", *wish, "silent.py"))
+
+    told = done.stderr.decode()
+    assert done.returncode == 2, told
+    assert f"energyprof: no run of the first round {said} energyprof." in told
+    assert "2 of 6 runs are done and kept; go on with: energyprof sweep --resume" in told
+
+
 def test_settings_go_where_the_arguments_say_or_to_their_end() -> None:
     ways = ways_of([("n", ("1", "2")), ("fast", ("yes",))], [("T", ("4",))], ["s.py", "--size={n}"])
 
@@ -238,11 +282,18 @@ def test_every_round_has_every_way_once_in_an_order_of_its_own() -> None:
     assert plan == planned(ways, 4, seed=0)
 
 
-@pytest.mark.parametrize("text", ["batch", "=1", "batch=", "batch=1,4=2,,"])
+def test_a_value_may_be_empty_or_have_an_equals_sign_itself() -> None:
+    assert sweep_command._values("batch=1,4=2,") == ("batch", ("1", "4=2", ""))
+
+
+@pytest.mark.parametrize("text", ["batch=1,4,1", "batch=1,,"])
+def test_a_value_that_is_named_twice_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="twice; name each value once, and repeat with --repeats"):
+        sweep_command._values(text)
+
+
+@pytest.mark.parametrize("text", ["batch", "=1", "batch="])
 def test_what_is_no_list_of_values_is_refused(text: str) -> None:
-    if text == "batch=1,4=2,,":
-        assert sweep_command._values(text) == ("batch", ("1", "4=2", ""))
-        return
     with pytest.raises(argparse.ArgumentTypeError, match="NAME=A,B"):
         sweep_command._values(text)
 

@@ -15,12 +15,12 @@ from energyprof.cli.compare_command import add_wishes
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.held_limits import HeldLimits, limit_wish
 from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, new_series, pause, print_table, record
+from energyprof.cli.sweep_checks import UntoldError, check_start, refuse_untold
 from energyprof.cli.sweep_plan import Way, counted, is_done, listed, mark_of, planned, time_left, visible, ways_of
 from energyprof.cli.swept_ways import file_name, program_in, write_names
 from energyprof.cli.termination import Terminated, raised_signals
 from energyprof.errors import InputError, SourceError
 from energyprof.launch.environment import SERIES
-from energyprof.launch.program import script_program
 from energyprof.model.shell import in_shell
 
 NAME = "sweep"
@@ -115,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     """Run all, print the table; 1 if a run failed, 130 if it was interrupted, 0 or an error's own status else."""
     assumptions, wish = assumptions_of(args), args.power_limit
     ways = ways_of(args.set, args.env, args.command, wish.limits_w if wish else ())
-    _check_start(ways[0].command)
+    check_start(ways)
     folder = Path(args.output or f"sweep-{_script_of(args.command)}")
     plan = [
         (way, folder / f"{file_name(way.name)}-run{number}.eprof")
@@ -137,6 +137,9 @@ def run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt as stop:
         status = 128 + (stop.number if isinstance(stop, Terminated) else signal.SIGINT)
         print(f"energyprof: interrupted; {_kept(plan, args.asked)}", file=sys.stderr)
+    except UntoldError as error:
+        print(f"energyprof: {error}; {_kept(plan, args.asked)}", file=sys.stderr)
+        return error.exit_code
     except SourceError as error:  # of a power limit; what was done before it is as good as ever
         if not any(is_done(path) for _, path in plan):
             raise
@@ -157,7 +160,12 @@ def _record_missing(
     took_s: list[float] = []
     series = new_series()
     missing = [(at, way, path) for at, (way, path) in enumerate(plan, 1) if not is_done(path)]
+    first_round = plan[: len({way.name for way, _ in plan})]
+    is_asked = False
     for at, way, path in missing:
+        if at > len(first_round) and not is_asked:
+            refuse_untold([done for _, done in first_round if is_done(done)], args.metric, args.unit)
+            is_asked = True
         if not args.quiet:
             left = time_left(took_s, len(missing))
             print(f"energyprof: {at}/{len(plan)} {visible(way.name)} -> {path}{left}", file=sys.stderr, flush=True)
@@ -194,12 +202,6 @@ def _kept(plan: Sequence[tuple[Way, Path]], asked: Sequence[str]) -> str:
     return f"{kept}; go on with: energyprof sweep {' '.join(map(in_shell, words))}"
 
 
-def _check_start(command: Sequence[str]) -> None:
-    """Raise InputError where no way could even be started: before anything is written or said to be begun."""
-    if command[0] not in {"-m", "-c", "-"}:
-        script_program(command)
-
-
 def _prepare(folder: Path, plan: Sequence[tuple[Way, Path]], is_resumed: bool, command: Sequence[str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -232,7 +234,10 @@ def _script_of(command: Sequence[str]) -> str:
 
 def _values(text: str) -> tuple[str, tuple[str, ...]]:
     name, mark, values = text.partition("=")
-    found = tuple(dict.fromkeys(values.split(",")))
+    found = tuple(values.split(","))
     if not mark or not name or not values:
         raise argparse.ArgumentTypeError(f"{text} is not NAME=A,B,...; try: batch=1,4,16")
+    twice = next((value for value in found if found.count(value) > 1), None)
+    if twice is not None:
+        raise argparse.ArgumentTypeError(f"{text} has {twice!r} twice; name each value once, and repeat with --repeats")
     return name, found

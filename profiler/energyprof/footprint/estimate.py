@@ -143,13 +143,13 @@ def _power(described: Description, count: int) -> tuple[Range, str]:
             f"the table's power of {described.accelerator.name} has its host in it; "
             "with --cpu-watts or --dram-watts give --device-watts too"
         )
-    power_w = described.accelerator.power_w
-    if power_w is None:
+    of_one = described.accelerator.power_w
+    if of_one is None:
         raise InputError(
             f"the maker of {described.accelerator.name} states no power of it; give --device-watts, of one with its "
             "part of the host, or --watts"
         )
-    return power_w.times(count), described.accelerator.power_basis
+    return of_one.times(count), described.accelerator.power_basis
 
 
 def _rent(described: Description, work: Work) -> tuple[Range | None, str]:
