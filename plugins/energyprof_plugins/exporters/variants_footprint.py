@@ -89,7 +89,10 @@ def in_short(row: VariantRow) -> str:
     if one.carbon_g is not None and one.assumptions.grid is not None:
         told.append(f"{amounts.carbon(_exactly(one.carbon_g))} ({_place(one)})")
     if one.cost is not None and one.assumptions.price is not None:
-        told.append(amounts.money(_exactly(one.cost), one.assumptions.price.currency))
+        value = one.cost.amount.value
+        many, times = _multiple(value)
+        currency = visible(one.assumptions.price.currency or "cost")
+        told.append(f"{amounts.digits(value * times)} {currency}{many}")
     return ", ".join(told)
 
 
@@ -138,11 +141,16 @@ def _unit(found: Variants, kind: str, largest: float) -> tuple[str, float]:
     if kind == "carbon_g":
         name, factor = amounts.unit_of(largest, amounts.MASSES)
         return f"{name} CO2e", factor
-    many, times = next((one for one in MULTIPLES if largest * one[1] >= amounts.COIN), MULTIPLES[-1])
-    many, times = (many, times) if largest > 0 else MULTIPLES[0]
+    many, times = _multiple(largest)
     currencies = _currencies(found)
     named = currencies[0] if len(currencies) == 1 else ""
     return f"{visible(named or 'cost')}{many}", 1 / times
+
+
+def _multiple(largest: float) -> tuple[str, float]:
+    """Return how many units of work are paid together so that the largest price of them has figures."""
+    enough = (one for one in MULTIPLES if largest * one[1] >= amounts.COIN)
+    return next(enough, MULTIPLES[-1]) if largest > 0 else MULTIPLES[0]
 
 
 def _currencies(found: Variants) -> list[str]:

@@ -37,7 +37,7 @@ MOST_PRICED: Final = 6
 """Ways of which a line below the picture says what a unit of their work comes with."""
 LEFT: Final = 90
 RIGHT: Final = 40
-TOP: Final = 58
+TOP: Final = 66
 BOTTOM: Final = 62
 NAME: Final = 34
 """Characters of a name beside its point; the tooltip has all of it."""
@@ -68,14 +68,15 @@ def picture(found: Variants | None, nothing: str) -> str:
     unit_name, unit_j = unit
     across = _Scale((0.0, _bounds([row.energy_j for row in rows], unit_j)[1]), LEFT, WIDTH - RIGHT)
     each = f"{unit_name}/{visible(found.unit) or 'run'}"
-    title = f"{each}, {found.provenance}; 95 % intervals by the spread of runs"
+    known = " and ".join(dict.fromkeys(row.provenance for row in rows))
+    title = f"{each}, {known}; 95 % intervals by the spread of runs"
     if not any(row.metric is not None for row in rows):
         return _column(found, rows, across, unit_j, (title, each))
     upwards = _Scale(_bounds([row.metric for row in rows], 1.0), HEIGHT - BOTTOM, TOP)
     better = "lower is better" if found.lower_is_better else "higher is better"
     parts = [_text(20, 28, title, "title"), *_grid(across, upwards, HEIGHT)]
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 16, each, "dim", "middle"))
-    parts.append(_text(20, TOP - 10, f"{visible(found.metric)} ({better})", "dim"))
+    parts.append(_text(20, TOP - 18, f"{visible(found.metric)} ({better})", "dim"))
     points = [
         _Point(
             row,
@@ -310,9 +311,14 @@ def _column(found: Variants, rows: Sequence[VariantRow], across: _Scale, unit_j:
             + "</g>"
         )
     parts.append(_text((LEFT + WIDTH - RIGHT) / 2, height - 16, each, "dim", "middle"))
-    lines = _fitted([*_single_runs(found.rows), *_failed(found.rows), *_beyond(found)])
+    cheapest = ["full: cheaper than each of the others, 95 % sure"] if _has_cheapest(rows) else []
+    lines = _fitted([*cheapest, *_single_runs(found.rows), *_failed(found.rows), *_beyond(found)])
     parts += [_text(LEFT, height + 8 + LINE * at, line, "dim") for at, line in enumerate(lines)]
     return _page(WIDTH, height + LINE * len(lines) + (4 if lines else 0), parts, title)
+
+
+def _has_cheapest(rows: Sequence[VariantRow]) -> bool:
+    return any(row.verdict == "cheapest" for row in rows)
 
 
 def _label(row: VariantRow) -> str:
