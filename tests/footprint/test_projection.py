@@ -196,6 +196,25 @@ def test_a_training_that_takes_nothing_is_overtaken_by_none() -> None:
     free = replace(PLAIN, training_j=Range.exactly(0.0))
 
     assert verdict(project(free)) == "Training takes nothing: serving is all there is."
+    assert not any("X" in line for line in characters(project(free), width=74))
+    assert not list(ElementTree.fromstring(svg(project(free))).iter("{http://www.w3.org/2000/svg}circle"))
+
+
+def test_a_training_that_is_overtaken_at_once_is_told_in_a_sentence() -> None:
+    at_once = replace(PLAIN, training_j=Range.exactly(1e-6), clients=Range.exactly(1e9))
+
+    assert verdict(project(at_once)) == "Serving overtakes training in under 0.0001 s."
+
+
+@pytest.mark.parametrize("training_j", [1.0, 1000.0, 5990.0, 1e12])
+def test_no_curve_runs_through_the_days_asked_for(training_j: float) -> None:
+    root = ElementTree.fromstring(svg(project(replace(PLAIN, training_j=Range.exactly(training_j)))))
+
+    (label,) = (one for one in root.iter() if (one.text or "").startswith("asked for"))
+    (line,) = (one for one in root.iter() if one.get("class") == "training" and one.get("points"))
+    height = float(line.get("points", "").split()[0].split(",")[1])
+    base = float(label.get("y", "0"))
+    assert not base - 12 < height < base + 4
 
 
 def test_bounds_of_an_energy_may_each_have_their_unit() -> None:

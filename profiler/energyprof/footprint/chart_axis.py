@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
-from energyprof.model.amounts import Units, unit_of
+from energyprof.model.amounts import DAYS, YEARS, Units, unit_of
+
+MANY_TIMES: Final = 1e6
+"""From this part of its high end on an axis of time is read by units that people count with, not by powers of one."""
+_DAYS_A_YEAR: Final = 365.25
+DURATIONS: Final = (
+    (1e-9 / 86400, "1 ns"),
+    (1e-3 / 86400, "1 ms"),
+    (1 / 86400, "1 s"),
+    (1 / 1440, "1 min"),
+    (1 / 24, "1 h"),
+    (1.0, "1 day"),
+    (_DAYS_A_YEAR, "1 year"),
+    (1e2 * _DAYS_A_YEAR, "100 years"),
+    (1e4 * _DAYS_A_YEAR, "10 000 years"),
+    (1e6 * _DAYS_A_YEAR, "1 million years"),
+    (1e9 * _DAYS_A_YEAR, "1 billion years"),
+    (1e12 * _DAYS_A_YEAR, "1 trillion years"),
+)
+"""In days; in letters that any terminal has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +55,8 @@ class Axis:
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
         """Return at most so many round figures, each as it is written; a unit that all have stands at the last."""
+        if self.is_log and self.units in (DAYS, YEARS) and self.high / self.low > MANY_TIMES:
+            return self._durations(most)
         if self.is_log:
             return self._decades(most)
         name, factor = unit_of(self.high, self.units)
@@ -42,6 +64,16 @@ class Axis:
         count = math.floor(self.high / factor / step * (1 + 1e-9))
         return [(place * step * factor, _written(place * step, name if place == count else "")) for place in
                 range(count + 1)]  # fmt: skip
+
+    def _durations(self, most: int) -> list[tuple[float, str]]:
+        """Return durations of everyday units, no two so close that their names would meet."""
+        found: list[tuple[float, str]] = []
+        for days, label in DURATIONS:
+            if self.low <= days <= self.high and (
+                not found or self.part(days) - self.part(found[-1][0]) >= 1 / max(most - 1, 1)
+            ):
+                found.append((days, label))
+        return found
 
     def _decades(self, most: int) -> list[tuple[float, str]]:
         _, factor = unit_of(self.high, self.units)
@@ -55,11 +87,7 @@ class Axis:
         name, factor = unit_of(self.high, self.units)
         own, own_factor = unit_of(times * factor, self.units)
         own_times = times * factor / own_factor
-        if (
-            own != name
-            and own_times >= 0.999
-            and math.isclose(math.log10(own_times), round(math.log10(own_times)), abs_tol=1e-9)
-        ):
+        if own != name and math.isclose(math.log10(own_times), round(math.log10(own_times)), abs_tol=1e-9):
             return _written(own_times, own)
         return _written(times, name if is_last else "")
 

@@ -16,6 +16,9 @@ WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 90, 20, 56, 56
 NAMESPACE: Final = "http://www.w3.org/2000/svg"
 LINE: Final = 17
+LETTER: Final = 7.5
+TALL: Final = 12
+"""Above the base line of a text, in px."""
 EARLIEST: Final = 0.03
 """Part of the days shown before which nobody sees two curves cross."""
 LONGEST_LINE: Final = 76
@@ -92,7 +95,9 @@ def _ticks_below(along: Axis, columns: int) -> str:
 
 
 def crossing_within(found: Projection, along: Axis) -> bool:
-    """Return whether the day on which serving has taken as much lies on the axis."""
+    """Return whether the day on which serving has taken as much lies on the axis; not where training takes nothing."""
+    if found.training_j.high <= 0:
+        return False
     return found.overtaking.days is not None and along.low <= found.overtaking.days <= along.high
 
 
@@ -138,7 +143,7 @@ def svg(found: Projection) -> str:
         f'<polygon class="servingband" points="{" ".join(served)}"/>',
         f'<polyline class="training" points="{at(along.low, training.value)} {at(along.high, training.value)}"/>',
         f'<polyline class="serving" points="{" ".join(wedge(per_day_j.value))}"/>',
-        *_horizon(found.assumed.days, along, at),
+        *_horizon(found, along, at),
     ]
     if crossing_within(found, along) and found.overtaking.days is not None:
         x, y = at(found.overtaking.days, training.value).split(",")
@@ -160,7 +165,8 @@ def verdict(found: Projection) -> str:
     elif overtaking.earliest_days is not None:
         when += f" (after {amounts.days(Range.exactly(overtaking.earliest_days))} at the earliest, perhaps never)"
     late = "" if overtaking.within(days.value) else f", later than the {amounts.days(days)} asked for"
-    return f"Serving overtakes training after {when}{late}."
+    soon = when.startswith("under ")
+    return f"Serving overtakes training {'in' if soon else 'after'} {when}{late}."
 
 
 def _axes(along: Axis, up: Axis, at: Callable[[float, float], str]) -> list[str]:
@@ -178,16 +184,37 @@ def _axes(along: Axis, up: Axis, at: Callable[[float, float], str]) -> list[str]
     return parts
 
 
-def _horizon(days: Range, along: Axis, at: Callable[[float, float], str]) -> list[str]:
+def _horizon(found: Projection, along: Axis, at: Callable[[float, float], str]) -> list[str]:
     """Return the line up from the days asked for, with their number where it leaves room for the curves."""
+    days = found.assumed.days
     x = float(at(days.value, 0.0).split(",")[0])
     is_right = along.part(days.value) > 0.5
     place, anchor = (x - 5, "end") if is_right else (x + 5, "start")
     asked = f"asked for: {amounts.days(Range.exactly(days.value))}"
+    reach = -LETTER * len(asked) if is_right else LETTER * len(asked)
+    y = _free_height(found, along, at, (x, x + reach))
     return [
         f'<line class="horizon" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>',
-        f'<text x="{place:.1f}" y="{HEIGHT - BOTTOM - 6}" text-anchor="{anchor}" class="dim">{asked}</text>',
+        f'<text x="{place:.1f}" y="{y:.0f}" text-anchor="{anchor}" class="dim">{asked}</text>',
     ]
+
+
+def _free_height(
+    found: Projection, along: Axis, at: Callable[[float, float], str], across: tuple[float, float]
+) -> float:
+    """Return the base line of a text between two places, at the bottom unless a curve runs through it there."""
+    low, high = HEIGHT - BOTTOM - 6, TOP + 16
+    parts = [(x - LEFT) / (WIDTH - LEFT - RIGHT) for x in across]
+    days = [along.at(min(max(part, 0.0), 1.0)) for part in parts]
+    served = sorted(float(at(day, found.assumed.per_day_j.value * day).split(",")[1]) for day in days)
+    trained = float(at(along.high, found.training_j.value).split(",")[1])
+    spans = [(trained, trained), (served[0], served[-1])]
+
+    def is_free(y: float) -> bool:
+        return all(last < y - TALL or first > y + 4 for first, last in spans)
+
+    steps = [low - step * (low - high) / 8 for step in range(9)]
+    return next(filter(is_free, steps), low)
 
 
 def _legend() -> list[str]:
