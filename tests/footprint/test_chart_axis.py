@@ -22,8 +22,8 @@ ONES = (("days", 1.0),)
         (Axis(0.05, 365.0, ONES, is_log=True), 7, ["0.1", "1", "10", "100 days"]),
         (Axis(0.05, 8e6, ONES, is_log=True), 4, ["1", "100", "10 000", "1 000 000 days"]),
         (Axis(0.1, 5e6, amounts.YEARS, is_log=True), 7, ["1 day", "1 year", "100 years", "10 000 years"]),
-        (Axis(1e-14, 1e5, amounts.DAYS, is_log=True), 5, ["1 ns", "1 s", "1 day", "100 years"]),
-        (Axis(0.36, 3.6e19, amounts.ENERGIES, is_log=True), 3, ["0.1 mWh", "1 MWh", "10 PWh"]),
+        (Axis(1e-14, 1e5, amounts.DAYS, is_log=True), 5, ["1 ns", "1 ms", "1 min", "1 year"]),
+        (Axis(0.36, 3.6e19, amounts.ENERGIES, is_log=True), 5, ["0.1 mWh", "10 Wh", "1 MWh", "100 GWh", "10 PWh"]),
         (Axis(360.0, 7.2e9, amounts.ENERGIES, is_log=True), 4, ["1 Wh", "100 Wh", "10 kWh", "1 MWh"]),
     ],
 )

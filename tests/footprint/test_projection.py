@@ -210,7 +210,7 @@ def test_a_training_that_is_overtaken_at_once_is_told_in_a_sentence() -> None:
 def test_no_curve_runs_through_the_days_asked_for(training_j: float) -> None:
     root = ElementTree.fromstring(svg(project(replace(PLAIN, training_j=Range.exactly(training_j)))))
 
-    (label,) = (one for one in root.iter() if (one.text or "").startswith("asked for"))
+    (label,) = (one for one in root.iter() if (one.text or "").startswith("asked for:"))
     (line,) = (one for one in root.iter() if one.get("class") == "training" and one.get("points"))
     height = float(line.get("points", "").split()[0].split(",")[1])
     base = float(label.get("y", "0"))
