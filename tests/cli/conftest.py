@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked_commands import ForkedCommands
 
 from energyprof.cli import main
 from energyprof.run import load
@@ -24,6 +25,8 @@ TIMEOUT_S = 120.0
 
 class Workplace:
     """A current folder with scripts, and a temporary folder that must be empty again afterwards."""
+
+    forked = ForkedCommands()
 
     def __init__(self, folder: Path, cache: Path, temporary: Path) -> None:
         self.folder = folder / "work"
@@ -88,9 +91,20 @@ class Workplace:
                     stream.close()
 
     def call(
-        self, words: list[str], stdin: bytes = b"", environment: Mapping[str, str] = {}, cwd: Path | None = None
+        self,
+        words: list[str],
+        stdin: bytes = b"",
+        environment: Mapping[str, str] = {},
+        cwd: Path | None = None,
+        *,
+        is_fresh: bool = False,
     ) -> subprocess.CompletedProcess[bytes]:
-        """Run a command line here to its end."""
+        """Run a command line here to its end: one of ours in a fork, unless a fresh interpreter is asked for."""
+        whole = {**self.environment, **environment}
+        ours = self.command()
+        if words[: len(ours)] == ours and not is_fresh and self.forked.starts_alike(whole):
+            done = self.forked.call(words[len(ours) :], stdin, whole, str(cwd or self.folder), TIMEOUT_S)
+            return subprocess.CompletedProcess(words, done.returncode, done.stdout, done.stderr)
         process = self.start(words, environment, stdin=subprocess.PIPE, cwd=cwd or self.folder)
         try:
             stdout, stderr = process.communicate(stdin, timeout=TIMEOUT_S)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -78,24 +75,12 @@ FLOWS = {
 }
 
 
-def recorded(tmp_path: Path, program: str, *options: str) -> energyprof.run.Run:  # type: ignore[name-defined]
-    (tmp_path / "pipeline.py").write_text(program)
-    command = [
-        sys.executable,
-        "-m",
-        "energyprof",
-        "run",
-        "-q",
-        "--no-graph",
-        "-o",
-        "run.eprof",
-        *options,
-        "pipeline.py",
-    ]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "done\n"
-    return energyprof.load(tmp_path / "run.eprof")
+def recorded(place: Any, program: str, *options: str) -> energyprof.run.Run:  # type: ignore[name-defined]
+    place.write("pipeline.py", program)
+    done = place.run("-q", "--no-graph", "-o", "run.eprof", *options, "pipeline.py")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == b"done\n"
+    return energyprof.load(place.folder / "run.eprof")
 
 
 def flows_of(run: energyprof.run.Run) -> dict[tuple[str, str], tuple[int, int]]:  # type: ignore[name-defined]
@@ -106,8 +91,8 @@ def flows_of(run: energyprof.run.Run) -> dict[tuple[str, str], tuple[int, int]]:
 
 
 @pytest.mark.slow
-def test_results_are_followed_through_threads_queues_tasks_generators_and_forks(tmp_path: Path) -> None:
-    run = recorded(tmp_path, PIPELINE)
+def test_results_are_followed_through_threads_queues_tasks_generators_and_forks(place: Any) -> None:
+    run = recorded(place, PIPELINE)
 
     assert flows_of(run) == FLOWS
     edges = {(edge.source, edge.target) for edge in run.graph.edges if edge.kind == "feeds"}
@@ -119,22 +104,22 @@ def test_results_are_followed_through_threads_queues_tasks_generators_and_forks(
 
 
 @pytest.mark.slow
-def test_without_flow_nothing_is_followed_but_what_is_declared(tmp_path: Path) -> None:
+def test_without_flow_nothing_is_followed_but_what_is_declared(place: Any) -> None:
     program = PIPELINE.replace('stage("publish")', 'stage("publish", after="answer")')
 
-    run = recorded(tmp_path, program, "--no-flow")
+    run = recorded(place, program, "--no-flow")
 
     assert set(flows_of(run)) == {("answer", "publish")}
     assert len(run.trace.outputs) == 0
 
 
 @pytest.mark.slow
-def test_embodied_energy_of_the_sinks_is_all_self_energy(tmp_path: Path) -> None:
+def test_embodied_energy_of_the_sinks_is_all_self_energy(place: Any) -> None:
     busy = PIPELINE.replace("    return [", "    sum(range(3_000_000))\n    return [").replace(
         "    return {", "    sum(range(3_000_000))\n    return {"
     )
 
-    graph = recorded(tmp_path, busy).graph
+    graph = recorded(place, busy).graph
 
     sources = {edge.source for edge in graph.edges if edge.kind == "feeds"}
     sinks = [node for node in graph.nodes if node.parent is None and node.stage not in sources]
@@ -176,8 +161,8 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-def test_estimators_of_sklearn_give_their_steps_and_flows_for_free(tmp_path: Path) -> None:
-    run = recorded(tmp_path, SKLEARN)
+def test_estimators_of_sklearn_give_their_steps_and_flows_for_free(place: Any) -> None:
+    run = recorded(place, SKLEARN)
 
     flows = {pair for pair in flows_of(run) if not pair[1].startswith("GridSearchCV")}
     assert flows == {
@@ -236,8 +221,8 @@ print("done")
 
 
 @pytest.fixture(scope="module")
-def training_flows(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return flows_of(recorded(tmp_path_factory.mktemp("training"), TRAINING))
+def training_flows(tmp_path_factory: pytest.TempPathFactory, workplace_class: Any) -> Any:
+    return flows_of(recorded(workplace_class(*map(tmp_path_factory.mktemp, ("training", "cache", "t"))), TRAINING))
 
 
 @pytest.mark.slow
