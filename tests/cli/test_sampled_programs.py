@@ -102,6 +102,26 @@ print(len(got))
         ),
         (
             """\
+import fcntl, threading
+print(sampled())
+folder = os.open(os.path.join(os.environ["ENERGYPROF_RUN_DIR"], "stacks"), os.O_RDONLY)
+fcntl.flock(folder, fcntl.LOCK_EX)  # as the collector does from its look at the gates to its last signal
+seen = []
+def end_round():
+    while gates(): time.sleep(.001)
+    seen.append(signal.getsignal(signal.SIGURG) is own)
+    fcntl.flock(folder, fcntl.LOCK_UN)
+def own(number, frame): pass
+thread = threading.Thread(target=end_round)
+thread.start()
+signal.signal(signal.SIGURG, own)
+thread.join()
+print(seen)
+""",
+            "True\n[False]\n",
+        ),
+        (
+            """\
 ours, theirs = socket.socketpair()
 for end in (ours, theirs): end.setblocking(False)
 print(sampled(), signal.set_wakeup_fd(theirs.fileno()))
@@ -127,7 +147,7 @@ print(any("energyprof" in str(entry.code) for entry in profile.getstats()))
             "[]\nFalse\n",
         ),
     ],
-    ids=["handler", "wakeup", "profiler"],
+    ids=["handler", "signal on its way", "wakeup", "profiler"],
 )
 def test_sampling_steps_aside_for_the_programs_own(place: Any, script: str, told: str) -> None:
     place.write("job.py", BUSY + script)

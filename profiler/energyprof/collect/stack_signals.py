@@ -8,14 +8,15 @@ more until it is. Linux: the signal goes to the main thread, which alone has the
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import platform
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,9 +88,12 @@ class StackSignals:
                 self._seen_ns = changed_ns if time.time_ns() - changed_ns > 50_000_000 else -1
         except OSError:  # the run folder is being removed
             self._targets.clear()
-        for name, target in list(self._targets.items()):
-            if not self._signal(target):
-                del self._targets[name]
+        if not self._targets:
+            return
+        with suppress(OSError), _lock(self._folder):  # OSError: somebody shuts a gate just now, or the folder has gone
+            for name, target in list(self._targets.items()):
+                if not self._signal(target):
+                    del self._targets[name]
 
     def _look(self) -> None:
         names = set(os.listdir(self._folder))
@@ -129,6 +133,21 @@ class StackSignals:
                 os.unlink(target.gate)
             return False
         return True
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Have those wait that have shut their gates while a round goes on: see `record.last_signal`."""
+    opened = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if isinstance(error, BlockingIOError):
+                raise
+        yield  # on a file system without locks, too
+    finally:
+        os.close(opened)
 
 
 def sender() -> Callable[[int], None]:

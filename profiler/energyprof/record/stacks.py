@@ -31,6 +31,7 @@ from time import perf_counter_ns as now_ns
 from energyprof.record import lanes
 from energyprof.record.faults import note
 from energyprof.record.imports import ImportWatcher
+from energyprof.record.last_signal import await_last_signal
 from energyprof.record.signal_calls import SignalCalls
 from energyprof.record.stack_rows import StackRows
 
@@ -118,6 +119,7 @@ class StackSampler:
                 os.unlink(gate)
             except OSError:
                 return  # the run folder is gone, and the collector with it
+            await_last_signal(os.path.dirname(gate))
 
     def _renew(self) -> None:
         """In a forked child: a gate and rows of its own."""
