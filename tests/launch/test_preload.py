@@ -61,6 +61,19 @@ def test_what_turns_out_to_be_unneeded_is_left_out() -> None:
     assert done == ["report"]
 
 
+def test_what_nobody_knows_yet_to_be_needed_waits_until_it_is_known() -> None:
+    done: list[str] = []
+    answers = iter([None, None, False])
+
+    def start(*loads: Callable[[], None]) -> Preload:
+        return Preload(*loads, is_needed=lambda: next(answers), delay_s=0.01)
+
+    loaded_by(start, lambda: done.append("report"), lambda: done.append("fit"), is_hurried=False)
+
+    assert done == ["report"]
+    assert list(answers) == []
+
+
 def test_what_cannot_be_imported_ends_it() -> None:
     done: list[str] = []
 

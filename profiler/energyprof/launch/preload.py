@@ -19,11 +19,11 @@ class Preload:
     """
 
     def __init__(
-        self, *loads: Callable[[], None], is_needed: Callable[[], bool] = lambda: True, delay_s: float = DELAY_S
+        self, *loads: Callable[[], None], is_needed: Callable[[], bool | None] = lambda: True, delay_s: float = DELAY_S
     ) -> None:
         """Begin to wait. To be called once signals are held back, for a thread takes over the mask of its maker.
 
-        `is_needed` is asked before the last, unless that is the only one.
+        `is_needed` is asked before the last, unless that is the only one, and again and again while nobody knows: None.
         """
         self._loads = loads
         self._is_needed = is_needed
@@ -39,9 +39,15 @@ class Preload:
         for number, load in enumerate(self._loads):
             if self._hurried.wait(self._delay_s) and number:
                 return
-            if number and number == len(self._loads) - 1 and not self._is_needed():
+            if number and number == len(self._loads) - 1 and not self._is_last_needed():
                 return
             try:
                 load()
             except (ImportError, EnergyprofError):
                 return  # the report's own import meets it again, where it can be said
+
+    def _is_last_needed(self) -> bool:
+        while (is_needed := self._is_needed()) is None:
+            if self._hurried.wait(self._delay_s):
+                return False
+        return is_needed

@@ -183,8 +183,8 @@ class _Watch:
         self._collector: Collector | None = None
         self._failure = ""
         self._run_dir = ""
-        self.reads_sensors = True
-        """False once the collector has said that models are all it has: their energy takes no fit."""
+        self.reads_sensors: bool | None = None
+        """What the collector says once it has opened them; False: models are all it has, whose energy takes no fit."""
 
     def start(self, config: Mapping[str, Any], settings: Settings, package: str, mask: set[int]) -> None:
         environment = collector_environment(os.environ, package)
