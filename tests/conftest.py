@@ -91,6 +91,13 @@ def _machine(*, is_alone: bool) -> Iterator[None]:
             os.close(lock)
 
 
+@pytest.fixture
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have nothing compiled kept where the size of files is limited: half of it might be, and be found by others."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 @pytest.fixture(scope="session")
 def sample() -> ModuleType:
     """Return `tests/report/sample_report.py`: reports of runs that never happened."""

@@ -218,6 +218,7 @@ def test_a_running_capture_can_be_looked_at(tmp_path: Path) -> None:
     assert read_run(tmp_path / "x.eprof").finished
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_full_disk_is_an_error_after_which_storing_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "x.eprof"
     writer = CaptureWriter(path)

@@ -44,6 +44,7 @@ def calls(path: Path, stage: str) -> int:
     return sum(row.calls for row in load(path).report().stages if row.stage == stage)
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_limit_on_the_size_of_files_costs_events_and_they_are_counted(place: Any) -> None:
     limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))\n"
     place.write("job.py", limit + BUSY.replace("0.02", "0.05"))
@@ -91,6 +92,7 @@ print(grown // 1024)
 """
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_memory_is_capped_while_nothing_can_be_written_and_the_report_counts_the_loss(place: Any) -> None:
     place.write("job.py", CAPPED)
 
@@ -123,6 +125,7 @@ class Filling:
 """
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_what_a_full_disk_keeps_out_of_the_recording_can_be_recovered(place: Any, tmp_path: Path) -> None:
     about = tmp_path / "strange" / "filling-1.0.dist-info"
     about.mkdir(parents=True)

@@ -9,6 +9,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.usefixtures("no_bytecode")
+
 LIMITED = """
 import energyprof, resource
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))

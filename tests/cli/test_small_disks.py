@@ -12,6 +12,8 @@ import pytest
 
 from energyprof.run import load
 
+pytestmark = pytest.mark.usefixtures("no_bytecode")
+
 BUSY = """
 import energyprof, sys, time
 with energyprof.stage("train"):

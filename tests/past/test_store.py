@@ -152,6 +152,7 @@ def test_a_place_that_takes_nothing_is_told_with_a_remedy(tmp_path: Path, past: 
         RunStore("").add(past())
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_full_disk_leaves_the_file_as_it_was(tmp_path: Path, past: Any) -> None:
     kept = RunStore(str(tmp_path))
     kept.add(past(1))

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 LOOP = """
 import sys, time
 from energyprof import stage
@@ -52,6 +54,7 @@ def test_a_program_killed_at_once_has_written_its_head(recording: Any) -> None:
     assert program.spool.lanes[1]["name"] == "MainThread"
 
 
+@pytest.mark.usefixtures("no_bytecode")
 def test_a_full_disk_costs_events_and_nothing_else(recording: Any) -> None:
     program = recording.run(
         "import resource, sys, time\nfrom energyprof import stage\n"
