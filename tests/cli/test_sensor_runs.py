@@ -6,6 +6,7 @@ wrap several times while the program runs, and are idle for a while at both of i
 
 from __future__ import annotations
 
+import bisect
 import os
 import threading
 import time
@@ -47,6 +48,8 @@ class Hardware:
         self.root = root
         self.flag = root / "flag"
         self.edges: list[tuple[int, bool]] = [(time.monotonic_ns(), False)]
+        self.counted_ns = [time.monotonic_ns()]
+        """When the counters were written."""
         self._files: dict[str, int] = {}
         self._ended = threading.Event()
         (root / "proc").mkdir(parents=True)
@@ -70,6 +73,11 @@ class Hardware:
             total_j += (BUSY_W if is_busy else IDLE_W)[plane] * stretch_ns * 1e-9
         return total_j
 
+    def late_j(self, plane: str, at_ns: int) -> float:
+        """Return what the counter did not show yet at an instant, because a busy machine wrote it too seldom."""
+        counted_ns = self.counted_ns[bisect.bisect_right(self.counted_ns, at_ns) - 1]
+        return self.energy_j(plane, at_ns) - self.energy_j(plane, counted_ns)
+
     def stop(self) -> None:
         self._ended.set()
         self._thread.join()
@@ -84,6 +92,7 @@ class Hardware:
                 units = int(self.energy_j(plane, now_ns) * 1e6) // UNIT_UJ
                 raw = units * UNIT_UJ % (RANGE_UJ + 1)
                 os.pwrite(descriptor, b"%020d\n" % raw, 0)
+            self.counted_ns.append(now_ns)
 
     def _look(self, now_ns: int) -> None:
         """Take the program's word from now on, not from when it gave it: a counter never goes back."""
@@ -124,7 +133,8 @@ def test_energy_of_every_domain_is_true_to_half_a_percent_through_wraps(place: A
         plane = {"cpu:0:package": "package", "cpu:0:core": "core", "dram:0": "dram"}[found.domain]
         begin_ns, end_ns = found.measured_start_ns, found.measured_end_ns
         true_j = hardware.energy_j(plane, end_ns) - hardware.energy_j(plane, begin_ns)
-        assert found.ledger.measured_j == pytest.approx(true_j, rel=0.005)
+        late_j = hardware.late_j(plane, begin_ns) + hardware.late_j(plane, end_ns)
+        assert found.ledger.measured_j == pytest.approx(true_j, abs=0.005 * true_j + late_j)
         assert begin_ns < hardware.edges[1][0] < hardware.edges[-1][0] < end_ns, "only idle time may be missing"
         if plane == "package":
             assert true_j > 4 * RANGE_UJ * 1e-6
