@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 import time
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,9 @@ def doctor(place: Any, tmp_path: Path) -> Any:
         (folder / "odd_sensors.py").write_text(PLUGINS)
         (about / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-sensors\nVersion: 1.0\n")
         (about / "entry_points.txt").write_text(f"[energyprof.power_sources]\n{lines}")
-        environment = {"PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONUTF8": "1"}
+        environment = {"PYTHONPATH": str(folder), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        if locale.getpreferredencoding(False).upper() != "UTF-8":
+            environment["PYTHONUTF8"] = "1"
         return place.call(place.command(command, *words), environment=environment)
 
     return call

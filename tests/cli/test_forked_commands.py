@@ -47,11 +47,26 @@ def test_what_a_forked_command_prints_is_what_a_fresh_one_prints(place: Any) -> 
         assert forked.stdout or forked.stderr
 
 
+def test_plugins_on_the_path_are_found_by_a_forked_command(place: Any) -> None:
+    about = place.folder / "strange" / "strange-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: strange\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[energyprof.power_sources]\nodd = strange:Odd\n")
+
+    odd = {"PYTHONPATH": str(about.parent)}
+    forked, fresh = (
+        place.call(place.command("doctor"), environment=odd, is_fresh=is_fresh) for is_fresh in (False, True)
+    )
+
+    assert b"'strange'" in forked.stdout
+    assert [one.stdout.count(b"strange") for one in (forked, fresh)] == [forked.stdout.count(b"strange")] * 2
+
+
 def test_a_variable_that_python_reads_as_it_starts_takes_a_fresh_one(place: Any) -> None:
     place.call(place.command("--version"))
 
     assert place.forked.starts_alike({**place.environment, "NO_COLOR": "1"})
-    assert not place.forked.starts_alike({**place.environment, "PYTHONPATH": "/strange"})
+    assert not place.forked.starts_alike({**place.environment, "PYTHONOPTIMIZE": "1"})
 
 
 def test_a_forked_command_that_takes_too_long_is_killed_with_its_program(place: Any) -> None:

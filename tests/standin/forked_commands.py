@@ -30,6 +30,8 @@ LAZY = ("energyprof.run", "importlib.metadata", "networkx", "rich.console", "ric
 """What commands import only once they need it."""
 BEFORE_PYTHON = ("PYTHON", "LD_", "MALLOC_", "LC_", "LANG")
 """How the variables begin that the loader or the interpreter reads as it starts."""
+PATH = "PYTHONPATH"
+"""But this one, which a fork can follow."""
 PIPE_BYTES = 512
 """What a pipe that is ready to be written to takes at once at least (POSIX)."""
 _STREAMS = 4
@@ -81,7 +83,7 @@ class ForkedCommands:
 
 
 def _settled(environment: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(BEFORE_PYTHON)}
+    return {name: value for name, value in environment.items() if name.startswith(BEFORE_PYTHON) and name != PATH}
 
 
 def _communicate(writing: int, reading: list[int], stdin: bytes, timeout_s: float) -> list[bytes]:
@@ -171,6 +173,7 @@ def _be_command(request: dict[str, Any], standard: list[int]) -> int:
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
+    sys.path[:0] = [folder for folder in os.environ.get(PATH, "").split(os.pathsep) if folder]
     sys.argv[1:] = request["words"]
     return cli.main()
 
