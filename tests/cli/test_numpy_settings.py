@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from energyprof.cli.numpy_settings import SETTINGS
+from energyprof.launch.numpy_settings import SETTINGS
 
 ASKED = """
 import os, sys
-from energyprof.cli.numpy_settings import settle_numpy
+from energyprof.launch.numpy_settings import settle_numpy
 if len(sys.argv) > 1:
     import numpy
 settle_numpy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from energyprof.launch.environment import collector_environment, program_environment
+from energyprof.launch.numpy_settings import SETTINGS
 
 SITE = "/opt/energyprof/record/site"
 
@@ -30,5 +31,12 @@ def test_no_python_path_gains_no_current_folder() -> None:
 def test_the_collector_records_nothing_of_itself_under_an_outer_run() -> None:
     outer = program_environment({"PYTHONPATH": "/a"}, "/opt/energyprof", "/tmp/outer", [])
 
-    assert collector_environment(outer, "/opt/energyprof") == {"PYTHONPATH": "/a"}
-    assert collector_environment({"A": "1"}, "/opt/energyprof") == {"A": "1"}
+    assert collector_environment(outer, "/opt/energyprof") == {**SETTINGS, "PYTHONPATH": "/a"}
+    assert collector_environment({"A": "1"}, "/opt/energyprof") == {**SETTINGS, "A": "1"}
+
+
+def test_the_collector_has_one_thread_of_linear_algebra_unless_the_user_wants_more() -> None:
+    wanted = {"OPENBLAS_NUM_THREADS": "4"}
+
+    assert collector_environment({}, "/opt/energyprof")["OPENBLAS_NUM_THREADS"] == "1"
+    assert collector_environment(wanted, "/opt/energyprof")["OPENBLAS_NUM_THREADS"] == "4"

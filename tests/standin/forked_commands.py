@@ -180,7 +180,7 @@ def _be_command(request: dict[str, Any], standard: list[int]) -> int:
 
 if __name__ == "__main__":
     from energyprof import cli
-    from energyprof.cli import numpy_settings
+    from energyprof.launch import numpy_settings
 
     sys.path.pop(0)  # this folder, which no command has
     sys.exit(serve(socket.socket(fileno=int(sys.argv[1]))))

@@ -10,9 +10,9 @@ import errno
 import os
 import sys
 
-from energyprof.cli.numpy_settings import settle_numpy
 from energyprof.cli.standard_streams import fill_closed_streams
 from energyprof.errors import INTERNAL, USAGE, EnergyprofError
+from energyprof.launch.numpy_settings import settle_numpy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

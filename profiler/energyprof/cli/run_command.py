@@ -8,7 +8,6 @@ import time
 from collections import namedtuple
 
 from energyprof import discover
-from energyprof.cli.numpy_settings import settle_numpy
 from energyprof.cli.plain_words import RunWords, plain_words
 from energyprof.cli.run_cures import asked_cures
 from energyprof.cli.run_memory import identified, memory_asked_for
@@ -17,6 +16,7 @@ from energyprof.cli.run_ranks import stem_of_rank
 from energyprof.errors import InputError
 from energyprof.launch.beside_ranks import refuse_beside_others
 from energyprof.launch.environment import FLOW
+from energyprof.launch.numpy_settings import settle_numpy
 from energyprof.launch.output_file import claim_default, claim_named
 from energyprof.launch.run_folder import make_run_folder, remove_run_folder
 from energyprof.launch.start import Started, start

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from energyprof.launch.numpy_settings import SETTINGS
 from energyprof.model.json_text import to_json
 from energyprof.model.overhead_bound import MAX_OVERHEAD
 
@@ -53,8 +54,11 @@ def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is tol
 
 
 def collector_environment(inherited: Mapping[str, str], package: str) -> dict[str, str]:
-    """Return the inherited environment without ours: the collector of a profiled energyprof does not record itself."""
-    environment = {name: value for name, value in inherited.items() if name not in OWN}
+    """Return the inherited environment without ours: the collector of a profiled energyprof does not record itself.
+
+    Its numpy is settled, unless the user has said something else.
+    """
+    environment = {**SETTINGS, **{name: value for name, value in inherited.items() if name not in OWN}}
     site = os.path.join(package, "record", "site")
     users = _python_path(inherited)
     if site in users:

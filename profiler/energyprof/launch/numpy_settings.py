@@ -1,4 +1,4 @@
-"""How numpy works for a fit, whose arrays are many and small: in one thread, and in pages of the usual size.
+"""How numpy works for us, whose arrays are many and small: in one thread, and in pages of the usual size.
 
 OpenBLAS hands each product to all cores, which then wait for each other longer than they work (a fit of 1e6 spans and
 1e5 readings on two cores: 2.2 s of CPU time in one thread, 4.6 to 6.4 s in two).
