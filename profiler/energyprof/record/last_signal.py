@@ -6,8 +6,9 @@ machine it may be kept waiting between the two, and the program's own handler wo
 
 from __future__ import annotations
 
-import os
 import time
+from os import O_CLOEXEC, O_RDONLY, close
+from os import open as open_folder
 
 PATIENCE_S = 0.5
 """A collector that was stopped in the middle of a round is not waited for any longer."""
@@ -16,12 +17,12 @@ _GLANCE_S = 0.0005
 
 def await_last_signal(gates: str) -> None:
     """Return once no round that began earlier goes on: what was sent in it is pending or taken."""
-    import fcntl
-
     try:
-        folder = os.open(gates, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return  # the run is over
+        import fcntl
+
+        folder = open_folder(gates, O_RDONLY | O_CLOEXEC)
+    except (ImportError, OSError):
+        return  # the program has taken away where modules are found, or the run is over
     try:
         deadline_s = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline_s:
@@ -34,4 +35,4 @@ def await_last_signal(gates: str) -> None:
     except OSError:
         return  # a file system without locks
     finally:
-        os.close(folder)
+        close(folder)

@@ -66,7 +66,7 @@ class StackSampler:
         self._heard_ns = 0
         """When the main thread was sampled last."""
         self._handler: Callable[[int, FrameType | None], None] | None = None
-        self._calls = SignalCalls(self.stop)
+        self._calls = SignalCalls(self._give_way)
         self._watcher = ImportWatcher(self._imported)
 
     def start(self) -> None:
@@ -98,6 +98,13 @@ class StackSampler:
         if getsignal(SIGURG) is handler:
             signal(SIGURG, SIG_DFL)
 
+    def _give_way(self) -> None:
+        """Step aside for what is the program's own. At our end the signal is ignored: then nobody need wait for it."""
+        gate = self._gate
+        self.stop()
+        if gate:
+            await_last_signal(os.path.dirname(gate))
+
     def _imported(self, module: str) -> None:
         if module == "signal":
             self._calls.install(sys.modules[module])
@@ -119,7 +126,6 @@ class StackSampler:
                 os.unlink(gate)
             except OSError:
                 return  # the run folder is gone, and the collector with it
-            await_last_signal(os.path.dirname(gate))
 
     def _renew(self) -> None:
         """In a forked child: a gate and rows of its own."""
