@@ -83,9 +83,10 @@ def test_spans_survive_even_where_they_do_not_nest(rows: list[tuple[int, int, in
 def test_places_are_those_of_the_spans(rows: list[tuple[int, int, int, int, int, bool]]) -> None:
     spans = chunk(rows)
 
-    stage, lane = unpack_places(pack_spans(spans))
+    stage, lane, since_ns = unpack_places(pack_spans(spans))
 
     assert (stage.tolist(), lane.tolist()) == (spans.stage.tolist(), spans.lane.tolist())
+    assert (since_ns <= spans.start_ns).all()
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1000), st.integers(0, 50)), max_size=30))

@@ -78,6 +78,7 @@ def rows_of(trace: Trace) -> dict[str, Any]:
     stages = [trace.stages[stage].id for stage in spans.stage.tolist()]
     runs = trace.lane_runs
     return {
+        "stages": [stage.id for stage in trace.stages],
         "work": {stage.id: dict(stage.facts) for stage in trace.stages},
         "spans": list(zip(stages, *(column.tolist() for column in columns), strict=True)),
         "runs": list(zip(runs.lane.tolist(), runs.start_ns.tolist(), runs.end_ns.tolist(), strict=True)),

@@ -150,8 +150,8 @@ class Placed:
 
 def place_all(tree: StageTree, origins: Mapping[int, tuple[int, int]], lanes: int, stage: Index, lane: Index) -> Placed:
     """Place every lane and span; `origins` gives per created lane the creating lane and the stage open there."""
-    # What runs on lanes that nobody created comes first, in the order in which it was seen: a lane created in the last
-    # stage of the pipeline must not put that stage first.
+    # What runs on lanes that nobody created comes first, in the order in which it was seen: names met again elsewhere
+    # are numbered after it. In which order stages are shown does not depend on it: see `first_begins`.
     is_first = np.ones(lanes, np.bool_)
     is_first[[created for created in origins if created < lanes]] = False
     for local in np.unique(stage[is_first[lane]]).tolist():

@@ -11,6 +11,14 @@ import numpy as np
 from energyprof.capture.columns import joined, picked
 from energyprof.capture.compose import Placed, StageTree, place_all
 from energyprof.capture.content import Content
+from energyprof.capture.first_begins import (
+    FirstBegins,
+    begins_in,
+    begins_of,
+    places_in_order,
+    renumbered,
+    reordered,
+)
 from energyprof.capture.flows import FlowTallies, as_columns, declared_edges, with_observed
 from energyprof.capture.open_file import opened
 from energyprof.capture.order_spans import ordered_runs, ordered_spans
@@ -65,15 +73,22 @@ def read_run(path: str | Path) -> RunSummary:
     with opened(Path(path)) as db:
         content = Content(db)
         open_ = content.open_spans
-        places = [(*unpack_places(packed), part == _COUNTED_PART) for part, packed in content.parts(ChunkKind.SPANS)]
+        packed = list(content.parts(ChunkKind.SPANS))
+        places = [unpack_places(spans) for _, spans in packed]
         columns = Columns.of(content.tallies, content.run.end_ns)
         parts = [
-            (open_.stage, open_.lane, np.ones(len(open_), np.int64)),
-            *((stage, lane, np.full(len(stage), not is_counted, np.int64)) for stage, lane, is_counted in places),
-            columns.places(),
+            (open_.stage, open_.lane, open_.start_ns, np.ones(len(open_), np.int64)),
+            *(
+                (*place, np.full(len(place[0]), part != _COUNTED_PART, np.int64))
+                for place, (part, _) in zip(places, packed, strict=True)
+            ),
+            _with_start(columns),
         ]
-        stage, lane, calls = (np.concatenate(column) for column in zip(*parts, strict=True))
-        composed = _compose(content, columns, (stage, lane, calls), _unfinished(path))
+        stage, lane, since_ns, calls = (np.concatenate(column) for column in zip(*parts, strict=True))
+        ends = (len(open_) + np.cumsum([len(place[0]) for place in places], dtype=np.int64)).tolist()
+        chunks = zip([len(open_), *ends], ends, (spans for _, spans in packed), strict=False)
+        begins = begins_in(since_ns, chunks)
+        composed = _compose(content, columns, (stage, lane, calls), begins, _unfinished(path))
     return RunSummary(
         run=content.run,
         recorder=content.recorder,
@@ -122,10 +137,10 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
         flags = [np.full(len(spans), part == _COUNTED_PART) for part, spans in stored]
         is_counted = np.concatenate([*flags, np.zeros(len(content.open_spans), np.bool_)])
         columns = Columns.of(content.tallies, content.run.end_ns)
-        more_stage, more_lane, more_calls = columns.places()
-        stage, lane = np.concatenate((chunk.stage, more_stage)), np.concatenate((chunk.lane, more_lane))
-        calls = np.concatenate(((~is_counted).astype(np.int64), more_calls))
-        composed = _compose(content, columns, (stage, lane, calls), _LIVE if is_live else _unfinished(path))
+        parts = [(chunk.stage, chunk.lane, chunk.start_ns, (~is_counted).astype(np.int64)), _with_start(columns)]
+        stage, lane, start_ns, calls = (np.concatenate(column) for column in zip(*parts, strict=True))
+        unfinished = _LIVE if is_live else _unfinished(path)
+        composed = _compose(content, columns, (stage, lane, calls), begins_of(start_ns), unfinished)
         host_use, device_use = content.use()
         readings, cpu, runs = content.readings(), content.cpu(), content.lane_runs()
         if int(runs.lane.max(initial=-1)) >= len(composed.lanes):
@@ -192,10 +207,18 @@ def _unfinished(path: str | Path) -> str:
     return _UNFINISHED.format(in_shell(str(path)))
 
 
-def _compose(content: Content, columns: Columns, occurring: tuple[Index, Index, Ints], unfinished: str) -> _Composed:
+def _with_start(columns: Columns) -> tuple[Index, Index, Ints, Ints]:
+    """Return what tallies count: stage, lane, when it began as far as is known, and spans."""
+    stage, lane, calls = columns.places()
+    return stage, lane, columns.since_ns(), calls
+
+
+def _compose(
+    content: Content, columns: Columns, occurring: tuple[Index, Index, Ints], begins: FirstBegins, unfinished: str
+) -> _Composed:
     """Put stages, lanes and flows together; each stage (lane-relative) occurs on a lane, in so many spans.
 
-    `occurring` are columns of the three, those of the tallies last.
+    `occurring` are columns of the three, those of the tallies last; `begins` knows when each of them began.
     """
     stage, lane, spans = occurring
     local, spanned, given = content.stages(), len(stage), FlowTallies.of(content.tallies)
@@ -208,6 +231,7 @@ def _compose(content: Content, columns: Columns, occurring: tuple[Index, Index, 
         raise CaptureError("spans belong to no stage or no lane")
     tree = StageTree(local)
     placed = place_all(tree, content.origins(), len(pid), stage, lane)
+    placed = _put_in_order(tree, placed, begins(placed.stage[:spanned], len(tree.stages)))
     flows, outputs = given.placed(placed.stage[spanned:])
     placed = replace(placed, stage=placed.stage[:spanned])
     for index, handed in columns.work_of(placed.stage).items():
@@ -220,6 +244,14 @@ def _compose(content: Content, columns: Columns, occurring: tuple[Index, Index, 
     lanes = Lanes(narrow[0], narrow[1], number, kind.astype(np.uint8), placed.parent, placed.prefix, narrow[2])
     cut_off = () if content.finished else (unfinished,)
     return _Composed(stages, lanes, placed, as_columns(edges), outputs, (*content.warnings, *unknown, *cut_off))
+
+
+def _put_in_order(tree: StageTree, placed: Placed, first_ns: Ints) -> Placed:
+    """Renumber the stages by when they first began."""
+    number = places_in_order(tree.stages, first_ns)
+    tree.after = [tree.after[at] for at in np.argsort(number).tolist()]
+    tree.stages = reordered(tree.stages, number)
+    return replace(placed, prefix=renumbered(placed.prefix, number), stage=renumbered(placed.stage, number))
 
 
 def _with_guests(runs: LaneRuns, lanes: Lanes, start_ns: int) -> LaneRuns:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from energyprof.capture.codec import pack_columns, unpack_columns
+from energyprof.capture.first_begins import NEVER_NS
 from energyprof.errors import CaptureError
 from energyprof.model.events import WORK_UNITS
 from energyprof.model.ids import DomainId
@@ -100,6 +101,13 @@ class Columns:
         calls[first : first + len(self.calls[0])] = self.calls[3] + self.calls[4]
         held = stage >= 0
         return stage[held].astype(np.int32), lane[held].astype(np.int32), calls[held]
+
+    def since_ns(self) -> Ints:
+        """Return when what `places()` returns began: in which stretch stages ran is known, of the rest nothing."""
+        since_ns = [self.start_ns[self.stretch][self.selves[1] >= 0]]
+        for columns, stages in self._with_stages()[1:]:
+            since_ns += [np.full(np.count_nonzero(columns[at] >= 0), NEVER_NS) for at in stages]
+        return np.concatenate(since_ns)
 
     def _with_stages(self) -> tuple[tuple[tuple[Ints, ...], tuple[int, ...]], ...]:
         """Return the columns of each kind and which of them hold stages, always in this order."""

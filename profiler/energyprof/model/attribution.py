@@ -19,7 +19,7 @@ PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimat
 
 REPEAT_MODE: Final = PROVENANCES.index("inferred (repeat mode)")
 
-ATTRIBUTION_VERSION: Final = 6
+ATTRIBUTION_VERSION: Final = 7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
