@@ -109,7 +109,6 @@ class Collection:
             self._sensors.follow(program)
         self._start_ns, self._root = program.start_ns, RootProcess(program.root_pid)
         self._program, self._clock, self._horizon = program, program.clock, program.horizon
-        self._stacks = self._config.get("stacks", "off")
         self._bound = bound_of(str(self._config.get("max_overhead", DEFAULT)))
         if config.get("in_process"):
             self._sampler.await_first(FIRST_READ_PATIENCE_S)
@@ -117,11 +116,10 @@ class Collection:
         # Imported while the sensors are being read already: with numpy they take four times as long as all above.
         from pathlib import Path
 
-        from energyprof.collect.stack_signals import StackSignals
+        from energyprof.collect.function_sampling import FunctionSampling
 
-        self._signals = StackSignals(Path(self._config["run_dir"]) / "stacks")
-        if self._stacks != "off":
-            self._signals.start()
+        gates = Path(self._config["run_dir"]) / "stacks"
+        self._functions = FunctionSampling(self._config.get("stacks", "off"), gates, self._start_ns)
         self._open_capture(int(self._config["root_pid"]))
         self._settled_ns = 0
         """What happened until then has been converted."""
@@ -153,17 +151,17 @@ class Collection:
         self._facts = run_facts(self._config, __version__, time.monotonic_ns())
         self._writer.set_run(self._facts)
         self._writer.add_domains([domain for one in self._sensors.opened for domain in one.domains])
-        if self._stacks != "off":
-            self._writer.set_stacks(self._stacks)
+        self._functions.state(self._writer)
         spool = Path(self._config["run_dir"]) / "spool"
         self._converter = Converter(
             SpoolWatcher(spool),
             self._writer,
-            signalled_ns=self._signals.began_ns,
+            signalled_ns=self._functions.signals.began_ns,
             is_part=bool(self._config.get("in_process")),
             bursts=self._bursts,
             lane_limit=lane_limit(limit_bytes),
         )
+        self._converter.watch(self._functions.stages, self._functions.own)
         self._owners = SpoolOwners(spool, self._clock.adopt)
         self._unrecorded = Unrecorded(self._clock.pids)
         self._lost = LostStages(Path(self._config["run_dir"]))
@@ -273,8 +271,7 @@ class Collection:
         has_more = not self._place.is_blocked
         while has_more and time.monotonic() - began_s < CONVERT_S:
             has_more = self._step()
-        if self._stacks == "auto" and self._converter.has_spans():
-            self._signals.stop()
+        self._functions.look(time.monotonic_ns())
         self._take_samples()
         if self._bursts is not None:
             self._bursts.look(time.monotonic_ns())
@@ -345,7 +342,7 @@ class Collection:
     def _finish(self, message: dict[str, Any]) -> None:
         from energyprof.collect.convert_facts import lines_of_unclosed
 
-        self._signals.stop()
+        self._functions.signals.stop()
         self._read_too(self._sensors.opening.give_up())
         self._use.look(is_last=True)
         self._sampler.stop(DRIVER_PATIENCE_S)
@@ -357,6 +354,7 @@ class Collection:
             self._place.move()
             self._take_all()
         self._converter.finish(int(message["t_ns"]), self._horizon.ended_ns)
+        self._functions.judge(int(message["t_ns"]), self._writer)
         sampled = self._state_costs()
         self._owners.adopt()
         unseen = self._lost.warning()

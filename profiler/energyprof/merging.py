@@ -286,7 +286,7 @@ def _write(  # noqa: PLR0913, PLR0917 - all that a merged run is
     writer.set_recorder(_costs([part.recorder for part in parts]))
     modes = {part.stacks for part in parts}
     writer.set_told(joined(_moved_told(part.told, moves[id(part), 0][1]) for part in parts))
-    writer.set_stacks(next((mode for mode in ("on", "auto") if mode in modes), "off"))
+    writer.set_stacks(next((mode for mode in ("on", "auto", "whole") if mode in modes), "off"))
     for line in warnings:
         writer.warn(line)
     names = {}

@@ -108,8 +108,7 @@ class Run:
         """The stages as a graph with self, total and embodied energy."""
         from energyprof.graph.build import build_graph  # here: a run that shows nothing waits for no graph
 
-        attribution = self.attribution
-        facts = self._facts
+        facts, attribution = self._facts, self.attribution
         return build_graph(facts.stages, facts.domains, attribution, facts.flows, facts.outputs)
 
     def report(self) -> Report:
@@ -217,16 +216,17 @@ class Run:
         return with_stages_of(report, self.view(View()))
 
     @property
-    def knows_functions_only(self) -> bool:
-        """Return whether nothing in it has a name but its sampled functions: no stage, no layer."""
-        stages = self._facts.stages
-        return len(stages) == 1 and stages[0].kind == "program" and self.attribution.functions is not None
+    def is_told_by_functions(self) -> bool:
+        """Return whether sampled functions say most of it."""
+        from energyprof.report.functions import tell_most
+
+        return tell_most(self._facts.stages, self._facts.domains, self.attribution)
 
     def _drawn(self, report: Report, nodes: int) -> Report:
         """Return a report of this run as a diagram of about so many boxes shows it."""
         from energyprof.model.view import View
 
-        if not self.knows_functions_only:
+        if not self.is_told_by_functions:
             return self._folded(report)
         return self.view(View(level="function", functions=max(nodes - 1, 1)))
 

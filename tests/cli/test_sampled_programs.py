@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from energyprof.capture import read_trace
+from energyprof.model.view import View
 from energyprof.run import load
 
 STAGED = Path(__file__).with_name("staged_functions.py").read_text()
@@ -158,13 +159,30 @@ def test_sampling_steps_aside_for_the_programs_own(place: Any, script: str, told
     assert done.stderr == b""
 
 
-def test_by_itself_sampling_ends_with_the_first_stage(place: Any) -> None:
+def test_by_itself_functions_are_not_shown_beside_stages_that_cover_most(place: Any) -> None:
     place.write("job.py", STAGED)
 
     done = place.run("--no-graph", "-o", "job.eprof", "job.py")
 
     assert place.report()["functions"] == []
     assert b"functions (sampled" not in done.stderr
+
+
+def test_functions_are_shown_around_one_short_stage(place: Any) -> None:
+    place.write("job.py", STAGED.replace("+ 0.4", "+ 1.5").replace("+ 0.9", "+ 0.05"))
+
+    place.run("-q", "--no-graph", "-o", "job.eprof", "job.py")
+
+    run, report = load(place.folder / "job.eprof"), place.report()
+    rows = {row["function"]: row for row in report["functions"] if row["stage"] is None}
+    (line,) = [line for line in report["ledger"] if line["domain"] == "cpu"]
+    outside_j = sum(row["energy_j"] for row in rows.values())
+    assert rows["prepare"]["energy_j"] > 0.5 * outside_j > 0
+    assert outside_j <= line["outside_j"] + line["idle_j"] + 1e-6
+    parts = ("stages_j", "idle_j", "outside_j", "others_j", "unattributed_j")
+    assert sum(line[part] for part in parts) == pytest.approx(line["measured_j"], abs=1e-6)
+    assert run.is_told_by_functions
+    assert {row.stage for row in run.view(View(level="function")).stages} >= {"training"}
 
 
 def test_no_stacks_leaves_the_signal_alone(place: Any) -> None:

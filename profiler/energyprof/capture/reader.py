@@ -189,8 +189,8 @@ def read_trace(path: str | Path, *, is_live: bool = False) -> Trace:
 
 
 def _shows_functions(content: Content, stages: tuple[Stage, ...]) -> bool:
-    """Tell whether samples count: by itself sampling stops at the first stage, and has seen a part of the run only."""
-    return content.stacks_mode == "on" or stages in {(), (PROGRAM,)}
+    """Tell whether samples count: where sampling ended by itself, it has seen a part of the run only."""
+    return content.stacks_mode in {"on", "whole"} or stages in {(), (PROGRAM,)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -246,7 +246,7 @@ class CaptureWriter:
         self._runs.add(runs, self._now_ns())
 
     def set_stacks(self, mode: str) -> None:
-        """State how functions are sampled: `on`, or `auto`: then they count only if the run shows no stage."""
+        """State how functions are sampled: `on`, or by itself: `whole`, or `auto`, which counts without stages only."""
         self._set("stacks", mode)
 
     def add_functions(self, functions: Sequence[Function]) -> None:

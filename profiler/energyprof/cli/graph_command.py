@@ -64,9 +64,9 @@ def run(args: argparse.Namespace) -> int:
     shown = load(path)
     shown.assumptions = assumptions
     earlier = None if args.diff is None else load(resolve_run(args.diff))
-    has_nothing_else = all(one.knows_functions_only for one in (shown, earlier) if one is not None)
+    told_by_functions = all(one.is_told_by_functions for one in (shown, earlier) if one is not None)
     is_pictured = suffix in DRAWN | {"dot"}
-    view = as_view(args, "function" if has_nothing_else else "layer", is_pictured=is_pictured)
+    view = as_view(args, "function" if told_by_functions else "layer", is_pictured=is_pictured)
     if earlier is None:
         report, comparison = shown.view(view), None
     else:

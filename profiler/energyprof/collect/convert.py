@@ -37,6 +37,7 @@ from energyprof.collect.convert_times import ThreadTimes
 from energyprof.collect.convert_told import ToldLog
 from energyprof.collect.open_spans import OpenSpans
 from energyprof.collect.spool_watch import SpoolPiece, SpoolWatcher
+from energyprof.collect.time_cover import TimeCover
 from energyprof.model.frame import TOLD
 from energyprof.model.recording import Announced, LaneRow, LocalStage, Progress, SpanChunk
 from energyprof.model.spool import CPU, CURES, END, EVENTS, FACTS, HEAD, LANES, LOSS, NAMES, RANK, Frame, read_frames
@@ -240,9 +241,10 @@ class Converter:
         """Return the processes that are known, but for ended ones long ago."""
         return self._processes.values()
 
-    def has_spans(self) -> bool:
-        """Tell whether any stage or module has been seen to begin."""
-        return self._out.count > 0 or self._open.are_any()
+    def watch(self, stages: TimeCover, own: TimeCover) -> None:
+        """Say from here on when stages are open, and when samples show a main thread that does not import."""
+        self._out.cover, self._sampled.own = stages, own
+        stages.open_since_ns = self._open.since_ns
 
     def current_stage(self) -> str:
         """Return the path of the innermost stage open on the main lane, else on the lane active last, else ''."""

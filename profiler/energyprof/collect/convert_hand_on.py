@@ -11,6 +11,7 @@ from energyprof.collect.convert_lanes import POOLED, LaneTable
 from energyprof.collect.convert_process import Process
 from energyprof.collect.convert_stacks import StackSink
 from energyprof.collect.convert_stages import StageTable
+from energyprof.collect.time_cover import TimeCover
 from energyprof.model.power import ThreadCpu
 from energyprof.model.ranks import RankProcess
 from energyprof.model.recording import LaneOrigin, LaneRow, LocalStage, Progress, SpanChunk
@@ -76,6 +77,8 @@ class HandOn:
         """Spans so far, stored or not."""
         self.origins: list[LaneOrigin] = []
         """Not handed on yet."""
+        self.cover: TimeCover | None = None
+        """Who wants to know when stages were open."""
 
     def begin_counting(self) -> None:
         """Count from here on."""
@@ -96,11 +99,14 @@ class HandOn:
         if not len(spans):
             return
         self.count += len(spans)
+        if self.cover is not None:
+            is_outermost = spans.depth == 0
+            self.cover.add(spans.start_ns[is_outermost], spans.end_ns[is_outermost])
         spans = replace(spans, lane=self._lanes.stored_column(spans.lane))
         self.tables()
         if self._counter is not None and self.is_counting:
-            is_outermost = self._stages.is_outermost(enclosing, spans.stage)
-            stored = self._counter.spans(spans, enclosing, previous, is_outermost)
+            is_call = self._stages.is_outermost(enclosing, spans.stage)
+            stored = self._counter.spans(spans, enclosing, previous, is_call)
             spans = _picked(spans, stored)
         self._sink.add_spans(spans)
 

@@ -8,6 +8,7 @@ from typing import Any
 from energyprof.collect.convert_hand_on import HandOn, RecordingSink
 from energyprof.collect.convert_process import Process
 from energyprof.collect.convert_stacks import NODE_LIMIT, ProcessStacks, StackTable
+from energyprof.collect.time_cover import TimeCover
 from energyprof.model.spool import CODES, SAMPLES, STACKS, Frame
 
 NODE_BYTES = 128
@@ -28,6 +29,8 @@ class SampledStacks:
         nodes = NODE_LIMIT if limit_bytes is None else min(NODE_LIMIT, limit_bytes // NODE_BYTES)
         self._table = StackTable(nodes)
         self._by_spool: dict[str, ProcessStacks] = {}
+        self.own: TimeCover | None = None
+        """Who wants to know when a main thread was seen and did not import."""
 
     def take(self, process: Process, frame: Frame) -> None:
         """Work off one frame of a process."""
@@ -40,6 +43,9 @@ class SampledStacks:
             signalled_ns = self._signalled_ns(process.spool)
             samples = stacks.samples(frame.payload, process.pid, process.monotonic_ns, signalled_ns)
             self._table.hand_on(self._sink)
+            if self.own is not None:
+                rows = ~self._table.is_import(samples.node) & (samples.tid == samples.pid)
+                self.own.add(samples.start_ns[rows], samples.end_ns[rows])
             self._out.samples(samples)
 
     def forget(self, spool: str) -> None:

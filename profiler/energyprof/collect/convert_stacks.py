@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from energyprof.model.span import Flags, Index
 from energyprof.model.stacks import Function, Samples, StackNodes
 
 NODE_LIMIT = 1_000_000
@@ -21,6 +22,10 @@ OTHER = Function("<other>", "", 0)
 _PACKAGE = re.escape(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _OURS = re.compile(rf"{_PACKAGE}/(record/|in_process/|bootstrap\.py)|.*/energyprof_plugins/instruments/")
 """Files whose functions work inside the program, and are none of its own: what they take counts to their callers."""
+
+
+_IMPORT = "<frozen importlib"
+"""What CPython calls the files of its import system, which are part of the interpreter: Lib/importlib/_bootstrap.py."""
 
 
 class StackSink(Protocol):
@@ -47,19 +52,32 @@ class StackTable:
         self._functions: dict[Function, int] = {}
         self._nodes: dict[tuple[int, int], int] = {}
         self._handed_on = (0, 0)
+        self._importing: list[bool] = []
+        """Per function and, in `_within`, per call: it imports a module."""
+        self._within: list[bool] = []
 
     def function(self, function: Function) -> int:
         """Return the index of a function."""
         if len(self._functions) >= FUNCTION_LIMIT and function not in self._functions:
             function = OTHER
-        return self._functions.setdefault(function, len(self._functions))
+        index = self._functions.setdefault(function, len(self._functions))
+        if index == len(self._importing):
+            self._importing.append(function.file.startswith(_IMPORT))
+        return index
 
     def node(self, parent: int, function: int) -> int:
         """Return the index of a call."""
         key = (parent, function)
         if key not in self._nodes and len(self._nodes) >= self._limit and parent >= 0:
             return parent
-        return self._nodes.setdefault(key, len(self._nodes))
+        index = self._nodes.setdefault(key, len(self._nodes))
+        if index == len(self._within):
+            self._within.append(self._importing[function] or (parent >= 0 and self._within[parent]))
+        return index
+
+    def is_import(self, node: Index) -> Flags:
+        """Tell per call whether it is made while a module is imported."""
+        return np.array([self._within[at] for at in node.tolist()], np.bool_)
 
     @property
     def handed_on(self) -> tuple[int, int]:

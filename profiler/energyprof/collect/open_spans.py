@@ -29,9 +29,9 @@ class OpenSpans:
         """Return the lanes that have a stack, ascending."""
         return sorted(self._stacks)
 
-    def are_any(self) -> bool:
-        """Return whether anything is open anywhere."""
-        return any(self._stacks.values())
+    def since_ns(self) -> int | None:
+        """Return when the first of what is open anywhere began; None: nothing is open."""
+        return min((stack[0].start_ns for stack in self._stacks.values() if stack), default=None)
 
     def innermost(self, lane: int) -> int:
         """Return the innermost open stage of a lane; -1: none."""

@@ -63,8 +63,12 @@ class StackSignals:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; a second call does nothing."""
+        """End, and tell so by taking the gates away; a second call does nothing."""
         self._stopping.set()
+        with suppress(OSError):
+            for name in os.listdir(self._folder):
+                os.unlink(self._folder / name)
+            os.rmdir(self._folder)  # who starts later finds that nobody would signal
 
     def began_ns(self, spool: str) -> int | None:
         """Return CLOCK_MONOTONIC before the first signal to the process of this spool; None: there was none."""

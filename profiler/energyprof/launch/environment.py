@@ -36,7 +36,7 @@ def program_environment(  # noqa: PLR0913, PLR0917 - all that the program is tol
     """Return the inherited environment, with ours added: our start-up folder first on PYTHONPATH, the user's behind.
 
     `package` is the folder of energyprof itself; an instrument is (name, framework, "module:attribute", source file);
-    `stacks` says whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`;
+    `stacks` says whether functions are sampled: `on`, `auto` (while stages cover less than half of the time) or `off`;
     `cures` are the values of DEPHASE, REPEAT, SYNC, FLOW and MAX_OVERHEAD as far as they are asked for.
     """
     site = os.path.join(package, "record", "site")

@@ -39,7 +39,7 @@ class Settings(NamedTuple):
     max_hz: float = 100.0
     is_live: bool = False
     stacks: str = "off"
-    """Whether functions are sampled: `on`, `auto` (as long as no stage is seen) or `off`."""
+    """Whether functions are sampled: `on`, `auto` (while stages cover less than half of the time) or `off`."""
     collector_module: str = MODULE
     is_shared: bool = False
     """Others' part of the energy is to be told apart."""

@@ -185,6 +185,9 @@ class StackSampler:
             return False
         t_ns = now_ns()
         if t_ns - self._heard_ns > UNHEARD_NS:
+            if not os.path.exists(self._gate):  # nobody wants samples any more
+                self._gate = ""
+                return False
             main, frames = sys.modules["threading"].main_thread().ident or 0, sys._current_frames()
             # With our own frame in it the dict would be its own owner, and what the others hold would outlive them.
             frames.pop(get_ident(), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 
 from energyprof.model.attribution import PROVENANCES, Attribution, DomainAttribution, FunctionTable
-from energyprof.model.domain import Provenance
+from energyprof.model.domain import Domain, Provenance, counted_ids
 from energyprof.model.ids import DomainId
 from energyprof.model.report import FunctionEnergyRow, FunctionRow
 from energyprof.model.span import Stage
@@ -29,6 +29,19 @@ def function_rows(
             key=lambda row: (-(row.energy_j or 0), -row.samples, -(row.total_j or 0), row.file, row.line, row.function),
         )
     )
+
+
+def tell_most(stages: tuple[Stage, ...], domains: tuple[Domain, ...], attribution: Attribution) -> bool:
+    """Return whether sampled functions say most of a run: it has no stage or layer, or spent less in them."""
+    table, counted = attribution.functions, counted_ids(domains)
+    if table is None or [stage.kind for stage in stages] == ["program"]:
+        return table is not None
+    outside_j = stages_j = 0.0
+    for found in attribution.domains:
+        if found.functions is not None and found.ledger is not None and found.domain in counted:
+            outside_j += float(found.functions.energy_j[table.stage < 0].sum())
+            stages_j += found.ledger.stages_j
+    return outside_j > stages_j
 
 
 def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
