@@ -151,8 +151,8 @@ def _add_recording(parser: argparse.ArgumentParser) -> None:
         action="store_const",
         const="on",
         default="auto",
-        help="find the costly functions by sampling, every 10 ms (by itself only while less than half of the time lies in "
-        "stages and layers)",
+        help="find the costly functions by sampling, every 10 ms (by itself only while less than half of the time lies "
+        "in stages and layers)",
     )
     stacks.add_argument("--no-stacks", dest="stacks", action="store_const", const="off", help="never sample functions")
 
