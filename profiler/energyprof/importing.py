@@ -75,6 +75,7 @@ class Imported(NamedTuple):
     path: Path
     spans: int
     stages: int
+    """Those that spans are of."""
     domains: tuple[DomainId, ...]
     match: Match
     warnings: tuple[str, ...]
@@ -111,7 +112,8 @@ def import_recording(request: ImportRequest, progress: Progress = lambda _what, 
         for suffix in ("", "-wal", "-shm", "-journal"):
             Path(f"{scratch}{suffix}").unlink(missing_ok=True)
     found = tuple(domain.id for domain in domains)
-    return Imported(request.output, len(spans.spans), len(spans.stages), found, match, warnings)
+    stages = len(np.unique(spans.spans.stage))  # one that others name as their parent need not have run itself
+    return Imported(request.output, len(spans.spans), stages, found, match, warnings)
 
 
 def span_options() -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from energyprof.importing import ImportRequest, import_recording
+
 SPANS = "stage,lane,device,start_ns,end_ns\n" + "".join(
     f"train,main,,{at}000000000,{at}900000000\n"
     f"train/forward,main,,{at}000000000,{at}500000000\n"
@@ -89,6 +91,18 @@ def test_csv_becomes_a_run_whose_energy_is_where_the_kernel_was(place: Any) -> N
     ledger = found["ledger"][0]
     parts = ("stages_j", "idle_j", "outside_j", "others_j", "unattributed_j")
     assert ledger["measured_j"] == pytest.approx(sum(ledger[part] for part in parts), abs=1e-6)
+
+
+def test_parents_that_never_ran_by_themselves_are_not_counted_among_the_stages(place: Any) -> None:
+    place.write("spans.csv", "stage,lane,device,start_ns,end_ns\n"
+                "one/a,main,,4000000000,5000000000\none/b,main,,5000000000,6000000000\n")  # fmt: skip
+    place.write("power.csv", power_csv())
+    files = (place.folder / name for name in ("spans.csv", "power.csv", "run.eprof"))
+    spans, power, output = files
+
+    done = import_recording(ImportRequest(spans, "spans", power, output))
+
+    assert (done.spans, done.stages) == (2, 2)
 
 
 def test_a_log_longer_than_the_run_was_read_no_more_often_for_that(place: Any, energyprof: Any) -> None:
