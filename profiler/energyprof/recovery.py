@@ -288,6 +288,6 @@ def _warnings(found: _Place, stored: Stored | None, facts: RunFacts) -> Iterable
     whole_s = (facts.end_ns - facts.start_ns) * 1e-9
     yield (
         f"the collector was stopped during the run: stages are complete, power is known for {known_s:.1f} of "
-        f"{whole_s:.1f} s; joules, those of a call too, are of that time only, upper ends of intervals allow for the rest; "
-        "record the run again for its energy"
+        f"{whole_s:.1f} s; joules, those of a call too, are of that time only, upper ends of intervals allow for the "
+        "rest; record the run again for its energy"
     )
