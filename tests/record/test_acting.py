@@ -40,13 +40,26 @@ def function(body: str) -> Callable[..., Any]:
         "return [x, 'vector']",
         "made = []\nfor one in x:\n    made.append(one * 2)\nreturn made",
         "made = {}\nmade[x] = 1\nmade['b'] = 2\nreturn made",
+        "made = [0] * 9\nfor at in x:\n    made[at] = at\nreturn made",
+        "return [x[0], LOG[0]]",
         "total = 0\nfor one in range(x):\n    total += one\nreturn [total]",
         "time.sleep(x)\nreturn [x]",
         "pure(x)\nreturn [pure(x)]",
         "with x:\n    made = [pure(2)]\nreturn made",
         "return x.upper().split()",
     ],
-    ids=["plain", "own list", "own dict", "own sum", "sleeps", "calls what is pure", "with", "methods"],
+    ids=[
+        "plain",
+        "own list",
+        "own dict",
+        "by place",
+        "reads items",
+        "own sum",
+        "sleeps",
+        "calls what is pure",
+        "with",
+        "methods",
+    ],
 )
 def test_function_that_only_makes_its_result_does_not_act(body: str) -> None:
     assert not acts(function(body))

@@ -85,10 +85,21 @@ def in_function(body: str) -> str:
         "_ = step(1)",
         in_function("step(1)"),
         in_function("kept = step(1)"),
+        in_function("x = 1\nkept = step(1); return x"),
         "Model().step(1)",
         in_function("model = Model()\nmodel.step(x=1)"),
     ],
-    ids=["statement", "star", "loop", "underscore", "in a function", "never read", "method", "method by keyword"],
+    ids=[
+        "statement",
+        "star",
+        "loop",
+        "underscore",
+        "in a function",
+        "never read",
+        "on one line",
+        "method",
+        "method by keyword",
+    ],
 )
 def test_result_that_nobody_keeps_is_dropped(dropped: Any, program: str) -> None:
     assert dropped(program) == 1

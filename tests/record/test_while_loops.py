@@ -48,12 +48,19 @@ def test_no_loop_of_the_standard_library_is_missed() -> None:
     for function in functions:
         instructions = list(dis.get_instructions(function))
         prefixes = {each.offset: each.offset + 2 for each in instructions if each.opname == "EXTENDED_ARG"}
-        heads = {each.argval for each in instructions if is_back(each)}
+        names = ["", *(each.opname for each in instructions if each.opname != "EXTENDED_ARG")]
+        jumps = [each for each in instructions if each.opname != "EXTENDED_ARG"]
+        # After CLEANUP_THROW, Python 3.12 jumps back into an `await`.
+        heads = {
+            each.argval
+            for before, each in zip(names, jumps, strict=False)
+            if is_back(each) and before != "CLEANUP_THROW"
+        }
         while any(head in prefixes for head in heads):
             heads = {prefixes.get(head, head) for head in heads}
         loops = {each.offset for each in instructions if each.opname == "FOR_ITER"}
         assert has_while(function.__code__) or heads <= loops, function
-    assert len(functions) > 300
+    assert len(functions) > 250
 
 
 def is_back(one: dis.Instruction) -> bool:

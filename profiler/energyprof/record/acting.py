@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from types import FunctionType
 
-from energyprof.record.call_sites import callee, is_call, pushed, read
+from energyprof.record.call_sites import callee, changes_in_place, is_call, pushed, read
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ HARMLESS = frozenset({"sleep", "debug", "info"})
 _SETTING = frozenset({"STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "DELETE_ATTR", "IMPORT_STAR"})
 _ITEMS = {"STORE_SUBSCR": 1, "DELETE_SUBSCR": 1, "STORE_SLICE": 2}
 """How deep below the top of the stack the container lies."""
-_IN_PLACE = 13
-"""From this number on the argument of BINARY_OP says that a value is changed (NB_INPLACE_ADD of CPython's opcode.h)."""
 _VARARGS, _VARKEYWORDS = 4, 8
 
 
@@ -108,7 +106,7 @@ def _changes(instructions: Sequence[Instruction], index: int, handed: set[str]) 
     one = instructions[index]
     if one.opname in _ITEMS:
         depth = _ITEMS[one.opname]
-    elif (one.opname == "BINARY_OP" and (one.arg or 0) >= _IN_PLACE) or one.opname.startswith("INPLACE_"):
+    elif changes_in_place(one):
         depth = 1
     else:
         return False
@@ -117,9 +115,11 @@ def _changes(instructions: Sequence[Instruction], index: int, handed: set[str]) 
 
 def _is_own(instructions: Sequence[Instruction], index: int, at: int, handed: set[str]) -> bool:
     """Return whether a statement that is a call changes nothing but what the function has made itself."""
-    if at < 0:  # the end of a `with` block: its manager is handed three times None
+    if at < 0:  # the end of a `with` block, whose manager is handed three times None, or from Python 3.14 on its start
         before = instructions[max(0, index - 4) : index]
-        return [one.argval for one in before if one.opname == "LOAD_CONST"] == [None] * 3
+        nones = sum(one.opname == "LOAD_CONST" and one.argval is None for one in before)
+        nones += sum(one.opname == "DUP_TOP" for one in before)  # until Python 3.10
+        return nones == 3 or before[-1].opname == "LOAD_SPECIAL"
     one = instructions[at]
     if one.argval in HARMLESS:
         return True

@@ -10,7 +10,7 @@ means to compute.
 
 from __future__ import annotations
 
-from energyprof.record.call_sites import callee, is_call, read
+from energyprof.record.call_sites import callee, changes_in_place, is_call, read
 from energyprof.record.failed_asks import failed_rounds
 
 TYPE_CHECKING = False
@@ -32,11 +32,9 @@ ASKING_ALONE = frozenset({"is_set", "isSet", "is_alive", "locked", "empty", "ful
 _QUIET = ("LOAD_", "COMPARE_", "BINARY_", "UNARY_", "CONTAINS_", "IS_OP", "TO_BOOL", "JUMP_", "POP_JUMP_", "PUSH_NULL")
 _QUIET_WORDS = frozenset({
     "NOP", "CACHE", "RESUME", "EXTENDED_ARG", "PRECALL", "KW_NAMES", "POP_TOP", "COPY", "SWAP", "NOT_TAKEN",
-    "RETURN_VALUE", "RETURN_CONST",
+    "RETURN_VALUE", "RETURN_CONST", "DUP_TOP", "ROT_TWO", "ROT_THREE",
 })  # fmt: skip
 _STORES = frozenset({"STORE_FAST", "STORE_NAME", "STORE_GLOBAL"})
-_IN_PLACE = 13
-"""From this number on the argument of BINARY_OP says that a value is changed (NB_INPLACE_ADD of CPython's opcode.h)."""
 
 
 def asking_lines(code: CodeType) -> tuple[int, ...]:
@@ -103,9 +101,7 @@ def _tries(instructions: Sequence[Instruction], named: int, index: int) -> bool:
 
 
 def _is_quiet(one: Instruction) -> bool:
-    if one.opname == "BINARY_OP" and (one.arg or 0) >= _IN_PLACE:
-        return False
-    return one.opname.startswith(_QUIET) or one.opname in _QUIET_WORDS
+    return not changes_in_place(one) and (one.opname.startswith(_QUIET) or one.opname in _QUIET_WORDS)
 
 
 def _lines(code: CodeType) -> dict[int, int]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dis import get_instructions, hasjabs, hasjrel, stack_effect
+from opcode import opmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from dis import Instruction
     from types import CodeType
 
@@ -31,11 +32,37 @@ _ADDING = frozenset({
     "SET_UPDATE", "DICT_UPDATE", "DICT_MERGE", "MAP_ADD",
 })  # fmt: skip
 """Leave no value of their own on the stack."""
+_IN_PLACE = range(13, 26)
+"""Arguments of BINARY_OP by which a value is changed (NB_INPLACE_ADD to NB_INPLACE_XOR of CPython's opcode.h)."""
+_PAIRS = {
+    "LOAD_FAST_LOAD_FAST": ("LOAD_FAST", "LOAD_FAST"),
+    "LOAD_FAST_BORROW_LOAD_FAST_BORROW": ("LOAD_FAST", "LOAD_FAST"),
+    "STORE_FAST_LOAD_FAST": ("STORE_FAST", "LOAD_FAST"),
+    "STORE_FAST_STORE_FAST": ("STORE_FAST", "STORE_FAST"),
+}
+"""Two instructions in one, from Python 3.13 on."""
 
 
 def read(code: CodeType) -> list[Instruction]:
-    """Return the instructions of `code`; none where it is too long."""
-    return list(get_instructions(code)) if len(code.co_code) <= LONGEST_CODE else []
+    """Return the instructions of `code`, pairs as two each; none where it is too long."""
+    if len(code.co_code) > LONGEST_CODE:
+        return []
+    return [half for one in get_instructions(code) for half in halves(one)]
+
+
+def halves(one: Instruction) -> Iterator[Instruction]:
+    """Yield an instruction, or the two that it stands for; the second lies at an odd offset, to which nothing jumps."""
+    names = _PAIRS.get(one.opname)
+    if names is None:
+        yield one
+        return
+    first, second = (
+        one._replace(opname=name, opcode=opmap[name], arg=0, argval=variable)
+        for name, variable in zip(names, one.argval, strict=True)
+    )
+    yield first
+    is_target = {"label": None} if hasattr(one, "label") else {"is_jump_target": False}
+    yield second._replace(offset=one.offset + 1, **is_target)
 
 
 def call_at(instructions: Sequence[Instruction], offset: int) -> int:
@@ -48,12 +75,17 @@ def is_call(one: Instruction) -> bool:
     return one.opname.startswith("CALL") and not one.opname.startswith("CALL_INTRINSIC")
 
 
+def changes_in_place(one: Instruction) -> bool:
+    """Return whether an instruction is one of `x += 1` and its kin; from Python 3.14 on `x[0]` is a BINARY_OP too."""
+    return (one.opname == "BINARY_OP" and one.arg in _IN_PLACE) or one.opname.startswith("INPLACE_")
+
+
 def callee(instructions: Sequence[Instruction], at: int) -> int:
     """Return the index of what named the thing that the call at index `at` calls; -1: it is not plain."""
     one = instructions[at]
     arguments = one.arg or 0
     if one.opname == "CALL_FUNCTION_EX":
-        arguments = 1 + (arguments & 1)
+        arguments = 2 if one.arg is None else 1 + (arguments & 1)  # from Python 3.14 on both are always there
     elif one.opname in {"CALL_KW", "CALL_FUNCTION_KW"}:
         arguments += 1
     found = pushed(instructions, at, arguments)
@@ -96,6 +128,6 @@ def is_dropped(instructions: Sequence[Instruction], at: int, code: CodeType) -> 
         return after.argval not in code.co_cellvars and not any(
             one.argval == after.argval or (isinstance(one.argval, tuple) and after.argval in one.argval)
             for one in instructions
-            if one.opname.startswith(("LOAD_FAST", "LOAD_NAME", "STORE_FAST_LOAD"))
+            if one.opname.startswith(("LOAD_FAST", "LOAD_NAME"))
         )
     return False

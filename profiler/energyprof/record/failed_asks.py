@@ -27,7 +27,7 @@ NOTHING_THERE = frozenset({
 """Of `queue`, `asyncio`, sockets, `anyio`, futures, pyzmq, and `collections.deque`."""
 _ENDS = ("RETURN_", "RERAISE", "RAISE_")
 _MATCHES = frozenset({"CHECK_EXC_MATCH", "JUMP_IF_NOT_EXC_MATCH"})
-_HANDLING = frozenset({"PUSH_EXC_INFO", "POP_EXCEPT", *_MATCHES})
+_HANDLING = frozenset({"PUSH_EXC_INFO", "POP_EXCEPT", "SETUP_FINALLY", *_MATCHES})
 
 
 def failed_rounds(
