@@ -44,7 +44,7 @@ def _announcing_init(original: Callable[..., None]) -> tuple[Any, Callable[[], N
     def init(self: Any, *args: Any) -> None:
         original(self, *args)
         if not is_silent:
-            vars(self)[LANE_KEY] = announce_guest(_name(getattr(self, "fn", None)))
+            vars(self)[LANE_KEY] = announce_guest(_name(_function(self)))
 
     def silence() -> None:
         nonlocal is_silent
@@ -74,6 +74,12 @@ def _marking_run(original: Callable[..., None]) -> tuple[Any, Callable[[], None]
         is_silent = True
 
     return run, silence
+
+
+def _function(item: Any) -> object:
+    """Return what an item is to call: from Python 3.14 on it is the first part of its task."""
+    task = getattr(item, "task", None)
+    return task[0] if isinstance(task, tuple) and task else getattr(item, "fn", None)
 
 
 def _name(function: object) -> str:
