@@ -211,3 +211,17 @@ def test_a_fault_turns_the_watch_off_and_breaks_nothing() -> None:
     assert told(watch.gives, Thing()) == []
     assert told(watch.gives, Thing()) == []
     assert faults == [1]
+
+
+def test_memory_of_what_is_handed_out_is_read_once(watch: ObjectWatch) -> None:
+    read: list[object] = []
+
+    def memory_of(thing: object) -> tuple[int, int]:
+        read.append(thing)
+        return -1, 8
+
+    watch.readers[Thing] = memory_of
+    thing = Thing()
+
+    assert told(watch.gives, thing) == [("give", 1), ("bytes", 8)]
+    assert read == [thing]

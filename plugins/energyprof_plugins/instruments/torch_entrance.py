@@ -80,9 +80,10 @@ class Entrances:
         around = tokens = samples = 0
         phase = ""
         trains = False
+        values = (*args, *kwargs.values()) if kwargs else args
         if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
             try:
-                trains = self._modes.trains(code, module) and self._is_as_trained((*args, *kwargs.values()))
+                trains = self._modes.trains(code, module) and self._is_as_trained(values)
                 self._precision.note(code, module)
                 samples = self._samples(args, kwargs)
                 if not self._here.phase and self._generation.is_possible(module):
@@ -91,12 +92,12 @@ class Entrances:
             except Exception:  # a strange model must still be callable, and nothing be said of it
                 phase = ""
         is_looked_at = not trains and not phase
-        asked = self._same.begin(code, module, (*args, *kwargs, *kwargs.values())) if is_looked_at else None
+        asked = self._same.begin(code, module, (*kwargs, *values)) if is_looked_at else None
         self._here.asked.append((asked, module))
         if phase:
             around = self._codes[phase]
             self._learn_anew(code, module, phase)
-        elif self._is_evaluation(module, (*args, *kwargs.values())):
+        elif self._is_evaluation(module, values):
             around = self._evaluation
         self._here.calls += 1
         ext, t_ns = self._local.ext, now_ns()
@@ -114,7 +115,7 @@ class Entrances:
         if self._wants_gradients():
             self._recorded.begin(code, samples)
         if self._watch is not None:
-            self._watch.takes((*args, *kwargs.values()))
+            self._watch.takes(values)
         return around or code
 
     def leave(self, around: int, code: int, result: Any) -> None:

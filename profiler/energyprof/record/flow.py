@@ -157,15 +157,15 @@ class ObjectWatch:
             except TypeError:
                 return -1
         reader = self.readers.get(kind)
-        if key in known or reader is not None:
-            before = self.number_of(item, kind)
+        memory, size = (0, 0) if reader is None else reader(item)
+        if key in known or memory:
+            before = self._number_of_object(item, kind) or (memory and self._number_of_memory(memory))
             if before and before != number:
                 events += (PASS + before, 0)
             known.pop(key, None)  # so that it counts as new
         known[key] = look, number
         if reader is None:
             return 0 if kind is not bytes else len(item)  # type: ignore[arg-type]
-        memory, size = reader(item)
         if memory:
             known.pop(memory, None)
             known[memory] = look, number
@@ -173,6 +173,13 @@ class ObjectWatch:
 
     def number_of(self, item: object, kind: type) -> int:
         """Return the number under which an object is known; 0: under none."""
+        number = self._number_of_object(item, kind)
+        if number:
+            return number
+        reader = self.readers.get(kind)
+        return 0 if reader is None else self._number_of_memory(reader(item)[0])
+
+    def _number_of_object(self, item: object, kind: type) -> int:
         known = self._known.get(id(item))
         if known is not None:
             look, number = known
@@ -182,12 +189,13 @@ class ObjectWatch:
             # A short text is its own look.
             elif look[0] is item or _looks_like(item, kind, look):
                 return number
-        reader = self.readers.get(kind)
-        if reader is not None:
-            known = self._known.get(reader(item)[0])
-            # While what first showed the memory is alive, it belongs to nobody else.
-            if known is not None and type(known[0]) is ref and known[0]() is not None:
-                return known[1]
+        return 0
+
+    def _number_of_memory(self, memory: int) -> int:
+        known = self._known.get(memory)
+        # While what first showed the memory is alive, it belongs to nobody else.
+        if known is not None and type(known[0]) is ref and known[0]() is not None:
+            return known[1]
         return 0
 
     def _sweep(self) -> None:

@@ -6,6 +6,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from energyprof_plugins.instruments.torch_same_tensors import HEAD_START_NS, TIMED, SameTensors  # noqa: E402
+
 SMALL, LARGE = (4, 8), (600, 64)
 """The first is known by what it holds, the second by its place."""
 
@@ -185,3 +187,43 @@ def test_data_is_not_kept_alive(events):
     del x
 
     assert watched() is None
+
+
+class CpuClock:
+    """Goes on by a millisecond whenever it is read."""
+
+    def __init__(self):
+        self.reads = 0
+
+    def __call__(self):
+        self.reads += 1
+        return self.reads * 1_000_000
+
+
+def looked_at(same, calls):
+    """How many of so many calls of a model on one tensor are looked at."""
+    model, x = net(), torch.ones(SMALL)
+    result = model(x)
+    count = 0
+    for _ in range(calls):
+        asked = same.begin(1, model, (x,))
+        if asked is not None:
+            count += 1
+            same.end(asked, model, result)
+    return count
+
+
+def test_clock_is_read_for_one_look_in_a_stretch(events):
+    clock = CpuClock()
+
+    looked_at(SameTensors(events, clock_ns=lambda: 0, cpu_ns=clock), 2 * TIMED)
+
+    assert clock.reads == 2 * 4
+
+
+def test_looks_that_are_not_timed_are_kept_to_the_bound_as_well(events):
+    same = SameTensors(events, clock_ns=lambda: 0, cpu_ns=CpuClock())  # a look takes two milliseconds
+
+    count = looked_at(same, 200)
+
+    assert HEAD_START_NS <= count * 2_000_000 < HEAD_START_NS + TIMED * 2_000_000
