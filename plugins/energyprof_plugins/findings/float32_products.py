@@ -9,24 +9,20 @@ then nothing may be saved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
-from energyprof.model.report import Report, StageRow
-from energyprof_plugins.findings.devices import is_of
+from energyprof.model.report import StageRow
 from energyprof_plugins.findings.launches import device_s
-from energyprof_plugins.findings.spending import provenance_of, together_j
+from energyprof_plugins.findings.product_layers import product_layers, spent_by
 
-RUNS_IN: Final = "matmul_runs_in"
 FLOPS: Final = "flops_of_first_call"
 LEAST_SHARE: Final = 0.05
 """Of all stage energy, that matrix products take; of the run's time, where no energy is known."""
-PRODUCTS: Final = ("Linear", "Conv1D", "Bilinear", "MultiheadAttention", "LSTM", "GRU", "RNN")
-"""What classes of layers with matrix products have in their name; `Conv1D` is Hugging Face's linear layer of GPT-2."""
 USED_WELL: Final = 0.3
 """Part of the float32 peak from which on a product is taken to be bound by arithmetic."""
 REACHED: Final = 0.3
@@ -55,54 +51,31 @@ and 10.3 are, NVIDIA says in nvidia.github.io/TransformerEngine/support_matrix.h
 That 8.7 is Orin is not checked: NVIDIA's table of capabilities could not be opened in November 2026."""
 
 
-class Float32Products:
-    """Find models whose matrix products run in float32 where the device has a cheaper unit for them."""
-
-    name = "float32_products"
-    summary = "matrix products in float32 where the device has TF32, bfloat16 or float16 units"
-
-    def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a finding for each model; a hint where no peaks are known that would support a number."""
-        inside: set[str] = set()
-        models: dict[str, list[StageRow]] = {}
-        for row in run.report.stages:  # parents stand first
-            if row.parent in inside:
-                inside.add(row.stage)
-            elif row.kind == "module" and RUNS_IN in row.facts:
-                inside.add(row.stage)
-                models.setdefault(row.name, []).append(row)
-        for model, tops in models.items():
-            unit = _cheaper_unit(tops[0])
-            if tops[0].facts[RUNS_IN] == "float32" and unit:
-                yield from self._of_model(run, model, tops, unit)
-
-    def _of_model(self, run: FinishedRun, model: str, tops: Sequence[StageRow], unit: str) -> Iterator[Finding]:
-        products = _products(run.report, model)
-        sums = [row.self_sum for row in products]
-        now_j, shares = together_j(sums), [one.share or 0.0 for one in (sums if products else ())]
-        if now_j is None:  # too short to be told apart: they spent no more than the model
-            sums = [top.total_sum for top in tops]
-            now_j, shares = together_j(sums), [one.share or 0.0 for one in sums]
-        if now_j is None:  # nor can the model be told from what is beside it: its part of the time is all there is
-            shares = [top.wall_s / max(run.report.run.wall_s, 1e-9) for top in tops]
-        if not products or sum(shares) < LEAST_SHARE:
-            return
-        capability = str(tops[0].facts.get("compute_capability", ""))
-        peaks = PEAKS.get(capability)
-        rate = None if peaks is None else _rate(run, products)
-        yield Finding(
-            rule=self.name,
-            offenders=tuple(top.stage for top in tops),
-            fault="matrix products run in float32",
-            evidence=f"weights and products of {model} are float32, without autocast; its device "
-            + (f"(compute capability {capability}) has " if capability else "has ")
-            + f"{unit}"
-            + ("" if rate is None or peaks is None else f"; {_said_of(rate, peaks)}"),
-            remedy=_remedy(capability),
-            now_j=now_j,
-            provenance=provenance_of(sums),
-            saving_j=None if now_j is None or now_j <= 0 or peaks is None else _saving_j(now_j, rate, peaks),
-        )
+def of_float32(rule: str, run: FinishedRun, model: str, tops: Sequence[StageRow]) -> Finding | None:
+    """Return what is found of a model whose products run in float32: a hint where no peaks support a number."""
+    unit = _cheaper_unit(tops[0])
+    products = product_layers(run.report, model) if unit else []
+    if not products:
+        return None
+    spent = spent_by(run.report, tops, products)
+    if spent.share < LEAST_SHARE:
+        return None
+    capability, now_j = str(tops[0].facts.get("compute_capability", "")), spent.now_j
+    peaks = PEAKS.get(capability)
+    rate = None if peaks is None else _rate(run, products)
+    return Finding(
+        rule=rule,
+        offenders=tuple(top.stage for top in tops),
+        fault="matrix products run in float32",
+        evidence=f"weights and products of {model} are float32, without autocast; its device "
+        + (f"(compute capability {capability}) has " if capability else "has ")
+        + f"{unit}"
+        + ("" if rate is None or peaks is None else f"; {_said_of(rate, peaks)}"),
+        remedy=_remedy(capability),
+        now_j=now_j,
+        provenance=spent.provenance,
+        saving_j=None if now_j is None or now_j <= 0 or peaks is None else _saving_j(now_j, rate, peaks),
+    )
 
 
 def _cheaper_unit(top: StageRow) -> str:
@@ -125,16 +98,6 @@ def _remedy(capability: str) -> str:
     if capability.startswith("7."):
         return f"torch.autocast('cuda', torch.float16), with a GradScaler in training; {kept}"
     return f"torch.autocast('{'cuda' if capability else 'cpu'}', torch.bfloat16); {kept}"
-
-
-def _products(report: Report, model: str) -> list[StageRow]:
-    """Return the layers of a model that multiply matrices, and their backward."""
-    only = frozenset({model})
-    return [
-        row
-        for row in report.stages
-        if is_of(only, row) and any(part in str(row.facts.get("module_class", "")) for part in PRODUCTS)
-    ]
 
 
 def _rate(run: FinishedRun, products: Sequence[StageRow]) -> float | None:

@@ -7,6 +7,7 @@ precision and go on in another.
 
 Layers whose products count are those that `torch_operations` has a formula for, convolutions left out: cuDNN runs these
 in TF32 unless it is told not to (docs.pytorch.org/docs/stable/notes/cuda.html, "TensorFloat-32 (TF32) on Ampere").
+Those of float64 count: nothing runs them in less, autocast neither (docs.pytorch.org/docs/stable/amp.html).
 """
 
 from __future__ import annotations
@@ -76,10 +77,12 @@ class MatmulPrecision:
             if is_product or type(part).__name__ == "Conv1D":  # Hugging Face's linear layer of GPT-2
                 own = part.parameters(recurse=False)
                 yield from (weight for weight in own if weight.dim() > 1 and weight.is_floating_point())
+            elif isinstance(part, nn.modules.conv._ConvNd) and part.weight.dtype is self._torch.float64:
+                yield part.weight
 
     def _runs_in(self, device: Any, dtype: Any) -> str:
         torch = self._torch
-        if _is_autocast(torch, device.type):
+        if dtype is not torch.float64 and _is_autocast(torch, device.type):
             return str(torch.get_autocast_dtype(device.type)).removeprefix("torch.")
         if dtype is torch.float32:
             return _float32_as(torch, device.type)

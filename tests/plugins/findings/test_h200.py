@@ -19,9 +19,9 @@ from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.report import Report
 from energyprof.model.span import LANE_KINDS, Spans
-from energyprof_plugins.findings.float32_products import Float32Products
 from energyprof_plugins.findings.waiting_for_launches import WaitingForLaunches
 from energyprof_plugins.findings.waiting_for_loader import WaitingForLoader
+from energyprof_plugins.findings.wide_products import WideProducts
 
 H200 = Domain(DomainId("gpu:0"), "nvml NVIDIA H200", "sensor", "energy", 1e-3, "device", period_ns=100_000_000)
 IDLE_W = 82.2
@@ -134,7 +134,7 @@ def test_float32_of_a_model_too_short_to_tell_apart_is_hinted_at_by_its_time(sam
         ]
         run = replace(report.run, wall_s=12.2)
         report = replace(report, stages=tuple(rows), run=run)
-        return list(Float32Products().find(FinishedRun(report, lambda: _recorded(report, [(HOST, [0], [0], [1])]))))
+        return list(WideProducts().find(FinishedRun(report, lambda: _recorded(report, [(HOST, [0], [0], [1])]))))
 
     (finding,) = found(wall_s=0.86)
     assert finding.is_hint

@@ -116,12 +116,12 @@ def test_float32_products_are_found_and_a_cheaper_unit_saves_what_is_promised(on
     faulty = on_gpu(PRODUCTS.format(precision="highest"))
     mended = on_gpu(PRODUCTS.format(precision="high"))
 
-    (finding,) = found(faulty, "float32_products")
+    (finding,) = found(faulty, "wide_products")
     spent_j, left_j = gpu_j(faulty), gpu_j(mended)
     least_j, most_j = finding["saving_j"] or (0.0, spent_j)  # of other GPUs than A100, H100 and H200 it is a hint
     assert least_j - MARGIN * spent_j <= spent_j - left_j <= most_j + MARGIN * spent_j
     has_tf32 = "TF32" in finding["evidence"]
-    assert not has_tf32 or found(mended, "float32_products") == []
+    assert not has_tf32 or found(mended, "wide_products") == []
 
 
 def test_a_device_that_waits_for_the_loader_is_found_and_one_kept_busy_is_not(on_gpu: Any, found: Any) -> None:

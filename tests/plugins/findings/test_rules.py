@@ -13,13 +13,13 @@ import pytest
 from energyprof.interfaces import FinishedRun
 from energyprof.model.report import Report
 from energyprof.model.span import LANE_KINDS
-from energyprof_plugins.findings.float32_products import Float32Products
 from energyprof_plugins.findings.gradients_in_inference import GradientsInInference
 from energyprof_plugins.findings.repeated_preparation import RepeatedPreparation
 from energyprof_plugins.findings.same_inputs import SameInputs
 from energyprof_plugins.findings.train_mode_in_inference import TrainModeInInference
 from energyprof_plugins.findings.unused_outputs import UnusedOutputs
 from energyprof_plugins.findings.waiting_for_loader import WaitingForLoader
+from energyprof_plugins.findings.wide_products import WideProducts
 
 
 @pytest.fixture
@@ -183,7 +183,7 @@ def with_products(sample: Any, report_of: Any) -> Any:
         parts = [sample.Part("Net", (0.0, 20.0), (layer,), kind="module", calls=100)]
         inner = {"module_class": "Linear", "flops_of_first_call": 335 * 10**9}
         report = report_of(parts, {"Net": facts, "Net.0": inner}, domains=(sample.CPU, sample.GPU))
-        return list(Float32Products().find(FinishedRun(report, lambda: _at_work(report, device_s))))
+        return list(WideProducts().find(FinishedRun(report, lambda: _at_work(report, device_s))))
 
     return find
 

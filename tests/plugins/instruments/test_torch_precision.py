@@ -90,6 +90,7 @@ def test_a_gpu_tells_its_capability_and_whether_tf32_is_allowed(sink: Any, setti
         cuda=SimpleNamespace(get_device_capability=lambda _device: (9, 0)),
         version=SimpleNamespace(hip=None),
         float32=torch.float32,
+        float64=torch.float64,
         is_autocast_enabled=lambda _device: False,
         _C=SimpleNamespace(_get_fp32_precision_getter=lambda _backend, _what: setting),
     )
@@ -97,3 +98,16 @@ def test_a_gpu_tells_its_capability_and_whether_tf32_is_allowed(sink: Any, setti
     MatmulPrecision(sink, with_gpu).note(sink.stage_code("Net"), torch.nn.Sequential(_Layer(4, 4)))
 
     assert sink.facts["Net"] == {"device": "cuda", "matmul_runs_in": runs_in, "compute_capability": "9.0"}
+
+
+def test_float64_stays_what_it_is_under_autocast(precision: Any) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        net().double()(X.double())
+
+    assert precision() == ("cpu", "float64")
+
+
+def test_convolutions_count_in_float64(precision: Any) -> None:
+    torch.nn.Sequential(torch.nn.Conv1d(4, 4, 1)).double()(torch.zeros(1, 4, 4).double())
+
+    assert precision() == ("cpu", "float64")
