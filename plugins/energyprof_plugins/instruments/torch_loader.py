@@ -3,7 +3,7 @@
 One that is made anew for each evaluation, as Hugging Face's Trainer makes them and keeps them all, is one loader: it
 reads the same dataset in the same way, and nobody iterates over the earlier one any more.
 Its workers are started within the stage and stand below it as lanes of their own. What one loader was asked for is
-told as facts: epochs (its iteration was begun) and batches (it gave).
+told as facts: epochs (its iteration was begun), batches (it gave) and how many it had given when it began again.
 """
 
 from __future__ import annotations
@@ -101,6 +101,8 @@ class TorchLoader:
     def _began(self, of: Any, iterator: Any) -> None:
         loader = self._of(of)
         loader.epochs += 1
+        if loader.epochs == 2:
+            loader.facts["batches_of_first_epoch"] = loader.batches
         loader.tell(self._sink)
         if id(iterator) not in self._loaders:
             self._keep(iterator, loader)
