@@ -18,6 +18,7 @@ from energyprof.model.ids import StageId
 from energyprof.model.report import FunctionRow
 from energyprof_plugins.findings.polling import (
     called,
+    gets_what_it_asks_for,
     loops_of,
     only_asks,
     place_of,
@@ -54,6 +55,8 @@ def _asks_by_functions(run: FinishedRun, stage: StageId | None, rows: list[Funct
     if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
         return None
     poller = poller_of(run.trace().stacks, rows, samples)
+    if poller is not None and gets_what_it_asks_for(run.trace().stacks, poller):
+        return None
     names = ", ".join(dict.fromkeys(row.function for row in sorted(asking, key=lambda row: -row.samples)))
     return _finding(
         stage,

@@ -39,6 +39,8 @@ BRINGING: Final = (("queue.py", ("_get", "_put")), ("threading.py", ("notify",))
 """Functions below those that bring what was asked for: who gets something does not ask in vain."""
 MOST_BROUGHT: Final = 0.05
 """Of the samples in what a loop asks; a queue that is never empty has a third to a half of them there."""
+LEAST_SEEN: Final = 10
+"""Samples in a function itself, from which on it is told by them whether it asks in vain."""
 LEAST_PART: Final = 0.5
 """Of the samples that asking has in a stage, in which who asks there must stand itself."""
 
@@ -69,6 +71,8 @@ def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
         if row is None or not row.total_samples or not function.asking_lines:
             continue
         lines = stacks.samples.line[innermost == at]
+        if _gets(lines, function):
+            continue
         own = lines[np.isin(lines, function.asking_lines)]
         own_share, in_asked = len(own) / max(len(lines), 1), asked.get(at, 0)
         asked_share = min(in_asked / max(_total(stacks, at), 1), seen_asking / row.total_samples)
@@ -161,6 +165,25 @@ def poller_of(stacks: Stacks, rows: Sequence[FunctionRow], asking_samples: int) 
         if often[at] and row is not None and row.total_samples >= LEAST_PART * asking_samples:
             return row
     return None
+
+
+def gets_what_it_asks_for(stacks: Stacks, row: FunctionRow) -> bool:
+    """Return whether a function has rounds that bring nothing, and is hardly ever seen in one.
+
+    `while not stop.is_set(): try: item = items.get_nowait() except Empty: pass else: use(item)` of a queue that is full
+    looks at the event once for each item: what it asks so often is no waiting.
+    """
+    key = row.file, row.line, row.function
+    at = next((at for at, one in enumerate(stacks.functions) if (one.file, one.line, one.name) == key), -1)
+    return at >= 0 and _gets(
+        stacks.samples.line[stacks.nodes.function[stacks.samples.node] == at], stacks.functions[at]
+    )
+
+
+def _gets(lines: Index, function: Function) -> bool:
+    """Return whether these lines, at which a function was seen itself, are hardly ever those that ask in vain."""
+    in_vain = np.count_nonzero(np.isin(lines, function.asking_lines))
+    return bool(function.asking_lines) and len(lines) >= LEAST_SEEN and bool(in_vain <= MOST_BROUGHT * len(lines))
 
 
 def called(row: FunctionRow) -> str:

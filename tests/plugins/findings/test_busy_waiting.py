@@ -147,3 +147,18 @@ def test_loop_around_a_queue_that_is_empty_is_found_with_what_it_asks(sample, sa
 )
 def test_loop_around_a_queue_that_brings_something_or_waits_is_no_fault(sample, sample_trace, more):
     assert all_found(sample, sample_trace, [*IN_VAIN, more, WORKING]) == []
+
+
+IS_SET = Function("Event.is_set", "/usr/lib/python3.11/threading.py", 581)
+
+
+@pytest.mark.parametrize(("in_vain", "is_fault"), [(0, False), (15, True)], ids=["a full queue", "an empty one"])
+def test_event_that_is_looked_at_once_for_each_item_is_no_fault(sample, sample_trace, in_vain, is_fault):
+    """`while not stop.is_set()` around `get_nowait` of a queue written in C, which has no stack of its own."""
+    seen = [((MODULE, RECEIVER, IS_SET), 585, 20), ((MODULE, RECEIVER), 8, 25), ((MODULE, RECEIVER), 11, 15), WORKING]
+    if in_vain:
+        seen.append(((MODULE, RECEIVER), 9, in_vain))
+
+    assert [finding.fault for finding in all_found(sample, sample_trace, seen)] == (
+        ["receiver waits by asking again and again"] if is_fault else []
+    )

@@ -35,6 +35,19 @@ def drain(items):
             return total
         total += item
 
+def take(items, stopped):
+    total = 0
+    while not stopped.is_set():
+        try:
+            item = items.get_nowait()
+        except queue.Empty:
+            pass
+        else:
+            total += item
+            if not items.qsize():
+                stopped.set()
+    return total
+
 items, future, lock, full = queue.Queue(), Future(), threading.Lock(), queue.Queue()
 with energyprof.stage("receive"):
     threading.Timer(1.0, items.put, (None,)).start()
@@ -50,6 +63,11 @@ for number in [*range(400_000), None]:
     full.put(number)
 with energyprof.stage("drain"):
     drain(full)
+simple = queue.SimpleQueue()
+for number in range(3_000_000):
+    simple.put(1)
+with energyprof.stage("take"):
+    take(simple, threading.Event())
 """
 POLLING = PROGRAM.format(
     receive="try:\n            item = items.get_nowait()\n        except queue.Empty:\n            continue",
