@@ -8,21 +8,34 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-SERVING = """
-for _ in range(4):
-    {wait}
-    with energyprof.stage("answer"):
-        burn(0.6)
+ANSWER = """
+import multiprocessing
+
+@energyprof.stage
+def answer():
+    burn(0.4)
+
 """
-ONE_BY_ONE = SERVING.format(wait="time.sleep(1.5)  # until the next request comes")
-ALL_AT_ONCE = SERVING.format(wait="")
-"""The same requests, kept until there are four."""
+ONE_BY_ONE = f"""{ANSWER}
+for _ in range(4):
+    time.sleep(1.4)  # until the next request comes
+    answer()
+"""
+AT_THE_SAME_TIME = f"""{ANSWER}
+time.sleep(1.4)  # until there are four
+workers = [multiprocessing.get_context("fork").Process(target=answer) for _ in range(4)]
+for worker in workers:
+    worker.start()
+for worker in workers:
+    worker.join()
+"""
+"""Several processes, which get their part of a busy machine."""
 
 
 def test_a_run_that_mostly_waits_is_found_and_being_done_sooner_saves_what_is_promised(
     profiled: Any, found: Any
 ) -> None:
-    faulty, mended = profiled(ONE_BY_ONE), profiled(ALL_AT_ONCE)
+    faulty, mended = profiled(ONE_BY_ONE), profiled(AT_THE_SAME_TIME)
 
     (finding,) = found(faulty, "static_energy")
     assert finding["offenders"] == []
