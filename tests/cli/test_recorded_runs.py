@@ -151,7 +151,8 @@ def test_a_format_of_several_runs_is_named_with_its_command_and_never_written_em
     own, others = listed.split("of several runs, each written by a command of its own:\n")
 
     assert {line.split()[0] for line in others.splitlines()} == {
-        "diff", "diff-json", "diff-markdown", "variants", "variants-json", "variants-svg",
+        "diff", "diff-json", "diff-markdown", "variants", "variants-csv", "variants-json",
+        "variants-markdown", "variants-svg",
     }  # fmt: skip
     for line in own.splitlines():
         assert not line.startswith(("diff", "variants"))
