@@ -160,9 +160,11 @@ class StackSampler:
                     os.utime(self._gate)
                 rows.busy_ns += now_ns() - t_ns
             except BaseException as error:  # either ours, raised right here, or of a handler that came in between
-                trace = error.__traceback__
-                if trace is None or trace.tb_next is not None or not isinstance(error, Exception):
-                    error.__traceback__ = None if trace is None else trace.tb_next
+                # Kept in a variable, a traceback would hold this frame, and with it all of the program's below.
+                if error.__traceback__ is None:
+                    raise
+                if error.__traceback__.tb_next is not None or not isinstance(error, Exception):
+                    error.__traceback__ = error.__traceback__.tb_next
                     raise
                 if not isinstance(error, (RecursionError, MemoryError)):
                     self._failed(error)

@@ -7,7 +7,8 @@ from typing import Any
 
 from energyprof.interfaces import RenderContext
 from energyprof.model.variants import Mean, VariantRow, Variants
-from energyprof_plugins.exporters.variants import VariantJson, VariantTable
+from energyprof_plugins.exporters.variants import VariantTable
+from energyprof_plugins.exporters.variants_documents import VariantJson
 
 
 def test_advice_stands_below_the_table_and_in_the_document(sample: Any) -> None:

@@ -62,6 +62,7 @@ def test_a_loader_tells_its_epochs_and_batches(events: Any) -> None:
         "workers": 0,
         "epochs": 4,
         "batches": 4,
+        "batches_of_first_epoch": 1,
     }
     assert events.facts["?loader"]["epochs"] == 4
 
