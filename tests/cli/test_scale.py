@@ -50,6 +50,7 @@ def test_the_document_has_the_figure_its_bounds_and_the_miss(place: Any) -> None
     assert [row["name"] for row in found["tested"]] == [max(found["runs"], key=lambda row: row["energy_j"])["name"]]
     assert found["energy_j"]["low"] is None or found["energy_j"]["low"] < found["energy_j"]["value"]
     assert found["repeat_spread"] is None
+    assert found["common_error"]["above"] > 0  # a modelled processor's, as in its reports
     assert found["energy_j"]["value"] > max(row["energy_j"] for row in found["runs"])
     assert found["not_powers"] == []
     assert table.stdout.decode().startswith("estimated (model): one call of the model with layers 8, width 512")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,31 @@ def test_bounds_add_what_recordings_of_one_shape_differ_by() -> None:
     assert found.worst is not None
     apart = max(1 + found.worst.miss, 1 / (1 + found.worst.miss))
     assert found.energy_j.high / found.energy_j.value == pytest.approx(apart * (1 + found.repeat_spread))
+
+
+def test_what_all_joules_share_is_in_the_bounds_and_told_apart() -> None:
+    runs = [replace(run, common_error=(0.5, 1.0)) for run in dearer_d()]
+    target = {"layers": 4, "width": 280}
+
+    found, apart = predict(runs, target), predict(dearer_d(), target)
+
+    assert found.fit_j == apart.energy_j == apart.fit_j
+    assert found.energy_j.low == pytest.approx(0.5 * apart.energy_j.low)
+    assert found.energy_j.high == pytest.approx(2.0 * apart.energy_j.high)
+
+
+def test_a_smaller_shape_than_any_is_bounded_by_how_smaller_ones_were_missed() -> None:
+    dearer_a = recorded("a", lambda flops, size: 1.4 * linear(flops, size))
+    runs = [dearer_a, recorded("b"), recorded("c"), recorded("d")]
+
+    found = predict(runs, {"layers": 1, "width": 16})
+
+    (one,) = found.held_out
+    assert (found.is_smaller, one.name, one.fitted_to) == (True, "a", "b")
+    assert one.miss < 0
+    assert found.factor < one.factor < 1
+    times = math.log(found.factor) / math.log(one.factor)
+    assert found.energy_j.high / found.energy_j.value == pytest.approx((1 / (1 + one.miss)) ** times)
 
 
 def attention(sequence: float, width: float) -> float:

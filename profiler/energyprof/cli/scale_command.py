@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import textwrap
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from energyprof.cli import terminal
 from energyprof.cli.given_numbers import positive
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
-from energyprof.model import amounts
-from energyprof.model.range import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from energyprof.footprint.layer_groups import ShapedRun
-    from energyprof.footprint.scaling import Prediction
+    from energyprof.model.report import LayerPhase, Report
 
 NAME = "scale"
 SUMMARY = "Estimate what a larger shape of a model takes from recordings of smaller shapes of the same family."
@@ -36,8 +31,6 @@ figure. Record each shape several times, in turns (a b c a b c): what a machine'
 as much as the fit. Batch and sequence are dimensions like others. The energy is that of one call of the model, in J for
 `energyprof project`.
 """
-SCHEMA = "energyprof-scaling/1"
-PROVENANCE = "estimated (model)"
 PHASES = ("forward", "backward", "total")
 
 
@@ -53,15 +46,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the estimate; 0, or an error's own status."""
-    from energyprof.footprint.layer_groups import shaped_run
+    from energyprof.cli import scale_page
     from energyprof.footprint.scaling import predict
     from energyprof.run import load
 
     target = shape_of(args.scale_to, "--scale-to")
     named = [_run_and_shape(text) for text in args.runs]
-    runs = [shaped_run(name, shape, load(name).report().layers, args.phase) for name, shape in named]
+    runs = [_shaped(name, shape, load(name).report(), args.phase) for name, shape in named]
     found = predict(runs, target)
-    content = document(found, runs, target) if args.format == "json" else page(found, runs, target, args)
+    if args.format == "json":
+        content = scale_page.document(found, runs, target)
+    else:
+        content = scale_page.page(found, runs, target, args.phase, terminal.width(args.width))
     if args.output is not None:
         write_file(Path(args.output), content)
     else:
@@ -83,103 +79,15 @@ def shape_of(text: str, origin: str) -> dict[str, float]:
     return shape
 
 
-def page(found: Prediction, runs: Sequence[ShapedRun], target: dict[str, float], args: argparse.Namespace) -> str:
-    """Return the estimate for people."""
-    width = terminal.width(args.width)
-    wanted = ", ".join(f"{name} {value:g}" for name, value in target.items())
-    lines = [
-        f"{PROVENANCE}: one call of the model with {wanted}, {args.phase}",
-        "",
-        f"  energy      {amounts.small_energy(found.energy_j)}{'' if found.has_bounds else ', bounds not known'}",
-        *(
-            line
-            for sentence in _tests(found, len(runs))
-            for line in textwrap.wrap(sentence, width, initial_indent="  ", subsequent_indent="  ")
-        ),
-        "",
-        "  by kind of layer",
-    ]
-    whole = found.energy_j.value or 1.0
-    lines += [
-        f"  {kind:24} {amounts.digits(part / whole * 100):>6} %"
-        for kind, part in found.by_kind_j
-        if part > 0.005 * whole
-    ]
-    lines += ["", "  from"]
-    lines += [
-        f"  {one.energy_j:10.4g} J  {', '.join(f'{name} {value:g}' for name, value in one.shape.items())}  {one.name}"
-        for one in runs
-    ]
-    for warning in _dearer(runs, target, found.energy_j.value):
-        lines += textwrap.wrap(warning, width, initial_indent="  ", subsequent_indent="  ")
-    for pattern in found.not_powers:
-        lines += textwrap.wrap(f"  warning: the operations of {pattern} are no power of the shape", width)
-    return "".join(f"{line}\n" for line in lines)
+def _shaped(name: str, shape: dict[str, float], report: Report, phase: LayerPhase) -> ShapedRun:
+    """Return a recording's layers, with what its sensors or models get wrong of all of its joules alike."""
+    from energyprof.footprint.layer_groups import costliest_model, shaped_run
+    from energyprof.report.figure import Figures
 
-
-def document(found: Prediction, runs: Sequence[ShapedRun], target: dict[str, float]) -> str:
-    """Return the estimate as JSON, schema `energyprof-scaling/1`; energies of one call of the model, in joules."""
-    content: dict[str, Any] = {  # JSON
-        "schema": SCHEMA,
-        "provenance": PROVENANCE,
-        "target": target,
-        "energy_j": {
-            "value": found.energy_j.value,
-            "low": found.energy_j.low if found.has_bounds else None,
-            "high": found.energy_j.high if found.has_bounds else None,
-        },
-        "by_kind_j": dict(found.by_kind_j),
-        "times_largest": found.factor,
-        "tested": [one._asdict() for one in found.held_out],
-        "repeat_spread": found.repeat_spread,
-        "not_powers": found.not_powers,
-        "runs": [{"name": one.name, "shape": dict(one.shape), "energy_j": one.energy_j} for one in runs],
-    }
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def _tests(found: Prediction, runs: int) -> Iterator[str]:
-    """Yield what shapes that were left out say of the error, and what they cannot."""
-    worst = found.worst
-    if worst is None:
-        yield f"error not known: {runs} recordings are needed for the figure itself; add larger ones to test it with"
-    else:
-        which = "the only test" if len(found.held_out) == 1 else f"the worst of {len(found.held_out)} tests"
-        yield (
-            f"tested: fitted to shapes up to {worst.fitted_to}, missed {worst.name} by {_miss(worst.miss)}, "
-            f"{which}{', which gives the bounds' if found.has_bounds else ''}"
-        )
-        yield from _distance(found)
-    if found.repeat_spread is None:
-        yield "no shape was recorded twice: what differs from run to run is not known"
-    else:
-        added = ", which the bounds add" if found.has_bounds else ""
-        yield f"recordings of one shape differ by up to {found.repeat_spread * 100:.0f} %{added}"
-
-
-def _miss(miss: float) -> str:
-    """Return a miss in percent; where it is large, how many times the prediction was measured, too."""
-    times = f" ({1 / (1 + miss):.3g} times as much was measured)" if -1 < miss < -0.5 else ""
-    return f"{miss * 100:+.0f} %{times}"
-
-
-def _dearer(runs: Sequence[ShapedRun], target: dict[str, float], energy_j: float) -> Iterator[str]:
-    """Yield a warning of each smaller shape that took more than the target is said to."""
-    for run in runs:
-        if run.energy_j > energy_j and all(run.shape[name] <= target.get(name, run.shape[name]) for name in run.shape):
-            took = amounts.small_energy(Range.exactly(run.energy_j))
-            yield f"warning: {run.name} took {took}, more than is told here of a shape no smaller: do not rely on it"
-
-
-def _distance(found: Prediction) -> Iterator[str]:
-    last = found.held_out[-1]
-    yield f"the largest shape, {last.name}, from all others: {_miss(last.miss)}"
-    if found.factor > found.tested_factor or not found.has_bounds:
-        far = (
-            f"beyond what was tested: {found.factor:.3g} times as much as the largest recording, tested up to "
-            f"{found.tested_factor:.3g} times; "
-        )
-        yield far + ("bounds widened for that" if found.has_bounds else "too far for bounds: record larger shapes")
+    run = shaped_run(name, shape, report.layers, phase)
+    root = costliest_model(name, report.layers).layer
+    whole = Figures(report).layer(next(row for row in report.layers if (row.layer, row.phase) == (root, "total")))
+    return replace(run, common_error=(whole.below, whole.above))
 
 
 def _run_and_shape(text: str) -> tuple[str, dict[str, float]]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from energyprof.errors import InputError
+from energyprof.footprint.error_factors import NONE, Error
 from energyprof.model.report import LayerPhase, LayerRow
 
 BYTES_PER_PARAMETER: Final = 4
@@ -35,6 +36,8 @@ class ShapedRun:
     name: str
     shape: Shape
     groups: tuple[LayerGroup, ...]
+    common_error: Error = NONE
+    """Relative, below and above: what sensors or models get wrong of all of its joules alike."""
 
     @property
     def energy_j(self) -> float:
@@ -46,10 +49,7 @@ def shaped_run(name: str, shape: Shape, layers: Sequence[LayerRow], phase: Layer
     """Return the layers of a recording's costliest model as groups; raises InputError where it has none that do."""
     forward = {row.layer: row for row in layers if row.phase == "forward"}
     spent = {row.layer: row for row in layers if row.phase == phase}
-    roots = [row for row in forward.values() if row.parent is None and row.calls > 0]
-    if not roots:
-        raise InputError(f"{name} has no call of a torch module; record one with: energyprof run SCRIPT")
-    root = max(roots, key=lambda row: row.flops or 0)
+    root = costliest_model(name, layers)
     members = [row for row in forward.values() if _root_of(row, forward) == root.layer and row.layer in spent]
     unknown = [row.layer for row in members if spent[row.layer].self_sum.energy_j is None]
     if unknown:
@@ -70,6 +70,14 @@ def shaped_run(name: str, shape: Shape, layers: Sequence[LayerRow], phase: Layer
             amounts = (*map(sum, zip(amounts, before.amounts, strict=True)),)  # type: ignore[assignment]  # still three
         found[pattern] = LayerGroup(pattern, row.module_class, energy_j, amounts)
     return ShapedRun(name, dict(shape), tuple(found.values()))
+
+
+def costliest_model(name: str, layers: Sequence[LayerRow]) -> LayerRow:
+    """Return the forward of the model with the most operations; raises InputError where none was called."""
+    roots = [row for row in layers if row.phase == "forward" and row.parent is None and row.calls > 0]
+    if not roots:
+        raise InputError(f"{name} has no call of a torch module; record one with: energyprof run SCRIPT")
+    return max(roots, key=lambda row: row.flops or 0)
 
 
 def _amounts(row: LayerRow, below: Sequence[LayerRow], calls: int) -> Amounts:

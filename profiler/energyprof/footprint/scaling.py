@@ -8,8 +8,11 @@ what a module does in functions, attention among them) a call costs a constant a
 
 The error is found by fitting the smaller shapes only and predicting every larger one, wherever one can part them. All
 recordings of a shape are left out together. Bounds are the worst of those misses; where the target is more times as
-large as the farthest prediction tested, they are widened as the logarithms of the two factors are to each other. What
+large as the farthest prediction tested, they are widened as the logarithms of the two factors are to each other. A
+target smaller than all recordings is tested the other way round: smaller ones are predicted from larger ones. What
 recordings of one shape differ by is added: the machine's speed when the target runs is not that of the recordings.
+What the sensor or model gets wrong of all joules alike is in every recording, so that no such test can show it: it is
+multiplied in last, as in reports, and the bounds without it are kept for comparisons with other joules of the machine.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from energyprof.errors import InputError
+from energyprof.footprint.error_factors import Error
 from energyprof.footprint.growth import Floats, costs, exponents, one_call_j, power_law
 from energyprof.footprint.layer_groups import LayerGroup, Shape, ShapedRun
 from energyprof.model.range import Range
@@ -35,14 +39,14 @@ LONGEST_WIDENING: Final = 3.0
 
 
 class HeldOut(NamedTuple):
-    """A shape that was predicted from smaller ones only."""
+    """A shape that was predicted from smaller ones only; for a target below all recordings, from larger ones only."""
 
     name: str
     """Its first recording."""
     fitted_to: str
-    """The largest that was fitted."""
+    """The largest that was fitted; of larger ones the smallest."""
     factor: float
-    """Its energy by that of the largest that was fitted."""
+    """Its energy by that of this one."""
     miss: float
     """Predicted by measured energy, less 1."""
 
@@ -52,13 +56,19 @@ class Prediction:
     """What a larger shape is expected to take, for one call of the model."""
 
     energy_j: Range
-    """No bounds where nothing was held out, or the target is too far away."""
+    """With the common error; no bounds where nothing was held out, or the target is too far away."""
+    fit_j: Range
+    """Without it: bounds among joules of this machine, which the same sensor or model reads."""
+    common_error: Error
+    """Relative, below and above: what sensor or model get wrong of all joules alike."""
     by_kind_j: tuple[tuple[str, float], ...]
     """Costliest first."""
     held_out: tuple[HeldOut, ...]
     """Empty: there were too few recordings."""
     factor: float
-    """The predicted energy by that of the largest recording."""
+    """The predicted energy by that of the largest recording, or of the smallest where it is smaller than that."""
+    is_smaller: bool
+    """Whether it is smaller than every recording."""
     has_bounds: bool
     repeat_spread: float | None
     """Largest by smallest recording of one shape, less 1, where they differ most; None: no shape has two."""
@@ -73,7 +83,12 @@ class Prediction:
     @property
     def tested_factor(self) -> float:
         """Return how many times as large as the largest that was fitted the farthest prediction was; 1: none."""
-        return max((one.factor for one in self.held_out), default=1.0)
+        return _farthest(self.held_out, is_smaller=self.is_smaller)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Return whether the target is farther from the recordings than any prediction that was tested."""
+        return self.factor < self.tested_factor if self.is_smaller else self.factor > self.tested_factor
 
 
 def predict(runs: Sequence[ShapedRun], target: Shape) -> Prediction:
@@ -81,48 +96,59 @@ def predict(runs: Sequence[ShapedRun], target: Shape) -> Prediction:
     by_kind, not_powers = _predicted(runs, target)
     energy_j = math.fsum(by_kind.values())
     shapes = _by_shape(runs)
-    held_out = tuple(_held_out(shapes))
-    factor = energy_j / max(map(_mean_j, shapes))
+    is_smaller = energy_j < _mean_j(shapes[0])
+    held_out = tuple(_held_out(shapes[::-1] if is_smaller else shapes))
+    factor = energy_j / _mean_j(shapes[0] if is_smaller else shapes[-1])
     spread = _repeat_spread(shapes)
-    off, has_bounds = _bounds(held_out, factor, spread or 0.0)
+    off, has_bounds = _bounds(held_out, factor, spread or 0.0, is_smaller=is_smaller)
+    fit_j = Range(energy_j, energy_j / (1 + off), energy_j * (1 + off))
+    below, above = (max(errors) for errors in zip(*(run.common_error for run in runs), strict=True))
     return Prediction(
-        energy_j=Range(energy_j, energy_j / (1 + off), energy_j * (1 + off)),
+        energy_j=Range(energy_j, fit_j.low * (1 - min(below, 1.0)), fit_j.high * (1 + above)),
+        fit_j=fit_j,
+        common_error=(below, above),
         by_kind_j=tuple(sorted(by_kind.items(), key=lambda row: -row[1])),
         held_out=held_out,
         factor=factor,
+        is_smaller=is_smaller,
         has_bounds=has_bounds,
         repeat_spread=spread,
         not_powers=not_powers,
     )
 
 
-def _bounds(held_out: Sequence[HeldOut], factor: float, spread: float) -> tuple[float, bool]:
+def _bounds(held_out: Sequence[HeldOut], factor: float, spread: float, *, is_smaller: bool) -> tuple[float, bool]:
     """Return how far off, relative, the figure may be, and whether that is known."""
-    tested = max((one.factor for one in held_out), default=1.0)
+    tested = _farthest(held_out, is_smaller=is_smaller)
     apart = max((_apart(one.miss) for one in held_out), default=0.0)
-    if tested <= 1:
+    if tested == 1 or factor <= 0:
         return 0.0, False
-    farther = max(1.0, math.log(factor) / math.log(tested)) if factor > 1 else 1.0
+    farther = max(1.0, math.log(factor) / math.log(tested))
     if farther > LONGEST_WIDENING or not math.isfinite(apart):
         return 0.0, False
     return math.exp(apart * farther + math.log1p(spread)) - 1, True
 
 
+def _farthest(held_out: Sequence[HeldOut], *, is_smaller: bool) -> float:
+    factors = [1.0, *(one.factor for one in held_out)]
+    return min(factors) if is_smaller else max(factors)
+
+
 def _held_out(shapes: Sequence[Sequence[ShapedRun]]) -> list[HeldOut]:
-    """Return every shape as predicted from the smaller ones, for every number of them that is enough."""
+    """Return every shape as predicted from those before it, for every number of them that is enough."""
     found = []
     for cut in range(1, len(shapes)):
         fitted = [run for shape in shapes[:cut] for run in shape]
         for shape in shapes[cut:]:
-            measured_j, largest_j = _mean_j(shape), _mean_j(shapes[cut - 1])
-            if min(measured_j, largest_j) <= 0:
+            measured_j, last_j = _mean_j(shape), _mean_j(shapes[cut - 1])
+            if min(measured_j, last_j) <= 0:
                 continue
             try:
                 energy_j = math.fsum(_predicted(fitted, shape[0].shape)[0].values())
             except InputError:
                 continue
             name, last = shape[0].name, shapes[cut - 1][0].name
-            found.append(HeldOut(name, last, measured_j / largest_j, energy_j / measured_j - 1))
+            found.append(HeldOut(name, last, measured_j / last_j, energy_j / measured_j - 1))
     return found
 
 
