@@ -17,7 +17,7 @@ from energyprof.model.range import Range
 from energyprof.model.report import Report, SumRow
 from energyprof.model.variants import Mean, WayAmount
 from energyprof.model.work_rows import MetricRow, UnitRow
-from energyprof.report.variants import compare_variants, names_of
+from energyprof.report.variants import compare_variants, names_of, refuse_several_metrics
 
 
 def run(
@@ -167,6 +167,21 @@ def test_metrics_that_no_two_ways_share_are_named_and_none_is_chosen(sample: Any
         "no metric is told by all (a: accuracy; b: loss): none is shown; choose one with --metric",
     )
     assert compare_variants(runs, None, "loss").rows[0].metric is None
+
+
+def test_of_several_metrics_that_all_tell_none_is_shown_and_units_stay(sample: Any) -> None:
+    both = tuple(MetricRow(name, 0.5, 1.0, 1) for name in ("latency", "accuracy"))
+    runs = {name: [replace(run(sample, 10.0, 5), metrics=both)] for name in "ab"}
+
+    found = compare_variants(runs, None, None)
+
+    assert (found.unit, found.metric) == ("request", "")
+    assert found.cautions == (
+        "the runs tell several metrics (accuracy, latency): none is shown; choose one with --metric",
+    )
+    assert compare_variants(runs, None, "latency").cautions == ()
+    with pytest.raises(InputError, match=r"several metrics \(accuracy, latency\); choose one with --metric"):
+        refuse_several_metrics([one for of_one in runs.values() for one in of_one])
 
 
 def test_a_unit_that_only_some_tell_is_said_to_be_left_out(sample: Any) -> None:

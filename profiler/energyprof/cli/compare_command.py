@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import format_asked
 from energyprof.cli.report_command import columns, write_file
 from energyprof.cli.swept_ways import in_order, names_in, way_of
 from energyprof.cli.way_assumptions import add_way_footprint_options, assumptions_by_way
@@ -44,6 +45,8 @@ FORMATS = {
     "json": "variants-json",
     "svg": "variants-svg",
 }
+PICTURE = "svg"
+"""It has room for one metric, and none to say that there are several."""
 SUFFIXES = {".txt": "table", ".md": "markdown", ".csv": "csv", ".json": "json", ".svg": "svg"}
 
 
@@ -67,21 +70,22 @@ def add_wishes(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the table, or the name of the file that has it; 0, or an error's own status."""
+    from energyprof.report.variants import refuse_several_metrics
     from energyprof.run import compare_ways, load, render_ways
 
+    kind = format_asked(args.format, args.output, SUFFIXES)
     named = [one for text in args.runs for one in runs_of(text)]
     refuse_twice([path for _, path in named])
     assumed = assumptions_by_way(args, [name for name, _ in named])
     if len(named) < 2:
         raise InputError("one run is nothing to compare; name two or more, or a folder of them")
     reports = [(name, load(path).report()) for name, path in named]
+    if kind == PICTURE and args.metric is None:
+        refuse_several_metrics([report for _, report in reports])
     ways = compare_ways(reports, args.unit, args.metric, lower_is_better=args.lower_is_better, assumed=assumed)
     to_file = args.output is not None
-    if to_file and args.format is None and Path(args.output).suffix.lower() not in SUFFIXES:
-        raise InputError(f"{args.output}: end it in {', '.join(SUFFIXES)}, or say --format")
-    by_suffix = SUFFIXES.get(Path(args.output or "").suffix.lower(), "table")
     content = render_ways(
-        FORMATS[args.format or by_suffix],
+        FORMATS[kind],
         reports[0][1],
         ways,
         width=terminal.width(args.width),

@@ -8,6 +8,7 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import format_asked
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.recorded_run import resolve_run
 from energyprof.cli.report_command import columns, write_file
@@ -31,6 +32,7 @@ read by other sensors, on other machines or of other programs are not tested, an
 energyprof graph NEW.eprof --diff OLD.eprof
 """
 FORMATS = {"table": "diff", "json": "diff-json", "markdown": "diff-markdown"}
+SUFFIXES = {".txt": "table", ".json": "json", ".md": "markdown"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", metavar="RUN", nargs="+", help="before and after; with --to, all of before")
     parser.add_argument("--to", metavar="RUN", nargs="+", help="the runs after")
     parser.add_argument("--top", type=_positive, default=20, metavar="N", help="rows of each table (default: 20)")
-    parser.add_argument("-f", "--format", choices=tuple(FORMATS), default="table", help="default: table")
+    parser.add_argument("-f", "--format", choices=tuple(FORMATS), help="default: table, or what FILE ends in")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
     add_footprint_options(parser)
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
@@ -49,11 +51,12 @@ def run(args: argparse.Namespace) -> int:
     """Print the difference; 0, or an error's own status."""
     from energyprof.run import difference_between, load, render_difference
 
+    kind = format_asked(args.format, args.output, SUFFIXES)
     assumptions = assumptions_of(args)
     before, after = ([load(path).report() for path in side] for side in sides_of(args.runs, args.to))
     to_file = args.output is not None
     content = render_difference(
-        FORMATS[args.format],
+        FORMATS[kind],
         after[0],
         difference_between(before, after),
         width=terminal.width(args.width),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import TABLES, format_asked
 from energyprof.cli.footprint_options import HELP, add_footprint_options, assumptions_of
 from energyprof.cli.given_numbers import bounds, positive, share, whole
 from energyprof.cli.report_command import columns, write_file
@@ -59,7 +60,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--device-price", type=bounds, metavar="USD", help="rent of one accelerator for an hour, or its bounds: 2..4"
     )
     parser.add_argument("--reproduce", choices=PAPERS, help="the figures of a paper beside what comes out here")
-    parser.add_argument("-f", "--format", choices=("table", "json"), default="table", help="default: table")
+    parser.add_argument("-f", "--format", choices=("table", "json"), help="default: table, or what FILE ends in")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
 
@@ -81,7 +82,7 @@ def _content(args: argparse.Namespace) -> str:
     from energyprof.footprint.estimate import Description, estimate
     from energyprof.footprint.training import PUE
 
-    is_json, width = args.format == "json", terminal.width(args.width)
+    is_json, width = format_asked(args.format, args.output, TABLES) == "json", terminal.width(args.width)
     table = accelerators.shipped()
     if args.reproduce is not None:
         rows = [_reproduced(row, table) for row in strubell.TABLE_3]

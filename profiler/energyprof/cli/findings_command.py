@@ -7,8 +7,9 @@ import sys
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import format_asked
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
-from energyprof.cli.part_document import add_format_options, as_text, format_asked, part_document
+from energyprof.cli.part_document import ENDINGS, add_format_options, as_text, part_document
 from energyprof.cli.recorded_run import add_run_argument, resolve_run
 from energyprof.cli.report_command import columns, write_file
 
@@ -49,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     recorded = load(path)
     recorded.assumptions = assumptions_of(args)
     to_file = args.output is not None
-    if format_asked(args.format, args.output) == "json":
+    if format_asked(args.format, args.output, ENDINGS) == "json":
         content: str | bytes = as_text(SCHEMA, part_document(recorded, path, "findings"))
     else:
         content = recorded.render(

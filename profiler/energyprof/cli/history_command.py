@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import TABLES, format_asked
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
 
@@ -42,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--older-than", type=_whole, metavar="DAYS", help="prune runs older than this")
     parser.add_argument("--keep", type=_whole, metavar="N", help="prune all but the newest N")
     parser.add_argument("--rows", type=_whole, metavar="N", help=f"runs to list, the newest (default: {ROWS})")
-    parser.add_argument("-f", "--format", choices=("table", "json"), default="table", help="default: table")
+    parser.add_argument("-f", "--format", choices=("table", "json"), help="default: table, or what FILE ends in")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
 
@@ -50,6 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Do it; 0, or an error's own status."""
     _check(args)
+    format_asked(args.format, args.output, TABLES)  # before anything is forgotten
     text = {"list": _list, "forget": _forget, "prune": _prune}[args.action](args)
     if args.output is not None:
         write_file(Path(args.output), text)
@@ -74,7 +76,7 @@ def _list(args: argparse.Namespace) -> str:
 
     store = run_store()
     kept = store.all()
-    if args.format == "json":
+    if format_asked(args.format, args.output, TABLES) == "json":
         return history_page.document(kept, store.path)
     return history_page.page(kept, store.path, args.rows or ROWS, terminal.width(args.width))
 

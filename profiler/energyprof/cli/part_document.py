@@ -7,8 +7,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from energyprof.errors import InputError
-
 if TYPE_CHECKING:
     from energyprof.run import Run
 
@@ -21,16 +19,6 @@ def add_format_options(parser: argparse.ArgumentParser) -> None:
     """Add `--format` and `--output`."""
     parser.add_argument("-f", "--format", choices=FORMATS, help="default: text; of a FILE.json, that")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
-
-
-def format_asked(named: str | None, output: str | None) -> str:
-    """Return the format named, else that of the file's ending; raises InputError where that says none."""
-    if named is not None or output is None:
-        return named or "text"
-    suffix = Path(output).suffix.lower()
-    if suffix not in ENDINGS:
-        raise InputError(f"{output}: end it in {' or '.join(ENDINGS)}, or say --format")
-    return ENDINGS[suffix]
 
 
 def part_document(run: Run, path: Path, part: str) -> dict[str, Any]:  # JSON

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import TABLES, format_asked
 from energyprof.cli.footprint_options import HELP, add_footprint_options, assumptions_of
 from energyprof.cli.given_numbers import bounds
 from energyprof.cli.report_command import columns, write_file
@@ -84,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     from energyprof.footprint import projection_chart
     from energyprof.footprint.projection import Assumed, project
 
+    kind = format_asked(args.format, args.output, {**TABLES, ".svg": "svg"})
     assumptions = assumptions_of(args)
     training = training_energy(args.training, is_without_start=args.without_start)
     request = request_energy(args)
@@ -101,7 +103,6 @@ def run(args: argparse.Namespace) -> int:
         ),
         common_error(training, request),
     )
-    kind = args.format or {".svg": "svg", ".json": "json"}.get(Path(args.output or "").suffix.lower(), "table")
     told = project_page.Told(found, training, request, assumptions, notes(training, request))
     if kind == "svg":
         content = projection_chart.svg(found)

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 from energyprof.cli import terminal
 from energyprof.cli.footprint_options import assumptions_of
@@ -19,6 +19,9 @@ from energyprof.errors import InputError
 from energyprof.launch.environment import SERIES
 from energyprof.model.footprint_rows import Assumptions
 from energyprof.model.shell import in_shell
+
+if TYPE_CHECKING:
+    from energyprof.model.report import Report
 
 COOL_DOWN_S = 3.0
 _OWN = frozenset({"--runs", "--cool-down", "--output"})
@@ -115,16 +118,19 @@ def record(
 
 def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -> None:
     """Print what `energyprof compare` prints of these runs, each with the name of its way."""
-    from energyprof.cli.compare_command import FORMATS
+    from energyprof.cli.compare_command import FORMATS, PICTURE
+    from energyprof.report.variants import refuse_several_metrics
     from energyprof.run import compare_ways, load, render_ways
 
     reports = [(name, load(path).report()) for name, path in done]
     told = {"lower_is_better": wishes.lower_is_better, "assumed": {name: wishes.assumptions for name, _ in done}}
     try:
+        if wishes.format == PICTURE and wishes.metric is None:
+            refuse_several_metrics([report for _, report in reports])
         ways = compare_ways(reports, wishes.unit, wishes.metric, **told)
-    except InputError as error:  # the runs are there: a table of whole runs is better than none
+    except InputError as error:  # the runs are there: a table by joules alone is better than none
         print(f"energyprof: {error} of energyprof compare {in_shell(str(done[0][1].parent))}", file=sys.stderr)
-        ways = compare_ways(reports, "", "", **told)
+        ways = compare_ways(reports, _one_unit([report for _, report in reports]), "", **told)
     content = render_ways(
         FORMATS[wishes.format],
         reports[0][1],
@@ -134,6 +140,12 @@ def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -
         unicode=terminal.unicode(out),
     )
     terminal.write(content, out)
+
+
+def _one_unit(reports: Sequence[Report]) -> str:
+    """Return the one unit of work that every run tells; empty, whole runs are compared: there is none, or several."""
+    common = set.intersection(*({row.name for row in report.units} for report in reports))
+    return common.pop() if len(common) == 1 else ""
 
 
 def without(words: Sequence[str], options: frozenset[str]) -> list[str]:

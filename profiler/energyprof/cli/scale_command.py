@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import TABLES, format_asked
 from energyprof.cli.given_numbers import positive
 from energyprof.cli.report_command import columns, write_file
 from energyprof.errors import InputError
@@ -39,7 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="+", metavar="RUN@SHAPE", help="recordings: small.eprof@layers=2,d_model=128")
     parser.add_argument("--scale-to", required=True, metavar="SHAPE", help="layers=48,d_model=1600")
     parser.add_argument("--phase", choices=PHASES, default="total", help="of each call (default: total)")
-    parser.add_argument("-f", "--format", choices=("table", "json"), default="table", help="default: table")
+    parser.add_argument("-f", "--format", choices=("table", "json"), help="default: table, or what FILE ends in")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE instead of standard output")
     parser.add_argument("--width", type=columns, metavar="N", help="columns, 60 to 200 (default: the terminal's)")
 
@@ -50,11 +51,12 @@ def run(args: argparse.Namespace) -> int:
     from energyprof.footprint.scaling import predict
     from energyprof.run import load
 
+    kind = format_asked(args.format, args.output, TABLES)
     target = shape_of(args.scale_to, "--scale-to")
     named = [_run_and_shape(text) for text in args.runs]
     runs = [_shaped(name, shape, load(name).report(), args.phase) for name, shape in named]
     found = predict(runs, target)
-    if args.format == "json":
+    if kind == "json":
         content = scale_page.document(found, runs, target)
     else:
         content = scale_page.page(found, runs, target, args.phase, terminal.width(args.width))

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from energyprof.cli import terminal
+from energyprof.cli.file_endings import format_asked
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
-from energyprof.cli.part_document import add_format_options, as_text, format_asked, part_document
+from energyprof.cli.part_document import ENDINGS, add_format_options, as_text, part_document
 from energyprof.cli.recorded_run import resolve_run
 from energyprof.cli.report_command import columns, write_file
 from energyprof.cli.trials_page import searches_of, summary
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     runs = [(path, load(path)) for path in paths]
     for _, one in runs:
         one.assumptions = assumptions
-    if format_asked(args.format, args.output) == "json":
+    if format_asked(args.format, args.output, ENDINGS) == "json":
         text = as_text(SCHEMA, {"runs": [part_document(one, path, "trials") for path, one in runs]})
     else:
         look = {

@@ -42,15 +42,15 @@ def compare_variants(
 ) -> Variants:
     """Return the table of these ways by name; `unit` and `metric`: what to go by, None: what all of them have told.
 
-    A metric that only some have told is gone by where no other is; who lacks it has none. What failed runs told does
-    not count. `assumed`: what turns the joules of a way into others, by its name. Raises InputError if what to go by is
-    not one thing, or if no run tells it.
+    Of several metrics that all have told none is shown; one that only some have told is gone by where no other is; who
+    lacks it has none. What failed runs told does not count. `assumed`: what turns the joules of a way into others, by
+    its name. Raises InputError if the unit to go by is not one, or if no run tells what to go by.
     """
     reports = [report for of_one in runs.values() for report in of_one]
     ended = {name: [report for report in of_one if not has_failed(report)] for name, of_one in runs.items()}
     whole = {name: of_one for name, of_one in ended.items() if of_one} or runs
     told = [report for of_one in whole.values() for report in of_one]
-    told_differently = _told_differently(unit, metric, whole)
+    told_differently = (*_told_differently(unit, metric, whole), *_several_metrics(metric, told))
     unit = _chosen("unit", unit, [{row.name for row in report.units} for report in told])
     metric = _chosen("metric", metric, [{row.name for row in report.metrics} for report in told])
     merits = {name: _merit(of_one, metric) for name, of_one in ended.items()}
@@ -85,6 +85,14 @@ def compare_variants(
     )
 
 
+def refuse_several_metrics(reports: Sequence[Report]) -> None:
+    """Raise InputError where all runs that came to their end tell several metrics: a picture has room for one."""
+    ended = [report for report in reports if not has_failed(report)] or reports
+    common = _common_metrics(ended)
+    if len(common) > 1:
+        raise InputError(f"the runs tell several metrics ({', '.join(common)}); choose one with --metric")
+
+
 def names_of(names: Sequence[str], reports: Sequence[Report]) -> dict[str, list[Report]]:
     """Return the runs by the way they are of, in the order in which ways come first."""
     order = list(dict.fromkeys(names))
@@ -98,6 +106,8 @@ def _chosen(what: str, asked: str | None, told: Sequence[set[str]]) -> str:
     if what == "metric" and (asked in some or (asked is None and not common and len(some) == 1)):
         return asked or min(some)
     if asked is None:
+        if len(common) > 1 and what == "metric":
+            return ""
         if len(common) > 1:
             raise InputError(f"the runs tell several {what}s ({', '.join(sorted(common))}); choose one with --{what}")
         return next(iter(common), "")
@@ -137,6 +147,16 @@ def _told_differently(unit: str | None, metric: str | None, runs: Mapping[str, S
         names = {way: {row.name for report in of_one for row in report.metrics} for way, of_one in runs.items()}
         if len(set.union(*names.values())) > 1 and not set.intersection(*names.values()):
             yield f"no metric is told by all ({_who_told(names)}): none is shown; choose one with --metric"
+
+
+def _common_metrics(reports: Sequence[Report]) -> list[str]:
+    return sorted(set.intersection(*({row.name for row in report.metrics} for report in reports)))
+
+
+def _several_metrics(metric: str | None, reports: Sequence[Report]) -> Iterator[str]:
+    common = _common_metrics(reports)
+    if metric is None and len(common) > 1:
+        yield f"the runs tell several metrics ({', '.join(common)}): none is shown; choose one with --metric"
 
 
 def _who_told(names: Mapping[str, set[str]]) -> str:
