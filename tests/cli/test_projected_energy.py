@@ -12,6 +12,7 @@ import pytest
 
 from energyprof.capture import CaptureWriter
 from energyprof.cli import main
+from energyprof.cli.swept_ways import write_names
 from energyprof.model.domain import Domain
 from energyprof.model.ids import DomainId
 from energyprof.model.power import Readings, Use
@@ -31,6 +32,7 @@ def served(
     power_w: Sequence[float] = (LOADING_W,) * 10 + (SERVING_W,) * 20,
     stage_ms: tuple[int, int] | None = None,
     others_s: float = 0.0,
+    command: tuple[str, ...] = ("serve.py",),
 ) -> Path:
     """Write a run of 300 ms, a reading every 10 ms: a server that loads for 100 ms and answers from then on."""
     writer = CaptureWriter(path)
@@ -43,7 +45,7 @@ def served(
     if others_s:
         own, others = (np.array([0, int(used_s * 1e9)]) for used_s in (0.2, others_s))
         writer.add_use(Use(np.array([BOOT_NS, BOOT_NS + 300 * MS]), own, others, np.zeros(2, np.int64)))
-    writer.set_run(RunFacts(("serve.py",), 1_800_000_000 * 10**9, BOOT_NS, BOOT_NS + 300 * MS, 0, "a", 2))
+    writer.set_run(RunFacts(command, 1_800_000_000 * 10**9, BOOT_NS, BOOT_NS + 300 * MS, 0, "a", 2))
     writer.set_recorder(RecorderFacts(recorder_s=0.001, spans=0))
     writer.set_told(Told((), units))
     id_ = DomainId("cpu")
@@ -145,6 +147,44 @@ def test_of_a_single_run_ten_percent_are_assumed_and_of_several_their_spread_is_
     assert (several["grounds"]["request"]["runs"], several["grounds"]["request"]["assumed_sd"]) == (3, None)
     assert several["grounds"]["request"]["basis"].startswith("mean of 3 runs; the first: all of ")
     assert several["notes"] == []
+
+
+def test_runs_of_several_ways_of_a_sweep_are_refused_and_those_of_one_are_repeats(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unit = UnitCount("request", 20)
+    names = [f"batch={batch}" for batch in (1, 64, 8)]
+    for name in names:
+        for number in (1, 2):
+            served(tmp_path / f"{name}-run{number}.eprof", unit, command=("serve.py", "--batch", name[6:]))
+    write_names(tmp_path, {name: name for name in names}, ["serve.py"])
+
+    assert main(["project", "1kWh", str(tmp_path), *LOAD]) == 2
+
+    said = capsys.readouterr().err
+    assert (
+        "has runs of 3 ways (batch=1; batch=8; batch=64), and their mean is that of none; name those of one, such as"
+        in said
+    )
+    assert "batch=1-run*.eprof" in said
+    one = projected(capsys, tmp_path / "batch=1-run*.eprof")
+    assert one["grounds"]["request"]["runs"] == 2
+
+
+def test_what_is_odd_about_several_runs_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unit = told("request", 19, first_ms=110, last_ms=290)
+    paths = [
+        served(tmp_path / f"s{batch}.eprof", unit, others_s=0.3, command=("serve.py", "--fast", "--batch", str(batch)))
+        for batch in (1, 8)
+    ]
+
+    found = projected(capsys, Path(",".join(map(str, paths))))
+
+    start, unlike, busy = found["grounds"]["request"]["cautions"]
+    assert start.startswith("not in a request: 10.4 J before the first answer")
+    assert start.endswith("in each run, on average")
+    assert "are not alike (--batch 1; --batch 8): what differs between them counts as chance" in unlike
+    assert busy.startswith("other programs used 60 % of the CPU time, or device, during 2 of 2 runs (the first: ")
 
 
 def test_a_run_that_is_named_twice_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

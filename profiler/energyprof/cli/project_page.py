@@ -52,7 +52,7 @@ def page(told: Told, width: int) -> str:
     lines = [*wrapped(verdict(found), width), "estimated (model): a linear projection of", ""]
     for name, basis in _grounds(told):
         lines += wrapped(basis, width, f"  {name:{GROUND}}", " " * (GROUND + 2))
-    for caution in (*told.notes, *told.training.cautions, *told.request.cautions):
+    for caution in dict.fromkeys((*told.notes, *told.training.cautions, *told.request.cautions)):
         lines += wrapped(caution, width, "  note: ", "  ")
     lines += ["", *characters(found, width), ""]
     legend = "-  all trainings   *  serving so far   : .  their bounds   X  they cross   ^  days asked for"

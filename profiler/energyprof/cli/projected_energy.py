@@ -49,6 +49,10 @@ class Energy:
     """What to bear in mind of it."""
     start_j: float | None = None
     """What of it the start of the program and its end took; 0.0: they are left out, None: they are not told apart."""
+    around_j: float | None = None
+    """Of a request: what its run took before the first answer and after the last, in no request; None: not told."""
+    is_of_whole_runs: bool = False
+    """Of a request: whether it has its part of the start of its program, which nothing tells apart."""
     assumed_sd: float | None = None
     """By how much runs are taken to differ, relative; None: several tell it, or it was given."""
 
@@ -63,6 +67,7 @@ def given_energy(text: str) -> Energy | None:
 
 def recorded_energy(text: str, energy_of: Callable[[Run, str], Energy], *, is_stage: bool = False) -> Energy:
     """Return the energy of the recordings that a text names, the mean where it names several; raises InputError."""
+    from energyprof.cli.several_recordings import disturbances, refuse_other_ways, unlike_runs
     from energyprof.footprint.error_factors import of_deviation, widened
     from energyprof.run import load
 
@@ -72,13 +77,19 @@ def recorded_energy(text: str, energy_of: Callable[[Run, str], Energy], *, is_st
     paths = paths_of(text) if has_several else [Path(text)]
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError(f"{text} names a run twice; its spread would look smaller than it is")
-    found = [_with_disturbances(energy_of(load(path), str(path)), str(path)) for path in paths]
+    refuse_other_ways(text, paths)
+    found = [energy_of(load(path), str(path)) for path in paths]
+    disturbed = disturbances(
+        [(str(path), report) for path, one in zip(paths, found, strict=True) for report in one.reports]
+    )
     if len(found) > 1:
-        return _mean_energy(found)
+        whole = _mean_energy(found)
+        return replace(whole, cautions=(*whole.cautions, *unlike_runs(text, whole.reports), *disturbed))
     sd = ASSUMED_PART_SD if is_stage else ASSUMED_SD
     (one,), spread = found, of_deviation(sd)
     apart = None if one.apart is None else widened(one.apart, spread)
-    return replace(one, joules=widened(one.joules, spread), apart=apart, assumed_sd=sd)
+    cautions = (*one.cautions, *disturbed)
+    return replace(one, joules=widened(one.joules, spread), apart=apart, assumed_sd=sd, cautions=cautions)
 
 
 def _mean_energy(found: Sequence[Energy]) -> Energy:
@@ -94,6 +105,7 @@ def _mean_energy(found: Sequence[Energy]) -> Energy:
     aparts = [one.apart for one in found if one.apart is not None]
     reports = tuple(report for one in found for report in one.reports)
     starts_j = [one.start_j for one in found if one.start_j is not None]
+    around_j = [one.around_j for one in found if one.around_j is not None]
     return Energy(
         joules=widened(_mean_range([one.joules for one in found]), spread),
         provenance=weakest([report.measured.provenance for report in reports]),
@@ -103,6 +115,8 @@ def _mean_energy(found: Sequence[Energy]) -> Energy:
         mix_j=_mean_mix([one.mix_j for one in found]),
         cautions=tuple(dict.fromkeys(line for one in found for line in one.cautions)),
         start_j=mean(starts_j) if len(starts_j) == len(found) else None,
+        around_j=mean(around_j) if len(around_j) == len(found) else None,
+        is_of_whole_runs=any(one.is_of_whole_runs for one in found),
     )
 
 
@@ -221,23 +235,6 @@ def _unlike_starts(training: Energy, request: Energy) -> Iterator[str]:
             f"start and end of the training ({start} before its first stage and after its last: imports, for instance) "
             "count as training, those of the server in no request, since it goes on; --without-start leaves out both"
         )
-
-
-def _with_disturbances(energy: Energy, text: str) -> Energy:
-    from energyprof.report.comparable import busy_share, why_no_baseline
-
-    lines = []
-    for report in energy.reports:
-        why, busy = why_no_baseline(report), busy_share(report)
-        if why:
-            lines.append(f"{text} may not be all of its work: {why}")
-        if busy is not None:
-            part = f"{busy:.0%}".replace("%", " %")
-            lines.append(
-                f"other programs used {part} of the CPU time, or device, during {text}, which may have changed what it "
-                "took by more than the bounds say; record it again on a quiet machine"
-            )
-    return replace(energy, cautions=(*energy.cautions, *lines))
 
 
 def range_of(value: float, low: float | None, high: float | None) -> Range:

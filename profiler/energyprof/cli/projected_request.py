@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -43,15 +44,15 @@ def request_energy(args: argparse.Namespace) -> Energy:
     if stage is not None:
         return recorded_energy(text, lambda run, path: _of_stage(run.report(), path, stage), is_stage=True)
     if count is None:
-        return recorded_energy(text, _counted)
+        return _with_start(recorded_energy(text, _counted))
     if count.low <= 0:
         raise InputError("--requests-in-run must be more than 0")
-    return recorded_energy(text, lambda run, path: _of_so_many(run.report(), path, count))
+    return _with_start(recorded_energy(text, lambda run, path: _of_so_many(run.report(), path, count)))
 
 
 def _of_so_many(report: Report, text: str, count: Range) -> Energy:
     basis = f"all of {text} by {amounts.count(count)} requests"
-    return whole_energy(report, text, count, basis, (_with_start(report),))
+    return replace(whole_energy(report, text, count, basis), is_of_whole_runs=True)
 
 
 def _counted(run: Run, text: str) -> Energy:
@@ -70,7 +71,8 @@ def _counted(run: Run, text: str) -> Energy:
     if steady is not None:
         return steady
     basis = f"all of {text} by {_so_many(unit.name, unit.count)}"
-    return whole_energy(report, text, Range.exactly(unit.count), basis, (*cautions, _with_start(report)))
+    whole = whole_energy(report, text, Range.exactly(unit.count), basis, cautions)
+    return replace(whole, is_of_whole_runs=True)
 
 
 def _steady(run: Run, text: str, unit: UnitCount, cautions: tuple[str, ...]) -> Energy | None:
@@ -86,22 +88,26 @@ def _steady(run: Run, text: str, unit: UnitCount, cautions: tuple[str, ...]) -> 
         found,
         joules=found.joules.over(requests),
         apart=found.apart.over(requests),
-        cautions=(*cautions, *_start(run.report(), found.apart.value)),
+        cautions=cautions,
+        around_j=max((run.report().measured.energy_j or 0.0) - found.apart.value, 0.0),
     )
 
 
-def _start(report: Report, steady_j: float) -> tuple[str, ...]:
-    """Return what the start of the program took, for whoever restarts it."""
-    whole_j = report.measured.energy_j
-    if whole_j is None or whole_j <= steady_j:
-        return ()
-    around = amounts.small_energy(Range.exactly(whole_j - steady_j))
-    return (f"not in a request: {around} before the first answer (the program's start) and after the last",)
+def _with_start(energy: Energy) -> Energy:
+    """Return the energy with what is to be said of the start of its programs, once for all of its runs."""
+    if energy.is_of_whole_runs:
+        return replace(energy, cautions=(_start_within(energy.reports), *energy.cautions))
+    if not energy.around_j:
+        return energy
+    around = amounts.small_energy(Range.exactly(energy.around_j))
+    each = " in each run, on average" if len(energy.reports) > 1 else ""
+    said = f"not in a request: {around} before the first answer (the program's start) and after the last{each}"
+    return replace(energy, cautions=(said, *energy.cautions))
 
 
-def _with_start(report: Report) -> str:
+def _start_within(reports: Sequence[Report]) -> str:
     """Return what a request has of what is not its own, where nothing tells when requests were answered."""
-    rows = counted_ledger(report)
+    rows = [row for report in reports for row in counted_ledger(report)]
     whole_j = sum(row.measured_j or 0.0 for row in rows)
     outside_j = sum((row.idle_j or 0.0) + (row.outside_j or 0.0) for row in rows)
     is_worth_it = outside_j >= WORTH_A_WORD * whole_j > 0

@@ -53,6 +53,20 @@ def other_arguments(before: Sequence[Report], after: Sequence[Report]) -> str:
     return f"the program was told otherwise ({said})"
 
 
+def programs_and_arguments_apart(reports: Sequence[Report]) -> list[str]:
+    """Return what each kind of these runs was told that not all were, in their order; nothing where all are alike."""
+    kinds = list(dict.fromkeys(program_and_arguments(report.run.command) for report in reports))
+    if len(kinds) < 2:
+        return []
+    if len({program for program, _ in kinds}) > 1:
+        return list(dict.fromkeys(program for program, _ in kinds))
+    told = [Counter(_told(arguments)) for _, arguments in kinds]
+    common = told[0]
+    for one in told[1:]:
+        common = common & one
+    return [_shown(list(one - common)) or "without" for one in told]
+
+
 def _told(words: Sequence[str]) -> list[tuple[str, ...]]:
     """Return options with the word after them, which most often is their value, and the other words."""
     told: list[tuple[str, ...]] = []
