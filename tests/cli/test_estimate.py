@@ -147,9 +147,21 @@ def test_the_narrow_list_names_each_accelerator_with_its_figures_and_its_source_
     assert lines[at + 1] == "  https://arxiv.org/abs/2304.01433"
 
 
+def test_power_of_devices_alone_is_said_to_leave_out_the_host(capsys: pytest.CaptureFixture[str]) -> None:
+    alone, both = (
+        " ".join(estimate(capsys, "--device-watts", "500", "--hours", "2", *more)[1].split())
+        for more in ([], ["--cpu-watts", "90"])
+    )
+
+    assert "nothing added for the host (processors, memory, fans); --cpu-watts and --dram-watts add it" in alone
+    assert "nothing added" not in both
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--hardware", "V100", "--hours", "1"], "V100 may be V100-PCIE or V100-SXM2"),
+        (["--hardware", "V100-SXM2", "--parameters", "1B", "--tokens", "1B", "--dtype", "bf16"], "no unit for bf16"),
         (["--hardware", "H100-SXM"], "give --hours, or --parameters and --tokens"),
         (["--hours", "3"], "give --hardware (list: all), --device-watts or --watts"),
         (["--hardware", "T4", "--hours", "3", "--tokens", "1T"], "say the same twice"),

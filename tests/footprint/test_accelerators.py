@@ -10,6 +10,7 @@ from energyprof.cli.estimate_command import DTYPES as OFFERED
 from energyprof.cli.estimate_page import hardware_document, hardware_page
 from energyprof.errors import InputError
 from energyprof.footprint.accelerators import (
+    CARD_OF_BOARD,
     HIGHEST_OF_BOARD,
     MEASURED_OF_BOARD,
     Accelerator,
@@ -83,9 +84,67 @@ def test_a_name_that_may_be_two_is_asked_for() -> None:
         find("H100", shipped())
 
 
-def test_an_unknown_name_gets_those_that_are_known() -> None:
-    with pytest.raises(InputError, match=r"no accelerator 'abacus' in the table; it has P100.*for another: --watts"):
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        ("NVIDIA A100-SXM4-80GB", "A100-SXM"),
+        ("NVIDIA A100-SXM4-40GB", "A100-SXM"),
+        ("NVIDIA A100-PCIE-40GB", "A100-PCIE-40GB"),
+        ("NVIDIA A100 80GB PCIe", "A100-PCIE-80GB"),
+        ("NVIDIA H100 80GB HBM3", "H100-SXM"),
+        ("NVIDIA H100 PCIe", "H100-PCIE"),
+        ("NVIDIA H200", "H200-SXM"),
+        ("NVIDIA B200", "B200"),
+        ("Tesla V100-SXM2-16GB", "V100-SXM2"),
+        ("Tesla V100-PCIE-32GB", "V100-PCIE"),
+        ("Tesla P100-PCIE-16GB", "P100-PCIE"),
+        ("Tesla T4", "T4"),
+        ("NVIDIA L40S", "L40S"),
+        ("NVIDIA RTX A6000", "RTX-A6000"),
+        ("AMD Instinct MI300X OAM", "MI300X"),
+    ],
+)
+def test_a_name_is_found_as_a_driver_tells_it(written: str, name: str) -> None:
+    assert find(written, shipped()).name == name
+
+
+@pytest.mark.parametrize(
+    "other", ["NVIDIA GeForce RTX 4090 Laptop GPU", "NVIDIA GeForce RTX 3090 Ti", "NVIDIA A10G", "NVIDIA H100 NVL"]
+)
+def test_a_board_that_only_begins_like_a_known_one_is_not_taken_for_it(other: str) -> None:
+    with pytest.raises(InputError, match="no accelerator"):
+        find(other, shipped())
+
+
+def test_an_unknown_name_gets_those_that_are_alike() -> None:
+    with pytest.raises(InputError, match=r"no accelerator 'RTX 4080' in the table \(alike: RTX-4090, .*shows all"):
+        find("RTX 4080", shipped())
+    with pytest.raises(InputError, match=r"no accelerator 'abacus' in the table; --hardware list shows all"):
         find("abacus", shipped())
+
+
+@pytest.mark.parametrize("name", ["P100-PCIE", "P100-SXM2", "V100-PCIE", "V100-SXM2", "T4"])
+def test_a_16_bit_type_without_a_unit_is_refused_with_the_other(name: str) -> None:
+    one = find(name, shipped())
+
+    assert peak_flops(one, "fp16") == one.peak_flops
+    with pytest.raises(InputError, match=f"{name} has no unit for bf16.*--dtype fp16"):
+        peak_flops(one, "bf16")
+
+
+def test_a_card_draws_less_for_its_board_than_a_module_in_a_machine_for_eight() -> None:
+    card, module, older = (find(name, shipped()) for name in ("RTX-4090", "MI300X", "V100-PCIE"))
+    measured = find("V100-SXM2", shipped())
+
+    assert card.power_w is not None
+    assert module.power_w is not None
+    assert older.power_w is not None
+    assert measured.power_w is not None
+    assert (card.power_w.low, card.power_w.value, card.power_w.high) == pytest.approx((243, 387, 621))
+    assert module.power_w.value == pytest.approx(1.38 * 750)
+    assert older.power_w.value < measured.power_w.value
+    assert "0.86 of its board power, host included, as systems of V100 were measured" in card.power_basis
+    assert pytest.approx((188.1 + 330) / 2 / 300, abs=0.005) == CARD_OF_BOARD
 
 
 def test_what_is_not_known_is_not_zero() -> None:

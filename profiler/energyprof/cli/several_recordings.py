@@ -24,7 +24,7 @@ def refuse_other_ways(text: str, paths: Sequence[Path]) -> None:
     ways = dict(in_order(swept))
     if len(ways) < 2:
         return
-    name, path = next(iter(ways.items()))
+    path = next(iter(ways.values()))
     pattern = path.with_name(f"{escape(path.stem.rpartition('-run')[0])}-run*{path.suffix}")
     raise InputError(
         f"{text} has runs of {len(ways)} ways ({_some(list(ways))}), and their mean is that of none; name those of "

@@ -18,6 +18,8 @@ NO_PRICE: Final = (
     "prices change daily, and the table has none of it: give --device-price, USD for one of them and an hour"
 )
 
+HOSTLESS: Final = "as given, nothing added for the host (processors, memory, fans)"
+
 
 @dataclass(frozen=True, slots=True)
 class Description:
@@ -103,7 +105,9 @@ def _work(described: Description, count: int) -> Work:
 def _table_peak_flops(described: Description) -> float | None:
     if described.accelerator is None:
         return None
-    return peak_flops(described.accelerator, described.dtype or "bf16")
+    if described.dtype is None:
+        return described.accelerator.peak_flops
+    return peak_flops(described.accelerator, described.dtype)
 
 
 def _refuse_unused(described: Description) -> None:
@@ -135,6 +139,8 @@ def _power(described: Description, count: int) -> tuple[Range, str]:
         return described.system_w, "as given, of everything together"
     if described.device_w is not None:
         power_w = training.system_power_w(described.cpu_w, described.dram_w, count, described.device_w)
+        if not parts:
+            return power_w, f"{HOSTLESS}; --cpu-watts and --dram-watts add it"
         return power_w, "as given, p_cpu + p_dram + g * p_gpu"
     if described.accelerator is None:
         raise InputError("its power is not known; give --hardware (list: all), --device-watts or --watts")
