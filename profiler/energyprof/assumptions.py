@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from energyprof.errors import InputError
 from energyprof.model.footprint_rows import Assumptions, EnergyPrice, GridIntensity
@@ -14,6 +16,12 @@ from energyprof.model.range import Range
 from energyprof.project_file import FOOTPRINT, project_table
 
 SETTINGS = FOOTPRINT
+SIGNS: Final = {"\u20ac": "EUR", "\u00a3": "GBP"}
+"""Signs of one currency only; of others, such as $, nobody knows whose it is, and the sign stays."""
+_PRICE: Final = re.compile(
+    r"([^\d\s.,+-]*\s*)([+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:[kKmMgGbBtT](?![^\s]))?)(\s*[^\d.,]*)"
+)
+_COMMA: Final = re.compile(r"[^\d.,]*\d+,\d+[^\d.,]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +117,18 @@ def _in_region(region: Setting) -> GridIntensity:
 
 
 def price_of(origin: str, text: str) -> EnergyPrice:
-    """Return a price and its currency; raises InputError."""
-    figure, _, currency = text.strip().partition(" ")
-    currency = currency.strip()
-    if len(currency) > 8 or not currency.isprintable():
-        raise InputError(f"{origin}: no currency is called {currency!r}; write the price as '0.30 EUR'")
+    """Return a price and its currency, in whichever order they stand, `$0.30` too; raises InputError."""
+    match = _PRICE.fullmatch(text.strip())
+    if match is None:
+        if _COMMA.fullmatch(text.strip()):
+            raise InputError(f"{origin}: {text} has a comma; write the price with a point, as '0.30 EUR'")
+        return EnergyPrice(_figure(origin, text), "")
+    before, figure, after = match.groups()
+    currency = (before.strip() or after.strip()).removesuffix("/kWh").strip()
+    currency = SIGNS.get(currency, currency)
+    if (before.strip() and after.strip()) or len(currency) > 8 or not currency.isprintable():
+        said = f"{before.strip()} {after.strip()}".strip()
+        raise InputError(f"{origin}: no currency is called {said!r}; write the price as '0.30 EUR'")
     return EnergyPrice(_figure(origin, figure), currency)
 
 

@@ -87,8 +87,37 @@ def test_a_mistake_in_the_file_is_told(tmp_path: Path, text: str, said: str) -> 
 def test_a_price_may_have_a_currency() -> None:
     assert price_of("--price", "0.30 EUR") == EnergyPrice(0.3, "EUR")
     assert price_of("--price", "0.30") == EnergyPrice(0.3, "")
-    with pytest.raises(InputError, match=r"--price: EUR is no number"):
-        price_of("--price", "EUR 0.30")
+    with pytest.raises(InputError, match=r"--price: dear is no number"):
+        price_of("--price", "dear")
+
+
+@pytest.mark.parametrize(
+    ("text", "currency"),
+    [
+        ("0.30EUR", "EUR"),
+        ("EUR 0.30", "EUR"),
+        ("\u20ac0.30", "EUR"),
+        ("0.30\u20ac", "EUR"),
+        ("0.30 EUR/kWh", "EUR"),
+        ("$0.30", "$"),
+        ("\u00a3.30", "GBP"),
+    ],
+)
+def test_a_price_may_be_written_as_people_write_it(text: str, currency: str) -> None:
+    assert price_of("--price", text) == EnergyPrice(0.3, currency)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("0,30 EUR", "has a comma; write the price with a point"),
+        ("$0.30 EUR", r"no currency is called '\$ EUR'; write the price as '0.30 EUR'"),
+        ("-1 EUR", "-1 is less than 0"),
+    ],
+)
+def test_a_price_that_could_be_two_is_refused_with_the_form_that_works(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        price_of("--price", text)
 
 
 @pytest.mark.usefixtures("cache")

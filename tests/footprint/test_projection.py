@@ -220,6 +220,11 @@ def test_no_curve_runs_through_the_days_asked_for(training_j: float) -> None:
 def test_bounds_of_an_energy_may_each_have_their_unit() -> None:
     assert parse("900Wh..2kWh") == Range(5.22e6, 3.24e6, 7.2e6)
     assert parse("100kWh..150kWh") == parse("100..150kWh")
+    assert (parse("1200kwh"), parse("3.2j"), parse("2MWH"), parse("2KJ")) == (
+        parse("1200kWh"), parse("3.2J"), parse("2MWh"), parse("2kJ"),
+    )  # fmt: skip
+    with pytest.raises(InputError, match=r"2mwh: is it thousandths or millions\? Write mWh or MWh"):
+        parse("2mwh")
     with pytest.raises(InputError, match="ends before it begins"):
         parse("2kWh..1500Wh")
 

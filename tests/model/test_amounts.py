@@ -51,7 +51,7 @@ def test_nothing_is_divided_by_what_may_be_zero() -> None:
 @pytest.mark.parametrize(
     ("amount_j", "written"),
     [
-        (Range.exactly(0.0), "0 mWh"),
+        (Range.exactly(0.0), "0 J"),
         (Range.exactly(9.0), "2.50 mWh"),
         (Range(98.28e6, 53.28e6, 199.8e6), "27.3 kWh (14.8 to 55.5)"),
         (Range.exactly(3.5999e9), "1.00 MWh"),
@@ -76,8 +76,8 @@ def test_money_has_cents_and_its_currency() -> None:
 
 def test_what_nobody_could_weigh_or_read_off_a_meter_has_no_exponent() -> None:
     assert amounts.carbon(Range(7.8e-12, 4e-12, 9e-12)) == "under 0.0001 \u00b5g CO2e"
-    assert amounts.energy(Range.exactly(0.001)) == "0.000278 mWh"
-    assert amounts.energy(Range.exactly(1e-9)) == "under 0.0001 mWh"
+    assert amounts.energy(Range.exactly(0.001)) == "1.00 mJ"
+    assert amounts.energy(Range.exactly(1e-11)) == "under 0.0001 \u00b5J"
     assert amounts.money(Range.exactly(1234567.0), "USD") == "1 230 000 USD"
 
 
@@ -91,3 +91,9 @@ def test_days_become_years() -> None:
     assert amounts.days(Range.exactly(12.5)) == "12.5 days"
     assert [amounts.days(Range.exactly(float(days))) for days in (1, 30)] == ["1 day", "30 days"]
     assert amounts.days(Range(1461.0, 730.5, 1826.25)) == "4.00 years (2.00 to 5.00)"
+
+
+def test_nothing_is_in_the_plain_unit() -> None:
+    assert amounts.small_energy(Range.exactly(0.0)) == "0 J"
+    assert amounts.power(Range.exactly(0.0)) == "0 W"
+    assert amounts.energy(Range(1.0, 0.5, 4.0)) == "0.278 mWh (0.139 to 1.11)"  # one unit for all three

@@ -18,7 +18,7 @@ def add_footprint_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("carbon and cost")
     group.add_argument("--region", metavar="CODE", help="country of its electricity: FR (energyprof carbon list: all)")
     group.add_argument("--carbon", metavar="G_PER_KWH", help="instead: CO2e of a kilowatt-hour, in grams")
-    group.add_argument("--price", metavar="PRICE", help="of a kilowatt-hour: 0.30, or '0.30 EUR'")
+    group.add_argument("--price", metavar="PRICE", help="of a kilowatt-hour: 0.30, or 0.30EUR")
     group.add_argument("--pue", metavar="FACTOR", help="power of the data centre by that of its computers: 1.2")
 
 

@@ -99,5 +99,5 @@ def _round_step(least: float) -> float:
 
 
 def _written(value: float, unit: str) -> str:
-    plain = f"{value:,.0f}".replace(",", " ") if 1000 <= value < 1e7 else f"{value:.6g}"
+    plain = f"{value:,.0f}".replace(",", " ") if 1000 <= value < 1e10 else f"{value:.6g}"
     return f"{plain} {unit}".rstrip()

@@ -12,7 +12,7 @@ PREFIXES: Final = {"": 1.0, "u": 1e-6, "\u00b5": 1e-6, "m": 1e-3, "k": 1e3, "M":
 LARGEST_J: Final = 1e24
 """More than mankind has used so far."""
 BASES: Final = {"J": 1.0, "Wh": 3600.0}
-_UNIT: Final = "([u\u00b5mkMG]?)(J|Wh)"
+_UNIT: Final = "([uU\u00b5mkKMgG]?)([jJ]|[wW][hH])"
 _ENERGY = re.compile(rf"\s*(?:([\d._eE+-]+?)\s*(?:{_UNIT}\s*)?\.\.\s*)?([\d._eE+-]+?)\s*{_UNIT}\s*")
 
 
@@ -22,8 +22,8 @@ def parse(text: str) -> Range | None:
     if match is None:
         return None
     low, low_prefix, low_base, high, prefix, base = match.groups()
-    unit_j = PREFIXES[prefix] * BASES[base]
-    low_unit_j = unit_j if low_base is None else PREFIXES[low_prefix] * BASES[low_base]
+    unit_j = _unit_j(text, prefix, base)
+    low_unit_j = unit_j if low_base is None else _unit_j(text, low_prefix, low_base)
     try:
         ends = [float(end) * factor for end, factor in ((low, low_unit_j), (high, unit_j)) if end is not None]
     except ValueError:
@@ -33,3 +33,12 @@ def parse(text: str) -> Range | None:
     if len(ends) > 1 and ends[0] > ends[1]:
         raise InputError(f"{text} ends before it begins; write the smaller one first")
     return Range(sum(ends) / len(ends), ends[0], ends[-1])
+
+
+def _unit_j(text: str, prefix: str, base: str) -> float:
+    """Return a unit in joules, whatever its case: only where all is small nobody knows what an m means."""
+    exact = "J" if base in "jJ" else "Wh"
+    if prefix == "m" and base != exact:
+        raise InputError(f"{text}: is it thousandths or millions? Write m{exact} or M{exact}")
+    known = prefix if prefix in PREFIXES else prefix.swapcase()
+    return PREFIXES[known] * BASES[exact]

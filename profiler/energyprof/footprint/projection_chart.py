@@ -19,6 +19,8 @@ LINE: Final = 17
 LETTER: Final = 7.5
 TALL: Final = 12
 """Above the base line of a text, in px."""
+ENERGIES: Final = (*amounts.ENERGIES, ("\u00b5Wh", 3.6e-3), ("nWh", 3.6e-6))
+"""On an axis all are of one kind, the smallest too."""
 EARLIEST: Final = 0.03
 """Part of the days shown before which nobody sees two curves cross."""
 LONGEST_LINE: Final = 76
@@ -47,10 +49,10 @@ def axes(found: Projection) -> tuple[Axis, Axis]:
     if crossing and not EARLIEST * days <= crossing <= days:
         low, high = min(crossing, found.assumed.days.value) / 10, max(crossing * 2, found.assumed.days.value)
         energies = (per_day_j.value * low, 1.5 * max(training_j.high, per_day_j.value * high))
-        return Axis(low, high, amounts.day_units(high), is_log=True), Axis(*energies, amounts.ENERGIES, is_log=True)
+        return Axis(low, high, amounts.day_units(high), is_log=True), Axis(*energies, ENERGIES, is_log=True)
     # All bounds of training, and those of serving that are not far above it.
     highest_j = max(training_j.high, min(per_day_j.high * days, 3 * per_day_j.value * days)) * 1.05 or 1.0
-    return Axis(0.0, days, amounts.day_units(days)), Axis(0.0, highest_j, amounts.ENERGIES)
+    return Axis(0.0, days, amounts.day_units(days)), Axis(0.0, highest_j, ENERGIES)
 
 
 def characters(found: Projection, width: int, height: int = 12) -> list[str]:

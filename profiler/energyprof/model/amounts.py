@@ -36,8 +36,10 @@ Units = tuple[tuple[str, float], ...]
 
 
 def energy(amount_j: Range) -> str:
-    """Return an energy as a meter counts it: `27.3 kWh (14.8 to 55.5)`."""
-    return in_units(amount_j, ENERGIES)
+    """Return an energy as a meter counts it, `27.3 kWh (14.8 to 55.5)`; what no meter shows is in joules."""
+    return (
+        small_energy(amount_j) if max(amount_j.value, amount_j.high) < ENERGIES[-1][1] else in_units(amount_j, ENERGIES)
+    )
 
 
 def small_energy(amount_j: Range) -> str:
@@ -126,5 +128,7 @@ def _money_digits(value: float) -> str:
 
 
 def unit_of(size: float, units: Units) -> tuple[str, float]:
-    """Return the unit that fits a figure, and what it is a multiple of."""
+    """Return the unit that fits a figure, and what it is a multiple of; nothing is in the one nearest to 1."""
+    if size == 0:
+        return min(units, key=lambda unit: abs(math.log(unit[1])))
     return next((unit for unit in units if size >= 0.9995 * unit[1]), units[-1])
