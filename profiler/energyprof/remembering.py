@@ -124,7 +124,7 @@ def memory_of(wish: Wish, asked: Asked, environment: Mapping[str, str], series: 
         if wish.is_flag:
             raise DataError(str(error)) from None
         raise
-    return Memory(run_store(), work_of(asked, data, environment.get("PYTHONPATH", "")), series)
+    return Memory(run_store(), work_of(asked, data, environment.get("PYTHONPATH", ""), wish.data), series)
 
 
 class DataError(InputError):

@@ -57,6 +57,7 @@ def test_a_repetition_is_said_before_and_after_with_what_it_cost(here: Any) -> N
     assert b"repeats" not in first.stderr
     runs = history(here)["runs"]
     assert [row["repeats"] for row in runs] == [None, runs[0]["id"]]
+    assert [row["work"]["data_name"] for row in runs] == ["v2", "v2"]
     said = f"energyprof: repeats run {runs[0]['id']} of "
     assert second.stderr.decode().startswith(said)
     assert "estimated (model)" in second.stderr.decode().splitlines()[0]

@@ -28,7 +28,9 @@ def past() -> Callable[..., PastRun]:
 
     def make(number: int = 1, **more: Any) -> PastRun:
         work = {
-            name: more.pop(name) for name in ("program", "arguments", "data", "command", "versions") if name in more
+            name: more.pop(name)
+            for name in ("program", "arguments", "data", "command", "versions", "data_name")
+            if name in more
         }
         return replace(RUN, id=f"{number:08x}", work=replace(RUN.work, **work), **more)
 

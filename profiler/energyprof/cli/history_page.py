@@ -12,6 +12,7 @@ from energyprof.model.past_text import cost, date
 from energyprof.past.line import line_of
 from energyprof.past.recall import Repetition, Total, repetition
 from energyprof.past.store import Kept
+from energyprof.past.unlike import unlike_before
 
 SCHEMA = "energyprof-history/1"
 NOTHING = "no run is remembered; energyprof run --remember SCRIPT remembers one"
@@ -22,6 +23,7 @@ def page(kept: Kept, path: str, rows: int, width: int) -> str:
     lines = []
     found = repetition(kept.runs)
     repeats = dict(found.of_run)
+    unlike = unlike_before(kept.runs, repeats)
     if not kept.runs:
         lines.append(NOTHING)
     for run in kept.runs[-rows:] if rows else ():
@@ -29,7 +31,11 @@ def page(kept: Kept, path: str, rows: int, width: int) -> str:
         if run.id in repeats:
             head += f"  repeats {repeats[run.id]}"
         lines += wrapped(head, width, rest="    ")
-        lines += wrapped(_visible(run.work.command), width, "    ", "      ")
+        data = f"  (data: {run.work.data_name})" if run.work.data_name else ""
+        lines += wrapped(_visible(f"{run.work.command}{data}"), width, "    ", "      ")
+        if run.id in unlike:
+            was = unlike[run.id]
+            lines += wrapped(f"no repeat of {was.run}: {', '.join(was.reasons)}", width, "    ", "      ")
     if len(kept.runs) > rows:
         lines.append(f"and {len(kept.runs) - rows} older: --rows {len(kept.runs)}")
     if kept.runs:
@@ -42,10 +48,18 @@ def document(kept: Kept, path: str) -> str:
     """Return the same as JSON, schema `energyprof-history/1`; energies in joules."""
     found = repetition(kept.runs)
     repeats = dict(found.of_run)
+    unlike = unlike_before(kept.runs, repeats)
     content: dict[str, Any] = {  # JSON
         "schema": SCHEMA,
         "path": path,
-        "runs": [{**json.loads(line_of(run)), "repeats": repeats.get(run.id)} for run in kept.runs],
+        "runs": [
+            {
+                **json.loads(line_of(run)),
+                "repeats": repeats.get(run.id),
+                "unlike": unlike[run.id]._asdict() if run.id in unlike else None,
+            }
+            for run in kept.runs
+        ],
         "sums": {
             name: _total_document(getattr(found, name))
             for name in ("all", "repeats", "untold", "otherwise", "trials", "failed")

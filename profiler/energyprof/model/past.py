@@ -27,6 +27,8 @@ class Work:
     """For people, shortened."""
     versions: tuple[tuple[str, str], ...]
     """Of Python and frameworks, by name; a difference does not make it other work, but is told."""
+    data_name: str = ""
+    """What the user said of its data, for people, shortened; empty: nothing, or a run of before this was kept."""
 
     def is_work_of(self, other: Work) -> bool:
         """Return whether both do the same, whatever the versions."""

@@ -15,6 +15,7 @@ from energyprof.past.sources import LARGEST_BYTES, MOST_FILES, Sources, files_be
 from energyprof.past.versions import versions_of
 
 LONGEST_COMMAND: Final = 200
+LONGEST_DATA: Final = 60
 _STEP: Final = 1 << 20
 _SCRIPTS: Final = (".py", ".pyw", ".sh")
 """Endings by which an argument names a part of the program: `torchrun train.py`."""
@@ -39,16 +40,24 @@ class Asked(NamedTuple):
     """What a sweep varies besides the arguments."""
 
 
-def work_of(asked: Asked, data: str, python_path: str) -> Work:
-    """Return the work; `data` is a digest. Raises InputError where it cannot be told, as of a script from a pipe."""
+def work_of(asked: Asked, data: str, python_path: str, said: Sequence[str] = ()) -> Work:
+    """Return the work; `data` is a digest of what was `said` of it.
+
+    Raises InputError where it cannot be told, as of a script from a pipe.
+    """
     command = " ".join(asked.command)
     return Work(
         program=_program(asked, python_path),
         arguments=_digest(map(_encoded, [asked.kind, *asked.flags, "", *_arguments(asked), "", asked.varied])),
         data=data,
-        command=command if len(command) <= LONGEST_COMMAND else f"{command[: LONGEST_COMMAND - 1]}\u2026",
+        command=_shortened(command, LONGEST_COMMAND),
         versions=versions_of(asked.path) if asked.kind != "other" else (),
+        data_name=_shortened(" ".join(said), LONGEST_DATA),
     )
+
+
+def _shortened(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}\u2026"
 
 
 def _arguments(asked: Asked) -> tuple[str, ...]:

@@ -34,6 +34,7 @@ def run_of(line: bytes) -> PastRun | None:
                 str(work["data"]),
                 str(work["command"]),
                 tuple((str(name), str(version)) for name, version in work["versions"]),
+                str(work.get("data_name", "")),  # not in lines of before it was kept
             ),
             exit_code=None if row["exit_code"] is None else int(row["exit_code"]),
             wall_s=_finite(row["wall_s"]),
