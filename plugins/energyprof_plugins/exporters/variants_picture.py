@@ -1,15 +1,17 @@
 """A picture of ways to do the same thing: joules to the right, quality upwards, intervals as crosses, the Pareto front.
 
 Drawn by hand as SVG, with no text placed by an engine: the same table gives the same bytes. Cheap and good is at the
-top left; joules begin at 0. A line joins who is on the front for sure; below it and to its right nothing is worth
-having. A way whose name finds no room beside the others is listed below, with its figures. Without a
-metric the ways stand in a column, each with its interval.
+top left; joules begin at 0. A line goes through the means of who is on the front, for sure or as far as the runs tell:
+above it and to its left nobody is, below it and to its right nothing is worth having by the means. A way whose name
+finds no room beside the others is listed below, with its figures. Without a metric the ways stand in a column, each
+with its interval.
 """
 
 from __future__ import annotations
 
 import math
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
@@ -39,6 +41,8 @@ LEFT: Final = 90
 RIGHT: Final = 40
 TOP: Final = 66
 BOTTOM: Final = 62
+CLEAR: Final = 3.5
+"""Of intervals of equal merit the largest distance from the middle of their circles, in px."""
 NAME: Final = 34
 """Characters of a name beside its point; the tooltip has all of it."""
 ROLES: Final = ("page", "ink", "dim", "line", "feed", "frame")
@@ -67,7 +71,7 @@ def picture(found: Variants | None, nothing: str) -> str:
     unit = column_unit(max(row.energy_j.value for row in rows if row.energy_j is not None))
     unit_name, unit_j = unit
     across = _Scale((0.0, _bounds([row.energy_j for row in rows], unit_j)[1]), LEFT, WIDTH - RIGHT)
-    each = f"{unit_name}/{visible(found.unit) or 'run'}"
+    each = f"{unit_name}/{visible(found.unit or 'run')}"
     known = " and ".join(dict.fromkeys(row.provenance for row in rows))
     title = f"{each}, {known}; 95 % intervals by the spread of runs"
     if not any(row.metric is not None for row in rows):
@@ -88,6 +92,7 @@ def picture(found: Variants | None, nothing: str) -> str:
         for row in rows
         if row.energy_j is not None and row.metric is not None
     ]
+    points = _apart(points)
     front = _front(points, found.lower_is_better)
     parts.append(front.drawn())
     places = _places(points, front)
@@ -106,16 +111,18 @@ class _Point(NamedTuple):
     y: float
     across: tuple[float, float]
     upwards: tuple[float, float]
+    aside: float = 0.0
+    """How far below its place its interval of joules is drawn, within its circle, where others have the same merit."""
 
 
 class _Front(NamedTuple):
     """The steps from the cheapest way of the front to the best."""
 
     corners: tuple[tuple[float, float], ...]
-    """From the edge below the cheapest way to the edge right of the best; none: nothing is on it for sure."""
+    """From the edge below the cheapest way to the edge right of the best; none: nothing is on it."""
 
     def drawn(self) -> str:
-        """Return the line; nothing where no way is on it for sure."""
+        """Return the line; nothing where no way is on it."""
         if not self.corners:
             return ""
         (x, y), *others = self.corners
@@ -128,6 +135,19 @@ class _Front(NamedTuple):
             yield x2, y1, x2, y2
 
 
+def _apart(points: Sequence[_Point]) -> list[_Point]:
+    """Return the points with intervals of joules beside each other where merits are equal: else they are one line."""
+    levels = Counter(point.y for point in points)
+    seen: Counter[float] = Counter()
+    found = []
+    for point in points:
+        count = levels[point.y]
+        aside = CLEAR * (2 * seen[point.y] / (count - 1) - 1) if count > 1 else 0.0
+        seen[point.y] += 1
+        found.append(point._replace(aside=round(aside, 1)))
+    return found
+
+
 def _reach(mean: Mean, scale: _Scale, unit: float) -> tuple[float, float]:
     """Return where an interval ends; the point itself twice where it has none."""
     low = mean.value if mean.low is None else mean.low
@@ -136,11 +156,14 @@ def _reach(mean: Mean, scale: _Scale, unit: float) -> tuple[float, float]:
 
 
 def _front(points: Sequence[_Point], lower_is_better: bool) -> _Front:
-    sure = {(point.x, point.y) for point in points if point.row.is_best and not point.row.is_unsure}
-    if not sure:
+    """Return the steps through the means of the ways that are, or may be, on the front, but for those behind others."""
+    down = -1 if lower_is_better else 1
+    corners: list[tuple[float, float]] = []
+    for x, y in sorted({(one.x, one.y) for one in points if one.row.is_best}, key=lambda at: (at[0], down * at[1])):
+        if not corners or down * y < down * corners[-1][1]:
+            corners.append((x, y))
+    if not corners:
         return _Front(())
-    up = -1 if lower_is_better else 1
-    corners = sorted(sure, key=lambda place: (place[0], -up * place[1]))
     edge = TOP if lower_is_better else HEIGHT - BOTTOM
     return _Front(((corners[0][0], edge), *corners, (WIDTH - RIGHT, corners[-1][1])))
 
@@ -150,7 +173,7 @@ def _places(points: Sequence[_Point], front: _Front) -> list[Place | None]:
     free = FreePlaces(Box(LEFT + 2, TOP - 4, WIDTH - 4, HEIGHT - BOTTOM - 2))
     for point in points:
         free.take(point.x, point.y, point.x, point.y, 6.5)
-        free.take(point.across[0], point.y, point.across[1], point.y)
+        free.take(point.across[0], point.y + point.aside, point.across[1], point.y + point.aside)
         free.take(point.x, point.upwards[0], point.x, point.upwards[1])
     for line in front.lines():
         free.take(*line)
@@ -165,7 +188,7 @@ def _drawn(point: _Point, place: Place | None) -> str:
     arms = "".join(
         drawn
         for drawn, (low, high) in (
-            (f"M{point.across[0]} {point.y}H{point.across[1]}", point.across),
+            (f"M{point.across[0]} {round(point.y + point.aside, 1)}H{point.across[1]}", point.across),
             (f"M{point.x} {point.upwards[0]}V{point.upwards[1]}", point.upwards),
         )
         if low != high
@@ -189,7 +212,7 @@ def _below(unnamed: Sequence[VariantRow], found: Variants, unit: tuple[str, floa
     unit_name, unit_j = unit
     lines = []
     if any(row.is_unsure for row in found.rows):
-        lines.append("full: on the front; dashed: on it as far as the runs tell, not told apart; empty: beaten")
+        lines.append("line: the front by means; full: on it for sure; dashed: as far as the runs tell; empty: beaten")
     elif any(row.is_best for row in found.rows):
         lines.append("full, and the dashed line: the front; empty: beaten, or not set against the others")
     lines += _single_runs(found.rows)
@@ -341,6 +364,7 @@ def _page(width: int, height: int, parts: Sequence[str], title: str) -> str:
         f":root{{color-scheme:light dark;{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}"
         f"@media print{{:root{{{light}}}}}"
         "svg{background:var(--page)}text{font:13px system-ui,sans-serif;fill:var(--ink)}"
+        "text.ink{paint-order:stroke;stroke:var(--page);stroke-width:3px;stroke-linejoin:round}"
         "text.dim{fill:var(--dim)}text.title{font-weight:600;font-size:14px}"
         ".line{stroke:var(--line);fill:none}.arms{stroke:var(--frame);stroke-width:1.5;fill:none}"
         ".front{stroke:var(--feed);stroke-width:1.5;stroke-dasharray:6 4;fill:none}"

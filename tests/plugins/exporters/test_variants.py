@@ -297,7 +297,7 @@ def test_ways_not_told_apart_are_marked_and_drawn_otherwise(sample: Any) -> None
     assert "not told apart from another way there: fp32." in " ".join(shown.split())
     classes = [one.attrib["class"] for one in drawn.iter() if one.tag.endswith("}g")]
     assert classes == ["best", "unsure", "other"]
-    assert "dashed: on it as far as the runs tell" in "".join(drawn.itertext())
+    assert "full: on it for sure; dashed: as far as the runs tell" in "".join(drawn.itertext())
 
 
 FAILED = FailedRuns(2, (3,), Mean(0.3, 0.2, 0.4), Mean(0.1, None, None))
@@ -341,6 +341,36 @@ def test_one_way_on_the_front_is_drawn_with_what_it_beats(sample: Any) -> None:
 
     assert line() == f"M{x} 398H{x}V{y}H720V{y}"
     assert line(lower_is_better=True).startswith(f"M{x} 66H")
+
+
+def test_the_front_is_drawn_through_ways_that_are_not_told_apart_and_leaves_none_on_its_left(sample: Any) -> None:
+    rows = (
+        replace(way("lowest", 1.0, 0.90, "lowest so far", is_best=True), is_unsure=True),
+        replace(way("behind", 1.5, 0.90, "unclear", is_best=True), is_unsure=True),
+        way("best", 2.0, 0.95, "unclear", is_best=True),
+        way("beaten", 2.5, 0.80, "dearer", is_best=False),
+    )
+
+    root = picture(replace(TABLE, rows=rows, unit=""), sample)
+
+    (x1, y1), _, (x2, y2), _ = circles(root)
+    (line,) = [one.attrib["d"] for one in root.iter() if one.attrib.get("class") == "front"]
+    assert line == f"M{x1} 398H{x1}V{y1}H{x2}V{y2}H720V{y2}"
+    words = "".join(root.itertext())
+    assert "line: the front by means" in words
+    assert "J/run" in words
+
+
+def test_intervals_of_equal_merit_are_drawn_beside_each_other_through_their_own_circles(sample: Any) -> None:
+    rows = tuple(way(name, 1.0 + at / 10, 0.90, "unclear", is_best=True) for at, name in enumerate("abc"))
+
+    root = picture(replace(TABLE, rows=rows), sample)
+
+    arms = [one.attrib["d"] for one in root.iter() if one.attrib.get("class") == "arms"]
+    levels = [float(arm.partition(" ")[2].partition("H")[0]) for arm in arms]
+    (middle,) = {y for _, y in circles(root)}
+    assert len(set(levels)) == 3
+    assert all(abs(level - middle) < 5.5 for level in levels)
 
 
 def test_a_single_run_is_marked_so_and_joules_begin_at_nothing(sample: Any) -> None:
