@@ -12,6 +12,7 @@ import pytest
 
 from energyprof.cli import compare_command, sweep_command, swept_ways
 from energyprof.cli.repeated_runs import without
+from energyprof.cli.sweep_checks import places_left
 from energyprof.cli.sweep_plan import planned, time_left, ways_of
 from energyprof.errors import InputError
 
@@ -249,6 +250,20 @@ def test_settings_go_where_the_arguments_say_or_to_their_end() -> None:
     ]
     assert [way.name for way in ways] == ["n=1,fast=yes,T=4", "n=2,fast=yes,T=4"]
     assert ways[0].environment == {"T": "4"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "command", "said"),
+    [
+        (["n"], ["s.py", "--size={n}"], []),
+        (["n"], ["s.py", "--size={m}", "{m}"], ["{m} is passed on as it is, as there is no --set m=A,B; --set has n"]),
+        ([], ["s.py", "{batch}"], ["{batch} is passed on as it is, as there is no --set batch=A,B"]),
+        ([], ["s.py", '{"batch": 1}', "{}", "{0}"], []),
+        (["n"], ["--", "-c", "print(f'{n} {m}')"], []),
+    ],
+)
+def test_a_place_that_no_setting_fills_is_said(settings: list[str], command: list[str], said: list[str]) -> None:
+    assert list(places_left(settings, command)) == said
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,19 @@ def test_units_add_up_over_threads_and_the_last_metric_counts() -> None:
     assert t_ns > 0
 
 
+def test_a_number_in_place_of_a_name_is_refused_with_the_call_that_was_meant() -> None:
+    wrong: Any = 64
+
+    with pytest.raises(TypeError, match=r"64 is a number and no name; .* energyprof.units\('request', 64\)"):
+        energyprof.units(wrong)
+    with pytest.raises(TypeError, match=r"energyprof.metric\('accuracy', 64\)"):
+        energyprof.metric(wrong, 0.5)
+    energyprof.units("64")  # whoever writes it as a text means it
+
+    (content,) = frames()
+    assert content["units"] == [["64", "1.0"]]
+
+
 def test_what_is_told_in_vain_is_said_once_and_never_raised() -> None:
     said: list[str] = []
     TOLD_HERE.warn = said.append

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from energyprof.cli.sweep_plan import Way
 from energyprof.errors import InputError
 from energyprof.launch.module_check import refuse_missing_module
 from energyprof.launch.program import script_program
+
+_PLACE: Final = re.compile(r"\{([A-Za-z_]\w*)\}")
 
 
 class UntoldError(InputError):
@@ -24,6 +28,17 @@ def check_start(ways: Sequence[Way]) -> None:
         asked = {(way.command[1], way.environment.get("PYTHONPATH")): way for way in ways}
         for (module, _), way in asked.items():
             refuse_missing_module(module, way.environment)
+
+
+def places_left(settings: Sequence[str], command: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each `{name}` in the arguments that no `--set` fills: it may be the program's, or mistyped."""
+    words = [word for word in command if word != "--"]
+    first = 2 if words[:1] in (["-m"], ["-c"]) else 1  # code has braces of its own
+    names = dict.fromkeys(name for word in words[first:] for name in _PLACE.findall(word))
+    for name in names:
+        if name not in settings:
+            known = f"; --set has {', '.join(settings)}" if settings else ""
+            yield f"{{{name}}} is passed on as it is, as there is no --set {name}=A,B{known}"
 
 
 def refuse_untold(recordings: Sequence[Path], metric: str | None, unit: str | None) -> None:

@@ -15,7 +15,7 @@ from energyprof.cli.compare_command import add_wishes
 from energyprof.cli.footprint_options import add_footprint_options, assumptions_of
 from energyprof.cli.held_limits import HeldLimits, limit_wish
 from energyprof.cli.repeated_runs import COOL_DOWN_S, Wishes, count, new_series, pause, print_table, record
-from energyprof.cli.sweep_checks import UntoldError, check_start, refuse_untold
+from energyprof.cli.sweep_checks import UntoldError, check_start, places_left, refuse_untold
 from energyprof.cli.sweep_plan import Way, counted, is_done, listed, mark_of, planned, time_left, visible, ways_of
 from energyprof.cli.swept_ways import file_name, program_in, write_names
 from energyprof.cli.termination import Terminated, raised_signals
@@ -116,6 +116,8 @@ def run(args: argparse.Namespace) -> int:
     assumptions, wish = assumptions_of(args), args.power_limit
     ways = ways_of(args.set, args.env, args.command, wish.limits_w if wish else ())
     check_start(ways)
+    for line in places_left([name for name, _ in args.set], args.command):
+        print(f"energyprof: {line}", file=sys.stderr)
     folder = Path(args.output or f"sweep-{_script_of(args.command)}")
     plan = [
         (way, folder / f"{file_name(way.name)}-run{number}.eprof")

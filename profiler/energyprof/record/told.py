@@ -32,8 +32,9 @@ def metric(name: str, value: float) -> None:
 
     Of several values under one name the last one counts, NaN and infinities too: they tell that a training diverged,
     and an earlier value would hide it. One without a name is not kept, and the report says so. Raises TypeError or
-    ValueError if `value` is no number, recorded or not.
+    ValueError if `value` is no number, TypeError if `name` is one, recorded or not.
     """
+    _refuse_number(name, f"metric('accuracy', {name!r})")
     figure = float(value)
     if lanes.is_recording and not str(name).strip():
         TOLD_HERE.refuse("energyprof.metric was told a figure without a name, which was not kept; name it")
@@ -45,9 +46,10 @@ def units(name: str, count: float = 1.0) -> None:
     """Count units of work done, which reports give the joules for each of: `units("request")`, `units("image", 64)`.
 
     Counts under one name add up, over threads and processes. Raises ValueError if `count` is negative, not finite or
-    above 1e100, TypeError if it is no number, recorded or not. Work without a name is not counted, and the report says
-    so.
+    above 1e100, TypeError if it is no number or `name` is one, recorded or not. Work without a name is not counted, and
+    the report says so.
     """
+    _refuse_number(name, f"units('request', {name!r})")
     amount = float(count)
     if not 0 <= amount <= MOST_UNITS:
         raise ValueError(f"energyprof.units({name!r}, {count!r}): a count of work is a finite number, 0 to 1e100")
@@ -55,6 +57,12 @@ def units(name: str, count: float = 1.0) -> None:
         TOLD_HERE.refuse("energyprof.units was told of work without a name, which was not counted; name it")
     elif lanes.is_recording:
         TOLD_HERE.add_units(str(name), amount)
+
+
+def _refuse_number(name: object, meant: str) -> None:
+    """Raise TypeError for a number in place of a name: a unit called 64 would count one of it at each call."""
+    if not isinstance(name, str) and hasattr(name, "__float__"):
+        raise TypeError(f"{name!r} is a number and no name; the name comes first: energyprof.{meant}")
 
 
 class ToldHere:
