@@ -44,6 +44,13 @@ def energies(make, lanes, looks, processes=None, **domain):
     return {name: tuple(float(column[row]) for column in columns) for row, name in enumerate(names)}
 
 
+def function_columns(make, lanes, looks, **domain):
+    """Return what `energies` is made of: the columns of the domain's functions, rows in the order of names."""
+    cpu = make.domain(**{"baseline_w": 4.0, "provenance": "model", "gain_error": (0.1, 0.1), **domain})
+    trace = make.trace(lanes, [(cpu, make.counter([10.0] * 20))], None, end_ms=200.0)
+    return attribute(replace(trace, stacks=stacks(make, looks))).domains[0].functions
+
+
 def ran(make, tid, rate, start_ms=0, end_ms=200, **more):
     """Return a thread read every 10 ms that was on a processor for this part of the time."""
     cpu = [(t, max(min(t, end_ms) - start_ms, 0) * rate) for t in range(0, 201, 10)]
@@ -61,6 +68,29 @@ def test_sleeper_looked_at_before_anybody_looks_at_the_main_thread_has_its_cpu_t
     assert found["nap"][0] == pytest.approx(true_j, abs=1e-5)
     assert found["nap"][1] <= true_j <= found["nap"][2]
     assert found["work"][0] == pytest.approx(1.0 / 1.001, abs=1e-5)  # of the first half nobody saw what it did
+
+
+def test_idle_power_is_told_apart_and_divided_as_the_rest(make):
+    """10 W flow for 200 ms, 4 of them idle: who worked half of the CPU time has half of both."""
+    lanes = [ran(make, MAIN, 0.5, spans=[("program", 0, 200)]), ran(make, SLEEPER, 0.5)]
+    looks = [*every_10_ms(MAIN, "ask", 0, 200), *every_10_ms(SLEEPER, "work", 0, 200)]
+
+    spent = function_columns(make, lanes, looks)
+
+    assert spent.energy_j == pytest.approx([1.0, 1.0], abs=1e-5)
+    assert spent.idle_j == pytest.approx([0.4, 0.4], abs=1e-5)
+    assert spent.total_idle_j == pytest.approx([0.4, 0.4], abs=1e-5)
+
+
+def test_idle_power_that_is_not_known_is_not_told_as_zero(make):
+    main = ran(make, MAIN, 1.0, spans=[("program", 0, 200)])
+
+    spent = function_columns(
+        make, [main], every_10_ms(MAIN, "work", 0, 200), baseline_w=None, provenance="sensor", gain_error=(0.0, 0.0)
+    )
+
+    assert spent.idle_j is None
+    assert spent.total_idle_j is None
 
 
 def test_sleepers_for_whom_the_program_waits_at_its_end_spend_nothing(make):

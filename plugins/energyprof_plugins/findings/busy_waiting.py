@@ -4,12 +4,14 @@ What shows it are sampled functions that only ask (`Event.is_set`, `Queue.empty`
 that do nothing but ask (`while time.time() < end: pass`, `while not self.is_ready: pass`, `try: queue.get_nowait()
 except Empty: continue`; `Function.asking_lines`) and in what these ask. Who is woken does neither, who asks once per
 unit of work is hardly ever seen at it, and who gets something whenever he asks is seen getting it.
+
+Who is woken waits as long as before, and idle power goes on meanwhile: saved is what asking takes beyond it.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from energyprof.interfaces import FinishedRun
@@ -39,7 +41,7 @@ class BusyWaiting:
     summary = "loops that ask for the time, or for something, instead of waiting (needs sampled stacks: --stacks)"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a finding for each stage: saved is what asking takes, at most all that was sampled in the stage."""
+        """Yield a finding for each stage: saved is what asking takes beyond idle power, at most all of who asks."""
         by_stage: dict[StageId | None, list[FunctionRow]] = defaultdict(list)
         for row in run.report.functions:
             by_stage[row.stage].append(row)
@@ -61,11 +63,12 @@ def _asks_by_functions(run: FinishedRun, stage: StageId | None, rows: list[Funct
     return _finding(
         stage,
         rows,
+        [*asking] if poller is None else [poller],
         fault=f"{'it' if poller is None else called(poller)} waits by asking again and again",
         evidence=f"{counted(samples, 'sample')} of {all_samples} stood in {names}, which only ask"
         + ("" if poller is None else f"; {place_of(poller)}"),
         remedy="let it be woken: Event.wait(), Queue.get(), Future.result(); at least sleep in the loop",
-        least_j=_sum_j(asking),
+        least_j=_beyond_idle_j([(row.energy_j, row.idle_j) for row in asking]),
     )
 
 
@@ -78,36 +81,57 @@ def _asks_in_loops(run: FinishedRun, stage: StageId | None, rows: list[FunctionR
     samples = sum(loop.samples for loop in loops)
     if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
         return None
-    least = [loop.energy_j for loop in loops if loop.energy_j is not None]
     return _finding(
         stage,
         rows,
+        [loop.row for loop in loops],
         fault=f"{called(loops[0].row)} waits by asking again and again",
         evidence=f"{counted(samples, 'sample')} of {all_samples} stood in a loop that does nothing but ask: "
         f"{where_it_loops(loops[0])}",
         remedy="let it be woken: Queue.get(timeout=...), Event.wait(timeout), Future.result(), Lock.acquire(); for the "
         "clock, time.sleep(end - time.time())",
-        least_j=sum(least) if len(least) == len(loops) else None,
+        least_j=_beyond_idle_j([(loop.energy_j, loop.idle_j) for loop in loops]),
     )
 
 
-def _finding(  # noqa: PLR0913 - what a finding is made of
-    stage: StageId | None, rows: list[FunctionRow], *, fault: str, evidence: str, remedy: str, least_j: float | None
+def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
+    stage: StageId | None,
+    rows: list[FunctionRow],
+    asking: list[FunctionRow],
+    fault: str,
+    evidence: str,
+    remedy: str,
+    least_j: float | None,
 ) -> Finding:
-    most_j = _sum_j(rows)
+    """Return it; `asking` may stand in each other, and are no more together than all `rows`."""
+    now_j = _least_of(_sum_j([row.total_j for row in asking]), _sum_j([row.energy_j for row in rows]))
+    most_j = _least_of(
+        _beyond_idle_j([(row.total_j, row.total_idle_j) for row in asking]),
+        _beyond_idle_j([(row.energy_j, row.idle_j) for row in rows]),
+    )
+    is_idle_known = least_j is not None and most_j is not None
     return Finding(
         rule=BusyWaiting.name,
         offenders=() if stage is None else (stage,),
         fault=fault,
-        evidence=evidence,
+        evidence=evidence + ("" if is_idle_known or now_j is None else "; how much of it is idle power is not known"),
         remedy=remedy,
-        now_j=most_j,
+        now_j=now_j,
         provenance=provenance_of(rows),
-        saving_j=None if least_j is None or most_j is None else (max(least_j, 0.0), max(most_j, least_j, 0.0)),
+        saving_j=None if now_j is None else (min(least_j or 0.0, most_j or 0.0), now_j if most_j is None else most_j),
     )
 
 
-def _sum_j(rows: list[FunctionRow]) -> float | None:
-    found = [row.energy_j for row in rows]
+def _sum_j(found: Sequence[float | None]) -> float | None:
     known = [energy_j for energy_j in found if energy_j is not None]
-    return sum(known) if len(known) == len(found) else None
+    return max(sum(known), 0.0) if len(known) == len(found) else None
+
+
+def _beyond_idle_j(found: Sequence[tuple[float | None, float | None]]) -> float | None:
+    """Return what is left of energies without the part that is idle power; None: of one it is not known."""
+    whole_j, idle_j = (_sum_j(part) for part in zip(*found, strict=True))
+    return None if whole_j is None or idle_j is None else max(whole_j - idle_j, 0.0)
+
+
+def _least_of(one_j: float | None, other_j: float | None) -> float | None:
+    return None if one_j is None or other_j is None else min(one_j, other_j)

@@ -34,6 +34,11 @@ MAY_ASK: Final = (
     ("futures/_base.py", ("result",)),
 )
 """As that, with those that only ask where a loop of the caller goes round by what they raise."""
+TAKING: Final = (
+    ("queue.py", ("get", "put", "get_nowait", "put_nowait")),
+    ("multiprocessing/queues.py", ("get", "put", "get_nowait", "put_nowait")),
+)
+"""Those of them whose own samples tell whether they brought something."""
 WAITING: Final = (("threading.py", ("wait", "wait_for")), ("connection.py", ("wait",)), ("selectors.py", ("select",)))
 BRINGING: Final = (("queue.py", ("_get", "_put")), ("threading.py", ("notify",)), ("reduction.py", ("loads", "dumps")))
 """Functions below those that bring what was asked for: who gets something does not ask in vain."""
@@ -54,6 +59,8 @@ class AskingLoop:
     """Where it was seen most often; None: only in what it asks."""
     samples: int
     energy_j: float | None
+    idle_j: float | None
+    """Part of it that is idle power; None: not known, as of `energy_j`."""
 
 
 def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
@@ -63,7 +70,7 @@ def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
     """
     by_key = {(row.file, row.line, row.function): row for row in rows}
     innermost = stacks.nodes.function[stacks.samples.node]
-    asked = _asked_by(stacks)
+    asked, in_vain = _asked_by(stacks, MAY_ASK), _asked_by(stacks, TAKING)
     seen_asking = max((row.total_samples for row in rows if _is_among(row.file, row.function, MAY_ASK)), default=0)
     found = []
     for at, function in enumerate(stacks.functions):
@@ -71,7 +78,8 @@ def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
         if row is None or not row.total_samples or not function.asking_lines:
             continue
         lines = stacks.samples.line[innermost == at]
-        if _gets(lines, function):
+        # A line that does nothing (`pass`) is never seen, its loop's head is; what it asks tells that it gets nothing.
+        if _gets(lines, function) and in_vain.get(at, 0) < LEAST_SEEN:
             continue
         own = lines[np.isin(lines, function.asking_lines)]
         own_share, in_asked = len(own) / max(len(lines), 1), asked.get(at, 0)
@@ -83,17 +91,18 @@ def loops_of(stacks: Stacks, rows: Sequence[FunctionRow]) -> list[AskingLoop]:
                 row,
                 int(np.bincount(own).argmax()) if len(own) else None,
                 round(own_share * row.samples + asked_share * row.total_samples),
-                _energy_j(row, own_share, asked_share),
+                _part_j(row.energy_j, row.total_j, own_share, asked_share),
+                _part_j(row.idle_j, row.total_idle_j, own_share, asked_share),
             )
         )
     return sorted(found, key=lambda loop: -loop.samples)
 
 
-def _energy_j(row: FunctionRow, own_share: float, asked_share: float) -> float | None:
+def _part_j(own_j: float | None, total_j: float | None, own_share: float, asked_share: float) -> float | None:
     """Return what a loop takes: what a function spends is not divided among its lines, so by its samples there."""
-    if row.energy_j is None or (asked_share and row.total_j is None):
+    if own_j is None or (asked_share and total_j is None):
         return None
-    return row.energy_j * own_share + (row.total_j or 0.0) * asked_share
+    return own_j * own_share + (total_j or 0.0) * asked_share
 
 
 def _total(stacks: Stacks, function: int) -> int:
@@ -109,10 +118,13 @@ def _below(stacks: Stacks, chosen: Flags) -> Flags:
     return result
 
 
-def _asked_by(stacks: Stacks) -> dict[int, int]:
-    """Return of each function with a loop that asks in how many samples it was in what it asks, and got nothing."""
+def _asked_by(stacks: Stacks, whom: Sequence[tuple[str, tuple[str, ...]]]) -> dict[int, int]:
+    """Return of each function with a loop that asks in how many samples it was in what it asks, and got nothing.
+
+    `whom`: what it asks, ends of file names and functions.
+    """
     parent, function = stacks.nodes.parent, stacks.nodes.function
-    kinds = [[_is_of(one, names) for one in stacks.functions] for names in (MAY_ASK, WAITING, BRINGING)]
+    kinds = [[_is_of(one, names) for one in stacks.functions] for names in (whom, WAITING, BRINGING)]
     may_ask, waits, brings = (np.array(kind, np.bool_)[function] for kind in kinds)
     loops = np.array([bool(one.asking_lines) for one in stacks.functions], np.bool_)[function]
     starts = may_ask & (parent >= 0) & loops[parent]

@@ -188,7 +188,7 @@ def _attribute_domain(ground: Ground, lanes: DomainLanes, domain: Domain, on_dev
         below = ground.tree.sums(touched.astype(np.int64)) > 0
         own, total = as_model(own, touched, by), as_model(total, below, by)
     ranks = _rank_energies(ground, lanes, domain, recovered, energy_uj) if len(windows) else ()
-    functions = _functions(ground, domain, division.problem, own, found)
+    functions = _functions(ground, domain, division.problem, own, found, is_idle_known=baseline is not None)
     if functions is not None and used is not None and used.others_ns.any():
         functions = replace(functions, provenance=PROVENANCES.index("estimated (model)"))
     total_s = in_total(_use_of(trace, domain))
@@ -234,14 +234,15 @@ def _rank_energies(
     return rank_energies(ground.ranks, domain, _pose(ground, apart, domain, recovered, None)[0], energy_uj)
 
 
-def _functions(
-    ground: Ground, domain: Domain, problem: Problem, own: EnergyColumns, found: Divided
+def _functions(  # noqa: PLR0913 - what is divided, and how
+    ground: Ground, domain: Domain, problem: Problem, own: EnergyColumns, found: Divided, *, is_idle_known: bool
 ) -> FunctionEnergy | None:
     """Return the energy of sampled functions; None: no stacks were sampled, or nothing was read."""
     if ground.seen is None or not len(problem.windows):
         return None
     by_cpu = domain.driver == "cpu" and bool(ground.cpu.processes)
-    return function_energy(ground.seen, domain, problem, own, ground.cpu if by_cpu else None, scale(found))
+    cpu = ground.cpu if by_cpu else None
+    return function_energy(ground.seen, domain, problem, own, cpu, scale(found), is_idle_known=is_idle_known)
 
 
 _Fit: TypeAlias = "tuple[Fitted, Columns, str]"

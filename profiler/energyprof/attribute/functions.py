@@ -40,22 +40,28 @@ _INFERRED = PROVENANCES.index("inferred")
 
 
 def function_energy(  # noqa: PLR0913, PLR0917 - samples, what they divide and by what
-    seen: Sampled, domain: Domain, problem: Problem, stages: EnergyColumns, cpu: CpuTimes | None, scale: Floats
+    seen: Sampled,
+    domain: Domain,
+    problem: Problem,
+    stages: EnergyColumns,
+    cpu: CpuTimes | None,
+    scale: Floats,
+    *,
+    is_idle_known: bool,
 ) -> FunctionEnergy:
     """Return the energy of each row of the function table; `cpu`: CPU times where they divide this domain's energy.
 
     `scale`: by stage, last the time outside, its energy relative to what the problem's shares give it.
     """
-    amount = _per_sample(seen, problem, cpu) * scale[seen.stage]
+    amount, idle = _per_sample(seen, problem, cpu)
     given = np.append(~stages.refused, True)  # a stage that cannot be told apart has nothing to be divided
-    amount = np.where(given[seen.stage], amount, 0.0)
+    amount = np.where(given[seen.stage], amount * scale[seen.stage], 0.0)
+    idle = np.minimum(idle, amount)
     count = seen.stages + 1
     whole = sum_by(seen.stage, amount, count)
     trials = _ratio(whole**2, sum_by(seen.stage, amount**2, count))
     entries = len(seen.table.functions)
-    own, total = sum_by(seen.entry, amount, entries), np.zeros(entries)
-    for row, entry in seen.above:
-        total += sum_by(entry, amount[row], entries)
+    own, total = _with_called(seen, amount, entries)
     at = np.where(seen.table.stage < 0, seen.stages, seen.table.stage)
     below, above = _stage_error(domain, stages)
     case = _Case(whole[at], trials[at], below[at], above[at])
@@ -63,7 +69,20 @@ def function_energy(  # noqa: PLR0913, PLR0917 - samples, what they divide and b
     total_energy, total_low, total_high = case.interval(total)
     provenance = _MODEL if domain.provenance == "model" else _INFERRED
     per_stack = np.floor(sum_by(seen.stack, amount, len(seen.table.stack_node)) * MICRO) / MICRO
-    return FunctionEnergy(energy, low, high, total_energy, total_low, total_high, provenance, per_stack)
+    own_idle, total_idle = (
+        np.floor(part * MICRO) / MICRO if is_idle_known else None for part in _with_called(seen, idle, entries)
+    )
+    return FunctionEnergy(
+        energy, low, high, total_energy, total_low, total_high, provenance, per_stack, own_idle, total_idle
+    )
+
+
+def _with_called(seen: Sampled, amount: Floats, entries: int) -> tuple[Floats, Floats]:
+    """Return what samples stand for by function: of itself, and with all it called."""
+    total = np.zeros(entries)
+    for row, entry in seen.above:
+        total += sum_by(entry, amount[row], entries)
+    return sum_by(seen.entry, amount, entries), total
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -103,11 +122,11 @@ def _stage_error(domain: Domain, stages: EnergyColumns) -> tuple[Floats, Floats]
     return np.append(below, 1.0), np.append(above, 1.0)
 
 
-def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats:
-    """Return the joules of each sample."""
+def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> tuple[Floats, Floats]:
+    """Return the joules of each sample, and how many of them are idle power."""
     windows, cells = problem.windows, problem.cells
     if not len(windows) or not len(seen):
-        return np.zeros(len(seen))
+        return np.zeros(len(seen)), np.zeros(len(seen))
     watched = within(None, _stretches(seen), windows.start_ns, windows.end_ns) / windows.duration_ns()
     if problem.sample is not None:  # between bursts samples are left out, and bursts stand for what they would say
         watched = np.where(problem.sample.between, 1.0, watched)
@@ -120,13 +139,14 @@ def _per_sample(seen: Sampled, problem: Problem, cpu: CpuTimes | None) -> Floats
     own = np.flatnonzero(known[cell] == key)
     looks, cell = looks.at(own), cell[own]
     by_cpu, by_time = _weights(there, looks, cell, cpu, cells.time_ns)
-    amount = sum_by(looks.row, dynamic[cell] * by_cpu + base[cell] * by_time, len(there.stage))
+    idle = sum_by(looks.row, base[cell] * by_time, len(there.stage))
+    amount = idle + sum_by(looks.row, dynamic[cell] * by_cpu, len(there.stage))
     missed = np.ones(len(known), np.bool_)
     missed[cell] = False
     lost = sum_by(cells.stage, np.where(missed, dynamic + base, 0.0), seen.stages + 1)
     got = sum_by(there.stage, amount, seen.stages + 1)
-    amount = amount[: len(seen)]  # what threads spent unseen is no function's
-    return amount * (1 + _ratio(lost, got))[seen.stage]
+    more = (1 + _ratio(lost, got))[seen.stage]
+    return amount[: len(seen)] * more, idle[: len(seen)] * more  # what threads spent unseen is no function's
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -61,6 +61,8 @@ class FunctionsShown:
             total_high_j=added(energy.total_high_j),
             provenance=energy.provenance,
             stack_j=energy.stack_j[self.stacks],
+            idle_j=None if energy.idle_j is None else added(energy.idle_j),
+            total_idle_j=None if energy.total_idle_j is None else added(energy.total_idle_j),
         )
 
 

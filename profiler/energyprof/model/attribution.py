@@ -19,7 +19,7 @@ PROVENANCES: Final = ("measured", "inferred", "inferred (repeat mode)", "estimat
 
 REPEAT_MODE: Final = PROVENANCES.index("inferred (repeat mode)")
 
-ATTRIBUTION_VERSION: Final = 7
+ATTRIBUTION_VERSION: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,6 +113,10 @@ class FunctionEnergy:
     """Index into PROVENANCES."""
     stack_j: Floats = field(default_factory=lambda: np.zeros(0, np.float64))
     """Of each whole stack of the function table, what its innermost function spent in it."""
+    idle_j: Floats | None = None
+    """The part of `energy_j` that is idle power, which goes on whatever the program does; None: that is not known."""
+    total_idle_j: Floats | None = None
+    """Of `total_j`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

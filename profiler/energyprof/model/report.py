@@ -253,6 +253,10 @@ class FunctionEnergyRow:
     total_low_j: float
     total_high_j: float
     provenance: Provenance
+    idle_j: float | None = None
+    """Part of `energy_j` that is idle power, which goes on whatever the program does; None: that is not known."""
+    total_idle_j: float | None = None
+    """Of `total_j`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +288,9 @@ class FunctionRow:
     hot_line: int | None = None
     """The line seen most often; None: unknown."""
     domains: tuple[FunctionEnergyRow, ...] = ()
+    idle_j: float | None = None
+    """Part of `energy_j` that is idle power; None: of one domain it is not known."""
+    total_idle_j: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,8 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
     summed = [row for row in domains if row.domain in counted]
 
     def added(name: str) -> float | None:
-        return exact_sum([getattr(row, name) for row in summed]) if summed else None
+        found = [getattr(row, name) for row in summed]
+        return exact_sum(found) if found and None not in found else None
 
     energy_j = added("energy_j")
     return FunctionRow(
@@ -76,6 +77,8 @@ def _row(  # noqa: PLR0913, PLR0917 - what a row is made of
         total_samples=int(table.total_samples[at]),
         hot_line=int(table.line[at]) or None,
         domains=domains,
+        idle_j=added("idle_j"),
+        total_idle_j=added("total_idle_j"),
     )
 
 
@@ -85,8 +88,11 @@ def _energy_rows(found: DomainAttribution) -> list[FunctionEnergyRow]:
         return []
     names = ("energy_j", "low_j", "high_j", "total_j", "total_low_j", "total_high_j")
     columns = [getattr(energy, name).tolist() for name in names]
+    idle = [
+        [None] * len(energy.energy_j) if one is None else one.tolist() for one in (energy.idle_j, energy.total_idle_j)
+    ]
     provenance: Provenance = PROVENANCES[energy.provenance]
     return [
-        FunctionEnergyRow(found.domain, own, low, high, total, total_low, total_high, provenance)
-        for own, low, high, total, total_low, total_high in zip(*columns, strict=True)
+        FunctionEnergyRow(found.domain, own, low, high, total, total_low, total_high, provenance, idle_j, total_idle_j)
+        for own, low, high, total, total_low, total_high, idle_j, total_idle_j in zip(*columns, *idle, strict=True)
     ]

@@ -87,6 +87,20 @@ def saved_share() -> Callable[[dict[str, Any], dict[str, Any], str], float]:
 
 
 @pytest.fixture
+def saved_j() -> Callable[[dict[str, Any], dict[str, Any], str], float]:
+    """Return what tells how many joules of a stage a change has saved, all below the stage included.
+
+    Idle power is in them, by the model of CPU power: of a stage that waits as long as before it is left.
+    """
+
+    def spent_j(report: dict[str, Any], stage: str) -> float:
+        assert all(row["baseline_w"] > 0 for row in report["domains"] if row["counts"])
+        return float(next(row["total_sum"]["energy_j"] for row in report["stages"] if row["stage"] == stage))
+
+    return lambda faulty, mended, stage: spent_j(faulty, stage) - spent_j(mended, stage)
+
+
+@pytest.fixture
 def saved_in_turns() -> Callable[[dict[str, Any]], float]:
     """Return what tells which part of the CPU time of the stage `faulty` the stage `mended` of the same run saves."""
 

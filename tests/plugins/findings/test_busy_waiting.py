@@ -34,8 +34,11 @@ def found(sample: Any, sample_trace: Any, seen: Seen) -> Finding:
     return finding
 
 
-def all_found(sample: Any, sample_trace: Any, seen: Seen) -> list[Finding]:
-    """Return what is found in a run whose samples stood in these stacks, outermost first, at a line, so many times."""
+def all_found(sample: Any, sample_trace: Any, seen: Seen, idle: float | None = 0.25) -> list[Finding]:
+    """Return what is found in a run whose samples stood in these stacks, outermost first, at a line, so many times.
+
+    Each sample took a joule; `idle`: which part of it was idle power, None: nobody knows.
+    """
     functions = tuple(dict.fromkeys(function for stack, _, _ in seen for function in stack))
     stacks = list(dict.fromkeys(stack[:depth] for stack, _, _ in seen for depth in range(1, len(stack) + 1)))
     parent = [stacks.index(stack[:-1]) if stack[:-1] else -1 for stack in stacks]
@@ -56,6 +59,7 @@ def all_found(sample: Any, sample_trace: Any, seen: Seen) -> list[Finding]:
         rows.append(FunctionRow(
             function.name, function.file, function.line, StageId("receive"), float(count), 0.0, 100.0,
             "estimated (model)", float(total), samples=count, total_samples=total, hot_line=hot,
+            idle_j=None if idle is None else idle * count, total_idle_j=None if idle is None else idle * total,
         ))  # fmt: skip
     report = replace(sample.make_report([sample.Part("receive", (90.0,))]), functions=tuple(rows))
     return list(BusyWaiting().find(FinishedRun(report, lambda: trace)))
@@ -115,7 +119,15 @@ def test_function_that_asks_the_time_in_an_empty_loop_is_named_with_its_line(sam
     assert finding.evidence == (
         "30 samples of 60 stood in a loop that does nothing but ask: wait_until (poll.py:6), line 8"
     )
-    assert finding.saving_j == (30.0, 60.0)
+    assert finding.now_j == 40.0
+    assert finding.saving_j == (0.75 * 30.0, 0.75 * 40.0)
+
+
+def test_where_idle_power_is_not_known_nothing_may_be_saved(sample, sample_trace):
+    (finding,) = all_found(sample, sample_trace, [((MODULE, WAIT_UNTIL), 8, 30), WORKING], idle=None)
+
+    assert finding.saving_j == (0.0, 30.0)
+    assert finding.evidence.endswith("; how much of it is idle power is not known")
 
 
 def test_loop_that_is_hardly_ever_seen_asking_is_no_fault(sample, sample_trace):
@@ -140,6 +152,17 @@ def test_loop_around_a_queue_that_is_empty_is_found_with_what_it_asks(sample, sa
     assert finding.evidence == (
         "26 samples of 55 stood in a loop that does nothing but ask: receiver (poll.py:6), line 9"
     )
+
+
+def test_loop_is_found_whose_line_that_does_nothing_is_never_seen(sample, sample_trace):
+    """`while True: try: get_nowait() except Empty: pass`: samples stand at the head of the loop, not at `pass`."""
+    seen = [((MODULE, RECEIVER), 7, 20), (ASKS, 160, 20), WORKING]
+
+    finding = found(sample, sample_trace, seen)
+
+    assert finding.fault == "receiver waits by asking again and again"
+    assert finding.now_j == 40.0
+    assert finding.saving_j == (pytest.approx(0.75 * 20.0), pytest.approx(0.75 * 40.0))
 
 
 @pytest.mark.parametrize(

@@ -186,10 +186,10 @@ def compute(end_s):
         x = (x * 1.0001 + 3.5) % 7.25
         x = (x * 1.0001 + 3.5) % 7.25
 
-with energyprof.stage("pace"):
-    pace(time.time() + 1.0)
 with energyprof.stage("compute"):
-    compute(time.time() + 0.7)
+    compute(time.time() + 1.0)
+with energyprof.stage("pace"):  # later: on a busy machine sampling begins late
+    pace(time.time() + 1.0)
 """
 SPINNING = PACING.format(wait="while time.time() < end_s:\n        pass")
 SLEEPING = PACING.format(wait="time.sleep(end_s - time.time())")
@@ -302,7 +302,7 @@ def test_other_inputs_are_no_fault(profiled: Any, found: Any, program: str) -> N
     assert found(profiled(program), "same_inputs") == []
 
 
-def test_asking_again_and_again_is_found_and_its_saving_comes_true(profiled: Any, found: Any, saved_share: Any) -> None:
+def test_asking_again_and_again_is_found_and_its_saving_comes_true(profiled: Any, found: Any, saved_j: Any) -> None:
     faulty, mended = profiled(ASKING, "--stacks"), profiled(WOKEN, "--stacks")
 
     (finding,) = found(faulty, "busy_waiting")
@@ -310,15 +310,14 @@ def test_asking_again_and_again_is_found_and_its_saving_comes_true(profiled: Any
     assert "is_set" in finding["evidence"]
     assert finding["fault"] == "program0.py waits by asking again and again"
     least_j, most_j = finding["saving_j"]
-    saved = saved_share(faulty, mended, "receive")
-    margin = 0.3
+    margin_j = 0.2 * finding["now_j"]
     assert 0 < least_j < most_j
-    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
+    assert least_j - margin_j < saved_j(faulty, mended, "receive") < most_j + margin_j
     assert found(mended, "busy_waiting") == []
 
 
 def test_waiting_by_the_clock_is_found_and_its_saving_comes_true_and_computing_until_a_time_is_no_fault(
-    profiled: Any, found: Any, saved_share: Any
+    profiled: Any, found: Any, saved_j: Any
 ) -> None:
     faulty, mended = profiled(SPINNING, "--stacks"), profiled(SLEEPING, "--stacks")
 
@@ -327,10 +326,9 @@ def test_waiting_by_the_clock_is_found_and_its_saving_comes_true_and_computing_u
     assert finding["fault"] == "pace waits by asking again and again"
     assert finding["evidence"].endswith("pace (program0.py:11), line 12")
     least_j, most_j = finding["saving_j"]
-    saved = saved_share(faulty, mended, "pace")
-    margin = 0.3
-    assert 0.5 * finding["now_j"] < least_j <= most_j
-    assert least_j / finding["now_j"] - margin < saved < most_j / finding["now_j"] + margin
+    margin_j = 0.2 * finding["now_j"]
+    assert 0 < least_j <= most_j
+    assert least_j - margin_j < saved_j(faulty, mended, "pace") < most_j + margin_j
     assert found(mended, "busy_waiting") == []
 
 
