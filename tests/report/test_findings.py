@@ -9,6 +9,7 @@ import pytest
 from energyprof.interfaces import FinishedRun, RenderContext
 from energyprof.model.finding import Finding
 from energyprof.model.ids import StageId
+from energyprof.model.work_rows import WaitRow
 from energyprof.report.findings import findings_of
 from energyprof_plugins.exporters.findings import FindingList
 from energyprof_plugins.exporters.terminal import Terminal
@@ -35,7 +36,7 @@ class BrokenRule(Rule):
 
 
 def test_surest_savings_come_first_and_hints_last(sample):
-    run = FinishedRun(sample.one_stage())
+    run = FinishedRun(sample.make_report([sample.Part("main", (100.0,))]))
 
     found, warnings = findings_of([Rule("a", (HINT, SURE)), Rule("b", (MAYBE, MORE))], run)
 
@@ -43,8 +44,43 @@ def test_surest_savings_come_first_and_hints_last(sample):
     assert warnings == ()
 
 
+def promise(saving_j: tuple[float, float], *offenders: str, now_j: float = 1000.0) -> Finding:
+    return replace(SURE, offenders=tuple(StageId(one) for one in offenders), now_j=now_j, saving_j=saving_j)
+
+
+@pytest.mark.parametrize(
+    ("promised", "kept"),
+    [
+        (promise((10.0, 70.0), "main/load"), (10.0, 30.0)),
+        (promise((60.0, 70.0), "main/load", "main/work"), (60.0, 70.0)),
+        (promise((50.0, 900.0), "main", "main/load"), (50.0, 100.0)),
+        (promise((300.0, 900.0)), (125.4, 125.4)),
+        (promise((300.0, 900.0), "of no row"), (125.4, 125.4)),
+        (promise((4.0, 9.0), "main/load", now_j=8.0), (4.0, 8.0)),
+        (promise((4.0, 30.0), "main/work"), (4.0, 30.0)),
+    ],
+    ids=["a stage", "two of them", "one within another", "the run", "not known", "what it says is spent", "less"],
+)
+def test_no_finding_promises_more_than_its_offenders_spend_nor_than_the_run_does(sample, promised, kept):
+    load, work = sample.Part("load", (30.0,)), sample.Part("work", (70.0,))
+    report = sample.make_report([sample.Part("main", (0.0,), (load, work))])  # 125.4 J with what is idle
+
+    (found,), _ = findings_of([Rule("a", (promised,))], FinishedRun(report))
+
+    assert found.saving_j == pytest.approx(kept)
+
+
+def test_what_a_device_draws_while_a_stage_keeps_it_waiting_may_be_saved_there(sample):
+    report = sample.make_report([sample.Part("load", (30.0,)), sample.Part("work", (70.0,))])
+    waits = tuple(WaitRow("gpu:0", StageId(stage), 15.0, "inferred") for stage in ("load", "work"))
+
+    (found,), _ = findings_of([Rule("a", (promise((0.0, 90.0), "load"),))], FinishedRun(replace(report, waits=waits)))
+
+    assert found.saving_j == (0.0, pytest.approx(45.0))
+
+
 def test_rule_that_fails_is_a_warning_and_the_others_are_heard(sample):
-    run = FinishedRun(sample.one_stage())
+    run = FinishedRun(sample.make_report([sample.Part("main", (100.0,))]))
 
     found, warnings = findings_of([BrokenRule("broken", ()), Rule("a", (SURE,))], run)
 

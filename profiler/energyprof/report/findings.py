@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from energyprof.interfaces import FindingRule, FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.report.overlaps import with_overlaps
+from energyprof.report.places import Places
 
 
 def findings_of(rules: Iterable[FindingRule], run: FinishedRun) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """Return the findings by the lower bound of their saving, hints last, and a warning for each rule that failed.
 
-    Each is told which of its joules are those of findings before it.
+    None promises more than its offenders spend, nor than the run does. Each is told which of its joules are those of
+    findings before it.
     """
     found: list[Finding] = []
     warnings: list[str] = []
@@ -25,7 +28,18 @@ def findings_of(rules: Iterable[FindingRule], run: FinishedRun) -> tuple[tuple[F
                 f"the rule {rule.name} failed and found nothing ({type(error).__name__}: {said}); "
                 "update or remove the package it comes from"
             )
-    return with_overlaps(sorted(found, key=_order), run.report), tuple(warnings)
+    places = Places(run.report)
+    kept = [_kept_within(one, places.most_j(one)) for one in found]
+    return with_overlaps(sorted(kept, key=_order), places), tuple(warnings)
+
+
+def _kept_within(found: Finding, most_j: float | None) -> Finding:
+    """Return the finding with a saving of no more than what it is about spends."""
+    if found.saving_j is None:
+        return found
+    bounds = [max(one, 0.0) for one in (found.now_j, most_j) if one is not None]
+    low_j, high_j = (min([one, *bounds]) for one in found.saving_j)
+    return replace(found, saving_j=(low_j, high_j))
 
 
 def _order(finding: Finding) -> tuple[bool, float, float, float, str, tuple[str, ...]]:

@@ -13,7 +13,10 @@ from typing import Any
 
 import pytest
 
-from energyprof.run import load
+from energyprof.capture.reader import read_run
+from energyprof.interfaces import FinishedRun
+from energyprof.report.places import Places
+from energyprof.run import load, rules
 
 Profiled = Callable[..., dict[str, Any]]
 HEAD = """
@@ -61,10 +64,22 @@ def _profiled_in(folder: Path) -> Profiled:
         seen = {**os.environ, **environment}
         done = subprocess.run(words, capture_output=True, timeout=120, check=False, cwd=folder, env=seen)
         assert done.returncode == 0, done.stderr.decode()
-        report: dict[str, Any] = json.loads(load(recording).render("json"))
+        finished = load(recording)
+        report: dict[str, Any] = json.loads(finished.render("json"))
+        _keep_within(FinishedRun(finished.report(), lambda: finished.trace, read_run(recording).run_queue))
         return report
 
     return run
+
+
+def _keep_within(run: FinishedRun) -> None:
+    """Check of all rules that none promises more than its offenders spend, before what they say is cut to that."""
+    assert run.report.measured.energy_j is not None
+    places = Places(run.report)
+    for rule in rules():
+        for finding in rule.find(run):
+            most_j = places.most_j(finding)
+            assert finding.saving_j is None or most_j is None or finding.saving_j[1] <= most_j + 1e-5, finding
 
 
 @pytest.fixture
