@@ -5,7 +5,9 @@ that do nothing but ask (`while time.time() < end: pass`, `while not self.is_rea
 except Empty: continue`; `Function.asking_lines`) and in what these ask. Who is woken does neither, who asks once per
 unit of work is hardly ever seen at it, and who gets something whenever he asks is seen getting it.
 
-Who is woken waits as long as before, and idle power goes on meanwhile: saved is what asking takes beyond it.
+Who is woken waits as long as before, and idle power goes on meanwhile: saved is what asking takes beyond it. Where
+another thread of the process works meanwhile, which whoever asks keeps from the interpreter, the run gets shorter, too,
+and all that asking takes may be saved.
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from energyprof_plugins.findings.polling import (
     place_of,
     poller_of,
     where_it_loops,
+    works_beside,
 )
 from energyprof_plugins.findings.spending import counted, provenance_of
 
 LEAST_SHARE: Final = 0.15
 """Of the samples in a stage: an empty loop around `is_set` is seen in it in a third to a half of them."""
 LEAST_SAMPLES: Final = 10
+LEAST_BESIDE: Final = 0.1
+"""Of what who asks spends, that the others in the stage spend, to be threads that he keeps from working."""
 
 
 class BusyWaiting:
@@ -61,6 +66,7 @@ def _asks_by_functions(run: FinishedRun, stage: StageId | None, rows: list[Funct
         return None
     names = ", ".join(dict.fromkeys(row.function for row in sorted(asking, key=lambda row: -row.samples)))
     return _finding(
+        run,
         stage,
         rows,
         [*asking] if poller is None else [poller],
@@ -82,6 +88,7 @@ def _asks_in_loops(run: FinishedRun, stage: StageId | None, rows: list[FunctionR
     if samples < LEAST_SAMPLES or samples < LEAST_SHARE * all_samples:
         return None
     return _finding(
+        run,
         stage,
         rows,
         [loop.row for loop in loops],
@@ -95,6 +102,7 @@ def _asks_in_loops(run: FinishedRun, stage: StageId | None, rows: list[FunctionR
 
 
 def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
+    run: FinishedRun,
     stage: StageId | None,
     rows: list[FunctionRow],
     asking: list[FunctionRow],
@@ -110,6 +118,9 @@ def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
         _beyond_idle_j([(row.energy_j, row.idle_j) for row in rows]),
     )
     is_idle_known = least_j is not None and most_j is not None
+    rest_j = (_sum_j([row.energy_j for row in rows]) or 0.0) - (now_j or 0.0)
+    if rest_j > LEAST_BESIDE * (now_j or 0.0) and works_beside(run.trace().stacks, asking):
+        most_j = now_j
     return Finding(
         rule=BusyWaiting.name,
         offenders=() if stage is None else (stage,),

@@ -198,6 +198,22 @@ def _gets(lines: Index, function: Function) -> bool:
     return bool(function.asking_lines) and len(lines) >= LEAST_SEEN and bool(in_vain <= MOST_BROUGHT * len(lines))
 
 
+def works_beside(stacks: Stacks, asking: Sequence[FunctionRow]) -> bool:
+    """Return whether another thread of the process is seen in other functions than these while these ask.
+
+    Threads share one interpreter: who asks all the time keeps the others from working.
+    """
+    keys = {(row.file, row.line, row.function) for row in asking}
+    asks = np.array([(one.file, one.line, one.name) in keys for one in stacks.functions], np.bool_)
+    kinds = np.array([_is_of(one, WAITING) for one in stacks.functions], np.bool_)
+    node, tid, pid = stacks.samples.node, stacks.samples.tid, stacks.samples.pid
+    of_asking, waiting = (_below(stacks, kind[stacks.nodes.function])[node] for kind in (asks, kinds))
+    askers = set(zip(pid[of_asking].tolist(), tid[of_asking].tolist(), strict=True))
+    others = ~of_asking & ~waiting & np.isin(pid, pid[of_asking])
+    beside = [one not in askers for one in zip(pid[others].tolist(), tid[others].tolist(), strict=True)]
+    return sum(beside) >= LEAST_SEEN
+
+
 def called(row: FunctionRow) -> str:
     """Return its name; of a module's own code that of its file."""
     return _file(row) if row.function == "<module>" else row.function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -34,10 +34,13 @@ def found(sample: Any, sample_trace: Any, seen: Seen) -> Finding:
     return finding
 
 
-def all_found(sample: Any, sample_trace: Any, seen: Seen, idle: float | None = 0.25) -> list[Finding]:
+def all_found(
+    sample: Any, sample_trace: Any, seen: Seen, idle: float | None = 0.25, threads: Mapping[Function, int] = {}
+) -> list[Finding]:
     """Return what is found in a run whose samples stood in these stacks, outermost first, at a line, so many times.
 
-    Each sample took a joule; `idle`: which part of it was idle power, None: nobody knows.
+    Each sample took a joule; `idle`: which part of it was idle power, None: nobody knows. `threads`: of innermost
+    functions that stand in another thread than the rest.
     """
     functions = tuple(dict.fromkeys(function for stack, _, _ in seen for function in stack))
     stacks = list(dict.fromkeys(stack[:depth] for stack, _, _ in seen for depth in range(1, len(stack) + 1)))
@@ -45,10 +48,11 @@ def all_found(sample: Any, sample_trace: Any, seen: Seen, idle: float | None = 0
     nodes = StackNodes(*(np.array(column, np.int32) for column in (parent, [functions.index(s[-1]) for s in stacks])))
     samples = [(stacks.index(stack), line) for stack, line, count in seen for _ in range(count)]
     node, line = (np.array(column, np.int32) for column in zip(*samples, strict=True))
-    ids, times = np.full(len(node), 70, np.int32), np.arange(len(node), dtype=np.int64)
+    tids = [threads.get(stack[-1], 70) for stack, _, count in seen for _ in range(count)]
+    ids, tid, times = np.full(len(node), 70, np.int32), np.array(tids, np.int32), np.arange(len(node), dtype=np.int64)
     trace = replace(
         sample_trace.make_trace([[("receive", 0, 10)]]),
-        stacks=Stacks(functions, nodes, Samples(ids, ids, times, times + 1, node, line)),
+        stacks=Stacks(functions, nodes, Samples(ids, tid, times, times + 1, node, line)),
     )
     rows = []
     for function in functions:
@@ -121,6 +125,16 @@ def test_function_that_asks_the_time_in_an_empty_loop_is_named_with_its_line(sam
     )
     assert finding.now_j == 40.0
     assert finding.saving_j == (0.75 * 30.0, 0.75 * 40.0)
+
+
+def test_thread_that_works_meanwhile_is_kept_from_it_so_that_all_of_asking_may_be_saved(sample, sample_trace):
+    seen = [((MODULE, WAIT_UNTIL), 8, 30), WORKING]
+
+    (alone,) = all_found(sample, sample_trace, seen)
+    (beside,) = all_found(sample, sample_trace, seen, threads={PRODUCER: 71})
+
+    assert alone.saving_j == (0.75 * 30.0, 0.75 * 30.0)
+    assert beside.saving_j == (0.75 * 30.0, 30.0)
 
 
 def test_where_idle_power_is_not_known_nothing_may_be_saved(sample, sample_trace):
