@@ -1,4 +1,10 @@
-"""Most of the energy is idle power: what counts is how long the machine is held, not what it works."""
+"""Most of the energy is idle power, for the program lets the machine wait: what counts is how long it is held.
+
+Idle power alone is no fault: a program that works all the time on one of many processors cannot do without it, nor one
+that other programs keep from a processor. What threads worked and what they stood in the run queue, by the time that
+went by, tells how much of it not even one of them had anything to do; where a driver tells how long its device worked,
+that time is no waiting either.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +14,55 @@ from typing import Final
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.report import Report
+from energyprof.model.run_queue import RunQueue
 
 LEAST_SHARE: Final = 0.7
 """Of what was measured in all domains whose idle power is known."""
 LEAST_WALL_S: Final = 2.0
 """A shorter run is all start and end."""
+LEAST_AT_REST: Final = 0.5
+"""Of the run's time, in which the program has nothing to do."""
 
 
 class StaticEnergy:
-    """Find runs whose energy is mostly idle power; a shorter run saves from nothing to all of it."""
+    """Find runs whose energy is mostly idle power because they wait; a shorter run saves what flows meanwhile."""
 
     name = "static_energy"
-    summary = "runs whose energy is mostly idle power"
+    summary = "runs that mostly wait, so that most of their energy is idle power (needs Linux)"
 
     def find(self, run: FinishedRun) -> Iterator[Finding]:
-        """Yield a finding, or nothing."""
-        idle_j, measured_j = _idle_and_measured_j(run.report)
-        if run.report.run.wall_s < LEAST_WALL_S or measured_j <= 0 or idle_j < LEAST_SHARE * measured_j:
+        """Yield a finding, or nothing: where nobody knows whether others were in the way, too."""
+        wall_s, (idle_j, measured_j) = run.report.run.wall_s, _idle_and_measured_j(run.report)
+        if wall_s < LEAST_WALL_S or measured_j <= 0 or idle_j < LEAST_SHARE * measured_j or run.run_queue is None:
             return
+        at_rest_s = _at_rest_s(run.run_queue) - _busy_device_s(run.report)
+        if at_rest_s < LEAST_AT_REST * wall_s:
+            return
+        now_j = idle_j * min(at_rest_s / wall_s, 1.0)
         yield Finding(
             rule=self.name,
             offenders=(),
             fault="most of the energy is idle power",
-            evidence=f"{100 * min(idle_j / measured_j, 1.0):.0f} % of {measured_j:.3g} J is idle power times "
-            f"{run.report.run.wall_s:.3g} s",
-            remedy="be done sooner or share the machine: larger batches, more workers, work in parallel, a smaller "
-            "machine; waiting saves nothing",
-            now_j=idle_j,
+            evidence=f"for {at_rest_s:.3g} s of {wall_s:.3g} s the program had nothing to do; "
+            f"{100 * min(idle_j / measured_j, 1.0):.0f} % of {measured_j:.3g} J is idle power",
+            remedy="wait less or share the machine: work in parallel, more at once of what it waits for, a smaller "
+            "machine; how it waits changes nothing",
+            now_j=now_j,
             provenance=run.report.measured.provenance,
-            saving_j=(0.0, idle_j),
+            saving_j=(0.0, now_j),
         )
+
+
+def _at_rest_s(queue: RunQueue) -> float:
+    """Return how long at least no thread worked or wanted a processor."""
+    rest_ns = sum((one.end_ns - one.start_ns) * max(1 - one.wanted(), 0.0) for one in queue.periods)
+    return rest_ns / 1e9
+
+
+def _busy_device_s(report: Report) -> float:
+    """Return how long the busiest device worked, as its driver tells."""
+    told = [row.facts["utilization_ratio"]["mean"] for row in report.domains if "utilization_ratio" in row.facts]
+    return min(max(told, default=0.0), 1.0) * report.run.wall_s
 
 
 def _idle_and_measured_j(report: Report) -> tuple[float, float]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.slow
+from energyprof.interfaces import FinishedRun
+from energyprof.model.run_queue import QueuePeriod, RunQueue
+from energyprof_plugins.findings.static_energy import StaticEnergy
+
+SECOND = 1_000_000_000
 
 ANSWER = """
 import multiprocessing
@@ -32,6 +37,13 @@ for worker in workers:
 """Several processes, which get their part of a busy machine."""
 
 
+COMPUTING = """
+burn(2.2)
+"""
+"""On one processor, however many there are."""
+
+
+@pytest.mark.slow
 def test_a_run_that_mostly_waits_is_found_and_being_done_sooner_saves_what_is_promised(
     profiled: Any, found: Any
 ) -> None:
@@ -45,3 +57,45 @@ def test_a_run_that_mostly_waits_is_found_and_being_done_sooner_saves_what_is_pr
     spent_j, left_j = (sum(line["measured_j"] for line in run["ledger"]) for run in (faulty, mended))
     assert least_j < spent_j - left_j < most_j
     assert found(mended, "static_energy") == []
+    assert found(profiled(COMPUTING), "static_energy") == []
+
+
+def at_work(worked: float, waited: float) -> list[QueuePeriod]:
+    """Return ten seconds, in each of which so much was worked and waited for a processor."""
+    worked_ns, waited_ns = round(worked * SECOND), round(waited * SECOND)
+    return [QueuePeriod(at * SECOND, (at + 1) * SECOND, worked_ns, waited_ns, 0, 1, 1) for at in range(10)]
+
+
+@pytest.fixture
+def find(sample: Any) -> Any:
+    """Return what looks at a run of 10 s and 105 J, 90 of which are idle power."""
+
+    def found(queue: RunQueue | None, busy: float | None = None) -> list[Any]:
+        report = sample.make_report([sample.Part("serve", (100.0,))], wall_s=10.0, idle_share=0.0)
+        facts = {} if busy is None else {"utilization_ratio": {"mean": busy}}
+        report = replace(report, domains=tuple(replace(row, baseline_w=9.0, facts=facts) for row in report.domains))
+        return list(StaticEnergy().find(FinishedRun(report, lambda: None, queue)))
+
+    return found
+
+
+def test_program_that_has_nothing_to_do_is_found_with_the_idle_power_of_that_time(find: Any) -> None:
+    (finding,) = find(RunQueue(2.0, tuple(at_work(worked=0.2, waited=0.1))))
+
+    assert finding.now_j == pytest.approx(0.7 * 90.0)
+    assert finding.saving_j == (0.0, finding.now_j)
+    assert finding.evidence.startswith("for 7 s of 10 s the program had nothing to do; 85 % of 105 J is idle power")
+
+
+@pytest.mark.parametrize(
+    ("queue", "busy"),
+    [
+        (RunQueue(2.0, tuple(at_work(worked=1.0, waited=0.0))), None),
+        (RunQueue(2.0, tuple(at_work(worked=0.2, waited=0.7))), None),
+        (RunQueue(2.0, tuple(at_work(worked=0.2, waited=0.0))), 0.6),
+        (None, None),
+    ],
+    ids=["it works on one processor of two", "others keep it waiting", "a device works", "nobody knows"],
+)
+def test_idle_power_of_a_program_that_works_or_is_kept_from_it_is_no_fault(find: Any, queue: Any, busy: Any) -> None:
+    assert find(queue, busy) == []
