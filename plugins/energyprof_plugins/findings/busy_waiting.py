@@ -7,7 +7,7 @@ unit of work is hardly ever seen at it, and who gets something whenever he asks 
 
 Who is woken waits as long as before, and idle power goes on meanwhile: saved is what asking takes beyond it. Where
 another thread of the process works meanwhile, which whoever asks keeps from the interpreter, the run gets shorter, too,
-and all that asking takes may be saved.
+and all that asking takes may be saved. What threads of C code spend (`native_threads`) is surely saved by neither.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.ids import StageId
 from energyprof.model.report import FunctionRow
+from energyprof_plugins.findings.native_threads import python_part
 from energyprof_plugins.findings.polling import (
     called,
     gets_what_it_asks_for,
@@ -117,9 +118,12 @@ def _finding(  # noqa: PLR0913, PLR0917 - what a finding is made of
         _beyond_idle_j([(row.total_j, row.total_idle_j) for row in asking]),
         _beyond_idle_j([(row.energy_j, row.idle_j) for row in rows]),
     )
+    trace = run.trace()
+    if least_j is not None:
+        least_j *= python_part(trace.stacks.samples, trace.cpu)
     is_idle_known = least_j is not None and most_j is not None
     rest_j = (_sum_j([row.energy_j for row in rows]) or 0.0) - (now_j or 0.0)
-    if rest_j > LEAST_BESIDE * (now_j or 0.0) and works_beside(run.trace().stacks, asking):
+    if rest_j > LEAST_BESIDE * (now_j or 0.0) and works_beside(trace.stacks, asking):
         most_j = now_j
     return Finding(
         rule=BusyWaiting.name,

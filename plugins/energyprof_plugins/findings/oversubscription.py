@@ -11,7 +11,7 @@ other's way. Processes of one thread each hardly lose anything but their caches:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -31,7 +31,7 @@ threads, the usual setting, make two."""
 LEAST_USED: Final = 0.5
 """Of the processors allowed: a program that gets less of them is kept waiting by others."""
 LEAST_S: Final = 1.0
-"""And a tenth of the run; less is a start or an end."""
+"""And a tenth of the CPU time; less is a start or an end. The start of a program takes long where others are busy."""
 LEAST_OF_RUN: Final = 0.1
 LEAST_POOLED: Final = 0.5
 """Of the wait, in processes of several threads, from which on a saving is expected."""
@@ -51,7 +51,7 @@ class Oversubscription:
         queue = run.run_queue
         crowded = [] if queue is None else [period for period in queue.periods if _is_crowded(period, queue.cpus)]
         crowded_s = sum(period.end_ns - period.start_ns for period in crowded) / 1e9
-        if queue is None or crowded_s < max(LEAST_S, LEAST_OF_RUN * run.report.run.wall_s):
+        if queue is None or crowded_s < LEAST_S or _worked_s(crowded) < LEAST_OF_RUN * _worked_s(queue.periods):
             return
         rows, parts = _offenders(run, crowded)
         sums = [row.total_sum for row in rows] or [run.report.measured]
@@ -71,6 +71,10 @@ class Oversubscription:
             provenance=provenance_of(sums),
             saving_j=(0.0, max(MOST_SAVED * at_most, 0.0)) if is_pooled and now_j is not None else None,
         )
+
+
+def _worked_s(periods: Sequence[QueuePeriod]) -> float:
+    return sum(period.worked_ns for period in periods) / 1e9
 
 
 def _is_crowded(period: QueuePeriod, cpus: float) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from energyprof.interfaces import FinishedRun
 from energyprof.model.finding import Finding
 from energyprof.model.ids import StageId
+from energyprof.model.power import ThreadCpu
 from energyprof.model.report import FunctionRow
 from energyprof.model.stacks import Function, Samples, StackNodes, Stacks
 from energyprof_plugins.findings.busy_waiting import BusyWaiting
@@ -35,12 +36,17 @@ def found(sample: Any, sample_trace: Any, seen: Seen) -> Finding:
 
 
 def all_found(
-    sample: Any, sample_trace: Any, seen: Seen, idle: float | None = 0.25, threads: Mapping[Function, int] = {}
+    sample: Any,
+    sample_trace: Any,
+    seen: Seen,
+    idle: float | None = 0.25,
+    threads: Mapping[Function, int] = {},
+    cpu: ThreadCpu | None = None,
 ) -> list[Finding]:
     """Return what is found in a run whose samples stood in these stacks, outermost first, at a line, so many times.
 
     Each sample took a joule; `idle`: which part of it was idle power, None: nobody knows. `threads`: of innermost
-    functions that stand in another thread than the rest.
+    functions that stand in another thread than the rest. `cpu`: what threads used, if anybody knows.
     """
     functions = tuple(dict.fromkeys(function for stack, _, _ in seen for function in stack))
     stacks = list(dict.fromkeys(stack[:depth] for stack, _, _ in seen for depth in range(1, len(stack) + 1)))
@@ -54,6 +60,7 @@ def all_found(
         sample_trace.make_trace([[("receive", 0, 10)]]),
         stacks=Stacks(functions, nodes, Samples(ids, tid, times, times + 1, node, line)),
     )
+    trace = trace if cpu is None else replace(trace, cpu=cpu)
     rows = []
     for function in functions:
         own = [(at, count) for stack, at, count in seen if stack[-1] == function]
@@ -135,6 +142,17 @@ def test_thread_that_works_meanwhile_is_kept_from_it_so_that_all_of_asking_may_b
 
     assert alone.saving_j == (0.75 * 30.0, 0.75 * 30.0)
     assert beside.saving_j == (0.75 * 30.0, 30.0)
+
+
+def test_what_threads_of_c_code_spin_meanwhile_is_not_surely_saved(sample, sample_trace):
+    """A pool of OpenBLAS (thread 72) used half of the CPU time of the process, whose one thread of Python asks."""
+    used = [(0, 0, 0), (0, 30, 60), (70, 0, 0), (70, 30, 30), (72, 0, 0), (72, 30, 30)]
+    tid, t_ns, cpu_ns = (np.array(column) for column in zip(*used, strict=True))
+    cpu = ThreadCpu(np.full(len(used), 70, np.int32), tid.astype(np.int32), t_ns, cpu_ns)
+
+    (finding,) = all_found(sample, sample_trace, [((MODULE, WAIT_UNTIL), 8, 30)], cpu=cpu)
+
+    assert finding.saving_j == (pytest.approx(0.5 * 0.75 * 30.0), 0.75 * 30.0)
 
 
 def test_where_idle_power_is_not_known_nothing_may_be_saved(sample, sample_trace):
