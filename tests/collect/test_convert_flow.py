@@ -4,7 +4,7 @@ import numpy as np
 
 from energyprof.collect.convert_flow import LANES_PER_PAIR, FlowSums
 from energyprof.collect.convert_spans import Handled
-from energyprof.model.events import GIVE, PASS, SIZE, TAKE
+from energyprof.model.events import GIVE, LIKE, PASS, SIZE, TAKE
 
 A, B, C, IN_B = range(4)
 PARENTS = {A: -1, B: -1, C: -1, IN_B: B}
@@ -50,6 +50,16 @@ def test_what_is_inside_a_stage_that_gives_or_receives_is_no_flow_of_its_own() -
 
     assert flows == [(0, A, 0, B, 1, 0), (0, B, 0, C, 1, 0)]
     assert (0, IN_B, 1, 1, 0) in given, "handed on is used"
+
+
+def test_what_looks_alike_is_handed_on_by_a_stage_around_and_else_another_in_the_same_place() -> None:
+    sums = Sums()
+    sums.take((0, IN_B, GIVE + 1), (0, B, LIKE + 1), (0, B, GIVE + 2), (0, B, LIKE + 2), (0, B, GIVE + 3))
+    sums.take((0, A, LIKE + 3), (0, A, GIVE + 4))
+
+    given = sums.rows()[1]
+
+    assert sorted(given) == [(0, A, 1, 0, 0), (0, B, 2, 0, 0), (0, IN_B, 1, 1, 0)]
 
 
 def test_received_again_is_counted() -> None:

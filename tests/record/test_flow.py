@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from energyprof.model.events import GIVE, PASS, SIZE, TAKE
+from energyprof.model.events import GIVE, LIKE, PASS, SIZE, TAKE
 from energyprof.record import flow
 from energyprof.record.flow import KNOWN_LIMIT, ObjectWatch
 from energyprof.record.lanes import local
@@ -33,7 +33,7 @@ def told(call: Any, *arguments: object) -> list[tuple[str, int]]:
     """What a call tells of objects: kind of event and number, sizes in bytes."""
     before = len(local.buffer)
     call(*arguments)
-    names = ((SIZE, "bytes"), (PASS, "pass"), (TAKE, "take"), (GIVE, "give"))
+    names = ((SIZE, "bytes"), (LIKE, "like"), (PASS, "pass"), (TAKE, "take"), (GIVE, "give"))
     codes = local.buffer[before::2]
     return [next((name, code - base) for base, name in names if code >= base) for code in codes]
 
@@ -117,6 +117,15 @@ def test_handing_on_what_another_stage_gave_renames_it(watch: ObjectWatch) -> No
 
     assert told(watch.gives, thing) == [("pass", 1), ("give", 2)]
     assert told(watch.takes, (thing,)) == [("take", 2)]
+
+
+def test_a_long_text_or_list_in_the_place_of_an_equal_one_may_be_another_and_a_short_text_is_kept(
+    watch: ObjectWatch,
+) -> None:
+    for value, kind in ((97 * "a", "like"), ([1, 2], "like"), ({"score": 1}, "like"), (96 * "a", "pass")):
+        ((_, number), *_) = told(watch.gives, value)
+
+        assert told(watch.gives, value)[0] == (kind, number)
 
 
 def test_views_of_an_array_are_the_array(watch: ObjectWatch) -> None:

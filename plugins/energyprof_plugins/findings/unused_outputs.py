@@ -1,10 +1,13 @@
 """A stage hands out results that nobody uses: no stage receives them while others are used, or its caller drops them.
 
-Whether a stage receives a result is watched; whether the line that calls a stage keeps what comes back is read from its
-bytecode (`record.dropped`). Called for what it does is a stage that returns nothing, a number, a text or one of its
-arguments, that writes, sets or sends something itself or by a Python function that it calls, or in which anything
-trains: of those nothing is said. What a stage does by a library is not seen, so all of a dropped result's cost may be
-wanted, and the saving begins at nothing.
+Whether a stage receives a result is watched; what the line that calls a stage makes of what comes back is read from its
+bytecode (`record.dropped`). Where plain code gets it (`total += f(x).mean()`, a list, a condition), it is used, and
+nothing is said; where nobody can tell, as of coroutines, results that no stage receives are a hint.
+
+Called for what it does is a stage that returns nothing, a number, a text or one of its arguments, that writes, sets or
+sends something itself or by a Python function that it calls, or in which anything trains: of those nothing is said.
+What a stage does by a library is not seen, so all of a dropped result's cost may be wanted, and the saving begins at
+nothing.
 """
 
 from __future__ import annotations
@@ -19,10 +22,15 @@ from energyprof_plugins.findings.inference import OF_TRAINING, below
 from energyprof_plugins.findings.spending import counted
 
 DROPPED: Final = "dropped_results"
+HANDED_ON: Final = "results_only_handed_on"
+KEPT: Final = "results_kept_by_callers"
+UNSEEN: Final = "results_out_of_sight"
 LEAST_DROPPED: Final = 0.5
 """Of the calls of a stage: who warms up drops the first results."""
 LEAST_ENERGY_SHARE: Final = 0.01
 """Of all stage energy, below which dropped results are not worth a word."""
+LEAST_HINT_SHARE: Final = 0.1
+"""The same, of a hint."""
 LEAST_SHARE: Final = 0.05
 """Of a stage's results: a loop that ends early leaves those prepared ahead, which no change would save."""
 
@@ -43,8 +51,11 @@ class UnusedOutputs:
             now_j = row.total_sum.energy_j
             if now_j is not None and now_j <= 0:
                 continue
-            if _is_waste(row):
-                yield self._unreceived(row, now_j)
+            if _is_waste(row) and not row.facts.get(KEPT):
+                if _is_known(row):
+                    yield self._unreceived(row, now_j)
+                elif (row.total_sum.share or 0.0) >= LEAST_HINT_SHARE:
+                    yield self._hint(row, now_j)
             elif _is_dropped(row) and not any(one.kind in OF_TRAINING for one in below(run.report, [row])):
                 yield self._dropped(row, now_j)
 
@@ -56,11 +67,23 @@ class UnusedOutputs:
             offenders=(row.stage,),
             fault="results that nobody uses",
             evidence=f"{row.unused_outputs} of {counted(row.outputs, 'result')} of {counted(row.calls, 'call')} "
-            "were received by no stage, others were; what is no stage is not watched",
-            remedy="make only what is asked for, or mark who uses it: stage(...).input(result)",
+            "were received by no stage, others were; the lines that call it hand what it returns to stages alone",
+            remedy="make only what is asked for",
             now_j=now_j,
             provenance=row.total_sum.provenance,
             saving_j=None if now_j is None else (least * now_j, share * now_j),
+        )
+
+    def _hint(self, row: StageRow, now_j: float | None) -> Finding:
+        return Finding(
+            rule=self.name,
+            offenders=(row.stage,),
+            fault="results that no stage receives",
+            evidence=f"{row.unused_outputs} of {counted(row.outputs, 'result')} of {counted(row.calls, 'call')}, "
+            "others were received; code that is no stage may use them, which nobody watches",
+            remedy="make only what is asked for, if nothing uses them; if something does, this is no fault",
+            now_j=now_j,
+            provenance=row.total_sum.provenance,
         )
 
     def _dropped(self, row: StageRow, now_j: float | None) -> Finding:
@@ -82,6 +105,11 @@ class UnusedOutputs:
 def _is_dropped(row: StageRow) -> bool:
     dropped, share = int(row.facts.get(DROPPED, 0)), row.total_sum.share
     return dropped >= 2 and dropped >= LEAST_DROPPED * row.calls and (share is None or share >= LEAST_ENERGY_SHARE)
+
+
+def _is_known(row: StageRow) -> bool:
+    """Return whether what no stage received is certainly unused."""
+    return bool(row.facts.get(HANDED_ON) or row.facts.get(DROPPED)) and not row.facts.get(UNSEEN)
 
 
 def _is_waste(row: StageRow) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from energyprof.collect.convert_spans import Handled
-from energyprof.model.events import GIVE, PASS, SIZE, TAKE
+from energyprof.model.events import GIVE, LIKE, PASS, SIZE, TAKE
 from energyprof.model.span import Ints
 from energyprof.model.tally import FLOWS, GIVEN, WIDTH, Tally
 
@@ -30,6 +30,8 @@ FIRST_NUMBER = -1_000_000_000
 
 Place = tuple[int, int]
 """Lane as stored, and lane-relative stage."""
+ANYWHERE: Place = (-1, -1)
+"""Stands for the place that hands on an object which is certainly the same."""
 
 
 class _Given:
@@ -86,8 +88,10 @@ class FlowSums:
             if code >= SIZE:
                 if latest is not None:
                     latest.nbytes = code - SIZE
+            elif code >= LIKE:
+                received.append((-(code - LIKE), (stored(lane), stage)))
             elif code >= PASS:
-                received.append((-(code - PASS), (0, 0)))
+                received.append((-(code - PASS), ANYWHERE))
             elif code >= TAKE:
                 received.append((code - TAKE, (stored(lane), stage)))
             elif stage >= 0:
@@ -112,7 +116,8 @@ class FlowSums:
             if given is None:
                 left += [(number, place)] if place_in_line >= len(waiting) else []
             elif number < 0:
-                self._use(given)
+                if place == ANYWHERE or self._is_around(place, given.place):
+                    self._use(given)
             elif place[1] >= 0:
                 self._receive(given, place)
         if left:
@@ -145,6 +150,13 @@ class FlowSums:
         if not given.is_used:
             given.is_used = True
             self._sums(given.place)[1] += 1
+
+    def _is_around(self, place: Place, other: Place) -> bool:
+        """Return whether a stage is one around another: what it returns that looks alike came from there."""
+        around = self._parent(other[1]) if place[0] == other[0] else -1
+        while around >= 0 and around != place[1]:
+            around = self._parent(around)
+        return around >= 0
 
     def _receive(self, given: _Given, place: Place) -> None:
         self._use(given)

@@ -10,7 +10,8 @@
 * `WORK + unit * 2**32 + count`: the stage open at this instant has so many more of a unit to work off (`WORK_UNITS`);
 * `GIVE + k`: the stage open at this instant hands out an object, known by the number `k` from here on; `SIZE + n` right
   after it: of `n` bytes. `TAKE + k`: it receives that object. `PASS + k`: the object goes by another number from here
-  on, as the stage open hands it out again. Their time counts for nothing, their place among the lane's events does;
+  on, as the stage open hands it out again; `LIKE + k`: or one that looks alike, which has come to lie in its place.
+  Their time counts for nothing, their place among the lane's events does;
 * `CALL + k`: the stage open at this instant is a call `k` of a model, about to end, of which autograd has recorded
   something; `SAMPLES + n` right after it: for `n` samples. `BACK + k`: a backward pass comes to that call; `BACK`
   alone: one begins. `BATCH`: the stage open, a loader, gives a batch;
@@ -68,6 +69,7 @@ WORK_LIMIT: Final = 1 << 32
 GIVE: Final = 1 << 43
 TAKE: Final = 1 << 44
 PASS: Final = 1 << 45
+LIKE: Final = PASS + (1 << 44)
 SIZE: Final = 1 << 46
 SIZE_LIMIT: Final = 1 << 46
 CALL: Final = 1 << 47

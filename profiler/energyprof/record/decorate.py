@@ -142,7 +142,7 @@ def _ep_factory(_ep_function, _ep_begin, _ep_end, _ep_keep=None):
             _ep_result = _ep_function({arguments})
             if _ep_gives is not None:
                 _ep_gives(_ep_result)
-                _ep_returned(_ep_result, _ep_function, ({received}))
+                _ep_returned(_ep_begin, _ep_result, _ep_function, ({received}))
                 if _ep_asked is not None:
                     _ep_again(_ep_asked, _ep_result, ({received}), _ep_function)
         except BaseException as _ep_error:

@@ -5,8 +5,9 @@ being watched. No code of the program's runs: no `__eq__`, `__len__` or `__getat
 
 What cannot be referred to weakly is known by its place in memory together with what it holds: a list by its length and
 three of its items, a text or bytes by length and content, a dict by its size and first item. Where the place is used
-again for something that looks alike, the two are taken for one. Numbers, None, functions and texts shorter than
-`LEAST_TEXT` are not followed: the interpreter shares them between all who use the same value.
+again for something that looks alike, the two are taken for one where it is received; where it is handed out, it is told
+that it may be another one (`LIKE`), but for texts of up to `WHOLE_TEXT`, which are kept. Numbers, None, functions and
+texts shorter than `LEAST_TEXT` are not followed: the interpreter shares them between all who use the same value.
 
 Tuples and dicts are followed by what they hold, lists, dataclasses and batches by themselves and by what they hold, one
 level deep. Views of arrays and tensors are known by the memory that they show; `readers` tells it per type.
@@ -23,7 +24,7 @@ from itertools import count, islice
 from time import perf_counter_ns
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
-from energyprof.model.events import GIVE, PASS, SIZE, SIZE_LIMIT, TAKE
+from energyprof.model.events import GIVE, LIKE, PASS, SIZE, SIZE_LIMIT, TAKE
 from energyprof.record.lanes import local
 
 TYPE_CHECKING = False
@@ -161,7 +162,7 @@ class ObjectWatch:
         if key in known or memory:
             before = self._number_of_object(item, kind) or (memory and self._number_of_memory(memory))
             if before and before != number:
-                events += (PASS + before, 0)
+                events += ((PASS if _is_sure(look, item) else LIKE) + before, 0)
             known.pop(key, None)  # so that it counts as new
         known[key] = look, number
         if reader is None:
@@ -211,6 +212,11 @@ class ObjectWatch:
         self._is_off = True
         self._known.clear()
         self.on_fault()
+
+
+def _is_sure(look: object, item: object) -> bool:
+    """Return whether nothing else can have been what looks so: it is referred to, or kept."""
+    return type(look) is ref or (type(look) is tuple and look[0] is item)
 
 
 def _held(item: Any, kind: type) -> Iterable[object]:

@@ -283,7 +283,7 @@ def _flags(box: Box) -> list[tuple[str, bool]]:
         flags.append((f"{group.dearer:.1f} \u00d7 the median of its {group.alike} siblings", True))
     unused, outputs = (sum(getattr(row, name) for row in box.rows) for name in ("unused_outputs", "outputs"))
     if unused:
-        flags.append((f"{grouped(unused)} of {grouped(outputs)} results never used", True))
+        flags.append((f"{grouped(unused)} of {grouped(outputs)} results to no stage", True))
     again = sum(row.repeated_inputs for row in box.rows)
     if again:
         flags.append((f"{grouped(again)} input{'' if again == 1 else 's'} received again", False))
