@@ -6,7 +6,7 @@ stage; which calls these are is found out while the run is recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 OF_TRAINING = frozenset({"backward", "optimizer"})
 
 
-def inferring_models(report: Report, unit: WorkUnit) -> dict[str, list[StageRow]]:
+def inferring_models(
+    report: Report, unit: WorkUnit, is_apart: Callable[[StageRow], bool] = lambda _row: False
+) -> dict[str, list[StageRow]]:
     """Return the stages by model, of models that have calls of the kind that is counted as `unit`.
 
     Of models one inside another only the outermost. A stage in which anything goes backward or takes a step trains, and
-    so does all that stands in it itself: a frozen teacher, the generator while its discriminator learns.
+    so does all that stands in it itself: a frozen teacher, the generator while its discriminator learns; but for models
+    that `is_apart` says stand apart all the same.
     """
     trains, rows = _training(report), {row.stage: row for row in report.stages}
     inside: set[str] = set()
@@ -35,7 +38,7 @@ def inferring_models(report: Report, unit: WorkUnit) -> dict[str, list[StageRow]
             inside.add(row.stage)
         elif row.kind == "module" and row.facts.get(unit):
             inside.add(row.stage)
-            if not row.facts.get("backward_calls") and _around(row, rows) not in trains:
+            if not row.facts.get("backward_calls") and (_around(row, rows) not in trains or is_apart(row)):
                 models.setdefault(row.name, []).append(row)
     return models
 

@@ -20,6 +20,7 @@ from energyprof_plugins.findings.inference import (
     inferring_models,
 )
 from energyprof_plugins.findings.spending import provenance_of, together_j
+from energyprof_plugins.findings.validations import is_validation
 
 SAVED: Final = (
     ("Dropout", 0.3, 1.0),
@@ -40,7 +41,7 @@ class TrainModeInInference:
         """Yield a finding for each model, and for each that is called so between the steps of its training."""
         yield from (found for calls in calls_between_steps(run.report) if (found := self._between(run.report, calls)))
         trains = has_training(run.report)
-        for model, tops in inferring_models(run.report, "training_calls").items():
+        for model, tops in inferring_models(run.report, "training_calls", lambda row: is_validation(run, row)).items():
             sums = [top.total_sum for top in tops]
             now_j = together_j(sums)
             if now_j is not None and now_j <= 0:

@@ -2,16 +2,20 @@
 
 That part is a stage around the call: `prefill` or `decode` of a generation, with its tokens; `evaluation`, of a model
 that is called without gradients once the program has gone backward. Nothing of that is trained from, in whatever mode
-the model is: many evaluate under `torch.no_grad()` and forget `model.eval()`.
+the model is: many evaluate under `torch.no_grad()` and forget `model.eval()`. A call in training mode without gradients
+whose result is dropped works out the statistics of batch norm, and is no such answer.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from time import perf_counter_ns as now_ns
+from weakref import ref
 
 from energyprof.model.events import work_code
 from energyprof.sink_doors import FlowSink
+from energyprof_plugins.instruments.dropping_callers import DroppingCallers
 from energyprof_plugins.instruments.torch_generation import Generation
 from energyprof_plugins.instruments.torch_modes import CallModes, RecordedCalls
 from energyprof_plugins.instruments.torch_operations import batch
@@ -21,11 +25,15 @@ from energyprof_plugins.instruments.torch_same_tensors import SameTensors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import FrameType
     from typing import Any
 
     from energyprof.interfaces import SpanSink
     from energyprof_plugins.instruments.torch_backward import TorchBackward
     from energyprof_plugins.instruments.torch_same_tensors import Asked
+
+SAMPLING = "sampled_in_training_mode"
+"""Fact of a model that is called again on the same tensor at once, in training mode and without gradients."""
 
 
 class _Here(threading.local):
@@ -52,6 +60,11 @@ class Entrances:
         self._tensor = torch.Tensor
         self._wants_gradients = torch.is_grad_enabled
         self._modes = CallModes(sink)
+        self._callers = DroppingCallers()
+        self._tell = sink.tell
+        self._lately: dict[int, ref[Any]] = {}
+        """By model the first tensor of its latest call, of those in training mode without gradients."""
+        self._sampled: set[int] = set()
         self._recorded = RecordedCalls(sink, backward)
         self._precision = MatmulPrecision(sink)
         self._same = SameTensors(sink)
@@ -84,6 +97,7 @@ class Entrances:
         if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
             try:
                 trains = self._modes.trains(code, module) and self._is_as_trained(values)
+                trains = trains and (self._wants_gradients() or self._is_answer(code, args, sys._getframe(2)))
                 self._precision.note(code, module)
                 samples = self._samples(args, kwargs)
                 if not self._here.phase and self._generation.is_possible(module):
@@ -114,6 +128,7 @@ class Entrances:
             ext((self._training_code, t_ns))
         if self._wants_gradients():
             self._recorded.begin(code, samples)
+            self._lately.clear()
         if self._watch is not None:
             self._watch.takes(values)
         return around or code
@@ -133,6 +148,21 @@ class Entrances:
             self._local.ext((-around, now_ns()))
             if around != self._evaluation:
                 self._here.phase = ""
+
+    def _is_answer(self, code: int, args: tuple[Any, ...], caller: FrameType) -> bool:
+        """Return whether a call in training mode without gradients is for its result; tell of one that samples.
+
+        Again on the very tensor of the call before, a model answers differently only as its dropout does.
+        """
+        first: Any = args[0] if args else None
+        if type(first) is self._tensor:
+            lately = self._lately.get(code)
+            if lately is None or lately() is not first:
+                self._lately[code] = ref(first)
+            elif code not in self._sampled:
+                self._sampled.add(code)
+                self._tell(code, {SAMPLING: 1})
+        return not (self._modes.counts(code) and self._callers.drops(caller))
 
     def _samples(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         first: Any = args[0] if args else None

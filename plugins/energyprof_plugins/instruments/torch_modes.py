@@ -2,7 +2,8 @@
 
 Counted where the call stands: calls that autograd has recorded and which of them a backward pass comes to
 (`gradient_calls`, `backward_calls`), and calls with layers of dropout and normalisation that behave differently in
-training (`training_calls`). The classes of those layers are told of the model, as its fact `training_layers`.
+training (`training_calls`). The classes of those layers are told of the model, as its fact `training_layers`. Layers
+that are training in a model in eval mode are meant to be so: dropout that samples.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class CallModes:
         self._batch_norm: Any = _BatchNorm  # types of torch, which mypy does not see
         self._dropout: Any = _DropoutNd
         self._seen: dict[tuple[int, bool], bool] = {}
+        self._statistical: set[int] = set()
 
     def trains(self, code: int, module: Any) -> bool:
         """Return whether layers are training that behave differently then; 0.1 us but for the first of its kind."""
@@ -45,9 +47,16 @@ class CallModes:
         found = self._seen.get(key)
         return self._learn(key, module) if found is None else found
 
+    def counts(self, code: int) -> bool:
+        """Return whether layers of the model with this code keep statistics while they are training."""
+        return code in self._statistical
+
     def _learn(self, key: tuple[int, bool], module: Any) -> bool:
         with self._unasked():  # modes and tensor subclasses of the program's do not hear of our question
-            layers = dict.fromkeys(type(part).__name__ for part in module.modules() if self._trains(part))
+            parts = [part for part in module.modules() if self._trains(part)] if key[1] else []
+            layers = dict.fromkeys(type(part).__name__ for part in parts)
+            if any(isinstance(part, self._batch_norm) for part in parts):
+                self._statistical.add(key[0])
         if layers:
             self._tell(key[0], {TRAINING_LAYERS: ", ".join(sorted(layers)[:NAMED])})
         self._seen[key] = bool(layers)

@@ -160,8 +160,8 @@ def test_only_so_many_validations_are_in_training_mode_as_must_be(
 
 
 def test_results_of_one_call_that_share_their_work_may_save_nothing(sample: Any) -> None:
-    report = sample.make_report([sample.Part("embed", (10.0,), calls=1)])
-    report = replace(report, stages=(replace(report.stages[0], outputs=2, unused_outputs=1),))
+    report, known = sample.make_report([sample.Part("embed", (10.0,), calls=1)]), {"results_only_handed_on": 1}
+    report = replace(report, stages=(replace(report.stages[0], outputs=2, unused_outputs=1, facts=known),))
 
     (finding,) = UnusedOutputs().find(FinishedRun(report))
 

@@ -91,3 +91,42 @@ def test_a_mode_is_looked_at_once(events):
     model(X)
 
     assert events.facts["Sequential"] == told
+
+
+def test_batch_norm_that_is_calibrated_answers_nothing(events):
+    """Its result is dropped, by torch's own function for it or by hand."""
+    from torch.optim.swa_utils import update_bn
+
+    model = net()
+
+    update_bn([X, X], model)
+    with torch.no_grad():
+        model(X)
+        kept = model(X)
+
+    assert kept is not None
+    assert [unit for _, unit in modes(events)] == ["training_calls"]
+
+
+def test_dropout_in_a_model_in_eval_mode_is_meant_to_sample(events):
+    model = net().eval()
+    model[2].train()
+
+    with torch.no_grad():
+        _sample = model(X)
+
+    assert modes(events) == []
+
+
+def test_a_model_that_samples_again_and_again_says_so_and_one_with_a_step_between_does_not(events):
+    model, other = net(), torch.nn.Sequential(net())
+
+    with torch.no_grad():
+        samples = [model(X) for _ in range(2)]
+    for _ in range(2):
+        with torch.no_grad():
+            samples.append(other(X))
+        other(X).sum().backward()
+
+    assert events.facts["Sequential"]["sampled_in_training_mode"] == 1
+    assert [name for name in events.facts if "sampled_in_training_mode" in events.facts[name]] == ["Sequential"]
