@@ -17,6 +17,8 @@ LIKE_FACT: Final = "calls_on_like_inputs"
 """As far as was looked at inputs and results: large arrays by samples, results of other kinds not at all."""
 DIFFER_FACT: Final = "results_on_same_inputs_differ"
 TENSORS_FACT: Final = "calls_on_same_tensors"
+SKIPPED_FACT: Final = "calls_not_looked_at"
+"""Of a model: some came too fast for a look, and may have been such calls, too."""
 LEAST_SHARE: Final = 0.01
 """Of all stage energy, below which it is not worth a word."""
 LEAST_AGAIN: Final = 0.1
@@ -75,8 +77,16 @@ def _function(run: FinishedRun, name: str, rows: list[StageRow]) -> Finding | No
         "but its inputs",
         now_j=now_j,
         provenance=provenance_of(sums),
-        saving_j=None if now_j is None else (0.5 * same / calls * spent_j, min(1.5 * again / calls, 1.0) * spent_j),
+        saving_j=None if now_j is None else (0.5 * same / calls * spent_j, _most(again / calls) * spent_j),
     )
+
+
+def _most(share: float) -> float:
+    """Return which part of the energy at most such calls take: calls differ.
+
+    By half as much again, but each of the others, which must be made, takes at least half of what an average call does.
+    """
+    return min(1.5 * share, (1.0 + share) / 2)
 
 
 def _count(row: StageRow, fact: str) -> int:
@@ -96,6 +106,7 @@ def _models(run: FinishedRun) -> Iterator[Finding]:
         if sum(one.share or 0.0 for one in sums) < LEAST_SHARE or again < LEAST_AGAIN * calls or not calls:
             continue
         share, spent_j = min(again / calls, 1.0), max(now_j or 0.0, 0.0)
+        most = 1.0 - 1.0 / calls if any(row.facts.get(SKIPPED_FACT) for row in rows) else _most(share)
         yield Finding(
             rule=SameInputs.name,
             offenders=tuple(row.stage for row in rows),
@@ -105,5 +116,5 @@ def _models(run: FinishedRun) -> Iterator[Finding]:
             remedy="work its results out once and keep them: before the loop, or by the number of the sample",
             now_j=now_j,
             provenance=provenance_of(sums),
-            saving_j=None if now_j is None else (0.5 * share * spent_j, min(1.5 * share, 1.0) * spent_j),
+            saving_j=None if now_j is None else (0.5 * share * spent_j, most * spent_j),
         )

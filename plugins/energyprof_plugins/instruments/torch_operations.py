@@ -9,6 +9,8 @@ sanity check, never a measurement.
 
 from __future__ import annotations
 
+from collections import UserDict
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,9 +42,14 @@ def parameters(module: Any) -> int:
 
 
 def batch(args: Sequence[Any], kwargs: Mapping[str, Any]) -> int | None:
-    """Return the length of the first dimension of the first tensor handed in; None: there is none."""
+    """Return the length of the first dimension of the first tensor handed in; None: there is none.
+
+    Where the first argument is a dict, or what a tokenizer returns, it is the first tensor in that.
+    """
     try:
-        tensor = _tensor(args, kwargs)
+        first = args[0] if args else None
+        held = first.data if isinstance(first, UserDict) else first
+        tensor = _tensor((), held) if isinstance(held, dict) else _tensor(args, kwargs)
         return int(tensor.shape[0]) if tensor is not None and tensor.dim() > 1 else None
     except Exception:
         return None

@@ -13,6 +13,7 @@ the last: reading a thread's clock four times took a fifth of a look.
 
 from __future__ import annotations
 
+from collections import UserDict
 from ctypes import string_at
 from time import perf_counter_ns as now_ns
 from time import thread_time_ns
@@ -44,6 +45,8 @@ HEAD_START_NS = 50_000_000
 TIMED = 13
 """A prime, so that models that are called in turn are timed in turn."""
 _ATOMS = frozenset({type(None), bool, int, float, str})
+SKIPPED = "calls_not_looked_at"
+"""Fact of a model that was called too fast once."""
 _AGAIN = work_code("calls_on_same_tensors", 1)
 
 
@@ -56,6 +59,8 @@ class SameTensors:
         import torch
 
         self._local: Any = sink.local()
+        self._tell = sink.tell
+        self._skipped: set[int] = set()
         self._tensor = torch.Tensor
         self._strided = torch.strided
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
@@ -75,6 +80,9 @@ class SameTensors:
     def begin(self, code: int, module: Any, values: Iterable[Any]) -> Asked | None:
         """Return what `end` is to be handed of a call that begins; None: it is not looked at. Never raises."""
         if self._spent_ns > HEAD_START_NS + MOST_SHARE * (self._now_ns() - self._since_ns):
+            if code not in self._skipped:
+                self._skipped.add(code)
+                self._tell(code, {SKIPPED: 1})
             return None
         if self._is_watched() or self._is_traced():
             return None
@@ -159,9 +167,10 @@ class SameTensors:
             elif isinstance(value, (tuple, list)) and depth < 3 and len(value) <= PARTS:
                 yield kind.__name__
                 yield from self._flat(value, depth + 1)
-            elif isinstance(value, dict) and depth < 3 and len(value) <= PARTS:
+            elif isinstance(value, (dict, UserDict)) and depth < 3 and len(value) <= PARTS:
+                held = value if isinstance(value, dict) else value.data  # what tokenizers return is of the latter
                 yield kind.__name__
-                yield from self._flat((part for item in value.items() for part in item), depth + 1)
+                yield from self._flat((part for item in held.items() for part in item), depth + 1)
             else:
                 yield _UNKNOWN
 

@@ -43,7 +43,20 @@ def test_a_function_that_trains_again_on_one_batch_does_other_work_each_time(sam
     (finding,) = SameInputs().find(FinishedRun(report_of([fit, predict], facts)))
 
     assert finding.offenders == ("predict",)
-    assert finding.saving_j == (2.0, 6.0)
+    assert finding.saving_j == pytest.approx((2.0, 6.0))
+
+
+@pytest.mark.parametrize(
+    ("more", "most_j"), [({}, 9.0), ({"calls_not_looked_at": 1}, 9.9)], ids=["all looked at", "some came too fast"]
+)
+def test_calls_on_the_same_tensors_save_no_more_than_their_part_but_for_what_was_not_looked_at(
+    sample: Any, report_of: Any, more: dict[str, int], most_j: float
+) -> None:
+    model = sample.Part("Net", (10.0,), kind="module", calls=100)
+
+    (finding,) = SameInputs().find(FinishedRun(report_of([model], {"Net": {"calls_on_same_tensors": 80, **more}})))
+
+    assert finding.saving_j == pytest.approx((4.0, most_j))
 
 
 def test_functions_whose_results_differ_on_the_same_inputs_are_not_accused(sample: Any, report_of: Any) -> None:
@@ -56,7 +69,7 @@ def test_functions_whose_results_differ_on_the_same_inputs_are_not_accused(sampl
     (finding,) = SameInputs().find(FinishedRun(report_of([draw, like], facts)))
 
     assert finding.offenders == ("like",)
-    assert finding.saving_j == (0.0, 6.0)
+    assert finding.saving_j == pytest.approx((0.0, 6.0))
     assert "of 4 of them only samples of large arrays, or no results, were compared" in finding.evidence
 
 

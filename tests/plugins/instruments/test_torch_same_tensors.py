@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import UserDict
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -226,4 +228,28 @@ def test_looks_that_are_not_timed_are_kept_to_the_bound_as_well(events):
 
     count = looked_at(same, 200)
 
+    assert events.facts[events.word(1)]["calls_not_looked_at"] == 1
     assert HEAD_START_NS <= count * 2_000_000 < HEAD_START_NS + TIMED * 2_000_000
+
+
+class Encoder(torch.nn.Module):
+    """Adds what it works out to the features that it is handed, as sentence encoders do."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Embedding(16, 4)
+
+    def forward(self, features):
+        features["embedding"] = self.table(features["input_ids"]).mean(1)
+        return features
+
+
+@pytest.mark.parametrize("kind", [dict, UserDict])
+def test_features_in_a_dict_are_inputs_and_samples(events, kind):
+    model, texts = Encoder().eval(), [torch.tensor([[1, 2, 3]]), torch.tensor([[4, 5, 6]])]
+
+    for ids in (*texts, *texts):
+        model(kind({"input_ids": ids.clone(), "modality": "text"}))
+
+    assert again(events) == 2
+    assert sum(count for _, count, unit in events.work if unit == "samples") == 4
