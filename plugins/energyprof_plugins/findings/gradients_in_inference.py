@@ -37,7 +37,9 @@ class GradientsInInference:
         """Yield a finding for each model, and for each that is called so between the steps of its training."""
         yield from (found for calls in calls_between_steps(run.report) if (found := self._between(run.report, calls)))
         trains = has_training(run.report)
-        for model, tops in inferring_models(run.report, "gradient_calls").items():
+        for model, tops in inferring_models(
+            run.report, "gradient_calls", lambda row: _is_for_its_results(run.report, row)
+        ).items():
             sums = [top.total_sum for top in tops]
             now_j, calls = together_j(sums), sum(top.calls for top in tops)
             recorded = min(sum(int(top.facts["gradient_calls"]) for top in tops), calls)
@@ -70,6 +72,18 @@ class GradientsInInference:
             provenance=calls.provenance,
             saving_j=None if now_j is None else _saving_between_j(report, calls, now_j),
         )
+
+
+def _is_for_its_results(report: Report, row: StageRow) -> bool:
+    """Return whether a model that stands beside what trains is called for its results alone, as a teacher is.
+
+    It is in eval mode, and no backward pass came to it in all the run, while passes came to other models. Of one in
+    training mode nothing is said: a generator may be learning elsewhere.
+    """
+    if row.facts.get("training_calls") or int(row.facts["gradient_calls"]) < row.calls:
+        return False
+    learning = {one.name for one in report.stages if one.kind == "module" and one.facts.get("backward_calls")}
+    return bool(learning) and row.name not in learning
 
 
 def _saving_between_j(report: Report, calls: CallsBetweenSteps, now_j: float) -> tuple[float, float]:

@@ -40,6 +40,8 @@ class RepeatedPreparation:
             epochs, share = int(row.facts.get("epochs", 0)), row.total_sum.share
             if row.kind != "loader" or epochs < 2 or share is None or share < LEAST_SHARE:
                 continue
+            if row.facts.get("samples_in_memory"):  # there is nothing to keep
+                continue
             later = _later_part(run, row)
             if later * share < LEAST_SHARE:
                 continue

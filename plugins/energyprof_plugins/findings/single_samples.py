@@ -35,9 +35,10 @@ class SingleSamples:
                 rule=self.name,
                 offenders=(row.stage,),
                 fault="one sample at a time",
-                evidence=f"{samples} samples in {row.calls} calls",
-                remedy="gather samples into batches where they may wait for each other; see what it saves with: "
-                "energyprof sweep --set batch=1,4,16 SCRIPT",
+                evidence=f"{samples} samples in {row.calls} calls; whether each follows from the result of the one "
+                "before, as in a game or a simulation, is not known",
+                remedy="gather samples into batches where they may wait for each other (several games at once, say); "
+                "see what it saves with: energyprof sweep --set batch=1,4,16 SCRIPT",
                 now_j=row.total_sum.energy_j,
                 provenance=row.total_sum.provenance,
             )

@@ -140,6 +140,8 @@ class _Loader:
     def describe(self, loader: Any) -> None:
         """Take down what is read from where, and how."""
         self.facts["dataset"] = type(getattr(loader, "dataset", None)).__name__
+        if _hands_out_tensors(loader):
+            self.facts["samples_in_memory"] = 1
         for value, fact in ((_batch_size(loader), "batch_size"), (getattr(loader, "num_workers", None), "workers")):
             if isinstance(value, int):
                 self.facts[fact] = value
@@ -172,3 +174,13 @@ def _way_of_reading(loader: Any) -> tuple[object, ...] | None:
         return None
     which = getattr(dataset, "_fingerprint", None) or id(dataset)
     return which, type(sampler), len(sampler), _batch_size(loader), getattr(loader, "num_workers", None)
+
+
+def _hands_out_tensors(loader: Any) -> bool:
+    """Return whether its samples lie in memory as tensors, and nothing is done to them but to stack them up."""
+    from torch.utils.data import Subset, TensorDataset, default_collate
+
+    dataset = getattr(loader, "dataset", None)
+    while type(dataset) is Subset:
+        dataset = dataset.dataset
+    return type(dataset) is TensorDataset and getattr(loader, "collate_fn", None) is default_collate

@@ -187,6 +187,40 @@ def test_cheap_loaders_are_not_worth_a_word(sample: Any, report_of: Any) -> None
     assert list(RepeatedPreparation().find(FinishedRun(report_of(parts, {"loader": {"epochs": 3}})))) == []
 
 
+def test_samples_that_lie_in_memory_are_not_prepared_anew(sample: Any, report_of: Any) -> None:
+    parts = [sample.Part("loader", (50.0,), kind="loader"), sample.Part("work", (50.0,))]
+
+    def count(**more: int) -> int:
+        report = report_of(parts, {"loader": {"epochs": 3, **more}})
+        return len(list(RepeatedPreparation().find(FinishedRun(report))))
+
+    assert (count(), count(samples_in_memory=1)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("facts", "learns", "is_found"),
+    [
+        ({}, True, True),
+        ({"training_calls": 10}, True, False),
+        ({}, False, False),
+        ({"backward_calls": 1}, True, False),
+    ],
+    ids=["in eval mode", "in training mode", "nothing else learns", "it learns elsewhere"],
+)
+def test_a_teacher_in_eval_mode_called_with_gradients_beside_a_student_that_learns(
+    sample: Any, report_of: Any, facts: dict[str, int], learns: bool, is_found: bool
+) -> None:
+    teacher, student = (sample.Part(name, (10.0,), kind="module", calls=100) for name in ("Teacher", "Student"))
+    parts = [teacher, student, sample.Part("backward", (10.0,), kind="backward")]
+    known = {"Teacher": {"gradient_calls": 100, **facts}, "Student": {"gradient_calls": 100, "training_calls": 100}}
+    if learns:
+        known["Student"]["backward_calls"] = 100
+
+    found = list(GradientsInInference().find(FinishedRun(report_of(parts, known))))
+
+    assert [finding.offenders for finding in found] == ([("Teacher",)] if is_found else [])
+
+
 @pytest.fixture
 def with_products(sample: Any, report_of: Any) -> Any:
     """Return what finds float32 products in a run whose model tells some facts; `device_s`: how long it was at them."""

@@ -50,6 +50,15 @@ def test_equal_small_tensors_are_the_same_input_and_large_ones_need_not_be(event
     assert again(events) == 1
 
 
+def test_equal_batches_that_a_loader_makes_anew_are_the_same_input_up_to_a_size(events):
+    model, batch = net(256), torch.randn(128, 256)
+
+    for _ in range(3):
+        model(batch.clone())
+
+    assert again(events) == 2
+
+
 def test_views_of_one_large_tensor_are_the_same_where_they_show_the_same(events):
     model, rows = net(64), torch.randn(1200, 64)
 
