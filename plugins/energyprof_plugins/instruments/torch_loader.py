@@ -180,7 +180,7 @@ def _hands_out_tensors(loader: Any) -> bool:
     """Return whether its samples lie in memory as tensors, and nothing is done to them but to stack them up."""
     from torch.utils.data import Subset, TensorDataset, default_collate
 
-    dataset = getattr(loader, "dataset", None)
+    dataset: Any = getattr(loader, "dataset", None)
     while type(dataset) is Subset:
         dataset = dataset.dataset
     return type(dataset) is TensorDataset and getattr(loader, "collate_fn", None) is default_collate

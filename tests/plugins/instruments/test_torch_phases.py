@@ -13,6 +13,7 @@ from torch.utils.data import (
     DataLoader,
     IterableDataset,
     SequentialSampler,
+    Subset,
     SubsetRandomSampler,
     TensorDataset,
 )
@@ -58,6 +59,7 @@ def test_a_loader_tells_its_epochs_and_batches(events: Any) -> None:
     assert events.told()[0] == "+?loader#2"
     assert events.facts["?loader#2"] == {
         "dataset": "TensorDataset",
+        "samples_in_memory": 1,
         "batch_size": 3,
         "workers": 0,
         "epochs": 4,
@@ -65,6 +67,20 @@ def test_a_loader_tells_its_epochs_and_batches(events: Any) -> None:
         "batches_of_first_epoch": 1,
     }
     assert events.facts["?loader"]["epochs"] == 4
+
+
+def test_only_tensors_that_are_merely_stacked_up_are_samples_in_memory(events: Any) -> None:
+    tensors = TensorDataset(torch.arange(6))
+
+    for loader in (DataLoader(Subset(tensors, [0, 1])), DataLoader(tensors, collate_fn=list), DataLoader([1, 2])):
+        list(loader)
+        events.told()
+
+    assert ["samples_in_memory" in events.facts[name] for name in ("?loader", "?loader#2", "?loader#3")] == [
+        True,
+        False,
+        False,
+    ]
 
 
 def test_a_loader_made_anew_for_each_evaluation_is_one_loader(events: Any) -> None:
