@@ -50,15 +50,18 @@ class Oversubscription:
         """Yield one finding; the stages in which it is so most of the time are the offenders."""
         queue = run.run_queue
         crowded = [] if queue is None else [period for period in queue.periods if _is_crowded(period, queue.cpus)]
-        crowded_s = sum(period.end_ns - period.start_ns for period in crowded) / 1e9
+        crowded_s = _long_s(crowded)
         if queue is None or crowded_s < LEAST_S or _worked_s(crowded) < LEAST_OF_RUN * _worked_s(queue.periods):
             return
-        rows, parts = _offenders(run, crowded)
+        wanted = [period for period in queue.periods if _is_wanted(period, queue.cpus)]
+        rows, parts = _offenders(run, wanted)
         sums = [row.total_sum for row in rows] or [run.report.measured]
         now_j = together_j(sums)
         at_most = sum(
             (one.energy_j or 0.0) * part
-            for one, part in zip(sums, parts or [min(crowded_s / max(run.report.run.wall_s, 1e-9), 1.0)], strict=True)
+            for one, part in zip(
+                sums, parts or [min(_long_s(wanted) / max(run.report.run.wall_s, 1e-9), 1.0)], strict=True
+            )
         )
         is_pooled = sum(one.pooled_ns for one in crowded) >= LEAST_POOLED * sum(one.waited_ns for one in crowded)
         yield Finding(
@@ -79,7 +82,16 @@ def _worked_s(periods: Sequence[QueuePeriod]) -> float:
 
 def _is_crowded(period: QueuePeriod, cpus: float) -> bool:
     used = period.worked_ns / max(period.end_ns - period.start_ns, 1)
-    return period.wanted() >= LEAST_WANTED * cpus and used >= LEAST_USED * cpus
+    return _is_wanted(period, cpus) and used >= LEAST_USED * cpus
+
+
+def _is_wanted(period: QueuePeriod, cpus: float) -> bool:
+    """Return whether too many want a processor, whoever else does: where it is crowded at times, it costs then, too."""
+    return period.wanted() >= LEAST_WANTED * cpus
+
+
+def _long_s(periods: Sequence[QueuePeriod]) -> float:
+    return sum(period.end_ns - period.start_ns for period in periods) / 1e9
 
 
 def _evidence(queue: RunQueue, crowded: list[QueuePeriod], crowded_s: float) -> str:

@@ -21,7 +21,7 @@ LEAST_SHARE: Final = 0.7
 LEAST_WALL_S: Final = 2.0
 """A shorter run is all start and end."""
 LEAST_AT_REST: Final = 0.5
-"""Of the run's time, in which the program has nothing to do."""
+"""Of the time that the program works or has nothing to do, the latter; others may keep it from work for any time."""
 
 
 class StaticEnergy:
@@ -35,9 +35,10 @@ class StaticEnergy:
         wall_s, (idle_j, measured_j) = run.report.run.wall_s, _idle_and_measured_j(run.report)
         if wall_s < LEAST_WALL_S or measured_j <= 0 or idle_j < LEAST_SHARE * measured_j or run.run_queue is None:
             return
-        at_rest_s = _at_rest_s(run.run_queue) - _busy_device_s(run.report)
-        if at_rest_s < LEAST_AT_REST * wall_s:
+        at_rest_s, at_work_s, busy_s = *_at_rest_and_work_s(run.run_queue), _busy_device_s(run.report)
+        if at_rest_s - busy_s < LEAST_AT_REST * (at_rest_s + at_work_s):
             return
+        at_rest_s -= busy_s
         now_j = idle_j * min(at_rest_s / wall_s, 1.0)
         yield Finding(
             rule=self.name,
@@ -53,10 +54,14 @@ class StaticEnergy:
         )
 
 
-def _at_rest_s(queue: RunQueue) -> float:
-    """Return how long at least no thread worked or wanted a processor."""
-    rest_ns = sum((one.end_ns - one.start_ns) * max(1 - one.wanted(), 0.0) for one in queue.periods)
-    return rest_ns / 1e9
+def _at_rest_and_work_s(queue: RunQueue) -> tuple[float, float]:
+    """Return how long at least no thread worked or wanted a processor, and how long any worked, at most."""
+    rest_ns = work_ns = 0.0
+    for one in queue.periods:
+        long_ns, part = one.end_ns - one.start_ns, min(one.wanted(), 1.0)
+        rest_ns += long_ns * (1 - part)
+        work_ns += long_ns * part * one.worked_ns / max(one.worked_ns + one.waited_ns, 1)
+    return rest_ns / 1e9, work_ns / 1e9
 
 
 def _busy_device_s(report: Report) -> float:

@@ -75,6 +75,13 @@ def test_where_it_is_so_for_a_part_of_the_stage_no_more_than_that_part_is_saved(
     assert finding.saving_j == (0.0, pytest.approx(0.95 * 30.0 * 2 / 5))
 
 
+def test_what_is_crowded_while_others_are_busy_may_be_saved_too(find: Any) -> None:
+    (finding,) = find(*(period(at, 2.0, 14.0) for at in (5, 6)), *(period(at, 0.5, 7.0) for at in (7, 8)))
+
+    assert finding.evidence.startswith("for 2 s ")
+    assert finding.saving_j == (0.0, pytest.approx(0.95 * 30.0 * 4 / 5))
+
+
 def test_start_that_others_make_long_hides_no_crowd(find: Any) -> None:
     """Of 10 s the program was left a tenth of a processor for 9, importing; in the last one it worked."""
     (finding,) = find(*(period(at, 0.1, 1.5) for at in range(9)), period(9, 1.5, 9.0, threads=8))
