@@ -10,6 +10,7 @@ means to compute.
 
 from __future__ import annotations
 
+from energyprof.record.asking_names import ASKING, ASKING_ALONE, CLOCKS, TRYING
 from energyprof.record.call_sites import callee, changes_in_place, is_call, read
 from energyprof.record.failed_asks import failed_rounds
 
@@ -19,16 +20,6 @@ if TYPE_CHECKING:
     from dis import Instruction
     from types import CodeType
 
-CLOCKS = frozenset({
-    "time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "now", "utcnow",
-})  # fmt: skip
-"""Of `time`, `datetime` and event loops."""
-ASKING = frozenset({
-    "is_set", "isSet", "is_alive", "locked", "empty", "full", "qsize", "done", "running", "cancelled", "poll", "query",
-})  # fmt: skip
-"""Of locks, queues, futures and processes, where they stand by a clock."""
-ASKING_ALONE = frozenset({"is_set", "isSet", "is_alive", "locked", "empty", "full", "done", "cancelled", "ready"})
-"""Of these, what never waits either, whoever has it."""
 _QUIET = ("LOAD_", "COMPARE_", "BINARY_", "UNARY_", "CONTAINS_", "IS_OP", "TO_BOOL", "JUMP_", "POP_JUMP_", "PUSH_NULL")
 _QUIET_WORDS = frozenset({
     "NOP", "CACHE", "RESUME", "EXTENDED_ARG", "PRECALL", "KW_NAMES", "POP_TOP", "COPY", "SWAP", "NOT_TAKEN",
@@ -94,7 +85,7 @@ def _asks(instructions: Sequence[Instruction], index: int) -> bool:
 
 def _tries(instructions: Sequence[Instruction], named: int, index: int) -> bool:
     """Return whether a call is one of `acquire` that does not wait: its first argument, or `blocking`, is False."""
-    if named < 0 or instructions[named].argval != "acquire":
+    if named < 0 or instructions[named].argval != TRYING:
         return False
     given = [one.argval for one in instructions[named:index] if one.opname.startswith("LOAD_CONST")]
     return len(given) > 0 and given[0] is False

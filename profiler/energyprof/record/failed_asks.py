@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dis import Bytecode
 
+from energyprof.record.asking_names import MAY_WAIT, NOT_WAITING, NOTHING_THERE
 from energyprof.record.call_sites import callee, is_call
 
 TYPE_CHECKING = False
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
     from dis import Instruction
     from types import CodeType
 
-NOT_WAITING = frozenset({"get_nowait", "put_nowait", "recv_nowait", "recv_string", "recv_pyobj", "recv_json"})
-MAY_WAIT = frozenset({"get", "put", "recv", "recvfrom", "recv_into", "accept", "result", "pop", "popleft", "receive"})
-"""Do not, where what they raise says that nothing is there."""
-NOTHING_THERE = frozenset({
-    "Empty", "Full", "QueueEmpty", "QueueFull", "BlockingIOError", "WouldBlock", "InvalidStateError", "Again",
-    "IndexError",
-})  # fmt: skip
-"""Of `queue`, `asyncio`, sockets, `anyio`, futures, pyzmq, and `collections.deque`."""
 _ENDS = ("RETURN_", "RERAISE", "RAISE_")
 _MATCHES = frozenset({"CHECK_EXC_MATCH", "JUMP_IF_NOT_EXC_MATCH"})
 _HANDLING = frozenset({"PUSH_EXC_INFO", "POP_EXCEPT", "SETUP_FINALLY", *_MATCHES})

@@ -8,6 +8,7 @@ from itertools import count, repeat
 
 from energyprof.model.frame import CODES, SAMPLES, STACKS, pack_frame
 from energyprof.model.json_text import to_json
+from energyprof.record.asking_names import may_ask
 from energyprof.record.while_loops import has_while
 
 TYPE_CHECKING = False
@@ -151,7 +152,7 @@ class StackRows:
 def _row(number: int, code: CodeType) -> dict[str, object]:
     name = getattr(code, "co_qualname", code.co_name)  # 3.10 knows the plain name only
     row = {"code": number, "name": name[:NAME_LENGTH_LIMIT], "file": code.co_filename, "line": code.co_firstlineno}
-    if not has_while(code):
+    if not has_while(code) or not may_ask(code):
         return row
     from energyprof.record.asking_loops import asking_lines  # with `dis`: 4 ms that few programs pay
 

@@ -7,6 +7,7 @@ from sys import version_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import CodeType
 
 _IS_ABSOLUTE = version_info < (3, 11)
@@ -17,6 +18,11 @@ _BACK = frozenset(
     if "JUMP" in name
     and (number in hasjabs if _IS_ABSOLUTE else "BACKWARD" in name)
     and "NO_INTERRUPT" not in name  # an `await`
+)
+_DOING = frozenset(
+    number
+    for name, number in opmap.items()
+    if name.startswith(("CALL", "STORE_")) and not name.startswith("CALL_INTRINSIC")
 )
 _CACHES = int(version_info >= (3, 13))
 """Words behind a jump back that belong to it: JUMP_BACKWARD has one there (CPython's bytecodes.c)."""
@@ -31,15 +37,29 @@ def has_while(code: CodeType) -> bool:
 
     Disassembling a function takes a thousand times as long, and few have such a loop.
     """
-    raw = code.co_code
+    return any(True for _ in _whiles(code.co_code))
+
+
+def has_idle_while(code: CodeType) -> bool:
+    """Return whether `code` may have such a loop that calls and stores nothing; never False where it has one."""
+    words = code.co_code[::2]
+    return any(_DOING.isdisjoint(words[start:end]) for start, end in _whiles(code.co_code))
+
+
+def _whiles(raw: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last word of each such loop."""
     words = raw[::2]
-    if _BACK.isdisjoint(words):
-        return False
-    return any(word in _BACK and _is_while(raw, words, at) for at, word in enumerate(words))
+    for number in _BACK.intersection(words):
+        at = words.find(number)
+        while at >= 0:
+            start = _start(raw, words, at)
+            if start >= 0:
+                yield start, at
+            at = words.find(number, at + 1)
 
 
-def _is_while(raw: bytes, words: bytes, at: int) -> bool:
-    """Return whether the jump at word `at` goes back, but not to the head of a `for` nor into an `await`."""
+def _start(raw: bytes, words: bytes, at: int) -> int:
+    """Return where the jump at word `at` goes back to; -1: forward, to the head of a `for`, or into an `await`."""
     where = raw[2 * at + 1]
     shift = 8
     before = at - 1
@@ -49,7 +69,7 @@ def _is_while(raw: bytes, words: bytes, at: int) -> bool:
         before -= 1
     target = where if _IS_ABSOLUTE else at + 1 + _CACHES - where
     if target > at or (before >= 0 and words[before] == _CLEANUP):
-        return False
+        return -1
     while words[target] == _EXTENDED:
         target += 1
-    return words[target] != _FOR
+    return -1 if words[target] == _FOR else target
