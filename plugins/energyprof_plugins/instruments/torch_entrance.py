@@ -36,15 +36,22 @@ SAMPLING = "sampled_in_training_mode"
 """Fact of a model that is called again on the same tensor at once, in training mode and without gradients."""
 
 
-class _Here(threading.local):
-    def __init__(self) -> None:
-        self.asked: list[tuple[Asked | None, Any]] = []
-        """What `SameTensors` wants to be handed at the ends of the calls begun, and the models, innermost last."""
+class _Here:
+    """What goes on in one thread."""
 
-    phase = ""
-    """Of the generation that this thread is in."""
-    calls = 0
-    """Of whole models, begun and not ended: what a model calls inside, as a compiler has it do, is its own work."""
+    __slots__ = ("begun", "phase")
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[Asked | None, Any]] = []
+        """Calls of whole models, begun and not ended, innermost last: what `SameTensors` wants to be handed at the end,
+        and the model. What a model calls inside, as a compiler has it do, is its own work."""
+        self.phase = ""
+        """Of the generation that this thread is in."""
+
+
+class _Mine(threading.local):
+    def __init__(self) -> None:
+        self.here = _Here()
 
 
 class Entrances:
@@ -68,7 +75,7 @@ class Entrances:
         self._recorded = RecordedCalls(sink, backward)
         self._precision = MatmulPrecision(sink)
         self._same = SameTensors(sink)
-        self._is_traced = torch.jit.is_tracing
+        self._is_traced = getattr(torch._C, "_is_tracing", torch.jit.is_tracing)
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
         self._unwatched = DisableTorchFunction
         self._passes = backward.passes
@@ -79,46 +86,37 @@ class Entrances:
         self._training_code = work_code("training_calls", 1)
         self._codes = {phase: sink.stage_code(phase, kind="generation") for phase in ("prefill", "decode")}
         self._learnt: set[tuple[int, str]] = set()
-        self._here = _Here()
+        self._mine = _Mine()
+        self.counts: dict[int, list[int]] = {}
+        """Code of a model -> how many calls of it have ended, and how many of them autograd has recorded."""
 
     def phase(self) -> str:
         """Return which part of a generation this thread is in; nothing if it is in none."""
-        return self._here.phase
+        return self._mine.here.phase
 
     def enter(self, code: int, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Record the beginning of a call and of the stage around it; return what `leave` is to be handed.
 
         That is the code of the stage around it, or that of the call itself where there is none.
         """
-        around = tokens = samples = 0
-        phase = ""
-        trains = False
+        here = self._mine.here
+        around = 0
         values = (*args, *kwargs.values()) if kwargs else args
-        if not self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
-            try:
-                trains = self._modes.trains(code, module) and self._is_as_trained(values)
-                trains = trains and (self._wants_gradients() or self._is_answer(code, args, sys._getframe(2)))
-                self._precision.note(code, module)
-                samples = self._samples(args, kwargs)
-                if not self._here.phase and self._generation.is_possible(module):
-                    with self._unwatched():
-                        phase, tokens = self._generation.phase(code, module, args, kwargs) or ("", 0)
-            except Exception:  # a strange model must still be callable, and nothing be said of it
-                phase = ""
-        is_looked_at = not trains and not phase
-        asked = self._same.begin(code, module, (*kwargs, *values)) if is_looked_at else None
-        self._here.asked.append((asked, module))
+        trains, samples, phase, tokens = self._about(here, code, module, args, kwargs, values)
+        asked = None
+        if not trains and not phase:
+            asked = self._same.begin(code, (*kwargs, *values) if kwargs else values)
+        wants_gradients = self._wants_gradients()
         if phase:
             around = self._codes[phase]
             self._learn_anew(code, module, phase)
-        elif self._is_evaluation(module, values):
-            around = self._evaluation
-        self._here.calls += 1
+        elif not wants_gradients and self._passes and not here.begun and not here.phase:
+            around = self._evaluation if self._is_evaluation(module, values) else 0
         ext, t_ns = self._local.ext, now_ns()
         if around:
             ext((around, t_ns))
         if phase:
-            self._here.phase = phase
+            here.phase = phase
             if tokens:
                 ext((work_code("tokens", tokens), t_ns))
         ext((code, t_ns))
@@ -126,28 +124,59 @@ class Entrances:
             ext((self._samples_code + samples, t_ns))
         if trains:
             ext((self._training_code, t_ns))
-        if self._wants_gradients():
+        if wants_gradients:
             self._recorded.begin(code, samples)
             self._lately.clear()
+        here.begun.append((asked, module))
         if self._watch is not None:
             self._watch.takes(values)
         return around or code
 
+    def _about(  # noqa: PLR0913, PLR0917 - a tuple made to be taken apart would take longer
+        self,
+        here: _Here,
+        code: int,
+        module: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        values: tuple[Any, ...],
+    ) -> tuple[bool, int, str, int]:
+        """Return whether layers are training, how many samples it is for, which phase it is, over how many tokens."""
+        if self._is_traced():  # a trace of torch.jit would warn of each shape that is looked at
+            return False, 0, "", 0
+        trains, samples = False, 0
+        try:
+            trains = self._modes.trains(code, module) and self._is_as_trained(values)
+            trains = trains and (self._wants_gradients() or self._is_answer(code, args, sys._getframe(3)))
+            self._precision.note(code, module)
+            samples = self._samples(args, kwargs)
+            if not here.phase and self._generation.is_possible(module):
+                with self._unwatched():
+                    return trains, samples, *(self._generation.phase(code, module, args, kwargs) or ("", 0))
+        except Exception:  # a strange model must still be callable, and nothing be said of it
+            return trains, samples, "", 0
+        return trains, samples, "", 0
+
     def leave(self, around: int, code: int, result: Any) -> None:
         """Record the end of a call, which hands out its result (None: an exception), and of the stage around it."""
-        self._here.calls -= 1
-        asked, module = self._here.asked.pop()
-        if asked is not None and result is not None:
-            self._same.end(asked, module, result)
+        here = self._mine.here
+        asked, module = here.begun.pop()
         if self._watch is not None and result is not None:
             self._watch.gives(result)
-        if self._wants_gradients():
-            self._recorded.end(code)
-        self._local.ext((-code, now_ns()))
+        if asked is not None and result is not None:
+            self._same.end(asked, module, result)
+        is_recorded = self._wants_gradients() and self._recorded.end(code)
+        ext, t_ns = self._local.ext, now_ns()
+        ext((-code, t_ns))
         if around != code:
-            self._local.ext((-around, now_ns()))
+            ext((-around, t_ns))
             if around != self._evaluation:
-                self._here.phase = ""
+                here.phase = ""
+        counts = self.counts.get(code)
+        if counts is None:
+            counts = self.counts[code] = [0, 0]
+        counts[0] += 1
+        counts[1] += is_recorded
 
     def _is_answer(self, code: int, args: tuple[Any, ...], caller: FrameType) -> bool:
         """Return whether a call in training mode without gradients is for its result; tell of one that samples.
@@ -172,8 +201,7 @@ class Entrances:
             return batch(args, kwargs) or 0
 
     def _is_evaluation(self, module: Any, args: Iterable[Any]) -> bool:
-        if not self._passes or self._here.phase or self._here.calls or self._wants_gradients():
-            return False
+        """Return whether a call without gradients, of a program that has gone backward, is an evaluation."""
         return not module.training or self._is_as_trained(args)
 
     def _is_as_trained(self, args: Iterable[Any]) -> bool:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
             ...
 
 
+ENOUGH_CALLS = 8
+"""So many calls of a model say how many of them autograd records; fewer add to what was known."""
 MARKS = 1.0
 """Marks that autograd comes across for each call of a module, about: 96 for 109 modules of a transformer encoder."""
 
@@ -56,6 +58,11 @@ class TorchFolding:
         self._names = names
         self._backward = backward
         self._steps = steps
+        self._entrances = steps.entrances
+        self._models: dict[int, int] = {}
+        """Code of a module -> that of the model it is a part of; 0: of none that has been called so far."""
+        self._recorded: dict[int, tuple[int, int, float]] = {}
+        """Code of a model -> its calls and those recorded by autograd when last asked, and the share of the latest."""
         self._added_ns = added_ns
         self._plain_ns, self._marked_ns = _costs_ns(original, added_ns)
         self._reached_ns = self._marked_ns
@@ -80,7 +87,29 @@ class TorchFolding:
             return MARKS * self._reached_ns
         if not self._names.name_of(code):
             return 0.0
-        return self._marked_ns if self._backward.has_marked else self._plain_ns
+        return self._plain_ns + self._recorded_share(code) * (self._marked_ns - self._plain_ns)
+
+    def _recorded_share(self, code: int) -> float:
+        """Return the share of the last calls of a module that autograd has recorded: that of the model it is in."""
+        model = self._models.get(code) or self._models.setdefault(code, self._model_of(code))
+        if not model:
+            self._models.pop(code)
+            return float(self._backward.has_marked)
+        calls, recorded = self._entrances.counts[model]
+        before, recorded_before, share = self._recorded.get(model, (0, 0, 0.0))
+        if calls > before:
+            weight = min((calls - before) / ENOUGH_CALLS, 1.0) if before else 1.0
+            share += weight * ((recorded - recorded_before) / (calls - before) - share)
+            self._recorded[model] = calls, recorded, share
+        return share
+
+    def _model_of(self, code: int) -> int:
+        """Return the code of the innermost model, around this module or itself, whose calls are counted; 0: none is."""
+        models = {self._names.name_of(model): model for model in list(self._entrances.counts)}
+        name = self._names.name_of(code)
+        while name and name not in models:
+            name = name.rpartition(".")[0]
+        return models.get(name, 0)
 
     def layer_of(self, code: int) -> int:
         """Return the code of the module's forward; 0: it belongs to no module, or to one that is called on its own."""

@@ -16,12 +16,17 @@ def read_tensors(watch: FlowWatch) -> Callable[[], None]:
     Tensors of other classes, and those inside `torch.func`, have storages of their own making: they are known by
     themselves.
     """
+    import torch
     from torch import Tensor
     from torch._C import DisableTorchFunction
     from torch.nn import Parameter
 
+    is_watched: Callable[[], int] = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
+
     def memory_of(tensor: Any) -> tuple[int, int]:
         try:
+            if not is_watched():  # a third of the time
+                return -tensor.untyped_storage()._cdata, tensor.nbytes
             with DisableTorchFunction():  # modes of the program's do not hear of our questions
                 storage = tensor.untyped_storage()
                 return -storage._cdata, tensor.nbytes

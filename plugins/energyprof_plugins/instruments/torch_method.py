@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
     from energyprof.interfaces import SpanSink
 
-_mine = threading.local()
-"""Which object's method this thread is in, and what that is called."""
+
+class _Mine(threading.local):
+    at: tuple[Any, str] = (None, "")
+    """Which object's method this thread is in, and what that is called."""
+
+
+_mine = _Mine()
 
 
 def innermost(name: str) -> object:
     """Return the object whose method of this name is the recorded one that this thread is in; None: it is not."""
-    of, method = getattr(_mine, "at", (None, ""))
-    return of if method == name else None
+    at = _mine.at
+    return at[0] if at[1] == name else None
 
 
 class RecordedMethod:
@@ -60,7 +65,7 @@ class RecordedMethod:
 
         @wraps(original)
         def method(of: Any, *args: Any, **kwargs: Any) -> Any:
-            before = getattr(_mine, "at", (None, ""))
+            before = _mine.at
             if is_compiling() or self._is_silent or (before[0] is of and before[1] == name):
                 return original(of, *args, **kwargs)
             _mine.at = (of, name)

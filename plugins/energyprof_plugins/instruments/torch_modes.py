@@ -84,13 +84,15 @@ class RecordedCalls:
         if call is not None and call[1] == code and len(call) == 3:
             here.call = (*call, self._numbers(), self._made(), samples)
 
-    def end(self, code: int) -> None:
+    def end(self, code: int) -> bool:
         """Say that autograd has recorded the call that ends, if it has; it stands innermost but for what was passed."""
         call: Call | None = self._mine.here.call
         if call is not None and call[1] != code:
             call = call[0]
-        if call is not None and len(call) > 3 and call[1] == code and self._made() != call[4]:
-            ext, t_ns = self._local.ext, now_ns()
-            ext((CALL + call[3], t_ns))
-            if call[5]:
-                ext((SAMPLES + min(call[5], SAMPLES_LIMIT - 1), t_ns))
+        if call is None or len(call) <= 3 or call[1] != code or self._made() == call[4]:
+            return False
+        ext, t_ns = self._local.ext, now_ns()
+        ext((CALL + call[3], t_ns))
+        if call[5]:
+            ext((SAMPLES + min(call[5], SAMPLES_LIMIT - 1), t_ns))
+        return True

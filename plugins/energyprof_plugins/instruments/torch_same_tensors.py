@@ -6,9 +6,10 @@ compared as well, for numpy may write there without a new version, and so is a p
 random numbers, or remembers something, has another. On a CUDA device the result cannot be read without waiting for it:
 there a call must have drawn no random number. Nothing is asked of torch that its modes or profilers would hear of.
 
-What this takes (4 us for a small network, 0.1 us more for each weight; EPYC, torch 2.13) is kept below a hundredth of
-the program's time: calls that come too fast are not looked at. One look in `TIMED` is timed and stands for those since
-the last: reading a thread's clock four times took a fifth of a look.
+What this takes (7 us for a small network, 0.5 us more for each weight; EPYC, torch 2.13) is kept below a hundredth of
+the program's time: calls that come too fast are not looked at, and time long gone by saves nothing up for them. One
+look in `TIMED` is timed and stands for those since the last: reading a thread's clock four times took a fifth of a
+look. Calls of a model, with gradients or without, that have brought nothing `KEPT` times on end are looked at no more.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 
     from energyprof.interfaces import SpanSink
 
-    Asked: TypeAlias = "tuple[int, tuple[ref[Any], ...], int | None, int]"
+    Asked: TypeAlias = "tuple[int, tuple[ref[Any], ...], int | None, int, int]"
     """Key of a call, who owns the memory of its inputs, how many numbers its device had drawn before it (-1: it is on
-    none; None: nobody knows), and for how many looks this one is timed (0: it is not)."""
+    none; None: nobody knows), for how many looks this one is timed (0: it is not), and which calls it is one of."""
 
 KEPT = 4_096
 """Inputs kept of all models."""
@@ -41,12 +42,13 @@ PIECES, PIECE_BYTES = 16, 64
 PARTS = 32
 """Inputs with more parts are not looked at, nor are such results."""
 MOST_SHARE = 0.01
-HEAD_START_NS = 50_000_000
+HEAD_START_NS = 20_000_000
+"""Of looks at once, at the beginning and after a while without any."""
 TIMED = 13
 """A prime, so that models that are called in turn are timed in turn."""
 _ATOMS = frozenset({type(None), bool, int, float, str})
 SKIPPED = "calls_not_looked_at"
-"""Fact of a model that was called too fast once."""
+"""Fact of a model of which a call was not looked at: it came too fast, or many before it had brought nothing."""
 _AGAIN = work_code("calls_on_same_tensors", 1)
 
 
@@ -64,99 +66,118 @@ class SameTensors:
         self._tensor = torch.Tensor
         self._strided = torch.strided
         self._is_watched = getattr(torch._C, "_len_torch_function_stack", lambda: 1)
-        self._is_traced = torch.jit.is_tracing
-        self._modes = (torch.is_grad_enabled, torch.is_autocast_enabled, torch.is_inference_mode_enabled)
+        self._is_traced = getattr(torch._C, "_is_tracing", torch.jit.is_tracing)
+        self._wants_gradients = torch.is_grad_enabled
+        self._modes = (torch.is_autocast_enabled, torch.is_inference_mode_enabled)
         self._cuda = torch.cuda
         self._had: dict[int, tuple[tuple[ref[Any], ...], object, int]] = {}
         """By key: who owns the memory of the inputs, what the result looked like, and the weights."""
-        self._weights: dict[int, tuple[ref[Any], list[tuple[dict[str, Any], str]]]] = {}
+        self._vain: dict[int, int] = {}
+        """By code of a stage, negative for calls with gradients: how many were looked at since one was on the same."""
         self._now_ns = clock_ns
         self._since_ns = clock_ns()
+        self._left_ns: float = HEAD_START_NS
+        """What looks might take at that instant."""
         self._cpu_ns = cpu_ns
-        self._spent_ns = 0
         self._untimed = TIMED
         """Looks since the last that was timed; the first of all is."""
+        self._is_first = True
 
-    def begin(self, code: int, module: Any, values: Iterable[Any]) -> Asked | None:
+    def begin(self, code: int, values: Iterable[Any]) -> Asked | None:
         """Return what `end` is to be handed of a call that begins; None: it is not looked at. Never raises."""
-        if self._spent_ns > HEAD_START_NS + MOST_SHARE * (self._now_ns() - self._since_ns):
-            if code not in self._skipped:
-                self._skipped.add(code)
-                self._tell(code, {SKIPPED: 1})
+        if self._left_ns <= 0 and self._left_ns + MOST_SHARE * (self._now_ns() - self._since_ns) <= 0:
+            self._skip(code)
+            return None
+        calls = -code if self._wants_gradients() else code
+        if self._vain.get(calls, 0) >= KEPT:
+            self._skip(code)
             return None
         if self._is_watched() or self._is_traced():
             return None
         self._untimed += 1
         if self._untimed < TIMED:
-            return self._asked(code, module, values, 0)
-        looks = TIMED if self._spent_ns else 1  # none came before the first
-        self._untimed = 0
+            return self._asked(calls, values, 0)
+        looks = 1 if self._is_first else TIMED  # none came before the first
+        self._untimed, self._is_first = 0, False
         began_ns = self._cpu_ns()  # of CPU time: what others do meanwhile is not spent here
-        asked = self._asked(code, module, values, looks)
-        self._spent_ns += looks * (self._cpu_ns() - began_ns)
+        asked = self._asked(calls, values, looks)
+        self._spend(looks * (self._cpu_ns() - began_ns))
         return asked
 
     def end(self, asked: Asked, module: Any, result: Any) -> None:
         """Count the call that ends, in its stage, if it was one of these. Never raises."""
         looks = asked[3]
-        began_ns = self._cpu_ns() if looks else 0
+        if not looks:
+            self._count(asked, module, result)
+            return
+        began_ns = self._cpu_ns()
         self._count(asked, module, result)
-        if looks:
-            self._spent_ns += looks * (self._cpu_ns() - began_ns)
+        self._spend(looks * (self._cpu_ns() - began_ns))
 
-    def _asked(self, code: int, module: Any, values: Iterable[Any], looks: int) -> Asked | None:
+    def _skip(self, code: int) -> None:
+        if code not in self._skipped:
+            self._skipped.add(code)
+            self._tell(code, {SKIPPED: 1})
+
+    def _spend(self, spent_ns: int) -> None:
+        t_ns = self._now_ns()
+        self._left_ns = min(self._left_ns + MOST_SHARE * (t_ns - self._since_ns), HEAD_START_NS) - spent_ns
+        self._since_ns = t_ns
+
+    def _asked(self, calls: int, values: Iterable[Any], looks: int) -> Asked | None:
         try:
-            return self._begin(code, module, values, looks)
+            return self._begin(calls, values, looks)
         except Exception:  # tensors of the strangest kinds, without memory or version
             return None
 
     def _count(self, asked: Asked, module: Any, result: Any) -> None:
+        calls = asked[4]
         try:
             if self._is_again(asked, module, result):
                 self._local.ext((_AGAIN, now_ns()))
+                self._vain[calls] = 0
+                return
         except Exception:  # as above
-            return
+            pass
+        self._vain[calls] = self._vain.get(calls, 0) + 1
 
-    def _begin(self, code: int, module: Any, values: Iterable[Any], looks: int) -> Asked | None:
-        parts: list[object] = [code, *(mode() for mode in self._modes)]
+    def _begin(self, calls: int, values: Iterable[Any], looks: int) -> Asked | None:
+        parts: list[object] = [calls, *[mode() for mode in self._modes]]
         owners: list[Any] = []
         device: Any = None
         count = 0
-        for value in self._flat(values):
-            if value is _UNKNOWN or len(parts) > 8 * PARTS:
-                return None
-            if type(value) is self._tensor:
-                count += 1
-                self._add(value, parts, owners)
-                device = value.device if value.is_cuda else device
-            else:
-                parts += (type(value), value)
+        tensor = self._tensor
+        for outer in values:
+            # Most are plain tensors; asking a generator for them takes three times as long.
+            for value in (outer,) if type(outer) is tensor else self._flat((outer,)):
+                if value is _UNKNOWN or len(parts) > 8 * PARTS:
+                    return None
+                if type(value) is tensor:
+                    count += 1
+                    self._add(value, parts, owners)
+                    device = value.device if value.is_cuda else device
+                else:
+                    parts += (type(value), value)
         if not count:
             return None
         drawn = -1 if device is None else self._drawn(device)
-        parts.append(self._weights_of(module))
-        return hash(tuple(parts)), tuple(ref(owner) for owner in owners), drawn, looks
+        return hash(tuple(parts)), tuple([ref(owner) for owner in owners]), drawn, looks, calls
 
     def _is_again(self, asked: Asked, module: Any, result: Any) -> bool:
-        key, owners, drawn, _ = asked
+        key, owners, drawn, _, _ = asked
         look = self._look(result)
         if look is None or drawn is None:
             return False
         if drawn >= 0 and look[0] is not None and self._drawn(look[0]) != drawn:
             return False
         known = self._had.get(key)
-        weights = 0
-        if known is not None and len(known[0]) == len(owners):
-            same = all(mine() is not None and mine() is theirs() for mine, theirs in zip(known[0], owners, strict=True))
-            if same and known[1] == look:
-                self._weights.pop(id(module), None)  # parts may have been put in the place of others
-                weights = self._weights_of(module)
-                if known[2] in {0, weights}:
-                    self._had[key] = owners, look, weights
-                    return True
-        if known is not None or len(self._had) < KEPT:
-            self._had[key] = owners, look, weights
-        return False
+        if known is None and len(self._had) >= KEPT:
+            return False
+        weights = _weights_of(module)
+        self._had[key] = owners, look, weights
+        if known is None or known[2] != weights or known[1] != look or len(known[0]) != len(owners):
+            return False
+        return all(mine() is not None and mine() is theirs() for mine, theirs in zip(known[0], owners, strict=True))
 
     def _flat(self, values: Iterable[Any], depth: int = 0) -> Iterable[Any]:
         """Yield what a call is handed or returns, one by one; `_UNKNOWN` for what is neither tensor nor plain."""
@@ -175,10 +196,10 @@ class SameTensors:
                 yield _UNKNOWN
 
     def _add(self, tensor: Any, parts: list[object], owners: list[Any]) -> None:
-        parts += (tensor.dtype, tuple(tensor.shape))
+        parts += (tensor.dtype, tensor.shape)
         if tensor.layout is not self._strided:
             raise TypeError("a sparse tensor has no one place in memory")
-        nbytes = tensor.numel() * tensor.element_size()
+        nbytes = tensor.nbytes
         if tensor.is_cpu:
             if not tensor.is_contiguous():
                 raise TypeError("its memory is not its own")
@@ -195,18 +216,16 @@ class SameTensors:
     def _look(self, result: Any) -> tuple[Any, ...] | None:
         """Return the device of a result and how it looks, as far as that can be told without waiting."""
         seen: list[object] = [None]
-        for value in self._flat((result,)):
+        for value in (result,) if type(result) is self._tensor else self._flat((result,)):
             if value is _UNKNOWN or len(seen) > 8 * PARTS:
                 return None
             if type(value) is not self._tensor:
                 seen.append(value)
                 continue
-            seen += (value.dtype, tuple(value.shape))
+            seen += (value.dtype, value.shape)
             if value.is_cpu and value.is_contiguous():
-                nbytes = value.numel() * value.element_size()
-                whole = nbytes <= PIECES * PIECE_BYTES
-                at = value.data_ptr()
-                seen.append(string_at(at, nbytes) if whole else _pieces(at, nbytes))
+                nbytes, at = value.nbytes, value.data_ptr()
+                seen.append(string_at(at, nbytes) if nbytes <= PIECES * PIECE_BYTES else _pieces(at, nbytes))
             elif value.is_cuda:
                 seen[0] = value.device
             else:
@@ -222,22 +241,31 @@ class SameTensors:
         except RuntimeError:  # while a graph is being captured
             return None
 
-    def _weights_of(self, module: Any) -> int:
-        """Return what changes when a weight or a buffer of a model does."""
-        known = self._weights.get(id(module))
-        if known is None or known[0]() is not module:
-            places = [
-                (held, name) for part in module.modules() for held in (part._parameters, part._buffers) for name in held
-            ]
-            known = self._weights[id(module)] = ref(module), places
-            if len(self._weights) > KEPT:
-                self._weights.pop(next(iter(self._weights)))
-        found: list[int] = []
-        for held, name in known[1]:
-            weight = held.get(name)
-            if weight is not None:
-                found += (id(weight), weight.data_ptr(), 0 if weight.is_inference() else weight._version)
-        return hash(tuple(found))
+
+def _weights_of(module: Any) -> int:
+    """Return what changes when a weight or a buffer of a model does, or a part takes the place of another.
+
+    Gathered anew each time: what is kept of a model would keep its weights alive.
+    """
+    weights: list[Any] = []
+    parts: set[int] = set()
+    waiting = [module]
+    for part in waiting:  # grows on the way
+        if part is None or id(part) in parts:
+            continue
+        parts.add(id(part))
+        own = part.__dict__
+        for table in (own["_parameters"], own["_buffers"]):
+            if table:
+                weights += table.values()
+        if own["_modules"]:
+            waiting += own["_modules"].values()
+    held = [weight for weight in weights if weight is not None]
+    try:
+        versions = [weight._version for weight in held]
+    except RuntimeError:  # those made in inference mode have none
+        versions = [0 if weight.is_inference() else weight._version for weight in held]
+    return hash((*map(id, waiting), *map(id, held), *[weight.data_ptr() for weight in held], *versions))
 
 
 class _Unknown:

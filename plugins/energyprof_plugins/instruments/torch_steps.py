@@ -43,7 +43,7 @@ class Steps:
         """Thread -> where it is, of those that take part; empty: all steps are recorded."""
         self._local: Any = sink.local()
         self._names = names
-        self._entrances = entrances
+        self.entrances = entrances
         self._mine = backward.mine
         self._wants_gradients = torch.is_grad_enabled
         self._draw = Random(SEED).random
@@ -75,7 +75,7 @@ class Steps:
         """Record the beginning of a call that may be a step; return what `leave` is to know, 0: nothing."""
         around = 0
         if code in self._names.entrances:
-            around = self._entrances.enter(code, module, args, kwargs)
+            around = self.entrances.enter(code, module, args, kwargs)
         else:
             self._local.ext((code, now_ns()))
         if not self.at:
@@ -101,6 +101,6 @@ class Steps:
         if around & _STEP and not self._is_over:
             self.at[get_ident()] = OUTSIDE
         if around & _CODE:
-            self._entrances.leave(around & _CODE, code, result)
+            self.entrances.leave(around & _CODE, code, result)
         else:
             ext((-code, t_ns))

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from energyprof_plugins.instruments.torch_folding import ENOUGH_CALLS
 from energyprof_plugins.instruments.torch_modules import TorchModules
 
 REASON = "folded into its parent: too short to record within 3 %"
@@ -130,6 +131,30 @@ def test_what_a_call_costs_is_measured_with_and_without_gradients(governed: Gove
     assert governed.source.cost_ns(backward) == governed.measured[2] / 2  # of two marks
     assert governed.source.cost_ns(code_of(governed, "backward", "backward")) == 0
     assert governed.source.layer_of(backward) == code
+
+
+def test_calls_cost_marks_as_far_as_autograd_records_them(governed: Governed, net: nn.Module) -> None:
+    linear = "Sequential.1"
+    plain_ns, marked_ns = 2000.0, 3000.0
+
+    def cost_after(calls: Callable[[], object]) -> float:
+        for _ in range(ENOUGH_CALLS):
+            calls()
+        return float(governed.source.cost_ns(code_of(governed, linear)))
+
+    def infer() -> None:
+        with torch.no_grad():
+            net(torch.zeros(1, 3))
+
+    def both() -> None:
+        step(net)
+        infer()
+
+    assert cost_after(lambda: step(net)) == marked_ns
+    assert cost_after(infer) == plain_ns
+    assert cost_after(both) == (plain_ns + marked_ns) / 2
+    net.requires_grad_(False)
+    assert cost_after(lambda: net(torch.zeros(1, 3))) == plain_ns  # gradients are on, and there is nothing to record
 
 
 def test_a_model_that_is_called_on_its_own_is_no_layer_to_fold(governed: Governed, net: nn.Module) -> None:

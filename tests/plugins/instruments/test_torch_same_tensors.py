@@ -8,7 +8,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from energyprof_plugins.instruments.torch_same_tensors import HEAD_START_NS, TIMED, SameTensors  # noqa: E402
+from energyprof_plugins.instruments.torch_same_tensors import (  # noqa: E402
+    HEAD_START_NS,
+    KEPT,
+    MOST_SHARE,
+    TIMED,
+    SameTensors,
+)
 
 SMALL, LARGE = (4, 8), (600, 64)
 """The first is known by what it holds, the second by its place."""
@@ -217,7 +223,7 @@ def looked_at(same, calls):
     result = model(x)
     count = 0
     for _ in range(calls):
-        asked = same.begin(1, model, (x,))
+        asked = same.begin(1, (x,))
         if asked is not None:
             count += 1
             same.end(asked, model, result)
@@ -262,3 +268,55 @@ def test_features_in_a_dict_are_inputs_and_samples(events, kind):
 
     assert again(events) == 2
     assert sum(count for _, count, unit in events.work if unit == "samples") == 4
+
+
+def test_time_long_gone_by_saves_nothing_up_for_looks(events):
+    t_ns = [0]
+    same = SameTensors(events, clock_ns=lambda: t_ns[0], cpu_ns=CpuClock())
+
+    first = looked_at(same, 200)
+    t_ns[0] += round(1_000 * HEAD_START_NS / MOST_SHARE)
+
+    assert looked_at(same, 200) <= first + TIMED
+
+
+def test_model_that_never_has_the_same_is_looked_at_no_longer_and_without_gradients_anew(events):
+    same = SameTensors(events, clock_ns=lambda: 0, cpu_ns=lambda: 0)
+    model, result = net(), torch.ones(SMALL)
+
+    def looks():
+        count = 0
+        for number in range(KEPT + 100):
+            asked = same.begin(1, (torch.full((2, 2), float(number)),))
+            count += asked is not None
+            if asked is not None:
+                same.end(asked, model, result)
+        return count
+
+    with torch.enable_grad():
+        assert looks() == KEPT
+    assert looks() == KEPT
+
+
+def test_part_in_the_place_of_another_makes_other_work(events):
+    model, x = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.ReLU()).eval(), torch.zeros(SMALL)
+    model[0].bias.zero_()
+
+    model(x)
+    model[1] = torch.nn.Tanh()  # of nothing but noughts it makes the same
+    model(x)
+
+    assert again(events) == 0
+
+
+def test_weights_are_not_kept_alive(events):
+    from weakref import ref
+
+    model = net()
+    for _ in range(2):
+        model(torch.ones(SMALL))
+    weight = ref(model[0].weight)
+
+    del model
+
+    assert weight() is None
