@@ -31,3 +31,10 @@ def test_every_command_of_the_script_stands_in_the_readme(script: Path) -> None:
     wanted = commands(text)
     assert wanted
     assert [command for command in wanted if command not in told] == []
+
+
+@pytest.mark.parametrize("picture", sorted(SAMPLES.glob("*/*.svg")), ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_pictures_name_no_folder_of_the_machine_that_drew_them(picture: Path) -> None:
+    text = picture.read_text(encoding="utf-8")
+
+    assert re.findall(r"(?<![\w.<-])/(?:tmp|root|home|work|usr|opt)/[\w./-]*", text) == []
