@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -51,6 +52,16 @@ def test_joules_to_the_target_say_which_search_was_cheaper() -> None:
 def test_a_target_that_nobody_reaches_is_said() -> None:
     assert "no search is known to have reached 0.95" in shown(target=0.95)
     assert "never" in shown(target=0.95)
+
+
+def test_searches_that_look_for_opposite_values_have_no_winner() -> None:
+    low = replace(search([0.6, 0.8], 1.0), lower_is_better=True)
+    found = searches_of([("grid", search([0.6, 0.8, 0.9], 10.0)), ("tpe", low)])
+
+    said = " ".join(summary(found, 0.7, 100, lower_is_better=None).split())
+
+    assert "is not told: tpe looks for the lowest value, others for the highest" in said
+    assert "with the fewest joules: grid" in " ".join(summary(found, 0.7, 100, lower_is_better=False).split())
 
 
 def test_without_a_target_nothing_is_said_of_one() -> None:

@@ -113,6 +113,30 @@ def test_the_first_step_is_told_apart_and_samples_are_those_of_the_training(samp
     assert astuple(row.per_sample) == pytest.approx((0.105, 0.09975, 0.11025))  # as a step, 21 / 200 of it
 
 
+def test_epochs_are_those_of_the_loader_that_feeds_the_steps(sample: Any) -> None:
+    parts = [sample.Part("loader", (1.0,)), sample.Part("loader#2", (1.0,)), sample.Part("AdamW.step", (9.0,))]
+    changed: Any = {
+        "loader": {"kind": "loader", "facts": {"epochs": 3, "batches": 21}},
+        "loader#2": {"kind": "loader", "facts": {"epochs": 12, "batches": 48}},  # read four times an epoch
+        "AdamW.step": {"kind": "optimizer"},
+    }
+    stages = tuple(replace(row, **changed[row.stage]) for row in sample.make_report(parts).stages)
+    attribution: Any = type("Found", (), {"steps": replace(FOUND, stage=2)})
+
+    row = step_row(stages, attribution, "inferred")
+
+    assert row is not None
+    assert row.epochs == 3
+
+
+def test_evaluation_among_the_joules_of_steps_is_told_where_it_counts(sample: Any) -> None:
+    said = Terminal().render(trained(sample), RenderContext(width=120))
+    little = trained(sample, replace(FOUND, rest_j=2000.0, rest_low_j=1900.0, rest_high_j=2100.0))
+
+    assert "evaluation between steps is: 4.00 J of its models, and what its loaders took" in said
+    assert "between steps" not in Terminal().render(little, RenderContext(width=120))
+
+
 def test_the_course_is_joules_a_step_with_bounds(sample: Any) -> None:
     row = trained(sample).steps
 

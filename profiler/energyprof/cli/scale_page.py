@@ -25,7 +25,7 @@ def page(found: Prediction, runs: Sequence[ShapedRun], target: dict[str, float],
     lines = [
         f"{PROVENANCE}: one call of the model with {wanted}, {phase}",
         "",
-        f"  energy      {amounts.small_energy(found.energy_j)}{'' if found.has_bounds else ', bounds not known'}",
+        f"  energy      {_energy(found)}",
         *(
             line
             for sentence in (*_parts(found), *_tests(found, runs, target))
@@ -95,6 +95,13 @@ def _parts(found: Prediction) -> Iterator[str]:
         f"{shared}, which is in the bounds as in reports; without it, beside other joules of this machine: "
         f"{amounts.small_energy(found.fit_j)}"
     )
+
+
+def _energy(found: Prediction) -> str:
+    """Return it with its bounds; without any where no test says how far off it may be."""
+    if found.has_bounds:
+        return amounts.small_energy(found.energy_j)
+    return f"{amounts.small_energy(Range.exactly(found.energy_j.value))}, bounds not known"
 
 
 def _tests(found: Prediction, runs: Sequence[ShapedRun], target: dict[str, float]) -> Iterator[str]:

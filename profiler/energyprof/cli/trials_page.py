@@ -64,6 +64,12 @@ def summary(searches: Sequence[Search], target: float | None, width: int, *, low
 
 def _fewest(searches: Sequence[Search], target: float, *, lower_is_better: bool | None) -> str:
     """Return which search came to the target with fewest joules, and how little one run of it proves."""
+    lowest = [one.name for one in searches if one.found.lower_is_better]
+    if lower_is_better is None and lowest and len(lowest) < len(searches):
+        return (
+            f"who reached {target:.6g} with the fewest joules is not told: {_visible(lowest[0])} looks for the lowest "
+            "value, others for the highest; --lower-is-better or --higher-is-better says what all are to be judged by"
+        )
     costs = [
         (row.up_to.energy_j, one.name, row.up_to)
         for one in searches

@@ -37,7 +37,7 @@ def step_row(stages: Sequence[StageRow], attribution: Attribution, provenance: P
         stage=stages[found.stage].stage,
         is_training=is_training,
         steps=found.steps,
-        epochs=_epochs(stages),
+        epochs=_epochs(stages, found.steps),
         samples=samples,
         wall_s=(found.first_ns + found.rest_ns) / 1e9,
         provenance=provenance,
@@ -99,10 +99,14 @@ def _per_sample(all_j: BoundedJ | None, per_step: BoundedJ | None, each: float) 
     return _divided(all_j if per_step is None else per_step, each)
 
 
-def _epochs(stages: Sequence[StageRow]) -> int | None:
-    """Return how often the loader of the most batches was begun; None: there is none."""
+def _epochs(stages: Sequence[StageRow], steps: int) -> int | None:
+    """Return how often the loader was begun that gave a batch for each step, else that of most; None: there is none.
+
+    One that a validation reads more often than once an epoch may give more batches than that of the training.
+    """
     loaders = [row for row in stages if row.kind == "loader" and "epochs" in row.facts]
-    most = max(loaders, key=lambda row: int(row.facts.get("batches", 0)), default=None)
+    batches = {row.stage: int(row.facts.get("batches", 0)) for row in loaders}
+    most = max(loaders, key=lambda row: (batches[row.stage] == steps, batches[row.stage]), default=None)
     return None if most is None else int(most.facts["epochs"])
 
 
