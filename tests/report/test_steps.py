@@ -129,14 +129,6 @@ def test_epochs_are_those_of_the_loader_that_feeds_the_steps(sample: Any) -> Non
     assert row.epochs == 3
 
 
-def test_evaluation_among_the_joules_of_steps_is_told_where_it_counts(sample: Any) -> None:
-    said = Terminal().render(trained(sample), RenderContext(width=120))
-    little = trained(sample, replace(FOUND, rest_j=2000.0, rest_low_j=1900.0, rest_high_j=2100.0))
-
-    assert "evaluation between steps is: 4.00 J of its models, and what its loaders took" in said
-    assert "between steps" not in Terminal().render(little, RenderContext(width=120))
-
-
 def test_the_course_is_joules_a_step_with_bounds(sample: Any) -> None:
     row = trained(sample).steps
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from energyprof.model.report import Report, StageRow
+from energyprof.model.report import Report
 from energyprof.model.work_rows import BoundedJ, StepRow
 from energyprof_plugins.exporters.console.glyphs import Glyphs
-from energyprof_plugins.exporters.figures import grouped, joules, joules_between, joules_with_bounds, seconds, unit_of
+from energyprof_plugins.exporters.figures import grouped, joules_between, joules_with_bounds, seconds, unit_of
 from energyprof_plugins.exporters.visible import visible
 
-LEAST_TOLD: Final = 0.05
-"""Of the joules of all steps, from which on it is told that evaluation is among them."""
 FEWEST_FOR_PERCENTILES: Final = 10
 """Groups: of fewer, a tenth is less than one."""
 
@@ -23,27 +21,11 @@ def step_lines(report: Report, glyphs: Glyphs) -> Iterator[str]:
     if row is None:
         return
     stages = {stage.stage: stage for stage in report.stages}
-    evaluated_j = _evaluated_j(report.stages) if row.is_training else 0.0
     yield f"{_counted(row)} ({glyphs.name(stages[row.stage].name)}){glyphs.text(_each(row))}"
     if row.steps > 1 and row.per_step is not None:
         yield glyphs.text(_course(row))
     if row.first is not None and row.steps > 1:
         yield glyphs.text(f"the first step, which warms up, is not among them: {_bounded(row.first)}")
-    if row.total is not None and evaluated_j > LEAST_TOLD * row.total.energy_j > 0:
-        yield glyphs.text(
-            f"evaluation between steps is: {joules(evaluated_j)} of its models, and what its loaders took"
-        )
-
-
-def _evaluated_j(stages: Sequence[StageRow]) -> float:
-    """Return what models took that were called between steps without being trained, their loaders left aside."""
-    evaluated: set[str] = set()
-    found_j = 0.0
-    for row in stages:  # parents stand first
-        if row.kind == "evaluation" or row.parent in evaluated:
-            evaluated.add(row.stage)
-            found_j += 0.0 if row.parent in evaluated else row.total_sum.energy_j or 0.0
-    return found_j
 
 
 def step_heading(row: StepRow) -> str:
