@@ -319,6 +319,8 @@ def test_runs_are_named_by_the_user_or_by_their_files(tmp_path: Path) -> None:
 
     assert [name for name, _ in compare_command.runs_of(str(tmp_path))] == ["batch=4", "batch=4", "other"]
     assert compare_command.runs_of(f"mine={tmp_path / 'other.eprof'}") == [("mine", tmp_path / "other.eprof")]
+    assert [name for name, _ in compare_command.runs_of(str(tmp_path / "batch=4*.eprof"))] == ["batch=4", "batch=4"]
+    assert [name for name, _ in compare_command.runs_of(f"mine={tmp_path / 'batch=4*.eprof'}")] == ["mine", "mine"]
     assert compare_command.runs_of(str(tmp_path / "batch=4-run1.eprof"))[0][0] == "batch=4"
     with pytest.raises(InputError, match="no file"):
         compare_command.runs_of("nowhere.eprof")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from glob import glob, has_magic
 from pathlib import Path
 
 from energyprof.cli import terminal
@@ -23,7 +24,7 @@ examples:
   energyprof compare sweep-train/                             all runs of an `energyprof sweep`
   energyprof compare sweep-train/ --metric accuracy -o front.svg
   energyprof compare limit=150=a.eprof limit=250=b.eprof      each run after: sudo nvidia-smi -pl 150, or 250
-  energyprof compare small.eprof large.eprof --unit request --format json
+  energyprof compare before='old/*.eprof' after='new/*.eprof' --unit request --format json
   energyprof compare laptop=a.eprof cloud=b.eprof --region DE --region cloud=US --pue cloud=1.2 --price cloud='0.2 USD'
 
 Runs of one NAME are repeats of one way; without a name it is that of the sweep, or of the file less a final `-run2`.
@@ -52,7 +53,7 @@ SUFFIXES = {".txt": "table", ".md": "markdown", ".csv": "csv", ".json": "json", 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("runs", metavar="[NAME=]RUN", nargs="+", help="a .eprof file, or a folder of them")
+    parser.add_argument("runs", metavar="[NAME=]RUN", nargs="+", help="a .eprof file, a folder of them, or a pattern")
     add_wishes(parser)
     parser.add_argument("-f", "--format", choices=tuple(FORMATS), help="default: table; else what FILE ends in")
     parser.add_argument("-o", "--output", metavar="FILE", help="write to FILE; an .svg is the picture")
@@ -103,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
 def runs_of(text: str) -> list[tuple[str, Path]]:
     """Return the runs that a word names, each with its way's name; a file whose own name has a `=` is that file.
 
-    A name may have a `=` itself, as those of a sweep have: `limit=150=a.eprof` is the file `a.eprof`.
+    A pattern names all files that it matches. A name may have a `=` itself, as those of a sweep have:
+    `limit=150=a.eprof` is the file `a.eprof`.
     """
     given, path = _named(text)
     if path.is_dir():
@@ -112,9 +114,13 @@ def runs_of(text: str) -> list[tuple[str, Path]]:
         if not found:
             raise InputError(f"no .eprof file in {path}; energyprof sweep fills such a folder")
         return found
-    if not path.exists():
-        raise InputError(f"no file {path}; name a .eprof file, NAME=FILE, or a folder of them")
-    return [(given or way_of(path, names_in(path.parent)), path)]
+    if path.exists():
+        return [(given or way_of(path, names_in(path.parent)), path)]
+    for name, pattern in (("", text), (given, str(path))):
+        matching = [one for one in map(Path, glob(pattern)) if one.is_file()] if has_magic(pattern) else []
+        if matching:
+            return in_order([(name or way_of(one, names_in(one.parent)), one) for one in matching])
+    raise InputError(f"no file {path}; name a .eprof file, NAME=FILE, a folder of them, or a pattern of their names")
 
 
 def _named(text: str) -> tuple[str, Path]:
