@@ -129,7 +129,8 @@ def print_table(done: Sequence[tuple[str, Path]], wishes: Wishes, out: TextIO) -
             refuse_several_metrics([report for _, report in reports])
         ways = compare_ways(reports, wishes.unit, wishes.metric, **told)
     except InputError as error:  # the runs are there: a table by joules alone is better than none
-        print(f"energyprof: {error} of energyprof compare {in_shell(str(done[0][1].parent))}", file=sys.stderr)
+        again = f"energyprof compare {in_shell(str(done[0][1].parent))}"
+        print(f"energyprof: {error}; the runs are kept, and compared anew by: {again}", file=sys.stderr)
         ways = compare_ways(reports, _one_unit([report for _, report in reports]), "", **told)
     content = render_ways(
         FORMATS[wishes.format],
