@@ -379,10 +379,12 @@ def left_out_of_baseline(report: Report) -> str:
 
 
 def changes_of_program(before: Sequence[Report], after: Sequence[Report]) -> tuple[str, ...]:
-    """Return how the program changed since the runs before; nothing where it did not, or nobody knows."""
+    """Return how the program changed since the runs before, and what it was told otherwise, as far as that is known."""
     from energyprof.report.changed_program import changed_program
+    from energyprof.report.command_words import other_arguments
 
-    return changed_program(before, after, "since the baseline")
+    otherwise = other_arguments(before, after)
+    return (*changed_program(before, after, "since the baseline"), *([otherwise] if otherwise else []))
 
 
 def compare_ways(runs: Sequence[tuple[str, Report]], unit: str | None, metric: str | None, **wishes: Any) -> Variants:

@@ -173,6 +173,7 @@ def test_check_and_compare_say_that_the_program_changed_too(pair: Call, place: A
     pages = [command_here("diff", "model.eprof", "changed.eprof", "--format", name) for name in ("table", "markdown")]
 
     assert b"the program changed since the baseline (it differs: job.py)" in check.stdout
+    assert b"the program was told otherwise (10 only before and 25 only after)" in b" ".join(check.stdout.split())
     assert b"the program changed between these runs (it differs: job.py)" in compare.stdout
     for page in pages:
         assert b"The program was told otherwise (10 only before and 25 only after)" in page.stdout

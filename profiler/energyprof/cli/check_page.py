@@ -37,7 +37,7 @@ class Checked:
     left_out: tuple[tuple[Path, str], ...] = ()
     """Runs of the baseline that do not count, each with the reason."""
     changed: tuple[str, ...] = ()
-    """How the program changed since the baseline."""
+    """How the program changed since the baseline, and what it was told otherwise."""
 
     def who(self) -> list[str]:
         """Return a line on the runs, and one on the baseline where there is one."""
