@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,13 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.usefixtures("modules")
 @pytest.mark.parametrize("module", ["alone", "pack.part", "tool", "names.part", "spread.far", "json.tool", "timeit"])
 def test_a_module_is_found_without_being_imported(module: str) -> None:
+    loaded = set(sys.modules)
+
     refuse_missing_module(module)
+
+    assert {name.partition(".")[0] for name in set(sys.modules) - loaded}.isdisjoint(
+        {"alone", "pack", "tool", "names", "spread"}
+    )
 
 
 @pytest.mark.usefixtures("modules")

@@ -7,6 +7,8 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
+
 from energyprof.record.last_signal import await_last_signal
 
 
@@ -31,8 +33,14 @@ def test_a_round_that_never_ends_is_given_up(tmp_path: Path) -> None:
 
     await_last_signal(str(tmp_path))
 
+    other = os.open(tmp_path, os.O_RDONLY)
+    with pytest.raises(BlockingIOError):  # the round goes on
+        fcntl.flock(other, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    os.close(other)
     os.close(stopped)
 
 
 def test_a_run_that_is_over_is_not_waited_for(tmp_path: Path) -> None:
     await_last_signal(str(tmp_path / "gone"))
+
+    assert list(tmp_path.iterdir()) == []
